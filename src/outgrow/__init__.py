@@ -1,0 +1,1 @@
+"""outgrow: the data layer for Python applications that outgrow one database."""

@@ -1,0 +1,111 @@
+"""A frozen picture of one domain's schema.  Types are *names*: their OIDs differ from server to server."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from outgrow.topology import TableName
+
+
+class Order(enum.StrEnum):
+    """How values of a text column compare."""
+
+    #: By code point (C, POSIX, C.UTF-8 and PostgreSQL's builtin provider): Python can compare them.
+    BYTES = "bytes"
+    #: By a language's rules (glibc, ICU): only a server can compare them.
+    LINGUISTIC = "linguistic"
+    #: Not text.
+    NONE = "none"
+
+
+class Volatility(enum.StrEnum):
+    IMMUTABLE = "immutable"
+    STABLE = "stable"
+    VOLATILE = "volatile"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.  `type` is pg_catalog's name (`int8`, `text`, `bpchar`), else `schema.name`; arrays begin `_`."""
+
+    name: str
+    type: str
+    typmod: int = -1
+    not_null: bool = False
+    default: str | None = None
+    #: The default calls something volatile (`nextval`, `random`, `now` is stable) or the column is an identity.
+    default_volatile: bool = False
+    #: The default draws from a sequence of the shard (serial, identity, nextval).
+    serial: bool = False
+    generated: bool = False
+    order: Order = Order.NONE
+    #: The collation calls equal what differs in bytes (nondeterministic): cannot be a hash key nor a group key here.
+    nondeterministic: bool = False
+
+
+class TableKind(enum.StrEnum):
+    TABLE = "table"
+    PARTITIONED = "partitioned"
+    VIEW = "view"
+    MATERIALIZED_VIEW = "materialized view"
+    FOREIGN = "foreign table"
+    SEQUENCE = "sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: TableName
+    kind: TableKind
+    columns: tuple[Column, ...]
+    #: Column names of the primary key and of every unique constraint or unique index without expression/predicate.
+    primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    triggers: tuple[str, ...] = ()
+    #: Tables that ON DELETE/UPDATE CASCADE, SET NULL … reach from here.
+    cascades_to: tuple[TableName, ...] = ()
+    partition_of: TableName | None = None
+    #: A view's SELECT as the server prints it.
+    definition: str | None = None
+    row_security: bool = False
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """All overloads of one name share an entry list; `builtin` ones are in pg_catalog."""
+
+    schema: str
+    name: str
+    kind: str  # "function", "aggregate", "window", "procedure"
+    volatility: Volatility
+    returns: str
+    returns_set: bool
+    builtin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One domain's schema at one epoch."""
+
+    domain: str
+    epoch: int
+    search_path: tuple[str, ...]
+    tables: Mapping[TableName, Table]
+    #: By unqualified name.
+    functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
+    #: By unqualified type name: user-defined types → kind ("enum", "domain", "composite", "range", "base").
+    types: Mapping[str, str] = field(default_factory=dict)
+    default_order: Order = Order.BYTES
+    server_version: int = 150000
+
+    def find(self, name: str, schema: str | None = None) -> Table | None:
+        """The table that an unqualified or qualified name means under the search_path."""
+        for candidate in (schema,) if schema else self.search_path:
+            table = self.tables.get(TableName(candidate, name))
+            if table is not None:
+                return table
+        return None

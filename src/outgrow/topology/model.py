@@ -1,0 +1,136 @@
+"""The fleet as values: domains, shards, nodes, placements.  No SQL, no sockets."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class Role(enum.StrEnum):
+    PRIMARY = "primary"
+    REPLICA = "replica"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One server process.  `name` is unique in the fleet, as in `sales/s1/primary` or `sales/s1/replica1`."""
+
+    name: str
+    domain: str
+    shard: str
+    role: Role
+    #: libpq connection string or URL; it may hold a password, so it is never shown (see `shown`).
+    dsn: str = field(repr=False)
+    #: The same address without its password, for people.
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One horizontal part of a domain."""
+
+    name: str
+    primary: Node
+    replicas: tuple[Node, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return (self.primary, *self.replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table with its PostgreSQL schema, both as the catalogue spells them."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sharded:
+    """Rows live where their key columns say."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Every shard has all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """All rows live on one shard."""
+
+    shard: str
+
+
+Placement = Sharded | Copied | Single
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How many connections one process keeps to one node."""
+
+    size_min: int = 0
+    size_max: int = 10
+    wait_timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One logical database of the application."""
+
+    name: str
+    engine: str
+    slots: int
+    shards: tuple[Shard, ...]
+    tables: Mapping[TableName, Placement]
+    pool: PoolLimits = PoolLimits()
+
+    @property
+    def home(self) -> Shard:
+        """The first shard: where table-less volatile statements, advisory locks and the ledger live."""
+        return self.shards[0]
+
+    def shard(self, name: str) -> Shard:
+        return next(shard for shard in self.shards if shard.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Everything one `fleet.yaml` describes."""
+
+    fleet: str
+    domains: tuple[Domain, ...]
+    #: Signs tokens; None where the file names none.
+    secret: bytes | None = field(default=None, repr=False)
+
+    def domain(self, name: str) -> Domain:
+        return next(domain for domain in self.domains if domain.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardMap:
+    """slot → shard of one domain, versioned by its epoch.
+
+    `owners[slot]` is an index into `shards`.  The ledger's map wins over the one derived from the file.
+    """
+
+    domain: str
+    epoch: int
+    shards: tuple[str, ...]
+    owners: tuple[int, ...]
+
+    @classmethod
+    def first(cls, domain: Domain) -> ShardMap:
+        """The map of a new domain: slots lie modulo the shards."""
+        count = len(domain.shards)
+        return cls(domain.name, 1, tuple(s.name for s in domain.shards), tuple(i % count for i in range(domain.slots)))
+
+    def shard_of(self, slot: int) -> str:
+        return self.shards[self.owners[slot]]
