@@ -7,7 +7,7 @@ from sqlglot import exp
 from outgrow.errors import ProgrammingError
 from outgrow.schema import Order, Table, Volatility
 from outgrow.statement import calls, queries
-from outgrow.statement.context import Context, plain, taken
+from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
 from outgrow.statement.disguise import Unvetted
 from outgrow.statement.expressions import expression
 from outgrow.statement.functions import lookup
@@ -26,7 +26,7 @@ from outgrow.statement.tree import (
     Relation,
     Scan,
 )
-from outgrow.statement.types import common, type_of
+from outgrow.statement.inference import common, type_of
 from outgrow.topology import TableName
 
 Bound = tuple[Relation, Names]
@@ -46,6 +46,8 @@ def from_clause(context: Context, node: exp.Expression, env: Env) -> tuple[Relat
 
 def comma_list(context: Context, items: list[exp.Expression], joins: list[exp.Join], env: Env) -> Bound:
     """Groups of joins between commas."""
+    if len(items) + len(joins) > DEPTH_MAX:
+        raise Unvetted("so many joins")
     groups: list[tuple[exp.Expression, list[exp.Join]]] = [(item, []) for item in items]
     for join in joins:
         if _is_comma(join):
@@ -290,11 +292,15 @@ def _function_columns(
     context: Context, call: Call, alias: str, renamed: tuple[str, ...], ordinality: bool
 ) -> tuple[list[tuple[str, str | None]], bool]:
     """(name, type) of each column known, and whether these are all."""
+    builtin = lookup(context.schema, call.name, call.schema).builtin
+    if call.name in _COLUMNS and builtin and not ordinality:
+        names: list[tuple[str, str | None]] = [*_COLUMNS[call.name]]
+        return [(renamed[at] if at < len(renamed) else name, type) for at, (name, type) in enumerate(names)], True
     single = call.name in ("generate_series", "generate_subscripts", "string_to_table", "regexp_split_to_table") or (
         call.name == "unnest" and len(call.args) == 1
     )
-    closed = single and lookup(context.schema, call.name, call.schema).builtin and call.kind is CallKind.SET
-    names: list[tuple[str, str | None]] = [(name, None) for name in renamed]
+    closed = single and builtin and call.kind is CallKind.SET
+    names = [(name, None) for name in renamed]
     if not names:
         names = [(alias, _element(call))] if closed else []
     else:
@@ -302,6 +308,19 @@ def _function_columns(
     if ordinality and len(names) < 2 and closed:
         names.append(("ordinality", "int8"))
     return names, closed
+
+
+#: What PostgreSQL's own functions with OUT parameters offer, whatever the alias.
+_COLUMNS: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "json_each": (("key", "text"), ("value", "json")),
+    "json_each_text": (("key", "text"), ("value", "text")),
+    "jsonb_each": (("key", "text"), ("value", "jsonb")),
+    "jsonb_each_text": (("key", "text"), ("value", "text")),
+    "json_array_elements": (("value", "json"),),
+    "json_array_elements_text": (("value", "text"),),
+    "jsonb_array_elements": (("value", "jsonb"),),
+    "jsonb_array_elements_text": (("value", "text"),),
+}
 
 
 def _element(call: Call) -> str | None:
