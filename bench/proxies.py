@@ -24,8 +24,8 @@ PGBOUNCER = """\
 listen_addr = 127.0.0.1
 listen_port = {listen}
 unix_socket_dir =
-auth_type = any
-auth_file =
+auth_type = trust
+auth_file = {directory}/users
 pool_mode = session
 max_client_conn = 100
 default_pool_size = 20
@@ -39,7 +39,7 @@ PGPOOL = """\
 backend_clustering_mode = 'streaming_replication'
 listen_addresses = '127.0.0.1'
 port = {listen}
-unix_socket_directories = '{directory}'
+socket_dir = '{directory}'
 pcp_listen_addresses = ''
 pcp_port = {pcp}
 pcp_socket_dir = '{directory}'
@@ -79,25 +79,26 @@ PACKAGES = {"pgbouncer": "pgbouncer", "pgpool": "pgpool2"}
 
 
 @contextlib.contextmanager
-def pgbouncer(host: str, port: int) -> Iterator[Proxy]:
-    with _started("pgbouncer", PGBOUNCER, ["{conf}"], host, port) as proxy:
+def pgbouncer(host: str, port: int, user: str) -> Iterator[Proxy]:
+    with _started("pgbouncer", PGBOUNCER, ["{conf}"], host, port, user) as proxy:
         yield proxy
 
 
 @contextlib.contextmanager
-def pgpool(host: str, port: int) -> Iterator[Proxy]:
-    with _started("pgpool", PGPOOL, ["-n", "-f", "{conf}"], host, port) as proxy:
+def pgpool(host: str, port: int, user: str) -> Iterator[Proxy]:
+    with _started("pgpool", PGPOOL, ["-n", "-f", "{conf}"], host, port, user) as proxy:
         yield proxy
 
 
 @contextlib.contextmanager
-def _started(name: str, template: str, args: list[str], host: str, port: int) -> Iterator[Proxy]:
+def _started(name: str, template: str, args: list[str], host: str, port: int, user: str) -> Iterator[Proxy]:
     program = binary(name)
     directory = Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
     try:
         listen, pcp = free_port(), free_port()
         conf = directory / f"{name}.conf"
         conf.write_text(template.format(host=host, port=port, listen=listen, pcp=pcp, directory=directory))
+        (directory / "users").write_text(f'"{user}" ""\n')
         become: dict[str, int] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -136,7 +137,7 @@ def _await_port(name: str, process: subprocess.Popen[bytes], port: int, output: 
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise Missing(f"{name} did not start: {output.read_text(errors='replace')[-300:]}")
+    raise Missing(f"{name} did not start: {output.read_text(errors='replace')[-200:].strip()}")
 
 
 def free_port() -> int:
