@@ -212,6 +212,10 @@ def main() -> None:
             "vs_sqlalchemy_core": two.times(CORE, OURS),
             "vs_horizontal_shard": two.times(SHARDING, OURS),
             "session_read_added_us": two.added(OURS_REPLICA, REPLICA),
+            "vs_psycopg_one_core": one.times(EXECUTE, OURS),
+            "vs_pgbouncer_one_core": one.times(BOUNCER, OURS),
+            "vs_pgpool_one_core": one.times(POOL, OURS),
+            "vs_horizontal_shard_one_core": one.times(SHARDING, OURS),
             "median_us_one_core": one.medians(),
             "median_us_two_cores": two.medians(),
         }
