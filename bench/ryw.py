@@ -223,7 +223,7 @@ def run(reads: int, processes: int, scale: float) -> list[Tally]:
             direct(running, steady, scale)
             steady.value = 1
             stop.set()
-            tallies = [answers.get() for _ in workers]
+            tallies = [answers.get(timeout=900) for _ in workers]
         finally:
             for worker in workers:
                 worker.join(10)
