@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Sequence
 
+from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.nodes import Link, drive, together
@@ -102,7 +103,8 @@ class Heartbeat:
         else:
             health.note_primary(node, at, beat.position)
             if node.shard == state.picture.domain.home.name:
-                state.note_epochs(beat.schema_epoch, beat.map_epoch)
+                map_epoch, schema_epoch = yield from ledger.read_epochs_steps(link, state.name)
+                state.note_epochs(schema_epoch, map_epoch)
 
 
 def _nodes(state: DomainState) -> list[Node]:
