@@ -136,7 +136,7 @@ def _text(result: PGresult, field: DiagnosticField) -> str:
     return (result.error_field(field) or b"").decode("utf-8", "replace")
 
 
-def lost(node: Node, why: str, *, before: bool, sqlstate: str | None = None) -> errors.OperationalError:
+def lost(node: Node, why: str, *, before: bool, sqlstate: str | None = None) -> errors.NodeLost:
     """The connection is gone.  `before`: the statement cannot have taken effect."""
     code, fact, cure = (
         (LOST_BEFORE, "the statement did not run", "try again")
@@ -144,7 +144,9 @@ def lost(node: Node, why: str, *, before: bool, sqlstate: str | None = None) -> 
         else (LOST_DURING, "the statement may have run", "look whether its effect is there before trying again")
     )
     message = f"the connection was lost ({' '.join(why.split())}); {fact}"
-    return errors.OperationalError(code, message, cure=cure, shard=node.shard, node=node.name, sqlstate=sqlstate)
+    error = errors.NodeLost(code, message, cure=cure, shard=node.shard, node=node.name, sqlstate=sqlstate)
+    error.may_have_run = not before
+    return error
 
 
 def late(node: Node, sqlstate: str = CANCELED) -> errors.OperationalError:
