@@ -6,6 +6,7 @@
         ├── ConfigurationError   fleet.yaml or a setting is wrong
         ├── DataError            a value does not fit
         ├── OperationalError     a server, the network, a pool or a time limit
+        │   └── NodeLost         the connection to a server could not be made, or broke
         ├── IntegrityError       a constraint said no
         ├── InternalError        a server or outgrow broke its own rules
         ├── ProgrammingError     the SQL or its parameters are wrong
@@ -63,6 +64,12 @@ class DataError(DatabaseError):
 
 class OperationalError(DatabaseError):
     """A server, the network, a pool or a time limit; trying again may help."""
+
+
+class NodeLost(OperationalError):
+    """The connection to a server could not be made, or broke; `may_have_run` tells whether it had the statement."""
+
+    may_have_run = False
 
 
 class IntegrityError(DatabaseError):

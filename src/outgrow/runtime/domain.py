@@ -1,0 +1,150 @@
+"""One domain as this process knows it: schema, shard map, plans, and who is primary."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from outgrow import keyspace, ledger, plan, statement
+from outgrow.errors import Error, NodeLost, OperationalError
+from outgrow.nodes import Link, Nodes, together
+from outgrow.route import Position, Seats
+from outgrow.runtime import generation, snapshot
+from outgrow.runtime.health import Health
+from outgrow.runtime.prepared import PlanCache, Prepared
+from outgrow.schema import Schema
+from outgrow.topology import Domain, Node, ShardMap, TableName
+from outgrow.waits import Steps
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything planning depends on, replaced whole when any of it changes."""
+
+    domain: Domain
+    schema: Schema
+    map: ShardMap
+    placer: keyspace.Keyspace
+    #: Tables that some shard lacks or defines otherwise; only statements that touch them fail.
+    disagreements: Mapping[TableName, Error]
+    plans: PlanCache
+
+
+class DomainState:
+    """The one mutable place of a domain: its picture, its turn counter; health and nodes are the fleet's."""
+
+    def __init__(self, picture: Picture, nodes: Nodes, health: Health) -> None:
+        self.name = picture.domain.name
+        self.picture = picture
+        self.nodes = nodes
+        self.health = health
+        self.next_turn = itertools.count().__next__
+        #: The servers' schema or map has changed since the picture was taken.
+        self.stale = False
+
+    def prepare(self, text: str, parameters: bool) -> Prepared:
+        """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
+        picture = self.picture
+        bound = statement.bind(text, picture.schema, parameters=parameters)
+        for table in (*bound.reads, *bound.writes):
+            disagreement = picture.disagreements.get(table)
+            if disagreement is not None:
+                raise disagreement
+        planned = plan.build(bound, picture.schema, picture.domain)
+        prepared = Prepared(bound, planned, _point(planned, picture.placer))
+        picture.plans.keep((text, parameters), prepared)
+        return prepared
+
+    def refresh_steps(self, until: float | None) -> Steps[None]:
+        """Take the picture anew from the servers."""
+        self.stale = False
+        try:
+            self.picture = yield from snapshot.take_steps(self.picture.domain, self.nodes, self.health, until)
+        except BaseException:
+            self.stale = True
+            raise
+
+    def changed_steps(self, until: float | None) -> Steps[bool]:
+        """Take the picture anew where the schema differs from ours; True when it did."""
+        before = self.picture.schema
+        yield from self.refresh_steps(until)
+        return self.picture.schema != before
+
+    def note_epochs(self, schema_epoch: int, map_epoch: int) -> None:
+        """The heartbeat read the ledger's epochs."""
+        if schema_epoch != self.picture.schema.epoch or map_epoch != self.picture.map.epoch:
+            self.stale = True
+
+    def on_home_steps(self, ask: Callable[[Link], Steps[T]], until: float | None) -> Steps[T]:
+        """Run `ask` on the primary of the home shard, where the ledger's map lives."""
+        node = self.health.seats(self.name, self.picture.domain.home.name).primary
+        pool = self.nodes.pool(node)
+        link = yield from pool.take_steps(until)
+        try:
+            return (yield from ask(link))
+        finally:
+            pool.give(link)
+
+    def survey_steps(self, shard: str, until: float | None, cause: BaseException | None) -> Steps[bool]:
+        """Ask every node of the shard which role it plays; True when the primary is another one now.
+
+        What servers say wins over the file.  Two primaries: the later timeline is the true one.  A primary on a new
+        timeline starts a new generation, recorded by whoever meets it first.
+        """
+        old = self.health.seats(self.name, shard)
+        nodes = (old.primary, *old.replicas)
+        answers = yield from together([self._role_steps(node, until) for node in nodes])
+        primaries = [(answer[1], node) for node, answer in zip(nodes, answers, strict=True) if answer and not answer[0]]
+        if not primaries:
+            return False
+        timeline, primary = max(primaries, key=lambda pair: pair[0])
+        seats = Seats(primary, tuple(node for node in nodes if node is not primary))
+        changed = self.health.seat(self.name, shard, seats)
+        if changed or timeline != 1:
+            yield from self._raise_generation_steps(primary, timeline, until)
+        return changed
+
+    def _role_steps(self, node: Node, until: float | None) -> Steps[tuple[bool, int] | None]:
+        pool = self.nodes.pool(node)
+        try:
+            link = yield from pool.take_steps(until)
+        except OperationalError as error:
+            self.health.note_lost(node, error)
+            return None
+        try:
+            rows = yield from link.run_steps(generation.ROLE_SQL, None, until=until)
+        except NodeLost as error:
+            self.health.note_lost(node, error)
+            return None
+        finally:
+            pool.give(link)
+        self.health.note_alive(node)
+        return generation.role_of(rows)
+
+    def _raise_generation_steps(self, primary: Node, timeline: int, until: float | None) -> Steps[None]:
+        pool = self.nodes.pool(primary)
+        link = yield from pool.take_steps(until)
+        try:
+            yield from ledger.raise_generation_steps(link, timeline)
+        finally:
+            pool.give(link)
+
+    def sample_steps(self, node: Node, at: float, until: float | None) -> Steps[Position]:
+        """Ask a primary for its place; `at` is the local time before asking."""
+        pool = self.nodes.pool(node)
+        link = yield from pool.take_steps(until)
+        try:
+            rows = yield from link.run_steps(generation.PLACE_SQL, None, until=until)
+        finally:
+            pool.give(link)
+        position = generation.place_of(rows)
+        self.health.note_primary(node, at, position)
+        return position
+
+
+def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> None:
+    return None
