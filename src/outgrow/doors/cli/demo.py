@@ -84,7 +84,9 @@ def demo(json: bool = False) -> int:
         files = flights.unpack(Path(unpacked))
         console.rule("[bold]outgrow: 336,776 real flights on two shards, each with a replica", align="left")
         with staged() as stage, open_fleet(stage.fleet_yaml, install=True) as fleet:
-            _chapter(console, 1, "a fleet", begun, "two primaries, two replicas, and one plain database to compare with")
+            _chapter(
+                console, 1, "a fleet", begun, "two primaries, two replicas, and one plain database to compare with"
+            )
             console.print(f"   {stage.describe()}")
             _load(console, fleet, stage, files, seen)
             _ask(console, fleet, seen)
@@ -224,4 +226,3 @@ def _conclude(console: Console, seen: Seen) -> None:
         console.print(f"[bold red]Not as promised[/]: {jsonlib.dumps(seen.figures())}")
     if seen.seconds > PROMISED_SECONDS:
         console.print(f"[yellow]It took longer than the {PROMISED_SECONDS} s it should.[/]")
-
