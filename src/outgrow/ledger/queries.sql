@@ -165,3 +165,18 @@ INSERT INTO outgrow.loads (load, target, rows) VALUES ($1::text, $2::text, $3::i
 -- name: load_rows
 -- Rows of the part that this shard has of a load into a table; no row when it has none.
 SELECT rows FROM outgrow.loads WHERE load = $1::text AND target = $2::text;
+
+-- name: role
+-- On any node: is it a replica, and the timeline a primary writes (0 on a replica, where an ordinary role sees a stale one).
+SELECT r.in_recovery,
+       CASE WHEN r.in_recovery THEN 0
+            ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int4 END
+FROM (SELECT pg_is_in_recovery() AS in_recovery) AS r;
+
+-- name: beat
+-- On any node, regularly: generation, bytes of WAL replayed or inserted, still in recovery.
+SELECT g.counter,
+       CASE WHEN r.in_recovery THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8
+            ELSE (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8 END,
+       r.in_recovery
+FROM outgrow.generation AS g, (SELECT pg_is_in_recovery() AS in_recovery) AS r;

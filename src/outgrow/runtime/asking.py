@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from outgrow import ledger
 from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, Rows
 from outgrow.route import Check, Choice, Level, Position, choose, parse_lsn, reachable
@@ -93,8 +94,7 @@ def _ask_steps(
             return (yield from _guarded_steps(state, node, link, footing, level, sql, params, until))
         rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
         _raise_if_error(rows)
-        footing.raise_floor(_position(place))
-        footing.unplaced = False
+        yield from stand_steps(state, link, footing, place)
         footing.last = None
         return rows
     finally:
@@ -148,17 +148,15 @@ def write_steps(
             continue
         try:
             rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
+            if isinstance(rows, Rows):
+                yield from stand_steps(state, link, footing, place)
+                return rows, node
         finally:
             pool.give(link)
-        if isinstance(rows, Error):
-            if rows.sqlstate == "25006" and not surveyed:  # read-only: it was demoted, nothing was written
-                surveyed = True
-                if (yield from state.survey_steps(shard, until, cause=rows)):
-                    continue
+        # Read-only: it was demoted, and nothing was written.
+        if rows.sqlstate != "25006" or surveyed or not (yield from state.survey_steps(shard, until, cause=rows)):
             raise rows
-        footing.raise_floor(_position(place))
-        footing.unplaced = False
-        return rows, node
+        surveyed = True
 
 
 def _raise_if_error(rows: Rows | Error) -> None:
@@ -166,10 +164,21 @@ def _raise_if_error(rows: Rows | Error) -> None:
         raise rows
 
 
-def _position(place: Rows | Error) -> Position:
-    _raise_if_error(place)
-    assert isinstance(place, Rows)
-    return generation.place_of(place)
+def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows | Error) -> Steps[None]:
+    """Make the primary's place the session's floor.
+
+    A primary whose timeline is not the recorded one was promoted, and we are the first to meet it: its generation is
+    raised, so that nobody compares its places with the old server's.
+    """
+    _raise_if_error(answer)
+    assert isinstance(answer, Rows)
+    place = generation.place_of(answer)
+    if place.promoted:
+        raised = yield from ledger.raise_generation_steps(link, place.timeline)
+        footing.raise_floor(Position(raised.counter, place.position.lsn))
+    else:
+        footing.raise_floor(place.position)
+    footing.unplaced = False
 
 
 def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, until: float | None) -> Steps[Node]:

@@ -13,6 +13,7 @@ from outgrow.errors import Error, NodeLost, NotSupportedError, OperationalError,
 from outgrow.nodes import Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import generation
+from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -146,9 +147,9 @@ class Transaction:
                 "OG-RUN-020", "the server rolled the transaction back", shard=branch.shard, sqlstate="25P02",
                 cure="run the transaction again",
             )
-        if isinstance(place, Error):
-            raise place
-        return generation.place_of(place)
+        footing = Footing()
+        yield from stand_steps(self.state, branch.link, footing, place)
+        return footing.floor
 
     def rollback_steps(self, until: float | None) -> Steps[None]:
         """Roll back everywhere; a branch whose server is gone is rolled back by its absence."""
@@ -157,7 +158,7 @@ class Transaction:
                 if branch.link.in_transaction:
                     yield from branch.link.run_steps("ROLLBACK", None, until=until)
             except Error:
-                branch.link.abandon()
+                branch.link.close()
             finally:
                 self._release(branch)
 

@@ -60,7 +60,9 @@ class Conversation:
                 # The hot path: one positional parameter alone says which shard.
                 value = parameters[point.index]
                 if type(value) is point.python_type and shard is None:
-                    return (yield from self._on_one_steps(prepared, point.shard_of(value), parameters, until))
+                    there = point.shard_of(value)
+                    if there is not None:
+                        return (yield from self._on_one_steps(prepared, there, parameters, until))
             values = values_of(prepared.statement.placeholders, parameters)
             return (yield from self._dispatch_steps(prepared, values, until, shard))
         finally:
@@ -107,9 +109,17 @@ class Conversation:
             self._known_shard(shard)
             return (yield from self._on_one_steps(prepared, shard, values, until))
         located = locate(prepared.plan, values, self.state.picture.placer)
-        if len(located.shards) == 1:
-            return (yield from self._on_one_steps(prepared, located.shards[0], values, until))
-        return (yield from self._scatter_steps(prepared, located, values, until))
+        if located.scatter:
+            return (yield from self._scatter_steps(prepared, located, values, until))
+        there = self._preferred() if located.any else located.shards[0]
+        return (yield from self._on_one_steps(prepared, there, values, until))
+
+    def _preferred(self) -> str:
+        """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
+        if self.transaction is not None:
+            return next(iter(self.transaction.branches), self.state.picture.domain.home.name)
+        shards = self.state.picture.domain.shards
+        return shards[self.state.next_turn() % len(shards)].name
 
     def _on_one_steps(
         self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None
@@ -135,10 +145,8 @@ class Conversation:
         self, prepared: Prepared, located: Located, values: Sequence[Any], until: float | None
     ) -> Steps[Result]:
         plan = prepared.plan
-        if plan.refusal is not None:
-            raise plan.refusal
         assert plan.fragment_sql is not None and plan.finish is not None
-        params = [values[index] for index in plan.fragment_params] or None
+        params = plan.fragment_values(values) or None
         nodes: tuple[str, ...]
         if self.transaction is not None:
             pairs = [(shard, plan.fragment_sql) for shard in located.shards]
@@ -265,8 +273,7 @@ class Conversation:
             if footing.unplaced or footing.last is not None:
                 primary = self.state.health.seats(self.state.name, shard).primary
                 try:
-                    footing.raise_floor((yield from self.state.sample_steps(primary, monotonic(), until)))
-                    footing.unplaced = False
+                    yield from self.state.sample_steps(primary, footing, until)
                 except NodeLost:
                     if footing.unplaced:
                         raise

@@ -10,15 +10,19 @@ from typing import TypeVar
 from outgrow import keyspace, ledger, plan, statement
 from outgrow.errors import Error, NodeLost, OperationalError
 from outgrow.nodes import Link, Nodes, together
-from outgrow.route import Position, Seats
+from outgrow.route import Seats
 from outgrow.runtime import generation, snapshot
+from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.health import Health
-from outgrow.runtime.prepared import PlanCache, Prepared
+from outgrow.runtime.prepared import PlanCache, Point, Prepared
 from outgrow.schema import Schema
 from outgrow.topology import Domain, Node, ShardMap, TableName
 from outgrow.waits import Steps
 
 T = TypeVar("T")
+
+_INTEGERS = (("int8",), ("int4",), ("int2",))
+_POINT_TYPES = (*_INTEGERS, ("text",), ("varchar",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +137,42 @@ class DomainState:
         finally:
             pool.give(link)
 
-    def sample_steps(self, node: Node, at: float, until: float | None) -> Steps[Position]:
-        """Ask a primary for its place; `at` is the local time before asking."""
+    def sample_steps(self, node: Node, footing: Footing, until: float | None) -> Steps[None]:
+        """Ask a primary for its place, and stand there."""
         pool = self.nodes.pool(node)
         link = yield from pool.take_steps(until)
         try:
             rows = yield from link.run_steps(generation.PLACE_SQL, None, until=until)
+            yield from stand_steps(self, link, footing, rows)
         finally:
             pool.give(link)
-        position = generation.place_of(rows)
-        self.health.note_primary(node, at, position)
-        return position
 
 
-def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> None:
-    return None
+def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
+    """The shortcut for the commonest statement: every key in it is the same one int8 or text parameter."""
+    if planned.where is not plan.Where.KEYS or planned.fixed or planned.key_changes or not planned.scans:
+        return None
+    first = planned.scans[0]
+    if any(scan.keys != first.keys or scan.types != first.types for scan in planned.scans):
+        return None
+    if first.types not in _POINT_TYPES or not isinstance(first.keys, plan.Match):
+        return None
+    match first.keys.columns:
+        case (((plan.Value(expr=statement.Parameter(index=index)),),),):
+            pass
+        case _:
+            return None
+    strategy = placer.strategy(first.types)
+    owners = placer.owners
+    slot = strategy.slot
+    low, high = -(2**63), 2**63
+
+    def of_integer(value: int) -> str | None:
+        return owners[slot((value,))] if low <= value < high else None
+
+    def of_text(value: str) -> str | None:
+        return owners[slot((value,))]
+
+    if first.types in _INTEGERS:
+        return Point(index - 1, int, of_integer)
+    return Point(index - 1, str, of_text)

@@ -49,11 +49,8 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
     except Error as error:
         facts["refused"] = str(error)
         return Explanation(facts)
-    facts["shards"] = {"shards": list(located.shards), "reason": str(located.reason)}
-    if len(located.shards) > 1:
-        if plan.refusal is not None:
-            facts["refused"] = str(plan.refusal)
-            return Explanation(facts)
+    facts["shards"] = {"shards": list(located.shards), "reasons": [reason.what for reason in located.reasons]}
+    if located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:
         facts["fragment"] = "as the user wrote it"

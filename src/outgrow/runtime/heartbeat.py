@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Sequence
 
+from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.nodes import Link, drive, together
@@ -52,7 +53,7 @@ class Heartbeat:
         if self._thread is not None and self._pid == os.getpid():
             self._thread.join(timeout=5)
         for link in self._links.values():
-            link.abandon()
+            link.close()
         self._links.clear()
 
     def _run(self) -> None:
@@ -84,7 +85,7 @@ class Heartbeat:
             health.note_lost(node, error)
             broken = self._links.pop(node.name, None)
             if broken is not None:
-                broken.abandon()
+                broken.close()
             if not was_usable:
                 # Twice silent: whoever still waits for it (SIGSTOP, a cut cable) is woken, and reads elsewhere.
                 state.nodes.pool(node).cut()
@@ -102,7 +103,8 @@ class Heartbeat:
         else:
             health.note_primary(node, at, beat.position)
             if node.shard == state.picture.domain.home.name:
-                state.note_epochs(beat.schema_epoch, beat.map_epoch)
+                map_epoch, schema_epoch = yield from ledger.read_epochs_steps(link, state.name)
+                state.note_epochs(schema_epoch, map_epoch)
 
 
 def _nodes(state: DomainState) -> list[Node]:

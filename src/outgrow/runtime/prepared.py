@@ -13,11 +13,14 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 
 class Point(NamedTuple):
-    """Where one parameter alone is the key: its index, the only Python type this shortcut takes, and its shard."""
+    """Where one parameter alone is the key: its index, the only Python type this shortcut takes, and its shard.
+
+    `shard_of` answers None for a value that needs the long way.
+    """
 
     index: int
     python_type: type
-    shard_of: Callable[[Any], str]
+    shard_of: Callable[[Any], str | None]
 
 
 class Prepared:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, schema
@@ -13,7 +12,7 @@ from outgrow.runtime.domain import Picture
 from outgrow.runtime.health import Health
 from outgrow.runtime.prepared import PlanCache
 from outgrow.schema import Schema
-from outgrow.topology import Domain, TableName
+from outgrow.topology import Domain, Single, TableName
 from outgrow.waits import Steps
 
 T = TypeVar("T")
@@ -30,7 +29,7 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
             f"the domain {domain.name} has no outgrow ledger yet",
             cure="run `outgrow init` once, or open the fleet with outgrow.open(..., install=True)",
         )
-    domain = replace(domain, tables={**domain.tables, **known.placements})
+    domain = ledger.as_ledger_says(domain, known)
     epoch = known.schema_epoch
     schemas = yield from together(
         [
@@ -40,27 +39,28 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
             for shard in domain.shards
         ]
     )
-    first = schemas[0]
+    by_shard = dict(zip((shard.name for shard in domain.shards), schemas, strict=True))
     return Picture(
         domain=domain,
-        schema=first,
-        map=known.map,
-        placer=keyspace.Keyspace(domain.slots, known.map),
-        disagreements=_disagreements(domain, schemas),
+        schema=_one_schema(domain, by_shard),
+        map=known.shard_map,
+        placer=keyspace.Keyspace(domain.slots, known.shard_map),
+        disagreements=_disagreements(domain, by_shard),
         plans=PlanCache(),
     )
 
 
 def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[None]:
     """Put the ledger into every shard's database where it is missing or old; safe from several processes at once."""
-    for shard in domain.shards:
-        node = health.seats(domain.name, shard.name).primary
-        pool = nodes.pool(node)
-        link = yield from pool.take_steps(until)
-        try:
-            yield from ledger.install_steps(link, domain, home=shard is domain.home)
-        finally:
-            pool.give(link)
+    links: dict[str, Link] = {}
+    pools = {shard.name: nodes.pool(health.seats(domain.name, shard.name).primary) for shard in domain.shards}
+    try:
+        for shard, pool in pools.items():
+            links[shard] = yield from pool.take_steps(until)
+        yield from ledger.install_steps(links, domain)
+    finally:
+        for shard, link in links.items():
+            pools[shard].give(link)
 
 
 def _on_shard_steps(
@@ -92,11 +92,26 @@ def _schema_steps(link: Link, domain: str, epoch: int) -> Steps[Schema]:
     return schema.build(domain, epoch, answers)
 
 
-def _disagreements(domain: Domain, schemas: Sequence[Schema]) -> dict[TableName, Error]:
-    """Per table, why some shard cannot be trusted with it."""
+def _one_schema(domain: Domain, by_shard: Mapping[str, Schema]) -> Schema:
+    """The home shard's schema, with every single table as its own shard has it."""
+    one = by_shard[domain.home.name]
+    for shard, other in by_shard.items():
+        lives_there = [
+            table for table, placed in domain.tables.items() if isinstance(placed, Single) and placed.shard == shard
+        ]
+        one = schema.with_tables_of(one, other, lives_there)
+    return one
+
+
+def _disagreements(domain: Domain, by_shard: Mapping[str, Schema]) -> dict[TableName, Error]:
+    """Per table, why some shard cannot be trusted with it; raises where the servers themselves are set up apart."""
     found: dict[TableName, Error] = {}
-    for shard, other in zip(domain.shards[1:], schemas[1:], strict=True):
-        for difference in schema.differences(schemas[0], other):
-            error = difference.error(domain.home.name, shard.name)
+    home = domain.home.name
+    everywhere = [table for table, placed in domain.tables.items() if not isinstance(placed, Single)]
+    for shard, other in by_shard.items():
+        for difference in schema.differences(by_shard[home], other, everywhere):
+            error = difference.error(home, shard)
+            if difference.table is None:
+                raise error
             found.setdefault(difference.table, error)
     return found

@@ -68,14 +68,12 @@ class Streaming:
             )
         values = values_of(prepared.statement.placeholders, self._parameters)
         located = locate(prepared.plan, values, state.picture.placer)
-        if len(located.shards) == 1:
+        if not located.scatter:
             sql, params = prepared.sql, values if prepared.parameters else None
         else:
-            if prepared.plan.refusal is not None:
-                raise prepared.plan.refusal
             assert prepared.plan.fragment_sql is not None and prepared.plan.finish is not None
             sql = prepared.plan.fragment_sql
-            params = [values[index] for index in prepared.plan.fragment_params] or None
+            params = prepared.plan.fragment_values(values) or None
             self._finisher = Finisher(prepared.plan.finish, values)
         for shard in located.shards:
             link = yield from self._link_steps(shard, prepared.read_only)
