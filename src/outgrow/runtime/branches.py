@@ -66,6 +66,12 @@ class Transaction:
             self.failed = error
             raise
 
+    def link_steps(self, shard: str, until: float | None) -> Steps[Link]:
+        """The branch's own connection, for a stream that reads inside the transaction."""
+        self._check_usable()
+        branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
+        return branch.link
+
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
     ) -> Steps[Rows]:

@@ -22,9 +22,6 @@ from outgrow.topology import Node
 from outgrow.waits import Steps
 
 
-_POSITIONAL = frozenset((list, tuple))
-
-
 class Conversation:
     """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
 
@@ -55,10 +52,15 @@ class Conversation:
             if prepared is None or state.stale:
                 prepared = yield from self.prepared_steps(sql, parameters is not None, until)
             point = prepared.point
-            if point is not None and type(parameters) in _POSITIONAL and len(parameters) == prepared.parameters:
+            if (
+                point is not None
+                and isinstance(parameters, (list, tuple))
+                and len(parameters) == prepared.parameters
+                and shard is None
+            ):
                 # The hot path: one positional parameter alone says which shard.
                 value = parameters[point.index]
-                if type(value) is point.python_type and shard is None:
+                if type(value) is point.python_type:
                     there = point.shard_of(value)
                     if there is not None:
                         return (yield from self._on_one_steps(prepared, there, parameters, until))
