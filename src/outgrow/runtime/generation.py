@@ -56,7 +56,5 @@ def beat_of(rows: Rows) -> Beat:
 
 def _one(rows: Rows) -> tuple[object, ...] | tuple[int, ...]:
     if not rows.rows:
-        raise InternalError(
-            "OG-RUN-041", "the server's ledger has no generation row", cure="run `outgrow init`"
-        )
+        raise InternalError("OG-RUN-041", "the server's ledger has no generation row", cure="run `outgrow init`")
     return rows.rows[0]

@@ -109,7 +109,9 @@ def test_each_type_hashes_as_the_server(connection: psycopg.Connection[Any], typ
     _compare(connection, Hash((type,), SLOTS), ["k"], [(coerce(type, value),) for value in values])
 
 
-@pytest.mark.parametrize("types", [("int8", "text"), ("date", "uuid", "numeric"), ("bool", "int2", "timestamptz", "varchar")])
+@pytest.mark.parametrize(
+    "types", [("int8", "text"), ("date", "uuid", "numeric"), ("bool", "int2", "timestamptz", "varchar")]
+)
 def test_compound_keys_with_nulls(connection: psycopg.Connection[Any], types: tuple[str, ...]) -> None:
     rng = random.Random(7)
     pools = [[None, *_values(type)[:5000]] for type in types]
@@ -145,7 +147,9 @@ def test_what_a_column_with_a_modifier_stores(
     connection: psycopg.Connection[Any], declared: str, type: str, values: list[str]
 ) -> None:
     _partitioned(connection, f"k {declared}", "k")
-    (typmod,) = connection.execute("SELECT atttypmod FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'k'").fetchone()  # type: ignore[misc]
+    (typmod,) = connection.execute(
+        "SELECT atttypmod FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'k'"
+    ).fetchone()  # type: ignore[misc]
     with connection.cursor().copy("COPY t FROM STDIN") as copy:
         for number, value in enumerate(values):
             copy.write_row((number, value))
