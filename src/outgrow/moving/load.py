@@ -53,6 +53,9 @@ class LoadOptions:
     load_id: str | None = None
 
 
+CSV = LoadFormat()
+INTO_EMPTY = LoadOptions()
+
 #: Called with the bytes split so far and the file's size, None when that is unknown.
 Progress = Callable[[int, int | None], None]
 
@@ -62,8 +65,8 @@ def load_steps(
     table: LoadTable,
     targets: Mapping[str, CopyTarget],
     keyspace: Keyspace,
-    format: LoadFormat = LoadFormat(),
-    options: LoadOptions = LoadOptions(),
+    format: LoadFormat = CSV,
+    options: LoadOptions = INTO_EMPTY,
     progress: Progress | None = None,
 ) -> Steps[Loaded]:
     """Load `source` into `table`; `targets` has every shard's primary by name, outside a transaction.
@@ -261,7 +264,7 @@ def _refused(error: Error, lanes: list[Lane], splitter: Splitter, source: Binary
         place = f"line {line}" if line is not None else f"record {found.group(1)} of {error.shard}'s part"
         place += f", column {column.group(1)}: " if column else ": "
     kind = type(error) if isinstance(error, OperationalError) else DataError
-    wrapped = kind(
+    return kind(
         "OG-LOAD-009",
         f"{place}{error.message}; nothing was loaded",
         cure=error.cure or "correct the file or the table",
@@ -269,4 +272,3 @@ def _refused(error: Error, lanes: list[Lane], splitter: Splitter, source: Binary
         node=error.node,
         sqlstate=error.sqlstate,
     )
-    return wrapped

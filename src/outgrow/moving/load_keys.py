@@ -51,13 +51,13 @@ class Fields:
     def _unquote(self, records: Records, column: int) -> Bools:
         """Step inside the quotes; a field with quotes in its middle is spelt out behind the block's bytes."""
         assert records.quotes is not None
-        before = np.zeros(len(records), dtype=np.int64)
+        before: npt.NDArray[np.int32] = np.zeros(len(records), dtype=np.int32)
         if column:
             before = records.quotes[:, column - 1]
         else:
             before[1:] = records.quotes[:-1, -1]
         count = records.quotes[:, column] - before
-        bare = count == 0
+        bare: Bools = np.equal(count, 0)
         whole = (count == 2) & (self.buffer[self.starts] == QUOTE) & (self.buffer[self.ends - 1] == QUOTE)
         odd = np.flatnonzero(~bare & ~whole)
         self.starts, self.ends = self.starts + whole, self.ends - whole
@@ -150,7 +150,7 @@ def _integers(fields: Fields, key: KeyColumn) -> Integers:
         starts = starts + negative
     digits = fields.ends - starts
     magnitude, good = _decimal(buffer, starts, np.clip(digits, 0, 19))
-    good &= (digits >= 1) & (digits <= 19) & (magnitude < np.uint64(1 << _BITS[key.type]))
+    good = good & (digits >= 1) & (digits <= 19) & (magnitude < np.uint64(1 << _BITS[key.type]))
     values = magnitude.view(np.int64)
     if some_negative:
         values = np.where(negative, -values, values)
@@ -174,13 +174,12 @@ def _decimal(
         here = np.clip(digits - 8 * turn, 0, 8).astype(np.uint64)
         bits = here * _EIGHT
         # The first digit is the lowest byte: move the digits up and fill with zeros from below.
-        word = words[starts + 8 * turn].astype(np.uint64, copy=False)
-        word = np.where(here > 0, word << (np.uint64(64) - bits), np.uint64(0)) | (
-            np.where(here < 8, _ZEROS >> bits, np.uint64(0))
-        )
+        left = words[starts + 8 * turn].astype(np.uint64, copy=False)
+        word: npt.NDArray[np.uint64] = np.where(here > 0, left << (np.uint64(64) - bits), np.uint64(0))
+        word |= np.where(here < 8, _ZEROS >> bits, np.uint64(0))
         high = np.uint64(0xF0F0F0F0F0F0F0F0)
-        good &= (word & high) == _ZEROS
-        good &= ((word + np.uint64(0x0606060606060606)) & high) == _ZEROS
+        good &= np.equal(word & high, _ZEROS)
+        good &= np.equal((word + np.uint64(0x0606060606060606)) & high, _ZEROS)
         word = (word & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2561) >> _EIGHT
         word = (word & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601) >> np.uint64(16)
         word = (word & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001) >> np.uint64(32)
@@ -222,7 +221,7 @@ def _uuids(fields: Fields) -> Slices | None:
         fine |= fields.nulls
     if not bool(fine.all()):
         return None
-    values = (nibbles[:, 0::2] << 4 | nibbles[:, 1::2]).reshape(-1)
+    values = np.asarray(nibbles[:, 0::2] << 4 | nibbles[:, 1::2], dtype=np.uint8).reshape(-1)
     count = len(letters)
     starts = np.arange(count, dtype=np.int64) * 16
     return Slices(values, starts, np.full(count, 16, dtype=np.int64), fields.nulls)

@@ -31,7 +31,9 @@ class Records:
     size: int
     padded: npt.NDArray[np.uint8]
     separators: Positions
-    quotes: Positions | None
+    quotes: npt.NDArray[np.int32] | None
+    #: Lines in the complete records; more than records where newlines are quoted.
+    lines: int
 
     def __len__(self) -> int:
         return len(self.separators)
@@ -109,18 +111,20 @@ def _plain(data: bytes, delimiter: int, width: int) -> Records | None:
     marks = inside == delimiter
     marks |= newlines
     separators = np.flatnonzero(marks)
-    return Records(data, size, padded, _shaped(data, padded, separators, width), None)
+    shaped = _shaped(data, padded, separators, width)
+    return Records(data, size, padded, shaped, None, len(shaped))
 
 
 def _quoted(data: bytes, delimiter: int, width: int) -> Records | None:
     padded = _padded(data)
     inside = padded[: len(data)]
-    found = inside == NEWLINE
-    found |= inside == delimiter
+    newlines = inside == NEWLINE
+    found = inside == delimiter
+    found |= newlines
     found |= inside == QUOTE
     marks = np.flatnonzero(found)
     is_quote = inside[marks] == QUOTE
-    before = np.cumsum(is_quote, dtype=np.int64)
+    before = np.cumsum(is_quote, dtype=np.int32)
     keep = np.flatnonzero(~is_quote & (before & 1 == 0))
     separators = marks[keep]
     complete = np.flatnonzero(inside[separators] == NEWLINE)
@@ -130,7 +134,8 @@ def _quoted(data: bytes, delimiter: int, width: int) -> Records | None:
     separators = separators[:count]
     shaped = _shaped(data, padded, separators, width)
     quotes = before[keep[:count]].reshape(-1, width)
-    return Records(data, int(separators[-1]) + 1, padded, shaped, quotes)
+    size = int(separators[-1]) + 1
+    return Records(data, size, padded, shaped, quotes, int(np.count_nonzero(newlines[:size])))
 
 
 def _shaped(data: bytes, padded: npt.NDArray[np.uint8], separators: Positions, width: int) -> Positions:

@@ -21,7 +21,7 @@ from outgrow.moving.load_layout import Layout
 from outgrow.moving.load_records import Ragged, Records, find_records
 
 #: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 #: A record longer than this is taken for a quote that nobody closed.
 RECORD_MAX = 64 << 20
 
@@ -141,7 +141,7 @@ class Splitter:
             data, counts = self._gathered(records, owners)
         self.rows = [total + count for total, count in zip(self.rows, counts, strict=True)]
         self.offset += records.size
-        self._line += len(records) if records.quotes is None else records.data.count(b"\n", 0, records.size)
+        self._line += records.lines
         return Parts(data, counts, records.size)
 
     def _place(self, records: Records) -> npt.NDArray[np.uint16] | None:
@@ -205,7 +205,7 @@ class Splitter:
         )
 
     def line_of(self, source: Any, shard: int, record: int) -> int | None:
-        """The file's line of the `record`-th record (from 1) that a shard got; None if the file cannot be read again."""
+        """The file's line of a shard's `record`-th record (from 1); None if the file cannot be read again."""
         for block in reversed(self.trail):
             if block.rows_before[shard] < record:
                 try:
