@@ -1,23 +1,21 @@
-"""The fleet that a bench asks: a throw-away local fleet, over TCP, and plain connections to its servers."""
+"""The fleet that a bench asks: a temporary local one, over TCP, and plain connections to its servers."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import yaml
 from psycopg.conninfo import conninfo_to_dict
 
-from bench.proxies import free_port
+from outgrow import local
+from outgrow.local import addresses, state
 
 SLOTS = 1024
 
@@ -29,21 +27,32 @@ SLOT = (
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """`dsn` is the application's, over TCP; `admin` the superuser's, over the unix socket."""
+
     name: str
-    dsn: str
+    dsn: str = field(repr=False)
+    admin: str
     pid: int
 
     @property
     def port(self) -> int:
         return int(str(conninfo_to_dict(self.dsn)["port"]))
 
+    @property
+    def password(self) -> str:
+        return str(conninfo_to_dict(self.dsn)["password"])
+
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(self.dsn, autocommit=True)
+
+    def administer(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.admin, autocommit=True)
 
 
 @dataclass(frozen=True, slots=True)
 class BenchFleet:
     path: Path
+    version: str
     #: Per shard: the primary, then its replicas.
     shards: tuple[tuple[Server, ...], ...]
 
@@ -61,17 +70,18 @@ class BenchFleet:
             with primary.connect() as connection:
                 for statement in statements:
                     connection.execute(statement.format(shard=number, shards=len(self.shards)).encode())
+            with primary.administer() as connection:
+                connection.execute("CHECKPOINT")
 
     def await_replicas(self) -> None:
         """Until every replica has replayed what its primary has written."""
         for primary, *replicas in self.shards:
-            with primary.connect() as connection:
+            with primary.administer() as connection:
                 row = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
             for replica in replicas:
-                with replica.connect() as connection:
-                    while connection.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone() == (
-                        False,
-                    ):
+                query = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+                with replica.administer() as connection:
+                    while connection.execute(query, row).fetchone() == (False,):
                         time.sleep(0.01)
 
 
@@ -81,64 +91,26 @@ def here(key: str = "id") -> str:
 
 
 @contextlib.contextmanager
-def fleet(shards: int, replicas: int, tables: str) -> Iterator[BenchFleet]:
-    """A fresh fleet; `tables` is the YAML mapping of its tables, as in `{items: {shard_by: id}}`."""
-    bindir = Path("/usr/lib/postgresql/15/bin")
-    root = Path(tempfile.mkdtemp(prefix="bench-fleet-", dir="/var/tmp"))
-    root.chmod(0o755)
-    become: list[str] = []
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(root, nobody.pw_uid, nobody.pw_gid)
-        become = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
-    started: list[tuple[Server, Path]] = []
-    try:
-        groups = []
-        for number in range(shards):
-            primary = _primary(bindir, root, become, f"s{number + 1}", started)
-            group = [primary]
-            for index in range(replicas):
-                group.append(_replica(bindir, root, become, primary, f"s{number + 1}r{index + 1}", started))
-            groups.append(tuple(group))
-        path = root / "fleet.yaml"
-        lines = ["fleet: bench", "domains:", "  bench:", "    engine: postgresql", f"    slots: {SLOTS}", "    shards:"]
-        for number, group in enumerate(groups):
-            urls = ", ".join(f'"{server.dsn}"' for server in group[1:])
-            lines.append(f'      s{number + 1}: {{primary: "{group[0].dsn}", replicas: [{urls}]}}')
-        path.write_text("\n".join([*lines, f"    tables: {tables}"]) + "\n")
-        yield BenchFleet(path, tuple(groups))
-    finally:
-        for _, data in started:
-            _run(become, bindir / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(root, ignore_errors=True)
-
-
-def _run(become: Sequence[str], *command: object) -> None:
-    subprocess.run([*become, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
-def _primary(bindir: Path, root: Path, become: list[str], name: str, started: list[tuple[Server, Path]]) -> Server:
-    data = root / name
-    _run(become, bindir / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8", "-N")
-    return _start(bindir, root, become, name, data, started)
-
-
-def _replica(
-    bindir: Path, root: Path, become: list[str], primary: Server, name: str, started: list[tuple[Server, Path]]
-) -> Server:
-    data = root / name
-    _run(become, bindir / "pg_basebackup", "-d", primary.dsn, "-D", data, "-R", "-X", "stream", "-c", "fast")
-    return _start(bindir, root, become, name, data, started)
-
-
-def _start(
-    bindir: Path, root: Path, become: list[str], name: str, data: Path, started: list[tuple[Server, Path]]
-) -> Server:
-    port = free_port()
-    options = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={root} -c wal_level=logical"
-    options += " -c max_prepared_transactions=20 -c shared_buffers=64MB"
-    _run(become, bindir / "pg_ctl", "-D", data, "-l", root / f"{name}.log", "-w", "-o", options, "start")
-    pid = int((data / "postmaster.pid").read_text().split()[0])
-    server = Server(name, f"postgresql://postgres@127.0.0.1:{port}/postgres", pid)
-    started.append((server, data))
-    return server
+def fleet(shards: int, replicas: int, tables: dict[str, Any], pg: str | None = None) -> Iterator[BenchFleet]:
+    """A fresh fleet; `tables` as in `fleet.yaml`, `pg` as `outgrow up --pg` takes it."""
+    with local.temporary(shards=shards, replicas=replicas, binaries=pg, tcp=True, durable=True) as (_, directory):
+        path = directory / "fleet.yaml"
+        told = yaml.safe_load(path.read_text())
+        domain = told["domains"][addresses.DOMAIN]
+        domain["tables"] = tables
+        if domain.get("slots", SLOTS) != SLOTS:
+            raise SystemExit(f"the bench places rows by {SLOTS} slots")
+        path.write_text(yaml.safe_dump(told, sort_keys=False))
+        now = local.status(directory)
+        known = state.load(directory)
+        assert known is not None
+        pids = {(server.shard, server.name): server.pid for server in now.servers}
+        groups: dict[str, list[Server]] = {}
+        for server in known.servers:
+            pid = pids[server.shard, server.name]
+            assert pid is not None
+            address = addresses.dsn(known, server, tcp=True)
+            admin = addresses.dsn(known, server, role="postgres", tcp=False)
+            groups.setdefault(server.shard, []).append(Server(server.path, address, admin, pid))
+        os.chmod(path, 0o600)
+        yield BenchFleet(path, now.version, tuple(map(tuple, groups.values())))

@@ -176,7 +176,12 @@ def arguments(description: str | None, *, rounds: int, calls: int) -> argparse.A
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--rounds", type=at_least(5), default=rounds, help="rounds of blocks, at least 5")
     parser.add_argument("--calls", type=int, default=calls, help="calls in one block")
+    add_pg(parser)
     return parser
+
+
+def add_pg(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pg", help="the servers: a version, or a directory of binaries (default: the embedded ones)")
 
 
 def at_least(least: int) -> Callable[[str], int]:

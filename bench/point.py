@@ -26,7 +26,6 @@ SETUP = (
     " timestamptz '2024-01-01 00:00+00' + id * interval '1 minute'"
     f" FROM generate_series(1, {ROWS}) AS s(id) WHERE " + here(),
     "VACUUM (ANALYZE, FREEZE) items",
-    "CHECKPOINT",
 )
 
 EXECUTE = "psycopg Connection.execute"
@@ -162,8 +161,8 @@ def first_keys(primary: Server, count: int) -> list[int]:
 def prepared_peers(stack: ExitStack, running: BenchFleet, keys: Sequence[int]) -> Any:
     """Every peer, open, each having answered alike; with the pids of whatever stands on the servers' side."""
     primary, replica = running.shards[0]
-    bouncer = enter(stack, pgbouncer("127.0.0.1", primary.port, "postgres"))
-    pool = enter(stack, pgpool("127.0.0.1", primary.port, "postgres"))
+    bouncer = enter(stack, pgbouncer("127.0.0.1", primary.port, "app", primary.password))
+    pool = enter(stack, pgpool("127.0.0.1", primary.port, "app", primary.password))
     peers = [
         Peer(EXECUTE, lambda _: execute(primary.dsn)),
         Peer(CURSOR, lambda _: cursor(primary.dsn)),
@@ -180,10 +179,10 @@ def prepared_peers(stack: ExitStack, running: BenchFleet, keys: Sequence[int]) -
     yield opened, running.pids + proxies
 
 
-def run(rounds: int, calls: int) -> tuple[Figures, Figures]:
+def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures]:
     core_client, core_server = harness.two_cores()
     with ExitStack() as stack:
-        running = stack.enter_context(fleet(2, 1, "{items: {shard_by: id}}"))
+        running = stack.enter_context(fleet(2, 1, {"items": {"shard_by": "id"}}, pg))
         running.everywhere(*SETUP)
         running.await_replicas()
         keys = first_keys(running.primaries[0], 20_000)
@@ -198,7 +197,7 @@ def run(rounds: int, calls: int) -> tuple[Figures, Figures]:
 def main() -> None:
     options = harness.arguments(__doc__, rounds=31, calls=400).parse_args()
     print(harness.conditions())
-    one, two = run(options.rounds, options.calls)
+    one, two = run(options.rounds, options.calls, options.pg)
     harness.show("client and servers on one core", one, [OURS, OURS_REPLICA])
     harness.show("client and servers on separate cores", two, [OURS, OURS_REPLICA])
     harness.finish(

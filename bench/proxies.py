@@ -47,7 +47,8 @@ backend_hostname0 = '{host}'
 backend_port0 = {port}
 backend_weight0 = 1
 backend_flag0 = 'ALWAYS_PRIMARY|DISALLOW_TO_FAILOVER'
-enable_pool_hba = off
+enable_pool_hba = on
+pool_passwd = '{directory}/passwords'
 num_init_children = 4
 max_pool = 2
 child_life_time = 0
@@ -79,34 +80,41 @@ PACKAGES = {"pgbouncer": "pgbouncer", "pgpool": "pgpool2"}
 
 
 @contextlib.contextmanager
-def pgbouncer(host: str, port: int, user: str) -> Iterator[Proxy]:
-    with _started("pgbouncer", PGBOUNCER, ["{conf}"], host, port, user) as proxy:
+def pgbouncer(host: str, port: int, user: str, password: str) -> Iterator[Proxy]:
+    with _started("pgbouncer", PGBOUNCER, ["{conf}"], host, port, (user, password)) as proxy:
         yield proxy
 
 
 @contextlib.contextmanager
-def pgpool(host: str, port: int, user: str) -> Iterator[Proxy]:
-    with _started("pgpool", PGPOOL, ["-n", "-f", "{conf}"], host, port, user) as proxy:
+def pgpool(host: str, port: int, user: str, password: str) -> Iterator[Proxy]:
+    with _started("pgpool", PGPOOL, ["-n", "-f", "{conf}", "-a", "{hba}"], host, port, (user, password)) as proxy:
         yield proxy
 
 
 @contextlib.contextmanager
-def _started(name: str, template: str, args: list[str], host: str, port: int, user: str) -> Iterator[Proxy]:
+def _started(
+    name: str, template: str, args: list[str], host: str, port: int, login: tuple[str, str]
+) -> Iterator[Proxy]:
     program = binary(name)
     directory = Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
     try:
         listen, pcp = free_port(), free_port()
         conf = directory / f"{name}.conf"
         conf.write_text(template.format(host=host, port=port, listen=listen, pcp=pcp, directory=directory))
-        (directory / "users").write_text(f'"{user}" ""\n')
+        # Clients are trusted; towards the server both log in with the password.
+        hba = directory / "hba"
+        hba.write_text("host all all 127.0.0.1/32 trust\n")
+        (directory / "users").write_text('"{}" "{}"\n'.format(*login))
+        (directory / "passwords").write_text("{}:TEXT{}\n".format(*login))
         become: dict[str, int] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
-            os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+            for path in (directory, *directory.iterdir()):
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
             become = {"user": nobody.pw_uid, "group": nobody.pw_gid}
         with (directory / "output").open("wb") as output:
             process = subprocess.Popen(
-                [program, *(arg.format(conf=conf) for arg in args)],
+                [program, *(arg.format(conf=conf, hba=hba) for arg in args)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -164,14 +164,14 @@ def work(path: Path, place: dict[int, int], steady: Any, stop: Any, wanted: int,
 
 def delay(replicas: list[Server], milliseconds: int) -> None:
     for replica in replicas:
-        with replica.connect() as connection:
+        with replica.administer() as connection:
             connection.execute(f"ALTER SYSTEM SET recovery_min_apply_delay = {milliseconds}".encode())
             connection.execute("SELECT pg_reload_conf()")
 
 
 @contextlib.contextmanager
 def paused(replica: Server) -> Iterator[None]:
-    with replica.connect() as connection:
+    with replica.administer() as connection:
         connection.execute("SELECT pg_wal_replay_pause()")
         try:
             yield
@@ -203,8 +203,8 @@ def direct(running: BenchFleet, steady: Any, scale: float) -> None:
 # -- the whole ----------------------------------------------------------------------------------------------------
 
 
-def run(reads: int, processes: int, scale: float) -> list[Tally]:
-    with fleet(2, 1, "{counters: {shard_by: id}}") as running:
+def run(reads: int, processes: int, scale: float, pg: str | None) -> list[Tally]:
+    with fleet(2, 1, {"counters": {"shard_by": "id"}}, pg) as running:
         running.everywhere(*SETUP)
         running.await_replicas()
         install(running)
@@ -254,6 +254,7 @@ def main() -> None:
     parser.add_argument("--reads", type=int, default=300_000, help="session reads, at least")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="stretch every phase by this")
+    harness.add_pg(parser)
     options = parser.parse_args()
     print(harness.conditions())
     try:
@@ -263,7 +264,7 @@ def main() -> None:
     except (ImportError, AttributeError):
         harness.finish({"violations": None, "reads": None, "replica_share": None})
         return
-    tallies = run(options.reads, options.processes, options.scale)
+    tallies = run(options.reads, options.processes, options.scale, options.pg)
     tell(tallies)
 
 

@@ -36,7 +36,6 @@ SETUP = (
     "CREATE FUNCTION bench_wait(ms int4) RETURNS bool LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE"
     " AS $$ BEGIN PERFORM pg_sleep(ms / 1000.0); RETURN true; END $$",
     "VACUUM (ANALYZE, FREEZE) points",
-    "CHECKPOINT",
 )
 
 SEQUENTIAL = "psycopg, one after another"
@@ -137,12 +136,12 @@ def scattering(stack: ExitStack, running: BenchFleet, query: str) -> harness.Ope
     return harness.open_peers(peers, stack)
 
 
-def run(rounds: int, calls: int) -> tuple[Figures, Figures, Figures]:
+def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figures]:
     """Trivial on one core, trivial on separate cores, and with server time on separate cores."""
     client, server = harness.two_cores()
     kinds = list(range(1, KINDS - 200))
     with ExitStack() as stack:
-        running = stack.enter_context(fleet(4, 0, "{points: {shard_by: id}}"))
+        running = stack.enter_context(fleet(4, 0, {"points": {"shard_by": "id"}}, pg))
         running.everywhere(*SETUP)
         trivial = scattering(stack, running, TRIVIAL)
         with harness.pinned(running.pids, client=client, server=client):
@@ -173,7 +172,7 @@ def finishing(rounds: int) -> float | None:
 def main() -> None:
     options = harness.arguments(__doc__, rounds=21, calls=200).parse_args()
     print(harness.conditions())
-    single, quick, slow = run(options.rounds, options.calls)
+    single, quick, slow = run(options.rounds, options.calls, options.pg)
     harness.show("trivial select over four shards, client and servers on one core", single, [OURS])
     harness.show("trivial select over four shards, client and servers on separate cores", quick, [OURS])
     harness.show("5 ms of server time on each of four shards", slow, [OURS])

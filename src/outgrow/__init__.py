@@ -60,9 +60,9 @@ def open(source: str | Path | Topology | None = None, *, install: bool = False) 
     from outgrow.runtime import open_fleet
 
     if source is None:
-        from outgrow.local import fleet_file
+        from outgrow.local import directory_of
 
-        source = fleet_file()
+        source = directory_of() / "fleet.yaml"
     return open_fleet(source, install=install)
 
 

@@ -18,6 +18,8 @@ The names are those of PEP 249.  Each error carries a stable `code` (`OG-ROOM-NN
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class Error(Exception):
     """The root: catch it to catch everything outgrow raises on purpose."""
@@ -39,6 +41,8 @@ class Error(Exception):
         self.shard = shard
         self.node = node
         self.sqlstate = sqlstate
+        #: What else the server said: detail, hint, constraint, schema, table, column, type, position, context.
+        self.details: Mapping[str, str] = {}
 
     def __str__(self) -> str:
         place = f" (on {self.node or self.shard})" if self.node or self.shard else ""

@@ -158,7 +158,7 @@ class Transaction:
                 if branch.link.in_transaction:
                     yield from branch.link.run_steps("ROLLBACK", None, until=until)
             except Error:
-                branch.link.abandon()
+                branch.link.close()
             finally:
                 self._release(branch)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from outgrow.clock import monotonic
@@ -28,13 +28,12 @@ _POSITIONAL = frozenset((list, tuple))
 class Conversation:
     """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
 
-    def __init__(self, state: DomainState, level: Level, token: Token | None, on_replica_read: Callable[[], None]):
+    def __init__(self, state: DomainState, level: Level, token: Token | None) -> None:
         self.state = state
         self.level = level
         self.transaction: Transaction | None = None
         self.closed = False
         self._busy = False
-        self._on_replica_read = on_replica_read
         floors = token.floors if token else {}
         self._footing = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
@@ -91,9 +90,7 @@ class Conversation:
         """The node that a longer read of the shard should use."""
         if not read_only:
             return self.state.health.seats(self.state.name, shard).primary
-        node = yield from asking.node_steps(self.state, shard, self._footing[shard], self.level, until)
-        self._on_replica_read()
-        return node
+        return (yield from asking.node_steps(self.state, shard, self._footing[shard], self.level, until))
 
     def _dispatch_steps(
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
@@ -135,8 +132,6 @@ class Conversation:
             rows, node = yield from asking.read_steps(
                 self.state, shard, footing, self.level, prepared.sql, params, until
             )
-            if node is footing.last:
-                self._on_replica_read()
         else:
             rows, node = yield from asking.write_steps(self.state, shard, footing, prepared.sql, params, until)
         return Result(rows.fields, rows.rows, rows.status, rows.count, (node.name,))
@@ -163,7 +158,6 @@ class Conversation:
             )
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
-            self._on_replica_read()
         fields, rows = finished(Finisher(plan.finish, values), answers)
         return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
 

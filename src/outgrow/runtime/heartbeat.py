@@ -53,7 +53,7 @@ class Heartbeat:
         if self._thread is not None and self._pid == os.getpid():
             self._thread.join(timeout=5)
         for link in self._links.values():
-            link.abandon()
+            link.close()
         self._links.clear()
 
     def _run(self) -> None:
@@ -85,7 +85,7 @@ class Heartbeat:
             health.note_lost(node, error)
             broken = self._links.pop(node.name, None)
             if broken is not None:
-                broken.abandon()
+                broken.close()
             if not was_usable:
                 # Twice silent: whoever still waits for it (SIGSTOP, a cut cable) is woken, and reads elsewhere.
                 state.nodes.pool(node).cut()
