@@ -58,9 +58,7 @@ class Transaction:
                 shard, sql = asked[0]
                 return [(yield from self._on_branch_steps(shard, sql, params, writes, until))]
             return (
-                yield from together(
-                    [self._on_branch_steps(shard, sql, params, writes, until) for shard, sql in asked]
-                )
+                yield from together([self._on_branch_steps(shard, sql, params, writes, until) for shard, sql in asked])
             )
         except Error as error:
             self.failed = error
@@ -150,7 +148,10 @@ class Transaction:
             raise done
         if done.status != "COMMIT":
             raise OperationalError(
-                "OG-RUN-020", "the server rolled the transaction back", shard=branch.shard, sqlstate="25P02",
+                "OG-RUN-020",
+                "the server rolled the transaction back",
+                shard=branch.shard,
+                sqlstate="25P02",
                 cure="run the transaction again",
             )
         footing = Footing()
@@ -174,7 +175,9 @@ class Transaction:
             self._check_usable()
         elif name not in self.savepoints:
             raise ProgrammingError(
-                "OG-RUN-022", f"there is no savepoint {name!r} in this transaction", sqlstate="3B001",
+                "OG-RUN-022",
+                f"there is no savepoint {name!r} in this transaction",
+                sqlstate="3B001",
                 cure="name a savepoint that was set and not released",
             )
         for branch in self.branches.values():

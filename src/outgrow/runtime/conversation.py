@@ -168,7 +168,9 @@ class Conversation:
     def begin(self, sql: str = "BEGIN", read_only: bool = False) -> None:
         if self.transaction is not None:
             raise ProgrammingError(
-                "OG-RUN-025", "a transaction is open already", cure="use a savepoint, or transaction() again",
+                "OG-RUN-025",
+                "a transaction is open already",
+                cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
         self.transaction = Transaction(self.state, sql, read_only)
@@ -198,7 +200,9 @@ class Conversation:
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
             raise ProgrammingError(
-                "OG-RUN-026", f"{command} needs an open transaction", cure="BEGIN, or use session.transaction()",
+                "OG-RUN-026",
+                f"{command} needs an open transaction",
+                cure="BEGIN, or use session.transaction()",
                 sqlstate="25P01",
             )
         yield from self.transaction.savepoint_steps(command, name, until)
@@ -218,7 +222,8 @@ class Conversation:
             yield from self.savepoint_steps(command, argument, until)
         else:
             raise NotSupportedError(
-                "OG-RUN-027", f"{command} is outgrow's own business in a fleet",
+                "OG-RUN-027",
+                f"{command} is outgrow's own business in a fleet",
                 cure="run it on one shard by name: execute(sql, shard=...)",
             )
         return Result((), [], tag, -1, ())
@@ -228,7 +233,8 @@ class Conversation:
     def _ddl_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
         if self.transaction is not None and len(self.state.picture.domain.shards) > 1:
             raise NotSupportedError(
-                "OG-RUN-030", f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
+                "OG-RUN-030",
+                f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
                 cure="run it outside the transaction",
             )
         if self.transaction is not None:
@@ -256,7 +262,8 @@ class Conversation:
     def _known_shard(self, shard: str) -> None:
         if shard not in self._footing:
             raise InterfaceError(
-                "OG-RUN-007", f"the domain {self.state.name} has no shard {shard!r}",
+                "OG-RUN-007",
+                f"the domain {self.state.name} has no shard {shard!r}",
                 cure=f"one of: {', '.join(self._footing)}",
             )
 
