@@ -8,7 +8,10 @@ refused by the server.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -139,6 +142,13 @@ class Link:
         """Close at once; the server rolls back what was open.  In a forked child only the descriptor is closed."""
         if not self.abandoned:
             self.pgconn.finish()
+
+    def shut_down(self) -> None:
+        """From any thread: make the owner's wait end as if the server had hung up.  The owner closes the link."""
+        if self.closed:
+            return
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fd)) as same:
+            same.shutdown(socket.SHUT_RDWR)
 
     def peek(self) -> bool:
         """Whether an idle link still stands, as far as can be seen without asking the server."""

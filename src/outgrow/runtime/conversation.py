@@ -59,7 +59,7 @@ class Conversation:
                 and shard is None
             ):
                 # The hot path: one positional parameter alone says which shard.
-                value = parameters[point.index]
+                value = parameters[point.at]
                 if type(value) is point.python_type:
                     there = point.shard_of(value)
                     if there is not None:

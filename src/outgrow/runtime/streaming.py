@@ -49,7 +49,7 @@ class Streaming:
         if finisher is None:
             return (yield from self._streams[0].more_steps())
         while True:
-            rows = finisher.ready()
+            rows: list[tuple[Any, ...]] = finisher.ready()
             if rows:
                 return rows
             wants = finisher.wants()
@@ -83,7 +83,7 @@ class Streaming:
             self._finisher = Finisher(prepared.plan.finish, values)
         for shard in located.shards:
             link = yield from self._link_steps(shard, prepared.read_only)
-            self._streams.append(link.stream(sql, params, self._chunk_rows, until=self._until))
+            self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
         fields = yield from together([stream.open_steps() for stream in self._streams])
         self.fields = fields[0] if self._finisher is None else tuple(self._finisher.begin(fields))
 
