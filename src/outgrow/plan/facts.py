@@ -26,7 +26,7 @@ from outgrow.statement.tree import (
 )
 
 from .blocks import Site, bare_column, family
-from .keyset import Candidate, Choice, Elements, Null, Value
+from .keyset import Choice, Elements, Null, Value
 
 #: Disjuncts that are kept apart; beyond it a condition says less, never more.
 LIMIT = 64
@@ -48,8 +48,8 @@ NEVER: Facts = ()
 
 #: Finds the site of a column as the condition's region sees it; None where it is no usable column.
 Resolve = Callable[[ColumnRef], Site | None]
-#: The family of a site's type; None where equality is not understood.
-FamilyOf = Callable[[Site], str | None]
+#: A site's type; None where equality is not understood.
+TypeOf = Callable[[Site], str | None]
 #: May `IS NULL` on this site be believed (it does not come from an outer join's padding)?
 MayBeNull = Callable[[Site], bool]
 
@@ -77,14 +77,14 @@ def any_of(parts: Iterable[Facts]) -> Facts:
     return tuple(result) if len(result) <= LIMIT else TRUE
 
 
-def constant(expr: Expr) -> Candidate | None:
-    """The candidate that `= expr` means, None where `expr` is no constant."""
-    inner = expr
-    while isinstance(inner, Cast):
-        inner = inner.operand
-    if isinstance(inner, Literal | Parameter):
-        return Value(expr)
-    return None
+def is_constant(expr: Expr) -> bool:
+    """A literal, a parameter, or casts of either: its value is known once the parameters are."""
+    while isinstance(expr, Cast):
+        expr = expr.operand
+    if isinstance(expr, Operation) and expr.operator == "-" and len(expr.operands) == 1:
+        expr = expr.operands[0]
+        return isinstance(expr, Literal) and expr.kind == "number"
+    return isinstance(expr, Literal | Parameter)
 
 
 def is_null_literal(expr: Expr) -> bool:
@@ -98,7 +98,7 @@ class Reader:
     """Reads conditions in one place of the statement."""
 
     resolve: Resolve
-    family_of: FamilyOf
+    type_of: TypeOf
     may_be_null: MayBeNull
 
     def site(self, expr: Expr) -> Site | None:
@@ -136,7 +136,9 @@ class Reader:
                 return self.read(operands[0])
             case "is null":
                 site = self.site(operands[0])
-                return self._says(site, (Null(),)) if site is not None and self.may_be_null(site) else TRUE
+                if site is None or not self.may_be_null(site) or family(self.type_of(site)) is None:
+                    return TRUE
+                return (Conjunction(((site, (Null(),)),)),)
             case "is not distinct from":
                 left, right = operands
                 known = next((o for o in operands if isinstance(o, Literal) and o.kind != "null"), None)
@@ -155,28 +157,30 @@ class Reader:
         if one is not None and other is not None:
             return self.joined(one, other)
         for site, side in ((one, right), (other, left)):
-            candidate = constant(side)
-            if site is not None and candidate is not None:
-                return self._says(site, (candidate,))
+            if site is not None and is_constant(side):
+                return self._says(site, (side,))
         return TRUE
 
     def joined(self, one: Site, other: Site) -> Facts:
         """Two columns are equal: constants flow both ways, if their types compare as their hashes do."""
-        kind = self.family_of(one)
-        if kind is None or kind != self.family_of(other):
+        kind = family(self.type_of(one))
+        if kind is None or kind != family(self.type_of(other)):
             return TRUE
         return (Conjunction((), ((one, other), (other, one))),)
 
-    def _says(self, site: Site, choice: Choice) -> Facts:
-        if self.family_of(site) is None:
+    def _says(self, site: Site, values: Iterable[Expr]) -> Facts:
+        """The site equals one of these constants."""
+        kind = self.type_of(site)
+        if kind is None or family(kind) is None:
             return TRUE
+        choice = tuple(Value(value, kind) for value in values)
         return (Conjunction(((site, choice),)),) if choice else NEVER
 
     def _boolean(self, expr: Expr, text: str) -> Facts:
         site = self.resolve(expr) if isinstance(expr, ColumnRef) else None
-        if site is None or self.family_of(site) != "bool":
+        if site is None or self.type_of(site) != "bool":
             return TRUE
-        return self._says(site, (Value(Literal("boolean", text)),))
+        return self._says(site, (Literal("boolean", text),))
 
     def _in_list(self, expr: InList) -> Facts:
         if isinstance(expr.operand, RowOf):
@@ -185,9 +189,8 @@ class Reader:
 
     def _one_of(self, operand: Expr, items: tuple[Expr, ...]) -> Facts:
         site = self.site(operand)
-        candidates = [constant(item) for item in items if not is_null_literal(item)]
-        if site is not None and all(candidate is not None for candidate in candidates):
-            return self._says(site, tuple(candidate for candidate in candidates if candidate is not None))
+        if site is not None and all(is_constant(item) for item in items):
+            return self._says(site, [item for item in items if not is_null_literal(item)])
         return any_of([self.equal(operand, item) for item in items])
 
     def _row_in_list(self, operand: RowOf, items: tuple[Expr, ...]) -> Facts:
@@ -204,9 +207,10 @@ class Reader:
         if isinstance(inner, ArrayOf):
             return self._one_of(operand, inner.items) if inner is array else self._casted(operand, array, inner)
         site = self.site(operand)
-        if site is None or not isinstance(inner, Parameter):
+        kind = self.type_of(site) if site is not None else None
+        if site is None or kind is None or family(kind) is None or not isinstance(inner, Parameter):
             return TRUE
-        return self._says(site, (Elements(array),))
+        return (Conjunction(((site, (Elements(array, kind),)),)),)
 
     def _casted(self, operand: Expr, array: Expr, inner: ArrayOf) -> Facts:
         """`= ANY (ARRAY[…]::type[])`: each element is cast."""
@@ -217,4 +221,4 @@ class Reader:
         return self._one_of(operand, tuple(Cast(item, element) for item in inner.items))
 
 
-__all__ = ["NEVER", "TRUE", "Conjunction", "Facts", "Reader", "all_of", "any_of", "constant", "family"]
+__all__ = ["NEVER", "TRUE", "Conjunction", "Facts", "Reader", "all_of", "any_of", "is_constant"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from outgrow.schema import Schema
 from outgrow.statement.tree import ColumnRef, Delete, Scan, Select, Update
 
-from .blocks import Block, Leaf, Region, Site, bare_column, family, scan_column
+from .blocks import Block, Leaf, Region, Site, bare_column, scan_column
 from .facts import TRUE, Conjunction, Facts, Reader, all_of
 from .keyset import Choice, Everything, KeySet, Match, Nothing, Null, either
 
@@ -74,7 +74,7 @@ class Graph:
             leaf = self._leaf(site)
             return site.shadow is None and leaf is not None and leaf.region == region
 
-        return Reader(resolve, lambda site: family(self.type_of(site, block)), may_be_null)
+        return Reader(resolve, lambda site: self.type_of(site, block), may_be_null)
 
     def _leaf(self, site: Site) -> Leaf | None:
         for block, _ in self.blocks:

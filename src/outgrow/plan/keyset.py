@@ -14,16 +14,21 @@ from outgrow.statement.tree import ArrayOf, Cast, Expr, Literal, Parameter
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One key value: a literal, a parameter, or casts of either.  `= NULL` is no value at all."""
+    """One key value: a literal, a parameter, or casts of either.  `= NULL` is no value at all.
+
+    `type` is that of the column it was compared with: an untyped literal is read as one of that type.
+    """
 
     expr: Expr
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The elements of an array parameter or array literal (`= ANY($1)`)."""
+    """The elements of an array parameter (`= ANY($1)`)."""
 
     expr: Expr
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +78,15 @@ KeySet = Everything | Nothing | Match | Either | Both
 
 def either(options: list[KeySet]) -> KeySet:
     """The union, simplified."""
-    kept: list[KeySet] = []
+    kept: dict[KeySet, None] = {}
     for option in options:
         if isinstance(option, Everything):
             return option
-        if not isinstance(option, Nothing) and option not in kept:
-            kept.append(option)
+        if not isinstance(option, Nothing):
+            kept[option] = None
     if not kept:
         return Nothing()
-    return kept[0] if len(kept) == 1 else Either(tuple(kept))
+    return next(iter(kept)) if len(kept) == 1 else Either(tuple(kept))
 
 
 def describe_candidate(candidate: Candidate) -> str:

@@ -58,6 +58,7 @@ class ScanKeys:
     alias: str
     columns: tuple[str, ...]
     types: tuple[str, ...]
+    typmods: tuple[int, ...]
     keys: KeySet
     #: "reads", "writes", or "inserts into".
     role: str = "reads"
@@ -72,8 +73,18 @@ class KeyChange:
 
     table: TableName
     types: tuple[str, ...]
+    typmods: tuple[int, ...]
     before: KeySet
     after: KeySet
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """The whole question is one key that is one parameter: `params[index]`."""
+
+    index: int
+    type: str
+    types: tuple[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,7 @@ class Plan:
     #: Shards that hold single tables of the statement.
     fixed: tuple[str, ...] = ()
     key_changes: tuple[KeyChange, ...] = ()
+    quick: Quick | None = None
     #: What each shard runs when more than one is needed, its placeholders $1 … $n ...
     fragment_sql: str | None = None
     #: ... where $i is the statement's parameter `fragment_params[i - 1]` (1-based).
