@@ -67,6 +67,7 @@ class Link:
         "_readable",
         "_statements",
         "abandoned",
+        "dress",
         "described",
         "fd",
         "idle_since",
@@ -87,6 +88,8 @@ class Link:
         self.names = names
         self.fd = pgconn.socket
         self.opened_at = self.idle_since = monotonic()
+        #: What sessions have SET on this connection, as its last user left it; the user's business alone.
+        self.dress: tuple[Any, ...] = ()
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
         self.pgconn = pgconn

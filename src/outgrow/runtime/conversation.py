@@ -15,6 +15,7 @@ from outgrow.runtime import asking, ddl
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
+from outgrow.runtime.dress import Dress, Setting, dressed_steps, with_setting, without
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.result import Result
 from outgrow.statement import Kind
@@ -31,6 +32,7 @@ class Conversation:
         self.transaction: Transaction | None = None
         self.closed = False
         self._busy = False
+        self._dress: Dress = ()
         floors = token.floors if token else {}
         self._footing = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
@@ -165,7 +167,7 @@ class Conversation:
 
     # -- transactions --------------------------------------------------------------------------------------------
 
-    def begin(self, sql: str = "BEGIN", read_only: bool = False) -> None:
+    def begin(self, sql: str = "BEGIN") -> None:
         if self.transaction is not None:
             raise ProgrammingError(
                 "OG-RUN-025",
@@ -173,7 +175,7 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, read_only)
+        self.transaction = Transaction(self.state, sql, self._dress)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
@@ -210,21 +212,22 @@ class Conversation:
     def _transaction_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
         command, argument = prepared.statement.command, prepared.statement.argument
         tag = command
-        if command in ("BEGIN", "START TRANSACTION"):
+        if command == "BEGIN":
             self.begin(prepared.sql.rstrip("; \n"))
-        elif command in ("COMMIT", "END"):
+        elif command == "COMMIT" and not argument:
             yield from self.commit_steps(until)
-            tag = "COMMIT"
-        elif command in ("ROLLBACK", "ABORT"):
+        elif command == "ROLLBACK" and not argument:
             yield from self.rollback_steps(until)
-            tag = "ROLLBACK"
         elif command in ("SAVEPOINT", "RELEASE", "ROLLBACK TO"):
             yield from self.savepoint_steps(command, argument, until)
+        elif command.startswith("SET ") and self.transaction is not None:
+            yield from self.transaction.set_steps(prepared.sql, until)
+            tag = "SET"
         else:
             raise NotSupportedError(
                 "OG-RUN-027",
-                f"{command} is outgrow's own business in a fleet",
-                cure="run it on one shard by name: execute(sql, shard=...)",
+                f"{command} {argument}".strip() + " is not something a session does over a fleet",
+                cure="use BEGIN, COMMIT, ROLLBACK and savepoints; or run it on one shard: execute(sql, shard=...)",
             )
         return Result((), [], tag, -1, ())
 
@@ -249,15 +252,34 @@ class Conversation:
         return Result((), [], done.status, -1, done.nodes)
 
     def _session_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
-        command = prepared.statement.command
+        command, name = prepared.statement.command, prepared.statement.argument
         home = self.state.picture.domain.home.name
         if command == "SHOW":
             return (yield from self._on_one_steps(prepared, home, (), until))
-        raise NotSupportedError(
-            "OG-RUN-031",
-            f"{command} is not something a session does over a fleet",
-            cure="for COPY use `outgrow load`; for one server, name the shard: execute(sql, shard=...)",
-        )
+        if command == "SET LOCAL" and self.transaction is not None:
+            yield from self.transaction.set_steps(prepared.sql, until)
+        elif command in ("SET", "SET SESSION AUTHORIZATION") and self.transaction is None:
+            setting = Setting(name if command == "SET" else "session_authorization", prepared.sql)
+            yield from self._wear_steps(with_setting(self._dress, setting), until)
+        elif command == "RESET" and self.transaction is None:
+            yield from self._wear_steps(without(self._dress, name), until)
+        elif command == "DISCARD" and self.transaction is None:
+            yield from self._wear_steps((), until)
+        else:
+            raise NotSupportedError(
+                "OG-RUN-031",
+                f"{command} is not something a session does over a fleet"
+                + (" inside a transaction" if self.transaction is not None else ""),
+                cure="SET outside of transactions, SET LOCAL inside; for COPY use `outgrow load`; or name the shard",
+            )
+        return Result((), [], command.partition(" ")[0], -1, ())
+
+    def _wear_steps(self, dress: Dress, until: float | None) -> Steps[None]:
+        """Try the settings on one connection; where the server takes them, they are the session's from now on."""
+        yield from self.state.on_home_steps(lambda link: dressed_steps(link, dress), until)
+        self._dress = dress
+        for footing in self._footing.values():
+            footing.dress = dress
 
     def _known_shard(self, shard: str) -> None:
         if shard not in self._footing:
