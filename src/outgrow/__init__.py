@@ -1,10 +1,10 @@
 """outgrow: the data layer for Python applications that outgrow one database.
 
-    import outgrow
+import outgrow
 
-    fleet = outgrow.open("fleet.yaml")        # outgrow.open() alone: the local fleet of `outgrow up`
-    with fleet.session() as session:
-        session.execute("SELECT …", [42]).fetchall()
+fleet = outgrow.open("fleet.yaml")        # outgrow.open() alone: the local fleet of `outgrow up`
+with fleet.session() as session:
+    session.execute("SELECT …", [42]).fetchall()
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def open(source: str | Path | Topology | None = None, *, install: bool = False) 
     from outgrow.runtime import open_fleet
 
     if source is None:
-        from outgrow.local import fleet_file
+        from outgrow.local import directory_of
 
-        source = fleet_file()
+        source = directory_of() / "fleet.yaml"
     return open_fleet(source, install=install)
 
 

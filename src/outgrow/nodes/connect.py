@@ -55,6 +55,8 @@ _REASONS: tuple[tuple[str, str, str, str], ...] = (
         "lower the pools' size_max, or raise max_connections on the server",
     ),
 )
+#: Failures of the server or the way to it; the others are mistakes that another server would not mend.
+_LOST = frozenset(("OG-NODE-001", "OG-NODE-006", "OG-NODE-008", "OG-NODE-009"))
 _UNREACHABLE = (
     "OG-NODE-001",
     "the server cannot be reached",
@@ -139,7 +141,8 @@ def _name_to_resolve(parameters: dict[str, str]) -> str | None:
 
 def _failure(node: Node, code: str, message: str, cure: str) -> errors.OperationalError:
     where = f" [{node.shown}]" if node.shown else ""
-    return errors.OperationalError(code, message + where, cure=cure, shard=node.shard, node=node.name)
+    kind = errors.NodeLost if code in _LOST else errors.OperationalError
+    return kind(code, message + where, cure=cure, shard=node.shard, node=node.name)
 
 
 def _refused(node: Node, libpq_says: str) -> errors.OperationalError:

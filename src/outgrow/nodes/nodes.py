@@ -6,9 +6,11 @@ import threading
 from collections.abc import Mapping
 
 from outgrow.nodes.connect import link_steps
+from outgrow.nodes.link import Link
 from outgrow.nodes.pool import Connect, Pool, PoolAges, PoolStats
 from outgrow.nodes.settings import LinkSettings
 from outgrow.topology import Node, PoolLimits, Topology
+from outgrow.waits import Steps
 
 
 class Nodes:
@@ -42,6 +44,10 @@ class Nodes:
                         pool.close()
                     self._pools[node.name] = pool
         return pool
+
+    def connect_steps(self, node: Node, until: float | None) -> Steps[Link]:
+        """A link outside the pool, for whoever must not wait in its queue; the caller closes it."""
+        return self._connect(node, self._settings, self.pool(node).names, until)
 
     def stats(self) -> dict[str, PoolStats]:
         """Node name → counts, for the nodes that were used."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import select
 import socket
 import threading
@@ -58,10 +59,10 @@ def drive(steps: Steps[T]) -> T:
         while True:
             try:
                 # The one wait of a keyed statement, kept in line: the same link again needs no registration.
-                if wait.__class__ is Socket and wait.until is None:  # type: ignore[union-attr]
+                if wait.__class__ is Socket and wait.until is None:
                     if wait is not poller.last:
-                        poller.register({wait[0]: wait[1]})  # type: ignore[misc]
-                        poller.last = wait  # type: ignore[assignment]
+                        poller.register({wait.fd: wait.events})
+                        poller.last = wait
                     found = poller.poll.poll()
                     ready: Any = {found[0][0]: 1} if found[0][1] == 1 else _events(found, poller.wants)
                 else:
@@ -209,16 +210,13 @@ class _Bell:
     def ring(self, _: object = None) -> None:
         with self._lock:
             if self._far.fileno() >= 0:
-                try:
+                # A full buffer means that it is ringing already.
+                with contextlib.suppress(BlockingIOError):
                     self._far.send(b"!")
-                except BlockingIOError:
-                    pass  # it is ringing already
 
     def hush(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._near.recv(4096)
-        except BlockingIOError:
-            pass
 
     def close(self) -> None:
         with self._lock:
@@ -268,7 +266,7 @@ class _Party:
                 wants[fd] = events
                 owner[fd] = child
             elif kind is Sockets:
-                more, until = wait  # type: ignore[misc]
+                more, until = wait.wants, wait.until  # type: ignore[union-attr]
                 wants.update(more)
                 owner.update(dict.fromkeys(more, child))
             else:
@@ -303,8 +301,8 @@ class _Party:
                 if child in answers:
                     continue
                 late = wait.until is not None and wait.until <= now
-                if wait.__class__ is Future and (late or wait.future.done()):  # type: ignore[union-attr]
-                    over.append((child, wait, wait.future.done()))  # type: ignore[union-attr]
+                if wait.__class__ is Future and (late or wait.future.done()):
+                    over.append((child, wait, wait.future.done()))
                 elif late:
                     over.append((child, wait, None if wait.__class__ is Until else {}))
         for child, wait, answer in over:

@@ -38,7 +38,12 @@ class Footing:
 
 
 def read_steps(
-    state: DomainState, shard: str, footing: Footing, level: Level, sql: str, params: Sequence[Any] | None,
+    state: DomainState,
+    shard: str,
+    footing: Footing,
+    level: Level,
+    sql: str,
+    params: Sequence[Any] | None,
     until: float | None,
 ) -> Steps[tuple[Rows, Node]]:
     """Read on the shard, from wherever the level allows; a lost node or a stale replica is left for another."""
@@ -70,7 +75,12 @@ def read_steps(
 
 
 def _ask_steps(
-    state: DomainState, choice: Choice, footing: Footing, level: Level, sql: str, params: Sequence[Any] | None,
+    state: DomainState,
+    choice: Choice,
+    footing: Footing,
+    level: Level,
+    sql: str,
+    params: Sequence[Any] | None,
     until: float | None,
 ) -> Steps[Rows | None]:
     """The rows; None where the guard said that the replica is not fresh enough."""
@@ -102,8 +112,14 @@ def _ask_steps(
 
 
 def _guarded_steps(
-    state: DomainState, node: Node, link: Link, footing: Footing, level: Level, sql: str,
-    params: Sequence[Any] | None, until: float | None,
+    state: DomainState,
+    node: Node,
+    link: Link,
+    footing: Footing,
+    level: Level,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
 ) -> Steps[Rows | None]:
     place, rows = yield from link.run_two_steps((generation.GUARD_SQL, None), (sql, params), until=until)
     _raise_if_error(place)

@@ -58,13 +58,17 @@ class Transaction:
                 shard, sql = asked[0]
                 return [(yield from self._on_branch_steps(shard, sql, params, writes, until))]
             return (
-                yield from together(
-                    [self._on_branch_steps(shard, sql, params, writes, until) for shard, sql in asked]
-                )
+                yield from together([self._on_branch_steps(shard, sql, params, writes, until) for shard, sql in asked])
             )
         except Error as error:
             self.failed = error
             raise
+
+    def link_steps(self, shard: str, until: float | None) -> Steps[Link]:
+        """The branch's own connection, for a stream that reads inside the transaction."""
+        self._check_usable()
+        branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
+        return branch.link
 
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
@@ -144,7 +148,10 @@ class Transaction:
             raise done
         if done.status != "COMMIT":
             raise OperationalError(
-                "OG-RUN-020", "the server rolled the transaction back", shard=branch.shard, sqlstate="25P02",
+                "OG-RUN-020",
+                "the server rolled the transaction back",
+                shard=branch.shard,
+                sqlstate="25P02",
                 cure="run the transaction again",
             )
         footing = Footing()
@@ -168,7 +175,9 @@ class Transaction:
             self._check_usable()
         elif name not in self.savepoints:
             raise ProgrammingError(
-                "OG-RUN-022", f"there is no savepoint {name!r} in this transaction", sqlstate="3B001",
+                "OG-RUN-022",
+                f"there is no savepoint {name!r} in this transaction",
+                sqlstate="3B001",
                 cure="name a savepoint that was set and not released",
             )
         for branch in self.branches.values():

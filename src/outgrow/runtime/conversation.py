@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from outgrow.clock import monotonic
@@ -22,19 +22,15 @@ from outgrow.topology import Node
 from outgrow.waits import Steps
 
 
-_POSITIONAL = frozenset((list, tuple))
-
-
 class Conversation:
     """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
 
-    def __init__(self, state: DomainState, level: Level, token: Token | None, on_replica_read: Callable[[], None]):
+    def __init__(self, state: DomainState, level: Level, token: Token | None) -> None:
         self.state = state
         self.level = level
         self.transaction: Transaction | None = None
         self.closed = False
         self._busy = False
-        self._on_replica_read = on_replica_read
         floors = token.floors if token else {}
         self._footing = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
@@ -56,10 +52,15 @@ class Conversation:
             if prepared is None or state.stale:
                 prepared = yield from self.prepared_steps(sql, parameters is not None, until)
             point = prepared.point
-            if point is not None and type(parameters) in _POSITIONAL and len(parameters) == prepared.parameters:
+            if (
+                point is not None
+                and isinstance(parameters, (list, tuple))
+                and len(parameters) == prepared.parameters
+                and shard is None
+            ):
                 # The hot path: one positional parameter alone says which shard.
                 value = parameters[point.index]
-                if type(value) is point.python_type and shard is None:
+                if type(value) is point.python_type:
                     there = point.shard_of(value)
                     if there is not None:
                         return (yield from self._on_one_steps(prepared, there, parameters, until))
@@ -91,9 +92,7 @@ class Conversation:
         """The node that a longer read of the shard should use."""
         if not read_only:
             return self.state.health.seats(self.state.name, shard).primary
-        node = yield from asking.node_steps(self.state, shard, self._footing[shard], self.level, until)
-        self._on_replica_read()
-        return node
+        return (yield from asking.node_steps(self.state, shard, self._footing[shard], self.level, until))
 
     def _dispatch_steps(
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
@@ -135,8 +134,6 @@ class Conversation:
             rows, node = yield from asking.read_steps(
                 self.state, shard, footing, self.level, prepared.sql, params, until
             )
-            if node is footing.last:
-                self._on_replica_read()
         else:
             rows, node = yield from asking.write_steps(self.state, shard, footing, prepared.sql, params, until)
         return Result(rows.fields, rows.rows, rows.status, rows.count, (node.name,))
@@ -163,7 +160,6 @@ class Conversation:
             )
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
-            self._on_replica_read()
         fields, rows = finished(Finisher(plan.finish, values), answers)
         return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
 
@@ -172,7 +168,9 @@ class Conversation:
     def begin(self, sql: str = "BEGIN", read_only: bool = False) -> None:
         if self.transaction is not None:
             raise ProgrammingError(
-                "OG-RUN-025", "a transaction is open already", cure="use a savepoint, or transaction() again",
+                "OG-RUN-025",
+                "a transaction is open already",
+                cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
         self.transaction = Transaction(self.state, sql, read_only)
@@ -202,7 +200,9 @@ class Conversation:
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
             raise ProgrammingError(
-                "OG-RUN-026", f"{command} needs an open transaction", cure="BEGIN, or use session.transaction()",
+                "OG-RUN-026",
+                f"{command} needs an open transaction",
+                cure="BEGIN, or use session.transaction()",
                 sqlstate="25P01",
             )
         yield from self.transaction.savepoint_steps(command, name, until)
@@ -222,7 +222,8 @@ class Conversation:
             yield from self.savepoint_steps(command, argument, until)
         else:
             raise NotSupportedError(
-                "OG-RUN-027", f"{command} is outgrow's own business in a fleet",
+                "OG-RUN-027",
+                f"{command} is outgrow's own business in a fleet",
                 cure="run it on one shard by name: execute(sql, shard=...)",
             )
         return Result((), [], tag, -1, ())
@@ -232,7 +233,8 @@ class Conversation:
     def _ddl_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
         if self.transaction is not None and len(self.state.picture.domain.shards) > 1:
             raise NotSupportedError(
-                "OG-RUN-030", f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
+                "OG-RUN-030",
+                f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
                 cure="run it outside the transaction",
             )
         if self.transaction is not None:
@@ -260,7 +262,8 @@ class Conversation:
     def _known_shard(self, shard: str) -> None:
         if shard not in self._footing:
             raise InterfaceError(
-                "OG-RUN-007", f"the domain {self.state.name} has no shard {shard!r}",
+                "OG-RUN-007",
+                f"the domain {self.state.name} has no shard {shard!r}",
                 cure=f"one of: {', '.join(self._footing)}",
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +53,6 @@ class Fleet:
             raise
         self.health = health
         self._heartbeat = Heartbeat(list(self._states.values()))
-        self._implicit = threading.local()
 
     def session(
         self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
@@ -95,14 +93,18 @@ class Fleet:
     def _conversation(self, domain: str | None, level: str | Level, token: str | None) -> Conversation:
         state = self._state(domain)
         seen = Token.read(token, needed(self.topology.secret)) if token else None
-        return Conversation(state, level_of(level), seen, self._heartbeat.ensure)
+        promised = level_of(level)
+        if promised.name != "strong" and any(shard.replicas for shard in state.picture.domain.shards):
+            self._heartbeat.ensure()
+        return Conversation(state, promised, seen)
 
     def _state(self, domain: str | None) -> DomainState:
         if domain is None:
             return next(iter(self._states.values()))
         if domain not in self._states:
             raise InterfaceError(
-                "OG-RUN-013", f"the fleet {self.topology.fleet} has no domain {domain!r}",
+                "OG-RUN-013",
+                f"the fleet {self.topology.fleet} has no domain {domain!r}",
                 cure=f"one of: {', '.join(self._states)}",
             )
         return self._states[domain]

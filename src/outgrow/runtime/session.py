@@ -149,5 +149,3 @@ def needed(secret: bytes | None) -> bytes:
             cure="add `secret: {env: OUTGROW_SECRET}` to fleet.yaml and set that variable",
         )
     return secret
-
-

@@ -22,7 +22,11 @@ class Streaming:
     """One stream: opened at the first call of `more_steps`."""
 
     def __init__(
-        self, conversation: Conversation, sql: str, parameters: Parameters, timeout_seconds: float | None,
+        self,
+        conversation: Conversation,
+        sql: str,
+        parameters: Parameters,
+        timeout_seconds: float | None,
         chunk_rows: int,
     ) -> None:
         self._conversation = conversation
@@ -64,7 +68,9 @@ class Streaming:
         prepared = yield from conversation.prepared_steps(self._sql, self._parameters is not None, self._until)
         if prepared.statement.kind is not Kind.QUERY:
             raise NotSupportedError(
-                "OG-RUN-012", f"{prepared.statement.command} does not stream", cure="use execute(); stream() is for queries"
+                "OG-RUN-012",
+                f"{prepared.statement.command} does not stream",
+                cure="use execute(); stream() is for queries",
             )
         values = values_of(prepared.statement.placeholders, self._parameters)
         located = locate(prepared.plan, values, state.picture.placer)
