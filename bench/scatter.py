@@ -144,9 +144,9 @@ def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figu
         running = stack.enter_context(fleet(4, 0, {"points": {"shard_by": "id"}}, pg))
         running.everywhere(*SETUP)
         trivial = scattering(stack, running, TRIVIAL)
-        with harness.pinned(running.pids, client=client, server=client):
+        with harness.awake(), harness.pinned(running.pids, client=client, server=client):
             single = harness.measure(trivial, kinds, rounds=rounds, calls=calls, warm=2 * calls)
-        with harness.pinned(running.pids, client=client, server=server):
+        with harness.awake(), harness.pinned(running.pids, client=client, server=server):
             quick = harness.measure(trivial, kinds, rounds=rounds, calls=calls, warm=2 * calls)
             waiting = scattering(stack, running, WAITING)
             slow = harness.measure(waiting, kinds, rounds=max(5, rounds // 3), calls=max(5, calls // 20), warm=8)
