@@ -84,9 +84,7 @@ def demo(json: bool = False) -> int:
         files = flights.unpack(Path(unpacked))
         console.rule("[bold]outgrow: 336,776 real flights on two shards, each with a replica", align="left")
         with staged() as stage, open_fleet(stage.fleet_yaml, install=True) as fleet:
-            _chapter(
-                console, 1, "a fleet", begun, "two primaries, two replicas, and one plain database to compare with"
-            )
+            _chapter(console, 1, "a fleet", begun, "two shards with a replica each; one plain database to compare with")
             console.print(f"   {stage.describe()}")
             _load(console, fleet, stage, files, seen)
             _ask(console, fleet, seen)
