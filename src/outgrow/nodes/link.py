@@ -405,10 +405,7 @@ class Link:
         state = translate.sqlstate_of(result)
         lookup_failed = state == "XX000" and b"cache lookup failed" in result.error_message
         if state in translate.STALE or lookup_failed:
-            if state == "26000":
-                self.preparations.gone()
-            else:
-                self.preparations.drop()
+            self.preparations.drop()
             if self.pgconn.transaction_status == IDLE:
                 # It was refused before it did anything, or undone: outside a transaction once more is safe.
                 return (yield from self.run_steps(sql, params, until=until, prepare=False))
