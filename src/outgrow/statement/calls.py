@@ -79,7 +79,9 @@ class _Trimmings:
     args: list[Expr] = field(default_factory=list)
 
     def any(self) -> bool:
-        return bool(self.filter or self.within or self.over or self.order or self.distinct or self.star or self.variadic)
+        return bool(
+            self.filter or self.within or self.over or self.order or self.distinct or self.star or self.variadic
+        )
 
 
 def call(context: Context, node: exp.Expression, env: Env, schema: str | None) -> Expr:

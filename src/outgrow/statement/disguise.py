@@ -464,8 +464,10 @@ class Disguise:
         words, end, nesting = [], at, 0
         while end < len(self.tokens) and not (nesting == 0 and self.tokens[end].text == ")"):
             token = self.tokens[end]
-            if token.kind is Lex.PARAM or token.kind is Lex.QUOTED or (
-                token.kind is Lex.WORD and token.value not in _FRAME_WORDS
+            if (
+                token.kind is Lex.PARAM
+                or token.kind is Lex.QUOTED
+                or (token.kind is Lex.WORD and token.value not in _FRAME_WORDS)
             ):
                 raise Unvetted(f"a window frame with {token.text}")
             nesting += token.text == "("

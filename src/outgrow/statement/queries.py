@@ -151,7 +151,9 @@ def _select(context: Context, node: exp.Select, outside: Env) -> tuple[Select, O
         offset, _locking(context, node), with_,
     )  # fmt: skip
     default = context.schema.default_order
-    outputs = tuple(Output(i.name, _settled(type_of(i.expr)), order_of(i.expr, default)) for i in items if i.name != "*")
+    outputs = tuple(
+        Output(i.name, _settled(type_of(i.expr)), order_of(i.expr, default)) for i in items if i.name != "*"
+    )
     return bound, (outputs, open_)
 
 
@@ -233,9 +235,7 @@ def _star(context: Context, names: Names, node: exp.Column | None, items: list[I
     return False
 
 
-def _group(
-    context: Context, node: exp.Group | None, items: tuple[Item, ...], env: Env
-) -> tuple[tuple[Expr, ...], str]:
+def _group(context: Context, node: exp.Group | None, items: tuple[Item, ...], env: Env) -> tuple[tuple[Expr, ...], str]:
     if node is None:
         return (), ""
     taken(node, "expressions")

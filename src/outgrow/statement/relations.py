@@ -78,7 +78,11 @@ def joined(context: Context, left: Bound, joins: list[exp.Join], env: Env, befor
 
 def _join(context: Context, join: exp.Join, left: Bound, right: Bound, env: Env) -> Bound:
     method, side, kind_word = (str(join.args.get(name) or "").upper() for name in ("method", "side", "kind"))
-    if method not in ("", "NATURAL") or kind_word not in ("", "INNER", "OUTER", "CROSS") or (side and kind_word == "CROSS"):
+    if (
+        method not in ("", "NATURAL")
+        or kind_word not in ("", "INNER", "OUTER", "CROSS")
+        or (side and kind_word == "CROSS")
+    ):
         raise Unvetted(f"{method} {side} {kind_word} JOIN".strip())
     kind = JoinKind(side.lower()) if side else JoinKind.CROSS if kind_word == "CROSS" else JoinKind.INNER
     both = left[1].beside(right[1])
@@ -164,7 +168,9 @@ def _is_join(node: exp.Subquery) -> bool:
     inner = node.this
     while isinstance(inner, exp.Subquery | exp.Paren) and not inner.args.get("joins"):
         inner = inner.this
-    return isinstance(inner, exp.Table | exp.Lateral) or bool(inner.args.get("joins") and not isinstance(inner, exp.Select))
+    return isinstance(inner, exp.Table | exp.Lateral) or bool(
+        inner.args.get("joins") and not isinstance(inner, exp.Select)
+    )
 
 
 def alias_of(node: object) -> tuple[str, tuple[str, ...]]:
@@ -273,7 +279,11 @@ def _lateral(context: Context, node: exp.Lateral, env: Env, before: Names) -> Bo
 def _function(context: Context, node: exp.Expression, schema: str | None, env: Env, lateral: bool) -> Bound:
     """A function in FROM; functions see the items to their left with or without LATERAL."""
     function = node.this
-    call = calls.call(context, function, env, schema) if isinstance(function, exp.Anonymous) else expression(context, function, env)
+    call = (
+        calls.call(context, function, env, schema)
+        if isinstance(function, exp.Anonymous)
+        else expression(context, function, env)
+    )
     if not isinstance(call, Call):
         raise Unvetted("this function in FROM")
     alias, renamed = alias_of(node.args.get("alias"))
@@ -281,7 +291,10 @@ def _function(context: Context, node: exp.Expression, schema: str | None, env: E
     ordinality = bool(node.args.get("ordinality"))
     names, closed = _function_columns(context, call, alias, renamed, ordinality)
     listed = tuple(
-        Visible(name, ColumnRef(alias, name, type, Order.NONE if type not in ("text", None) else context.schema.default_order))
+        Visible(
+            name,
+            ColumnRef(alias, name, type, Order.NONE if type not in ("text", None) else context.schema.default_order),
+        )
         for name, type in names
     )
     scan = FunctionScan(call, alias, renamed, ordinality, lateral)

@@ -153,7 +153,9 @@ def relation_sql(node: Relation) -> str:
     """One item of FROM."""
     if isinstance(node, Scan):
         text = ("ONLY " if node.only else "") + table_sql(node.table, node.qualified)
-        return text + _alias(node.alias, node.table.name, node.column_aliases) + (f" {node.sample}" if node.sample else "")
+        return (
+            text + _alias(node.alias, node.table.name, node.column_aliases) + (f" {node.sample}" if node.sample else "")
+        )
     if isinstance(node, CteScan):
         return name_sql(node.name) + _alias(node.alias, node.name, node.column_aliases)
     if isinstance(node, Derived):
