@@ -159,6 +159,8 @@ def _conflict(context: Context, node: exp.OnConflict, table: Table, insert: Inse
             key = key.this
         target.append(expression(context, key, env))
     constraint = node.args.get("constraint")
+    if node.args.get("index_predicate") is not None and not target:
+        raise Unvetted("ON CONFLICT WHERE without columns")
     excluded = tuple(
         Visible(column.name, ColumnRef("excluded", column.name, column.type, column.order)) for column in table.columns
     )
