@@ -166,6 +166,8 @@ def _conflict(context: Context, node: exp.OnConflict, table: Table, insert: Inse
     )
     both = env.within(Names((*env.names.sources, Source("excluded", excluded)), env.names.columns))
     assigns = _assigns(context, node.expressions, table, both)
+    if (action == "update") != bool(assigns):
+        raise Unvetted("ON CONFLICT DO UPDATE without SET")
     return replace(
         insert,
         conflict=action,
