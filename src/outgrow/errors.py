@@ -6,6 +6,7 @@
         ├── ConfigurationError   fleet.yaml or a setting is wrong
         ├── DataError            a value does not fit
         ├── OperationalError     a server, the network, a pool or a time limit
+        │   └── NodeLost         the connection to a server could not be made, or broke
         ├── IntegrityError       a constraint said no
         ├── InternalError        a server or outgrow broke its own rules
         ├── ProgrammingError     the SQL or its parameters are wrong
@@ -16,6 +17,8 @@ The names are those of PEP 249.  Each error carries a stable `code` (`OG-ROOM-NN
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class Error(Exception):
@@ -38,6 +41,8 @@ class Error(Exception):
         self.shard = shard
         self.node = node
         self.sqlstate = sqlstate
+        #: What else the server said: detail, hint, constraint, schema, table, column, type, position, context.
+        self.details: Mapping[str, str] = {}
 
     def __str__(self) -> str:
         place = f" (on {self.node or self.shard})" if self.node or self.shard else ""
@@ -63,6 +68,12 @@ class DataError(DatabaseError):
 
 class OperationalError(DatabaseError):
     """A server, the network, a pool or a time limit; trying again may help."""
+
+
+class NodeLost(OperationalError):
+    """The connection to a server could not be made, or broke; `may_have_run` tells whether it had the statement."""
+
+    may_have_run = False
 
 
 class IntegrityError(DatabaseError):

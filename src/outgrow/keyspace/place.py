@@ -13,7 +13,7 @@ class Keyspace:
     Raises ConfigurationError OG-KEY-003 for a wrong number of slots, OG-KEY-004 when the map has another number.
     """
 
-    __slots__ = ("_owners", "_strategies", "map", "shards", "slots")
+    __slots__ = ("_strategies", "map", "owners", "shards", "slots")
 
     def __init__(self, slots: int, shard_map: ShardMap) -> None:
         if len(shard_map.owners) != slots:
@@ -27,7 +27,8 @@ class Keyspace:
         self.map = shard_map
         #: All shards of the domain, also those that own no slot.
         self.shards = shard_map.shards
-        self._owners = tuple(shard_map.shards[owner] for owner in shard_map.owners)
+        #: slot → name of its shard.
+        self.owners = tuple(shard_map.shards[owner] for owner in shard_map.owners)
         self._strategies: dict[tuple[str, ...], Hash] = {}
 
     def strategy(self, types: tuple[str, ...]) -> Hash:
@@ -43,7 +44,7 @@ class Keyspace:
 
     def shard(self, types: tuple[str, ...], key: Key) -> str:
         """The name of the shard that owns a key."""
-        return self._owners[(self._strategies.get(types) or self.strategy(types)).slot(key)]
+        return self.owners[(self._strategies.get(types) or self.strategy(types)).slot(key)]
 
     #: What `plan` calls the same question.
     shards_for = shard

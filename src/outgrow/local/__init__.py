@@ -1,0 +1,23 @@
+"""A real fleet on this machine: server binaries, initdb, replicas, start, stop.  No Docker, safe as root."""
+
+from outgrow.local.addresses import domain_of
+from outgrow.local.binaries import Binaries, available, find
+from outgrow.local.fleet import FleetStatus, ServerStatus, directory_of, down, status, topology, up
+from outgrow.local.places import home
+from outgrow.local.temporary import temporary
+
+__all__ = [
+    "Binaries",
+    "FleetStatus",
+    "ServerStatus",
+    "available",
+    "directory_of",
+    "domain_of",
+    "down",
+    "find",
+    "home",
+    "status",
+    "temporary",
+    "topology",
+    "up",
+]

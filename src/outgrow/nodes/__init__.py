@@ -1,0 +1,32 @@
+"""Connections to servers: links, pools, the drivers of steps.  The only room that imports the SQL driver."""
+
+from __future__ import annotations
+
+from outgrow.nodes.connect import link_steps
+from outgrow.nodes.link import Link
+from outgrow.nodes.nodes import Nodes
+from outgrow.nodes.pool import Pool, PoolAges, PoolStats
+from outgrow.nodes.rows import Field, Rows
+from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.stream import Stream
+from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
+from outgrow.nodes.waiting import drive, drive_async, together
+
+__all__ = [
+    "LOST_BEFORE",
+    "LOST_DURING",
+    "TIME_LIMIT",
+    "Field",
+    "Link",
+    "LinkSettings",
+    "Nodes",
+    "Pool",
+    "PoolAges",
+    "PoolStats",
+    "Rows",
+    "Stream",
+    "drive",
+    "drive_async",
+    "link_steps",
+    "together",
+]

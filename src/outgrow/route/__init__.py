@@ -1,0 +1,22 @@
+"""fragment → node, given health and the session's token.  Pure; owns the token."""
+
+from outgrow.route.choice import Check, Choice, HealthView, Seats, choose
+from outgrow.route.level import Level, bounded, level_of
+from outgrow.route.position import Position, format_lsn, parse_lsn, reachable
+from outgrow.route.token import Token
+
+__all__ = [
+    "Check",
+    "Choice",
+    "HealthView",
+    "Level",
+    "Position",
+    "Seats",
+    "Token",
+    "bounded",
+    "choose",
+    "format_lsn",
+    "level_of",
+    "parse_lsn",
+    "reachable",
+]

@@ -55,16 +55,30 @@ class TableKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`columns` of the table it belongs to refer to `referenced` of `table`; whether deleting or updating spreads."""
+
+    columns: tuple[str, ...]
+    table: TableName
+    referenced: tuple[str, ...]
+    #: ON DELETE or ON UPDATE is CASCADE, SET NULL or SET DEFAULT: a write to `table` writes here too.
+    cascades: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     name: TableName
     kind: TableKind
     columns: tuple[Column, ...]
-    #: Column names of the primary key and of every unique constraint or unique index without expression/predicate.
+    #: Column names of the primary key and of every *other* unique constraint or unique index (at once, not deferred)
+    #: without expression or predicate.
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
+    #: The user's triggers and rewrite rules: writing here may run anything.
     triggers: tuple[str, ...] = ()
-    #: Tables that ON DELETE/UPDATE CASCADE, SET NULL … reach from here.
+    #: Tables that ON DELETE/UPDATE CASCADE, SET NULL … reach from here, over any number of steps.
     cascades_to: tuple[TableName, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
     partition_of: TableName | None = None
     #: A view's SELECT as the server prints it.
     definition: str | None = None
@@ -97,7 +111,8 @@ class Schema:
     tables: Mapping[TableName, Table]
     #: By unqualified name.
     functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
-    #: By unqualified type name: user-defined types → kind ("enum", "domain", "composite", "range", "base").
+    #: By unqualified type name: user-defined types → kind ("enum", "domain", "composite", "range", "multirange",
+    #: "base").
     types: Mapping[str, str] = field(default_factory=dict)
     default_order: Order = Order.BYTES
     server_version: int = 150000

@@ -1,5 +1,6 @@
 """The fleet as values, read strictly from `fleet.yaml`.  Knows no SQL and no sockets."""
 
+from outgrow.topology.dsn import without_password
 from outgrow.topology.model import (
     Copied,
     Domain,
@@ -14,6 +15,8 @@ from outgrow.topology.model import (
     TableName,
     Topology,
 )
+from outgrow.topology.reader import parse, read
+from outgrow.topology.writer import write
 
 __all__ = [
     "Copied",
@@ -28,4 +31,8 @@ __all__ = [
     "Single",
     "TableName",
     "Topology",
+    "parse",
+    "read",
+    "without_password",
+    "write",
 ]

@@ -1,0 +1,219 @@
+"""Installing, reading and raising what the ledger records, as step generators over the small port `Runner`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from outgrow import sqlfile
+from outgrow.errors import ConfigurationError, Error, InternalError, OperationalError
+from outgrow.ledger.model import Generation, LedgerState
+from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Single, TableName
+from outgrow.waits import Steps
+
+#: The version of the tables that this library writes and reads.
+VERSION = 1
+
+
+class Answer(Protocol):
+    @property
+    def rows(self) -> Sequence[tuple[Any, ...]]: ...
+
+
+class Runner(Protocol):
+    """One connection to a primary, outside any transaction; parameters are $1 … $n."""
+
+    def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[Answer]: ...
+
+
+@cache
+def queries() -> Mapping[str, str]:
+    """Every statement on the ledger by name; `guard` and `token` are for the read path, `load_…` for loads."""
+    return sqlfile.load("outgrow.ledger")
+
+
+def upgrade_names(version: int) -> tuple[str, ...]:
+    """The names of the statements that lead from `version` - 1 to `version`."""
+    return tuple(name for name in queries() if name.startswith(f"v{version}_"))
+
+
+def install_steps(shards: Mapping[str, Runner], domain: Domain) -> Steps[LedgerState]:
+    """Install or upgrade the ledger on every shard of `domain`, then record what the file says and the ledger lacks.
+
+    The home shard comes last, so that a ledger that can be read there is installed everywhere.  Each shard is one
+    transaction: interrupted anywhere, the next run finishes.  Any number of processes may run it at once.  Raises
+    ConfigurationError OG-LEDGER-001 (a newer ledger), OG-LEDGER-004 (the database serves another domain),
+    OperationalError OG-LEDGER-005 (another process has been installing for too long).
+    """
+    order = [shard.name for shard in domain.shards[1:]] + [domain.home.name]
+    for name in order:
+        yield from _transaction_steps(shards[name], name, _upgrade_steps(shards[name], domain, name))
+    home = shards[domain.home.name]
+    yield from _transaction_steps(home, domain.home.name, _seed_steps(home, domain))
+    state = yield from read_steps(home, domain.name)
+    if state is None:
+        raise InternalError("OG-LEDGER-006", "the ledger was installed but cannot be read", shard=domain.home.name)
+    return state
+
+
+def _transaction_steps(runner: Runner, shard: str, body: Steps[None]) -> Steps[None]:
+    yield from runner.run_steps("BEGIN")
+    try:
+        yield from runner.run_steps(queries()["lock_timeout"])
+        yield from runner.run_steps(queries()["lock"])
+        yield from body
+        yield from runner.run_steps("COMMIT")
+    except Error as error:
+        # The first error is the one to tell; a connection that cannot roll back is dropped by its owner anyhow.
+        with contextlib.suppress(Error):
+            yield from runner.run_steps("ROLLBACK")
+        if error.sqlstate == "55P03":
+            raise OperationalError(
+                "OG-LEDGER-005",
+                "another process has been installing the ledger for 30 seconds",
+                cure="wait for it, or end its session, and try again",
+                shard=shard,
+            ) from error
+        raise
+
+
+def _upgrade_steps(runner: Runner, domain: Domain, shard: str) -> Steps[None]:
+    found = yield from version_steps(runner)
+    version, owner = found or (0, domain.name)
+    if owner != domain.name:
+        raise ConfigurationError(
+            "OG-LEDGER-004",
+            f"the database of shard {shard} already serves domain {owner}, not {domain.name}",
+            cure="give every shard of every domain a database of its own",
+            shard=shard,
+        )
+    _refuse_newer(version, shard)
+    for step in range(version + 1, VERSION + 1):
+        for name in upgrade_names(step):
+            yield from runner.run_steps(queries()[name])
+        yield from runner.run_steps(queries()["set_version"], [step, domain.name])
+
+
+def _seed_steps(home: Runner, domain: Domain) -> Steps[None]:
+    first = ShardMap.first(domain)
+    parameters = [domain.name, first.epoch, list(first.shards), list(first.owners)]
+    yield from home.run_steps(queries()["seed_map"], parameters)
+    yield from home.run_steps(queries()["seed_schema_epoch"], [domain.name])
+    for table, placement in domain.tables.items():
+        values = [domain.name, table.schema, table.name, *_written(placement)]
+        yield from home.run_steps(queries()["seed_placement"], values)
+
+
+def version_steps(runner: Runner) -> Steps[tuple[int, str] | None]:
+    """The version of this database's ledger and its domain; None where there is no ledger."""
+    answer = yield from runner.run_steps(queries()["installed"])
+    if not answer.rows[0][0]:
+        return None
+    answer = yield from runner.run_steps(queries()["version"])
+    return (answer.rows[0][0], answer.rows[0][1]) if answer.rows else None
+
+
+def read_steps(home: Runner, domain: str) -> Steps[LedgerState | None]:
+    """The ledger of `domain` from its home shard; None when it is not (or not wholly) installed.
+
+    Raises ConfigurationError OG-LEDGER-001 for a ledger newer than this library, OG-LEDGER-002 for an older one.
+    """
+    found = yield from version_steps(home)
+    if found is None:
+        return None
+    version = found[0]
+    _refuse_newer(version, None)
+    if version < VERSION:
+        raise ConfigurationError(
+            "OG-LEDGER-002",
+            f"the ledger has version {version}, and this library needs {VERSION}",
+            cure="run `outgrow init`, which upgrades it and keeps what it records",
+        )
+    answer = yield from home.run_steps(queries()["state"], [domain])
+    if not answer.rows:
+        return None
+    epoch, shards, owners, schema_epoch = answer.rows[0]
+    answer = yield from home.run_steps(queries()["placements"], [domain])
+    placements = {TableName(row[0], row[1]): _read(*row[2:5]) for row in answer.rows}
+    shard_map = ShardMap(domain, epoch, tuple(shards), tuple(owners))
+    return LedgerState(version, shard_map, MappingProxyType(placements), schema_epoch)
+
+
+def read_epochs_steps(home: Runner, domain: str) -> Steps[tuple[int, int]]:
+    """(epoch of the map, epoch of the schema): what a process compares with its own to learn that it is behind."""
+    answer = yield from home.run_steps(queries()["epochs"], [domain])
+    return (answer.rows[0][0], answer.rows[0][1])
+
+
+def raise_schema_epoch_steps(home: Runner, domain: str) -> Steps[int]:
+    """After DDL: the new epoch.  Raises OperationalError OG-LEDGER-007 when the ledger does not know the domain."""
+    answer = yield from home.run_steps(queries()["raise_schema_epoch"], [domain])
+    if not answer.rows:
+        raise _unknown(f"the ledger does not know domain {domain}")
+    epoch: int = answer.rows[0][0]
+    return epoch
+
+
+def read_generation_steps(runner: Runner) -> Steps[Generation]:
+    """The recorded generation, on any node.  Raises OperationalError OG-LEDGER-007 when none is recorded."""
+    answer = yield from runner.run_steps(queries()["generation"])
+    if not answer.rows:
+        raise _unknown("the ledger has no generation row")
+    return Generation(*answer.rows[0])
+
+
+def raise_generation_steps(runner: Runner, timeline: int) -> Steps[Generation]:
+    """Record that this primary is on `timeline`; the generation that holds now, whoever raised it.
+
+    Does nothing when timeline and cluster are those recorded, so calling it at each meeting is safe.
+    """
+    answer = yield from runner.run_steps(queries()["raise_generation"], [timeline])
+    if answer.rows:
+        return Generation(*answer.rows[0])
+    return (yield from read_generation_steps(runner))
+
+
+def meet_primary_steps(runner: Runner) -> Steps[Generation]:
+    """For a new connection to a primary: its generation, raised first if its history is not the recorded one."""
+    answer = yield from runner.run_steps(queries()["identity"])
+    timeline, system, counter, recorded_timeline, recorded_system = answer.rows[0]
+    if counter is None:
+        raise _unknown("the ledger has no generation row")
+    if (timeline, system) == (recorded_timeline, recorded_system):
+        return Generation(counter, timeline, system)
+    return (yield from raise_generation_steps(runner, timeline))
+
+
+def _refuse_newer(version: int, shard: str | None) -> None:
+    if version > VERSION:
+        raise ConfigurationError(
+            "OG-LEDGER-001",
+            f"the ledger has version {version}, and this library knows only up to {VERSION}",
+            cure="upgrade outgrow in this environment; another process already has a newer one",
+            shard=shard,
+        )
+
+
+def _unknown(message: str) -> OperationalError:
+    return OperationalError("OG-LEDGER-007", message, cure="run `outgrow init`")
+
+
+def _written(placement: Placement) -> tuple[str, list[str], str | None]:
+    match placement:
+        case Sharded(columns):
+            return ("sharded", list(columns), None)
+        case Copied():
+            return ("copied", [], None)
+        case Single(shard):
+            return ("single", [], shard)
+
+
+def _read(kind: str, columns: Sequence[str], shard: str | None) -> Placement:
+    if kind == "sharded":
+        return Sharded(tuple(columns))
+    if kind == "copied":
+        return Copied()
+    return Single(shard or "")

@@ -1,0 +1,82 @@
+"""A local fleet's servers as addresses: the `fleet.yaml` that applications open.
+
+The file belongs to the user once it is there: tables, pools, further domains, comments stay, and only the addresses
+that this room wrote are replaced when a server had to move to another port.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from outgrow.errors import ConfigurationError
+from outgrow.local.state import Server, State, write_private
+from outgrow.topology import Domain, Node, Role, Shard, Topology, read, without_password, write
+
+FILE, SECRET = "fleet.yaml", "secret"
+
+#: The one domain, database and role of a fleet that `outgrow up` made.
+DOMAIN, DATABASE, ROLE = "app", "app", "app"
+
+HEADER = """\
+# A fleet on this machine, made by `outgrow up`.  Add your tables; addresses are kept right by `outgrow up`.
+"""
+
+
+def dsn(state: State, server: Server, *, database: str = DATABASE, role: str = ROLE, tcp: bool | None = None) -> str:
+    """A server's address: its unix socket, or loopback TCP with the password (of `app` only)."""
+    if state.tcp if tcp is None else tcp:
+        return (
+            f"postgresql://{role}:{quote(state.password, safe='')}@127.0.0.1:{server.port}/{quote(database, safe='')}"
+        )
+    return f"postgresql://{role}@/{quote(database, safe='')}?host={quote(state.sockets, safe='/')}&port={server.port}"
+
+
+def domain_of(state: State, *, database: str = DATABASE, role: str = ROLE, tcp: bool | None = None) -> Domain:
+    """The fleet as one domain without tables."""
+
+    def node(server: Server) -> Node:
+        address = dsn(state, server, database=database, role=role, tcp=tcp)
+        kind = Role.PRIMARY if server.is_primary else Role.REPLICA
+        return Node(f"{DOMAIN}/{server.path}", DOMAIN, server.shard, kind, address, without_password(address))
+
+    shards = []
+    for name in dict.fromkeys(server.shard for server in state.servers):
+        primary, *replicas = (node(server) for server in state.servers if server.shard == name)
+        shards.append(Shard(name, primary, tuple(replicas)))
+    return Domain(DOMAIN, "postgresql", 1024, tuple(shards), {})
+
+
+def publish(fleet: Path, state: State) -> tuple[Topology, State]:
+    """Write the file, or put right the addresses in it; the topology it describes, and the state that knows of it."""
+    fresh = domain_of(state)
+    addresses = tuple(node.dsn for shard in fresh.shards for node in shard.nodes)
+    path = fleet / FILE
+    if not (fleet / SECRET).exists():
+        write_private(fleet / SECRET, secrets.token_urlsafe(32).encode() + b"\n")
+    if not path.exists():
+        text = write(Topology("local", (fresh,), None), secret={"file": SECRET})
+        write_private(path, (HEADER + text).encode())
+    elif state.published != addresses:
+        _readdress(path, dict(zip(state.published, addresses, strict=False)))
+    told = read(path)
+    if not any(one.name == DOMAIN and one.shards == fresh.shards for one in told.domains):
+        raise ConfigurationError(
+            "OG-LOCAL-027",
+            f"{path} does not have this fleet's servers as its domain {DOMAIN!r}",
+            cure="correct it; or move the file away, and `outgrow up` writes a new one",
+        )
+    return told, msgspec.structs.replace(state, published=addresses)
+
+
+def _readdress(path: Path, moved: dict[str, str]) -> None:
+    """Replace addresses in one pass: a server's new port may be another's old one."""
+    if not moved:
+        return
+    one_of = "|".join(re.escape(old) for old in sorted(moved, key=len, reverse=True))
+    text = path.read_text(encoding="utf-8")
+    write_private(path, re.sub(one_of, lambda match: moved[match[0]], text).encode())

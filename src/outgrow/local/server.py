@@ -1,0 +1,301 @@
+"""One PostgreSQL server: made, configured, started, asked and stopped, all through its own programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from outgrow.errors import OperationalError
+from outgrow.local import processes
+from outgrow.local.binaries import Binaries
+from outgrow.local.places import Owner, give, owner
+from outgrow.local.state import Server, State
+
+#: Names under which a server's folder keeps its parts.
+DATA, LOG, PARTIAL, SETTINGS = "data", "log", "partial-", "outgrow.conf"
+
+#: Trust is safe on the sockets: they and their directory are 0700, so only the server's own uid and root pass.
+HBA = """\
+local all all trust
+local replication all trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+class PortTaken(Exception):
+    """Somebody else listens on the server's port."""
+
+
+@cache
+def queries() -> dict[str, str]:
+    """This room's SQL by name."""
+    text = files("outgrow.local").joinpath("queries.sql").read_text()
+    parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A server of a fleet with all it takes to handle it."""
+
+    fleet: Path
+    state: State
+    server: Server
+    binaries: Binaries
+
+    @property
+    def folder(self) -> Path:
+        return self.fleet / self.server.shard / self.server.name
+
+    @property
+    def data(self) -> Path:
+        return self.folder / DATA
+
+    @property
+    def exists(self) -> bool:
+        """Whether its data directory was ever completed: it is made aside and renamed."""
+        return self.data.is_dir()
+
+    @property
+    def pid(self) -> int | None:
+        return processes.postmaster(self.data)
+
+    def run(self, *command: str, stdin: str | None = None, timeout_seconds: float = 120.0) -> str:
+        """Run one of the programs as the servers' owner; its standard output."""
+        program, *arguments = command
+        try:
+            done = subprocess.run(
+                [self.binaries.path(program), *arguments],
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=timeout_seconds,
+                cwd="/",
+                env=environment(),
+                umask=0o077,
+                **owner().popen,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise self.failed(f"{program} took more than {timeout_seconds:g} s", "") from error
+        except OSError as error:
+            raise self.failed(f"{program} could not be run: {error.strerror or error}", "") from error
+        if done.returncode != 0:
+            raise self.failed(f"{program} ended with {done.returncode}", done.stderr or done.stdout)
+        return str(done.stdout)
+
+    def query(self, name: str, *, timeout_seconds: float = 30.0, **variables: str) -> list[list[str]]:
+        """Run one of the named queries on the server as its superuser; the rows as text."""
+        # Variables come in through standard input: an argument could be read by any user of the machine.
+        lines = [f"\\set {key} {_psql_quoted(value)}" for key, value in variables.items()]
+        said = self.run(
+            *("psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.state.sockets),
+            *("-p", str(self.server.port), "-U", "postgres", "-d", "postgres"),
+            stdin="\n".join([*lines, queries()[name]]),
+            timeout_seconds=timeout_seconds,
+        )
+        return [line.split("\t") for line in said.splitlines()]
+
+    def create_primary(self, who: Owner) -> None:
+        """A new database system with its own identifier."""
+        partial = self._partial(who)
+        # Text sorts by code point whatever the machine's libc thinks of C.UTF-8, and still knows upper from lower.
+        order = ["--locale=C", "--lc-ctype=C.UTF-8"]
+        if self.binaries.major >= 17:
+            order += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        self.run(
+            *("initdb", "-D", str(partial), "-U", "postgres", "--encoding=UTF8", *order),
+            *("--auth=trust", "--no-sync", "--no-instructions", "--data-checksums"),
+        )
+        _write(partial / "pg_hba.conf", HBA, who)
+        with open(partial / "postgresql.conf", "a") as file:
+            file.write(f"\ninclude_if_exists = '{SETTINGS}'\n")
+        partial.rename(self.data)
+
+    def create_replica(self, primary: Instance, who: Owner) -> None:
+        """A copy of the running primary that will go on following it."""
+        partial = self._partial(who)
+        slot = self.server.name
+        primary.query("create_slot", slot=slot)
+        self.run(
+            *("pg_basebackup", "-D", str(partial), "-h", self.state.sockets, "-p", str(primary.server.port)),
+            *("-U", "postgres", "-c", "fast", "-X", "stream", "-S", slot, "--no-sync", "--no-manifest"),
+        )
+        _write(partial / "standby.signal", "", who)
+        partial.rename(self.data)
+
+    def configure(self, who: Owner) -> bool:
+        """Write the settings that follow from the fleet; whether they changed.  ALTER SYSTEM outranks them."""
+        primary = self.state.primary(self.server.shard)
+        settings: dict[str, str | int] = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.server.port,
+            "unix_socket_directories": self.state.sockets,
+            "unix_socket_permissions": "0700",
+            "cluster_name": self.server.path,
+            "max_connections": 100,
+            "shared_buffers": "32MB",
+            "wal_level": "logical",
+            "max_prepared_transactions": 100,
+            "max_wal_senders": 10,
+            "max_replication_slots": 10,
+            "max_slot_wal_keep_size": "4GB",
+            "hot_standby": "on",
+            "hot_standby_feedback": "on",
+            "wal_receiver_status_interval": "1s",
+            "wal_retrieve_retry_interval": "200ms",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "lc_messages": "C",
+        }
+        if self.binaries.major >= 18:
+            settings["io_method"] = "sync"  # no workers of its own: a laptop runs many of these servers at once
+        if not self.state.durable:
+            settings |= {"fsync": "off", "full_page_writes": "off"}
+        if not self.server.is_primary:
+            settings["primary_conninfo"] = (
+                f"host={_conninfo_quoted(self.state.sockets)} port={primary.port} user=postgres "
+                f"application_name={_conninfo_quoted(self.server.path)}"
+            )
+            settings["primary_slot_name"] = self.server.name
+        text = "# Written by `outgrow up`, again each time.\n" + "".join(
+            f"{key} = {_setting_quoted(str(value))}\n" for key, value in settings.items()
+        )
+        path = self.data / SETTINGS
+        if path.exists() and path.read_text() == text:
+            return False
+        _write(path, text, who)
+        return True
+
+    def reload(self) -> None:
+        """Make the running server read its settings again."""
+        if (pid := self.pid) is not None:
+            processes.send(pid, self.data, signal.SIGHUP)
+
+    def start(self, timeout_seconds: float = 60.0) -> None:
+        """Start it and wait until it accepts connections; PortTaken when its port is not free."""
+        if self.pid is None:
+            self._clear_remains()
+            log = self.folder / LOG
+            before = log.stat().st_size if log.exists() else 0
+            try:
+                self.run(
+                    *("pg_ctl", "-D", str(self.data), "-l", str(log), "-s", "-w", "-t", f"{timeout_seconds:.0f}"),
+                    "start",
+                    timeout_seconds=timeout_seconds + 30,
+                )
+            except OperationalError as error:
+                said = self.log_tail(before)
+                if "Address already in use" in said or "could not create any TCP/IP sockets" in said:
+                    raise PortTaken(self.server.path) from error
+                raise self.failed("the server did not start", said or error.message) from error
+        until = time.monotonic() + timeout_seconds
+        while not processes.ready(self.data):
+            if self.pid is None or time.monotonic() > until:
+                raise self.failed("the server does not accept connections", self.log_tail(-2000))
+            time.sleep(0.02)
+
+    def stop(self, *, at_once: bool = False, wait_timeout_seconds: float = 30.0) -> bool:
+        """Stop it, with a checkpoint unless `at_once`; harder when it takes too long.  Whether it was running."""
+        pid = self.pid
+        if pid is not None:
+            orders = [(signal.SIGINT, wait_timeout_seconds), (signal.SIGQUIT, 10.0)]
+            for order, patience in orders[1:] if at_once else orders:
+                # A stopped process hears nothing but SIGCONT and SIGKILL.
+                processes.send(pid, self.data, order)
+                processes.send(pid, self.data, signal.SIGCONT)
+                if self._gone(patience):
+                    break
+        processes.end_all(self.folder)
+        return pid is not None
+
+    def log_tail(self, start: int) -> str:
+        """The server's log from that byte on, or its last bytes when negative."""
+        try:
+            content = (self.folder / LOG).read_bytes()
+        except OSError:
+            return ""
+        return content[start:].decode(errors="replace")[-2000:]
+
+    def failed(self, what: str, said: str) -> OperationalError:
+        lines = "\n".join(f"    {line}" for line in said.strip().splitlines()[-12:])
+        return OperationalError(
+            "OG-LOCAL-030",
+            what + (f":\n{lines}" if lines else ""),
+            cure=f"look into {self.folder / LOG}; `outgrow up` may simply be repeated",
+            shard=self.server.shard,
+            node=self.server.path,
+        )
+
+    def _partial(self, who: Owner) -> Path:
+        """An empty place to make the data directory in, after ending and removing attempts that were interrupted."""
+        give(self.fleet / self.server.shard, who)
+        give(self.folder, who)
+        for old in self.folder.glob(f"{PARTIAL}*"):
+            processes.end_all(old)
+            shutil.rmtree(old, ignore_errors=True)
+        return give(self.folder / (PARTIAL + secrets.token_hex(4)), who)
+
+    def _clear_remains(self) -> None:
+        """Make way for a start after a crash.
+
+        Children of a killed postmaster end by themselves, soon; while one lives, the server would rightly refuse to
+        start.  A pid file that names a stranger's process would stop it for ever, so it goes, but only when no
+        process of this directory is left.
+        """
+        until = time.monotonic() + 5.0
+        while processes.of(self.data) and time.monotonic() < until:
+            time.sleep(0.02)
+        processes.end_all(self.data)
+        if self.pid is None:
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            # The same for the socket's lock, where also a zombie counts as a living owner: PostgreSQL asks kill(2),
+            # and in a container nobody may ever collect the killed server.
+            socket = Path(self.state.sockets) / f".s.PGSQL.{self.server.port}"
+            socket.unlink(missing_ok=True)
+            socket.with_name(socket.name + ".lock").unlink(missing_ok=True)
+
+    def _gone(self, patience_seconds: float) -> bool:
+        until = time.monotonic() + patience_seconds
+        while self.pid is not None:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
+
+
+def environment() -> dict[str, str]:
+    """The servers' environment: nothing of the caller's PG* or locale may lead them elsewhere."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": "/", "TZ": "UTC"}
+
+
+def _write(path: Path, text: str, who: Owner) -> None:
+    partial = path.with_name(path.name + ".new")
+    partial.write_text(text)
+    partial.chmod(0o600)
+    if who.dropped:
+        os.chown(partial, who.uid, who.gid)
+    partial.replace(path)
+
+
+def _setting_quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _conninfo_quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _psql_quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

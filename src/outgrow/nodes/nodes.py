@@ -1,0 +1,61 @@
+"""`Nodes`: the pools of one process, one per node, made when first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from outgrow.nodes.connect import link_steps
+from outgrow.nodes.link import Link
+from outgrow.nodes.pool import Connect, Pool, PoolAges, PoolStats
+from outgrow.nodes.settings import LinkSettings
+from outgrow.topology import Node, PoolLimits, Topology
+from outgrow.waits import Steps
+
+
+class Nodes:
+    """All servers that a topology names."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        settings: LinkSettings | None = None,
+        ages: PoolAges | None = None,
+        connect: Connect = link_steps,
+    ) -> None:
+        self._limits: Mapping[str, PoolLimits] = {domain.name: domain.pool for domain in topology.domains}
+        self._settings = settings or LinkSettings()
+        self._ages = ages or PoolAges()
+        self._connect = connect
+        self._pools: dict[str, Pool] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def pool(self, node: Node) -> Pool:
+        pool = self._pools.get(node.name)
+        if pool is None:
+            with self._lock:
+                pool = self._pools.get(node.name)
+                if pool is None:
+                    limits = self._limits.get(node.domain)
+                    pool = Pool(node, limits, self._settings, self._ages, self._connect)
+                    if self._closed:
+                        pool.close()
+                    self._pools[node.name] = pool
+        return pool
+
+    def connect_steps(self, node: Node, until: float | None) -> Steps[Link]:
+        """A link outside the pool, for whoever must not wait in its queue; the caller closes it."""
+        return self._connect(node, self._settings, self.pool(node).names, until)
+
+    def stats(self) -> dict[str, PoolStats]:
+        """Node name → counts, for the nodes that were used."""
+        return {name: pool.stats() for name, pool in list(self._pools.items())}
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.close()

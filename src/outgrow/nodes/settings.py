@@ -1,0 +1,18 @@
+"""How one process talks to nodes; read once, passed down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """What every connection is made with."""
+
+    #: Prepare a statement once it has run this often on a connection; None: never (behind transaction poolers).
+    prepare_after: int | None = 5
+    prepared_max: int = 100
+    connect_timeout_seconds: float = 10.0
+    #: How long a cancelled statement may take to end before its connection is closed instead.
+    cancel_timeout_seconds: float = 5.0
+    application_name: str = "outgrow"

@@ -1,0 +1,239 @@
+"""One shard, one statement outside a transaction: choose a node, ask it, and mend what can be mended.
+
+Each function owns one concern and hands inward: `read_steps` re-routes, `_ask_steps` asks one node with the check
+that routing wants, `_with_link_steps` borrows a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from outgrow import ledger
+from outgrow.errors import Error, NodeLost
+from outgrow.nodes import Link, Rows
+from outgrow.route import Check, Choice, Level, Position, choose, parse_lsn, reachable
+from outgrow.runtime import generation
+from outgrow.runtime.dress import Dress, dressed_steps
+from outgrow.topology import Node
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.domain import DomainState
+
+
+class Footing:
+    """What a session stands on at one shard: the floor it must see, and the replica it has read since."""
+
+    __slots__ = ("dress", "floor", "last", "unplaced")
+
+    def __init__(self, floor: Position | None = None) -> None:
+        #: What the session has SET.
+        self.dress: Dress = ()
+        self.floor = floor
+        self.last: Node | None = None
+        #: The primary was read without asking for its place: the floor lies somewhere above `floor`.
+        self.unplaced = False
+
+    def raise_floor(self, position: Position) -> None:
+        if self.floor is None or position > self.floor:
+            self.floor = position
+
+
+def read_steps(
+    state: DomainState,
+    shard: str,
+    footing: Footing,
+    level: Level,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
+) -> Steps[tuple[Rows, Node]]:
+    """Read on the shard, from wherever the level allows; a lost node or a stale replica is left for another."""
+    health = state.health
+    guards_failed = 0
+    losses = 0
+    while True:
+        seats = health.seats(state.name, shard)
+        choice = choose(seats, level, footing.floor, footing.last, health, state.next_turn())
+        if choice.check is Check.GUARD and guards_failed:
+            choice = Choice(seats.primary, Check.PLACE, choice.reason)
+        elif footing.unplaced and choice.node is not seats.primary and level.name == "session":
+            # A strong read left no place behind; only the primary can say how far this session has seen.
+            choice = Choice(seats.primary, Check.PLACE, choice.reason)
+        node = choice.node
+        try:
+            rows = yield from _ask_steps(state, choice, footing, level, sql, params, until)
+        except NodeLost as error:
+            losses += 1
+            health.note_lost(node, error)
+            if losses > len(seats.replicas) + 2:
+                raise
+            if node is seats.primary:
+                yield from state.survey_steps(shard, until, cause=error)
+            continue
+        if rows is not None:
+            return rows, node
+        guards_failed += 1
+
+
+def _ask_steps(
+    state: DomainState,
+    choice: Choice,
+    footing: Footing,
+    level: Level,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
+) -> Steps[Rows | None]:
+    """The rows; None where the guard said that the replica is not fresh enough."""
+    node, check, _ = choice
+    pool = state.nodes.pool(node)
+    link = pool.take_now() or (yield from pool.take_steps(until))
+    on_primary = node is state.health.seats(state.name, node.shard).primary
+    try:
+        if link.dress is not footing.dress and link.dress != footing.dress:
+            yield from dressed_steps(link, footing.dress)
+        if check is Check.NOTHING:
+            if on_primary:
+                rows = yield from link.run_steps(sql, params, until=until)
+                footing.unplaced = True
+                footing.last = None
+            else:
+                state.health.interest += 1
+                rows = yield from link.run_steps(sql, params, until=until)
+                footing.last = node
+            return rows
+        if check is Check.GUARD:
+            state.health.interest += 1
+            return (yield from _guarded_steps(state, node, link, footing, level, sql, params, until))
+        seen, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
+        rows = _answered(seen)
+        yield from stand_steps(state, link, footing, place)
+        footing.last = None
+        return rows
+    finally:
+        pool.give(link)
+
+
+def _guarded_steps(
+    state: DomainState,
+    node: Node,
+    link: Link,
+    footing: Footing,
+    level: Level,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
+) -> Steps[Rows | None]:
+    place, rows = yield from link.run_two_steps((generation.GUARD_SQL, None), (sql, params), until=until)
+    position, in_recovery = generation.guard_of(_answered(place))
+    if not in_recovery:
+        # Promoted: no longer a replica whose place means anything to the floor.
+        yield from state.survey_steps(node.shard, until, cause=None)
+        return None
+    state.health.note_replayed(node, position)
+    fresh = _fresh(state, node, position, footing, level)
+    state.health.note_guard(node, fresh)
+    if not fresh:
+        return None
+    footing.last = node
+    return _answered(rows)
+
+
+def _fresh(state: DomainState, node: Node, position: Position, footing: Footing, level: Level) -> bool:
+    if level.name == "bounded":
+        return state.health.staleness_seconds(node) <= level.staleness_seconds
+    floor = footing.floor
+    return floor is None or (position.generation == floor.generation and position.lsn >= floor.lsn)
+
+
+def write_steps(
+    state: DomainState, shard: str, footing: Footing, sql: str, params: Sequence[Any] | None, until: float | None
+) -> Steps[tuple[Rows, Node]]:
+    """Write on the shard's primary and learn the place behind the commit, in one flush with two Syncs."""
+    surveyed = False
+    while True:
+        node = state.health.seats(state.name, shard).primary
+        pool = state.nodes.pool(node)
+        try:
+            link = pool.take_now() or (yield from pool.take_steps(until))
+        except NodeLost as error:
+            # Nothing was sent: another primary may have taken over.
+            if surveyed or not (yield from state.survey_steps(shard, until, cause=error)):
+                raise
+            surveyed = True
+            continue
+        try:
+            if link.dress is not footing.dress and link.dress != footing.dress:
+                yield from dressed_steps(link, footing.dress)
+            rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
+            if isinstance(rows, Rows):
+                yield from stand_steps(state, link, footing, place)
+                return rows, node
+        finally:
+            pool.give(link)
+        # Read-only: it was demoted, and nothing was written.
+        if rows.sqlstate != "25006" or surveyed or not (yield from state.survey_steps(shard, until, cause=rows)):
+            raise rows
+        surveyed = True
+
+
+def _answered(outcome: Rows | Error) -> Rows:
+    if isinstance(outcome, Error):
+        raise outcome
+    return outcome
+
+
+def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows | Error) -> Steps[None]:
+    """Make the primary's place the session's floor.
+
+    A primary whose timeline is not the recorded one was promoted, and we are the first to meet it: its generation is
+    raised, so that nobody compares its places with the old server's.
+    """
+    place = generation.place_of(_answered(answer))
+    if place.promoted:
+        raised = yield from ledger.raise_generation_steps(link, place.timeline)
+        footing.raise_floor(Position(raised.counter, place.position.lsn))
+    else:
+        footing.raise_floor(place.position)
+    footing.unplaced = False
+
+
+def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, until: float | None) -> Steps[Node]:
+    """A node fit for a longer read (a stream): where a guard is needed it is asked beforehand, in its own trip."""
+    seats = state.health.seats(state.name, shard)
+    choice = choose(seats, level, footing.floor, footing.last, state.health, state.next_turn())
+    node = choice.node
+    if node is not seats.primary and (footing.unplaced and level.name == "session"):
+        node = seats.primary
+    elif choice.check is Check.GUARD:
+        pool = state.nodes.pool(node)
+        try:
+            link = yield from pool.take_steps(until)
+            try:
+                place = yield from link.run_steps(generation.GUARD_SQL, None, until=until)
+            finally:
+                pool.give(link)
+        except NodeLost as error:
+            state.health.note_lost(node, error)
+            place = None
+        if place is None or not _vouched(state, node, place, footing, level):
+            node = seats.primary
+    if node is seats.primary:
+        footing.unplaced = True
+        footing.last = None
+    else:
+        state.health.interest += 1
+        footing.last = node
+    return node
+
+
+def _vouched(state: DomainState, node: Node, place: Rows, footing: Footing, level: Level) -> bool:
+    position, in_recovery = generation.guard_of(place)
+    if not in_recovery:
+        return False
+    state.health.note_replayed(node, position)
+    fresh = _fresh(state, node, position, footing, level)
+    state.health.note_guard(node, fresh)
+    return fresh

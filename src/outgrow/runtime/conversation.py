@@ -1,0 +1,329 @@
+"""What a session says to the servers, as steps: the one code behind `Session` and `AsyncSession`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from outgrow.clock import monotonic
+from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
+from outgrow.finish import Finisher
+from outgrow.nodes import Rows, together
+from outgrow.plan import Located, locate
+from outgrow.route import Level, Token
+from outgrow.runtime import asking, ddl
+from outgrow.runtime.asking import Footing
+from outgrow.runtime.branches import Transaction
+from outgrow.runtime.domain import DomainState
+from outgrow.runtime.dress import Dress, Setting, dressed_steps, with_setting, without
+from outgrow.runtime.prepared import Parameters, Prepared, values_of
+from outgrow.runtime.result import Result
+from outgrow.statement import Kind
+from outgrow.topology import Node
+from outgrow.waits import Steps
+
+
+class Conversation:
+    """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
+
+    def __init__(self, state: DomainState, level: Level, token: Token | None) -> None:
+        self.state = state
+        self.level = level
+        self.transaction: Transaction | None = None
+        self.closed = False
+        self._busy = False
+        self._dress: Dress = ()
+        floors = token.floors if token else {}
+        self._footing = {
+            shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
+        }
+
+    # -- statements ----------------------------------------------------------------------------------------------
+
+    def execute_steps(
+        self, sql: str, parameters: Parameters, timeout_seconds: float | None, shard: str | None
+    ) -> Steps[Result]:
+        """Route one statement and run it."""
+        if self.closed or self._busy:
+            raise self._unusable()
+        self._busy = True
+        try:
+            until = None if timeout_seconds is None else monotonic() + timeout_seconds
+            state = self.state
+            prepared = state.picture.plans.find((sql, parameters is not None))
+            if prepared is None or state.stale:
+                prepared = yield from self.prepared_steps(sql, parameters is not None, until)
+            point = prepared.point
+            if (
+                point is not None
+                and isinstance(parameters, (list, tuple))
+                and len(parameters) == prepared.parameters
+                and shard is None
+            ):
+                # The hot path: one positional parameter alone says which shard.
+                value = parameters[point.at]
+                if type(value) is point.python_type:
+                    there = point.shard_of(value)
+                    if there is not None:
+                        return (yield from self._on_one_steps(prepared, there, parameters, until))
+            values = values_of(prepared.statement.placeholders, parameters)
+            return (yield from self._dispatch_steps(prepared, values, until, shard))
+        finally:
+            self._busy = False
+
+    def prepared_steps(self, sql: str, parameters: bool, until: float | None) -> Steps[Prepared]:
+        """The plan of this text, from the cache or made now."""
+        state = self.state
+        if state.stale:
+            yield from state.refresh_steps(until)
+        found = state.picture.plans.find((sql, parameters))
+        if found is not None:
+            return found
+        try:
+            return state.prepare(sql, parameters)
+        except ProgrammingError:
+            # It may name what another process has just created: look again, where the schema has changed.
+            if not (yield from state.changed_steps(until)):
+                raise
+            return state.prepare(sql, parameters)
+
+    def footing(self, shard: str) -> Footing:
+        return self._footing[shard]
+
+    def stream_node_steps(self, shard: str, read_only: bool, until: float | None) -> Steps[Node]:
+        """The node that a longer read of the shard should use."""
+        if not read_only:
+            return self.state.health.seats(self.state.name, shard).primary
+        return (yield from asking.node_steps(self.state, shard, self._footing[shard], self.level, until))
+
+    def _dispatch_steps(
+        self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
+    ) -> Steps[Result]:
+        kind = prepared.statement.kind
+        if kind is Kind.TRANSACTION:
+            return (yield from self._transaction_command_steps(prepared, until))
+        if kind is Kind.DDL and shard is None:
+            return (yield from self._ddl_steps(prepared, until))
+        if kind in (Kind.SESSION, Kind.COPY) and shard is None:
+            return (yield from self._session_command_steps(prepared, until))
+        if shard is not None:
+            self._known_shard(shard)
+            return (yield from self._on_one_steps(prepared, shard, values, until))
+        located = locate(prepared.plan, values, self.state.picture.placer)
+        if located.scatter:
+            return (yield from self._scatter_steps(prepared, located, values, until))
+        there = self._preferred() if located.any else located.shards[0]
+        return (yield from self._on_one_steps(prepared, there, values, until))
+
+    def _preferred(self) -> str:
+        """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
+        if self.transaction is not None:
+            return next(iter(self.transaction.branches), self.state.picture.domain.home.name)
+        shards = self.state.picture.domain.shards
+        return shards[self.state.next_turn() % len(shards)].name
+
+    def _on_one_steps(
+        self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None
+    ) -> Steps[Result]:
+        params = values if prepared.parameters else None
+        transaction = self.transaction
+        if transaction is not None:
+            pairs = [(shard, prepared.sql)]
+            (rows,) = yield from transaction.run_steps(pairs, params, prepared.writes, until)
+            return Result(rows.fields, rows.rows, rows.status, rows.count, (transaction.branches[shard].node.name,))
+        footing = self._footing[shard]
+        if prepared.read_only:
+            rows, node = yield from asking.read_steps(
+                self.state, shard, footing, self.level, prepared.sql, params, until
+            )
+        else:
+            rows, node = yield from asking.write_steps(self.state, shard, footing, prepared.sql, params, until)
+        return Result(rows.fields, rows.rows, rows.status, rows.count, (node.name,))
+
+    def _scatter_steps(
+        self, prepared: Prepared, located: Located, values: Sequence[Any], until: float | None
+    ) -> Steps[Result]:
+        plan = prepared.plan
+        assert plan.fragment_sql is not None and plan.finish is not None
+        params = plan.fragment_values(values) or None
+        nodes: tuple[str, ...]
+        if self.transaction is not None:
+            pairs = [(shard, plan.fragment_sql) for shard in located.shards]
+            answers = yield from self.transaction.run_steps(pairs, params, False, until)
+            nodes = tuple(self.transaction.branches[shard].node.name for shard in located.shards)
+        else:
+            both = yield from together(
+                [
+                    asking.read_steps(
+                        self.state, shard, self._footing[shard], self.level, plan.fragment_sql, params, until
+                    )
+                    for shard in located.shards
+                ]
+            )
+            answers = [rows for rows, _ in both]
+            nodes = tuple(node.name for _, node in both)
+        fields, rows = finished(Finisher(plan.finish, values), answers)
+        return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
+
+    # -- transactions --------------------------------------------------------------------------------------------
+
+    def begin(self, sql: str = "BEGIN") -> None:
+        if self.transaction is not None:
+            raise ProgrammingError(
+                "OG-RUN-025",
+                "a transaction is open already",
+                cure="use a savepoint, or transaction() again",
+                sqlstate="25001",
+            )
+        self.transaction = Transaction(self.state, sql, self._dress)
+
+    def commit_steps(self, until: float | None = None) -> Steps[None]:
+        transaction = self.transaction
+        if transaction is None:
+            return
+        self.transaction = None
+        places = yield from transaction.commit_steps(until)
+        for shard, place in places.items():
+            self._footing[shard].raise_floor(place)
+        for branch_shard in transaction.touched:
+            # The primary was read: the floor lies somewhere above what we know, unless COMMIT told it.
+            if branch_shard not in places:
+                self._footing[branch_shard].unplaced = True
+            self._footing[branch_shard].last = None
+
+    def rollback_steps(self, until: float | None = None) -> Steps[None]:
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            yield from transaction.rollback_steps(until)
+            for shard in transaction.touched:
+                self._footing[shard].unplaced = True
+                self._footing[shard].last = None
+
+    def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
+        if self.transaction is None:
+            raise ProgrammingError(
+                "OG-RUN-026",
+                f"{command} needs an open transaction",
+                cure="BEGIN, or use session.transaction()",
+                sqlstate="25P01",
+            )
+        yield from self.transaction.savepoint_steps(command, name, until)
+
+    def _transaction_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
+        command, argument = prepared.statement.command, prepared.statement.argument
+        tag = command
+        if command == "BEGIN":
+            self.begin(prepared.sql.rstrip("; \n"))
+        elif command == "COMMIT" and not argument:
+            yield from self.commit_steps(until)
+        elif command == "ROLLBACK" and not argument:
+            yield from self.rollback_steps(until)
+        elif command in ("SAVEPOINT", "RELEASE", "ROLLBACK TO"):
+            yield from self.savepoint_steps(command, argument, until)
+        elif command.startswith("SET ") and self.transaction is not None:
+            yield from self.transaction.set_steps(prepared.sql, until)
+            tag = "SET"
+        else:
+            raise NotSupportedError(
+                "OG-RUN-027",
+                f"{command} {argument}".strip() + " is not something a session does over a fleet",
+                cure="use BEGIN, COMMIT, ROLLBACK and savepoints; or run it on one shard: execute(sql, shard=...)",
+            )
+        return Result((), [], tag, -1, ())
+
+    # -- everything else -----------------------------------------------------------------------------------------
+
+    def _ddl_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
+        if self.transaction is not None and len(self.state.picture.domain.shards) > 1:
+            raise NotSupportedError(
+                "OG-RUN-030",
+                f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
+                cure="run it outside the transaction",
+            )
+        if self.transaction is not None:
+            shard = self.state.picture.domain.home.name
+            (rows,) = yield from self.transaction.run_steps([(shard, prepared.sql)], None, True, until)
+            self.state.stale = True
+            return Result(rows.fields, rows.rows, rows.status, rows.count, ())
+        done = yield from ddl.run_steps(self.state, prepared.sql, until)
+        for shard, place in done.places.items():
+            self._footing[shard].raise_floor(place)
+            self._footing[shard].unplaced = False
+        return Result((), [], done.status, -1, done.nodes)
+
+    def _session_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
+        command, name = prepared.statement.command, prepared.statement.argument
+        home = self.state.picture.domain.home.name
+        if command == "SHOW":
+            return (yield from self._on_one_steps(prepared, home, (), until))
+        if command == "SET LOCAL" and self.transaction is not None:
+            yield from self.transaction.set_steps(prepared.sql, until)
+        elif command in ("SET", "SET SESSION AUTHORIZATION") and self.transaction is None:
+            setting = Setting(name if command == "SET" else "session_authorization", prepared.sql)
+            yield from self._wear_steps(with_setting(self._dress, setting), until)
+        elif command == "RESET" and self.transaction is None:
+            yield from self._wear_steps(without(self._dress, name), until)
+        elif command == "DISCARD" and self.transaction is None:
+            yield from self._wear_steps((), until)
+        else:
+            raise NotSupportedError(
+                "OG-RUN-031",
+                f"{command} is not something a session does over a fleet"
+                + (" inside a transaction" if self.transaction is not None else ""),
+                cure="SET outside of transactions, SET LOCAL inside; for COPY use `outgrow load`; or name the shard",
+            )
+        return Result((), [], command.partition(" ")[0], -1, ())
+
+    def _wear_steps(self, dress: Dress, until: float | None) -> Steps[None]:
+        """Try the settings on one connection; where the server takes them, they are the session's from now on."""
+        yield from self.state.on_home_steps(lambda link: dressed_steps(link, dress), until)
+        self._dress = dress
+        for footing in self._footing.values():
+            footing.dress = dress
+
+    def _known_shard(self, shard: str) -> None:
+        if shard not in self._footing:
+            raise InterfaceError(
+                "OG-RUN-007",
+                f"the domain {self.state.name} has no shard {shard!r}",
+                cure=f"one of: {', '.join(self._footing)}",
+            )
+
+    # -- tokens and ends -----------------------------------------------------------------------------------------
+
+    def token_steps(self, until: float | None = None) -> Steps[Token]:
+        """What this session has seen, per shard; asks a server where a read left no place behind."""
+        floors = {}
+        for shard, footing in self._footing.items():
+            if footing.unplaced or footing.last is not None:
+                primary = self.state.health.seats(self.state.name, shard).primary
+                try:
+                    yield from self.state.sample_steps(primary, footing, until)
+                except NodeLost:
+                    if footing.unplaced:
+                        raise
+            if footing.floor is not None:
+                floors[f"{self.state.name}/{shard}"] = footing.floor
+        return Token(floors, {self.state.name: self.state.picture.map.epoch})
+
+    def close_steps(self) -> Steps[None]:
+        self.closed = True
+        yield from self.rollback_steps()
+
+    def _unusable(self) -> InterfaceError:
+        if self.closed:
+            return InterfaceError("OG-RUN-008", "the session is closed", cure="open another with fleet.session()")
+        return InterfaceError(
+            "OG-RUN-009",
+            "two threads or tasks are using one session at the same time",
+            cure="give each its own session; the fleet is what may be shared",
+        )
+
+
+def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
+    """The one result of fragments that have all arrived."""
+    fields = finisher.begin([answer.fields for answer in answers])
+    for index, answer in enumerate(answers):
+        finisher.feed(index, answer.rows)
+        finisher.end(index)
+    return fields, finisher.ready()

@@ -1,0 +1,154 @@
+"""One domain as this process knows it: schema, shard map, plans, and who is primary."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TypeVar
+
+from outgrow import keyspace, ledger, plan, statement
+from outgrow.errors import NodeLost, OperationalError
+from outgrow.nodes import Link, Nodes, together
+from outgrow.route import Seats
+from outgrow.runtime import generation, snapshot
+from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.health import Health
+from outgrow.runtime.picture import Picture
+from outgrow.runtime.prepared import Point, Prepared
+from outgrow.topology import Node
+from outgrow.waits import Steps
+
+T = TypeVar("T")
+
+
+class DomainState:
+    """The one mutable place of a domain: its picture, its turn counter; health and nodes are the fleet's."""
+
+    def __init__(self, picture: Picture, nodes: Nodes, health: Health) -> None:
+        self.name = picture.domain.name
+        self.picture = picture
+        self.nodes = nodes
+        self.health = health
+        self.next_turn = itertools.count().__next__
+        #: The servers' schema or map has changed since the picture was taken.
+        self.stale = False
+
+    def prepare(self, text: str, parameters: bool) -> Prepared:
+        """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
+        picture = self.picture
+        bound = statement.bind(text, picture.schema, parameters=parameters)
+        for table in (*bound.reads, *bound.writes):
+            disagreement = picture.disagreements.get(table)
+            if disagreement is not None:
+                raise disagreement
+        planned = plan.build(bound, picture.schema, picture.domain)
+        prepared = Prepared(bound, planned, _point(planned, picture.placer))
+        picture.plans.keep((text, parameters), prepared)
+        return prepared
+
+    def refresh_steps(self, until: float | None) -> Steps[None]:
+        """Take the picture anew from the servers."""
+        self.stale = False
+        try:
+            self.picture = yield from snapshot.take_steps(self.picture.domain, self.nodes, self.health, until)
+        except BaseException:
+            self.stale = True
+            raise
+
+    def changed_steps(self, until: float | None) -> Steps[bool]:
+        """Take the picture anew where the schema differs from ours; True when it did."""
+        before = self.picture.schema
+        yield from self.refresh_steps(until)
+        return self.picture.schema != before
+
+    def note_epochs(self, schema_epoch: int, map_epoch: int) -> None:
+        """The heartbeat read the ledger's epochs."""
+        if schema_epoch != self.picture.schema.epoch or map_epoch != self.picture.map.epoch:
+            self.stale = True
+
+    def on_home_steps(self, ask: Callable[[Link], Steps[T]], until: float | None) -> Steps[T]:
+        """Run `ask` on the primary of the home shard, where the ledger's map lives."""
+        node = self.health.seats(self.name, self.picture.domain.home.name).primary
+        pool = self.nodes.pool(node)
+        link = yield from pool.take_steps(until)
+        try:
+            return (yield from ask(link))
+        finally:
+            pool.give(link)
+
+    def survey_steps(self, shard: str, until: float | None, cause: BaseException | None) -> Steps[bool]:
+        """Ask every node of the shard which role it plays; True when the primary is another one now.
+
+        What servers say wins over the file.  Two primaries: the later timeline is the true one.  A primary on a new
+        timeline starts a new generation, recorded by whoever meets it first.
+        """
+        old = self.health.seats(self.name, shard)
+        nodes = (old.primary, *old.replicas)
+        answers = yield from together([self._role_steps(node, until) for node in nodes])
+        primaries = [(answer[1], node) for node, answer in zip(nodes, answers, strict=True) if answer and not answer[0]]
+        if not primaries:
+            return False
+        timeline, primary = max(primaries, key=lambda pair: pair[0])
+        seats = Seats(primary, tuple(node for node in nodes if node is not primary))
+        changed = self.health.seat(self.name, shard, seats)
+        if changed or timeline != 1:
+            yield from self._raise_generation_steps(primary, timeline, until)
+        return changed
+
+    def _role_steps(self, node: Node, until: float | None) -> Steps[tuple[bool, int] | None]:
+        pool = self.nodes.pool(node)
+        try:
+            link = yield from pool.take_steps(until)
+        except OperationalError as error:
+            self.health.note_lost(node, error)
+            return None
+        try:
+            rows = yield from link.run_steps(generation.ROLE_SQL, None, until=until)
+        except NodeLost as error:
+            self.health.note_lost(node, error)
+            return None
+        finally:
+            pool.give(link)
+        self.health.note_alive(node)
+        return generation.role_of(rows)
+
+    def _raise_generation_steps(self, primary: Node, timeline: int, until: float | None) -> Steps[None]:
+        pool = self.nodes.pool(primary)
+        link = yield from pool.take_steps(until)
+        try:
+            yield from ledger.raise_generation_steps(link, timeline)
+        finally:
+            pool.give(link)
+
+    def sample_steps(self, node: Node, footing: Footing, until: float | None) -> Steps[None]:
+        """Ask a primary for its place, and stand there."""
+        pool = self.nodes.pool(node)
+        link = yield from pool.take_steps(until)
+        try:
+            rows = yield from link.run_steps(generation.PLACE_SQL, None, until=until)
+            yield from stand_steps(self, link, footing, rows)
+        finally:
+            pool.give(link)
+
+
+def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
+    """The shortcut for the commonest statement: its one key is one integer or text parameter."""
+    quick = planned.quick
+    if quick is None:
+        return None
+    strategy = placer.strategy(quick.types)
+    owners = placer.owners
+    slot = strategy.slot
+    low, high = -(2**63), 2**63
+
+    def of_integer(value: int) -> str | None:
+        return owners[slot((value,))] if low <= value < high else None
+
+    def of_text(value: str) -> str | None:
+        return owners[slot((value,))]
+
+    if quick.type in ("int2", "int4", "int8"):
+        return Point(quick.index, int, of_integer)
+    if quick.type in ("text", "varchar"):
+        return Point(quick.index, str, of_text)
+    return None

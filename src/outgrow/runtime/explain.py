@@ -1,0 +1,99 @@
+"""`explain`: the values that execution uses, printed.  Nothing is computed for show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outgrow.errors import Error
+from outgrow.plan import locate
+from outgrow.route import Check, choose, format_lsn
+from outgrow.runtime.asking import Footing
+from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.prepared import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`to_dict()` for programs, `str()` for people."""
+
+    facts: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.facts
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self.facts, 0))
+
+
+def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any] | None) -> Explanation:
+    """Where this statement would go now; without parameter values, what is known before them."""
+    state, plan, bound = conversation.state, prepared.plan, prepared.statement
+    facts: dict[str, Any] = {
+        "statement": {
+            "command": bound.command,
+            "kind": str(bound.kind),
+            "reads": [str(table) for table in bound.reads],
+            "writes": [str(table) for table in bound.writes],
+            "effects": [effect.what for effect in bound.effects],
+            "access": plan.access,
+        },
+        "plan": plan.describe(),
+    }
+    if values is None:
+        facts["route"] = "depends on the parameters: pass them to see it"
+        return Explanation(facts)
+    try:
+        located = locate(plan, values, state.picture.placer)
+    except Error as error:
+        facts["refused"] = str(error)
+        return Explanation(facts)
+    facts["shards"] = {"shards": list(located.shards), "reasons": [reason.what for reason in located.reasons]}
+    if located.scatter:
+        facts["fragment"] = plan.fragment_sql
+    else:
+        facts["fragment"] = "as the user wrote it"
+    facts["route"] = {shard: _route(conversation, shard, prepared.read_only) for shard in located.shards}
+    return Explanation(facts)
+
+
+def _route(conversation: Conversation, shard: str, read_only: bool) -> dict[str, str]:
+    state = conversation.state
+    seats = state.health.seats(state.name, shard)
+    if not read_only:
+        return {"node": seats.primary.name, "reason": "writes go to the primary"}
+    if conversation.transaction is not None:
+        return {"node": seats.primary.name, "reason": "inside a transaction its branch answers"}
+    footing: Footing = conversation.footing(shard)
+    choice = choose(seats, conversation.level, footing.floor, footing.last, state.health, 0)
+    route = {"node": choice.node.name, "reason": choice.reason}
+    if choice.check is not Check.NOTHING:
+        route["check"] = choice.check.value
+    if footing.floor is not None:
+        route["floor"] = f"{footing.floor.generation}:{format_lsn(footing.floor.lsn)}"
+    return route
+
+
+def _lines(value: Any, depth: int) -> list[str]:
+    pad = "  " * depth
+    lines: list[str] = []
+    for key, item in value.items():
+        if isinstance(item, dict):
+            lines.append(f"{pad}{key}:")
+            lines += _lines(item, depth + 1)
+        elif isinstance(item, (list, tuple)):
+            if item and all(not isinstance(entry, (dict, list, tuple)) and len(str(entry)) < 30 for entry in item):
+                lines.append(f"{pad}{key}: {', '.join(map(str, item))}")
+            elif item:
+                lines.append(f"{pad}{key}:")
+                for entry in item:
+                    if isinstance(entry, dict):
+                        first, *rest = _lines(entry, depth + 2)
+                        lines.append(f"{pad}  - {first.strip()}")
+                        lines += rest
+                    else:
+                        lines.append(f"{pad}  - {entry}")
+        elif item not in (None, ""):
+            lines.append(f"{pad}{key}: {item}")
+    return lines

@@ -1,0 +1,116 @@
+"""The fleet: everything one `fleet.yaml` describes, opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from outgrow.clock import monotonic
+from outgrow.errors import InterfaceError
+from outgrow.nodes import Nodes, drive
+from outgrow.route import Level, Token, level_of
+from outgrow.runtime import explain, snapshot
+from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.domain import DomainState
+from outgrow.runtime.health import Health
+from outgrow.runtime.heartbeat import Heartbeat
+from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.session import AsyncSession, Session, needed
+from outgrow.runtime.result import Result
+from outgrow.topology import Topology, read
+
+#: How long opening may wait for servers (seconds).
+_OPEN_SECONDS = 30.0
+
+
+def open_fleet(source: str | Path | Topology, *, install: bool = False) -> Fleet:
+    """Open what `source` (a path to `fleet.yaml`, or a Topology) describes.
+
+    `install=True` puts the ledger into the databases first where it is missing.
+    """
+    topology = source if isinstance(source, Topology) else read(Path(source))
+    return Fleet(topology, install=install)
+
+
+class Fleet:
+    """Shared by all threads and tasks of a process; sessions are not.  Starts no thread until a replica is read."""
+
+    def __init__(self, topology: Topology, *, install: bool = False) -> None:
+        self.topology = topology
+        self._nodes = Nodes(topology)
+        health = Health(topology.domains)
+        until = monotonic() + _OPEN_SECONDS
+        self._states: dict[str, DomainState] = {}
+        try:
+            for domain in topology.domains:
+                if install:
+                    drive(snapshot.install_steps(domain, self._nodes, health, until))
+                picture = drive(snapshot.take_steps(domain, self._nodes, health, until))
+                self._states[domain.name] = DomainState(picture, self._nodes, health)
+        except BaseException:
+            self._nodes.close()
+            raise
+        self.health = health
+        self._heartbeat = Heartbeat(list(self._states.values()))
+
+    def session(
+        self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
+    ) -> Session:
+        """A conversation for one thread.  `token` (another session's) makes it see what that one has seen."""
+        return Session(self._conversation(domain, level, token), self.topology.secret)
+
+    def async_session(
+        self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
+    ) -> AsyncSession:
+        """The same for asyncio."""
+        return AsyncSession(self._conversation(domain, level, token), self.topology.secret)
+
+    def execute(self, sql: str, parameters: Parameters = None, *, domain: str | None = None) -> Result:
+        """One statement in a session of its own."""
+        with self.session(domain) as session:
+            return session.execute(sql, parameters)
+
+    def explain(
+        self, sql: str, parameters: Parameters = None, *, domain: str | None = None, session: Session | None = None
+    ) -> explain.Explanation:
+        """Where the statement would go, and why; it is not run."""
+        conversation = session._conversation if session else self._conversation(domain, "session", None)
+        prepared = drive(conversation.prepared_steps(sql, parameters is not None, None))
+        known = parameters is not None or not prepared.parameters
+        values = values_of(prepared.statement.placeholders, parameters) if known else None
+        return explain.explain(conversation, prepared, values)
+
+    def stats(self) -> dict[str, Any]:
+        """Per node: the pool's counts."""
+        return self._nodes.stats()
+
+    def close(self) -> None:
+        """End the heartbeat and every connection; sessions still open fail at their next statement."""
+        self._heartbeat.stop()
+        self._nodes.close()
+
+    def _conversation(self, domain: str | None, level: str | Level, token: str | None) -> Conversation:
+        state = self._state(domain)
+        seen = Token.read(token, needed(self.topology.secret)) if token else None
+        promised = level_of(level)
+        if promised.name != "strong" and any(shard.replicas for shard in state.picture.domain.shards):
+            self._heartbeat.ensure()
+        return Conversation(state, promised, seen)
+
+    def _state(self, domain: str | None) -> DomainState:
+        if domain is None:
+            return next(iter(self._states.values()))
+        if domain not in self._states:
+            raise InterfaceError(
+                "OG-RUN-013",
+                f"the fleet {self.topology.fleet} has no domain {domain!r}",
+                cure=f"one of: {', '.join(self._states)}",
+            )
+        return self._states[domain]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()

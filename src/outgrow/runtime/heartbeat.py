@@ -1,0 +1,111 @@
+"""One maintenance thread per fleet: it keeps routing's knowledge of the nodes fresh.
+
+It starts when something first needs it (a read that replicas may answer), rests while nobody reads, and uses one
+connection per node of its own, so that a full pool cannot make a healthy node look dead.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+
+from outgrow import ledger
+from outgrow.clock import monotonic
+from outgrow.errors import Error
+from outgrow.nodes import Link, drive, together
+from outgrow.runtime import generation
+from outgrow.runtime.domain import DomainState
+from outgrow.topology import Node
+from outgrow.waits import Steps
+
+#: Between two beats while there is interest (seconds).
+_PERIOD_SECONDS = 0.05
+#: How long a node may take to answer: one that was fine, and one that was not.
+_ANSWER_SECONDS = 1.0
+_PROBE_SECONDS = 0.25
+
+
+class Heartbeat:
+    def __init__(self, states: Sequence[DomainState]) -> None:
+        self._states = states
+        self._links: dict[str, Link] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+        self._starting = threading.Lock()
+
+    def ensure(self) -> None:
+        """Start the thread where it does not run (also after a fork, which copies no threads)."""
+        if self._thread is not None and self._pid == os.getpid():
+            return
+        with self._starting:
+            if self._thread is not None and self._pid == os.getpid():
+                return
+            if self._pid != os.getpid():
+                self._links = {}
+            self._pid = os.getpid()
+            self._thread = threading.Thread(target=self._run, name="outgrow-heartbeat", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None and self._pid == os.getpid():
+            self._thread.join(timeout=5)
+        for link in self._links.values():
+            link.close()
+        self._links.clear()
+
+    def _run(self) -> None:
+        seen = {state.name: -1 for state in self._states}
+        while not self._stop.wait(_PERIOD_SECONDS):
+            beats: list[Steps[None]] = []
+            for state in self._states:
+                interest = state.health.interest
+                lost = [node for node in _nodes(state) if not state.health.usable(node)]
+                if interest == seen[state.name] and not lost:
+                    continue
+                seen[state.name] = interest
+                beats += [self._beat_steps(state, node) for node in _nodes(state) if state.health.due(node)]
+            if beats:
+                drive(together(beats))
+
+    def _beat_steps(self, state: DomainState, node: Node) -> Steps[None]:
+        """Ask one node for its place; never raises."""
+        health = state.health
+        was_usable = health.usable(node)
+        at = monotonic()
+        until = at + (_ANSWER_SECONDS if was_usable else _PROBE_SECONDS)
+        try:
+            link = self._links.get(node.name)
+            if link is None:
+                link = self._links[node.name] = yield from state.nodes.connect_steps(node, until)
+            rows = yield from link.run_steps(generation.BEAT_SQL, None, until=until)
+        except Error as error:
+            health.note_lost(node, error)
+            broken = self._links.pop(node.name, None)
+            if broken is not None:
+                broken.close()
+            if not was_usable:
+                # Twice silent: whoever still waits for it (SIGSTOP, a cut cable) is woken, and reads elsewhere.
+                state.nodes.pool(node).cut()
+            return
+        health.note_alive(node)
+        beat = generation.beat_of(rows)
+        seats = health.seats(state.name, node.shard)
+        if (node is seats.primary) == beat.in_recovery:
+            try:
+                yield from state.survey_steps(node.shard, monotonic() + _ANSWER_SECONDS, None)
+            except Error as error:
+                health.note_lost(node, error)
+        elif beat.in_recovery:
+            health.note_replayed(node, beat.position)
+        else:
+            health.note_primary(node, at, beat.position)
+            if node.shard == state.picture.domain.home.name:
+                map_epoch, schema_epoch = yield from ledger.read_epochs_steps(link, state.name)
+                state.note_epochs(schema_epoch, map_epoch)
+
+
+def _nodes(state: DomainState) -> list[Node]:
+    return [node for shard in state.picture.domain.shards for node in state.health.seats(state.name, shard.name).all]

@@ -1,0 +1,113 @@
+"""Statements ready to run: bound and planned once per text, kept in a bounded cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from outgrow.errors import ProgrammingError
+from outgrow.plan import Plan
+from outgrow.statement import Kind, Placeholders, Statement
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+class Point(NamedTuple):
+    """Where one parameter alone is the key: its index, the only Python type this shortcut takes, and its shard.
+
+    `shard_of` answers None for a value that needs the long way.
+    """
+
+    at: int
+    python_type: type
+    shard_of: Callable[[Any], str | None]
+
+
+class Prepared:
+    """One text's plan, with what the hot path wants at hand."""
+
+    __slots__ = ("parameters", "plan", "point", "read_only", "sql", "statement", "writes")
+
+    def __init__(self, statement: Statement, plan: Plan, point: Point | None) -> None:
+        self.statement = statement
+        self.plan = plan
+        self.sql = statement.sql
+        self.read_only = plan.access == "read"
+        self.point = point
+        self.parameters = statement.placeholders.count
+        #: It may change rows (a locking read is sent to the primary, but writes nothing).
+        self.writes = statement.kind is not Kind.QUERY or any(effect.kind != "locking" for effect in statement.effects)
+
+
+class PlanCache:
+    """Two generations of plans by text: what is used stays, what is not used falls out, in constant time.
+
+    A varying IN list makes a new text for every length, so the bound matters more than the order of eviction.
+    """
+
+    def __init__(self, size_max: int = 4096) -> None:
+        self._half = max(1, size_max // 2)
+        self._young: dict[tuple[str, bool], Prepared] = {}
+        self._old: dict[tuple[str, bool], Prepared] = {}
+
+    def find(self, key: tuple[str, bool]) -> Prepared | None:
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.keep(key, found)
+        return found
+
+    def keep(self, key: tuple[str, bool], prepared: Prepared) -> None:
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[key] = prepared
+
+    def __len__(self) -> int:
+        return len(self._young.keys() | self._old.keys())
+
+
+def values_of(placeholders: Placeholders, parameters: Parameters) -> Sequence[Any]:
+    """The values of $1 … $n."""
+    if parameters is None:
+        if placeholders.count:
+            raise ProgrammingError(
+                "OG-RUN-002",
+                f"the statement has {placeholders.count} placeholders but was given no parameters",
+                cure="pass the parameters as the second argument",
+            )
+        return ()
+    if placeholders.names is not None:
+        if not isinstance(parameters, Mapping):
+            raise ProgrammingError(
+                "OG-RUN-003",
+                "the statement has named placeholders but was given a sequence",
+                cure="pass a mapping such as {'name': value}",
+            )
+        missing = [name for name in placeholders.names if name not in parameters]
+        if missing:
+            raise ProgrammingError(
+                "OG-RUN-004", f"no value for the placeholder {missing[0]!r}", cure="add it to the mapping"
+            )
+        return [parameters[name] for name in placeholders.names]
+    if isinstance(parameters, Mapping):
+        if not placeholders.count:
+            return ()
+        raise ProgrammingError(
+            "OG-RUN-003",
+            "the statement has positional placeholders but was given a mapping",
+            cure="pass a list or tuple, or write %(name)s",
+        )
+    if isinstance(parameters, (str, bytes)) or not isinstance(parameters, Sequence):
+        raise ProgrammingError(
+            "OG-RUN-005",
+            f"parameters must be a list, a tuple or a mapping, not {type(parameters).__name__}",
+            cure="wrap a single value: [value]",
+        )
+    if len(parameters) != placeholders.count:
+        raise ProgrammingError(
+            "OG-RUN-006",
+            f"the statement has {placeholders.count} placeholders but was given {len(parameters)} parameters",
+            cure="pass one value per placeholder; write %% for a percent sign",
+        )
+    return parameters

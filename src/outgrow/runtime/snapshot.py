@@ -1,0 +1,117 @@
+"""Taking a domain's picture from its servers: ledger, schema, and whether the shards agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from outgrow import keyspace, ledger, schema
+from outgrow.errors import ConfigurationError, Error, NodeLost
+from outgrow.nodes import Link, Nodes, together
+from outgrow.runtime.health import Health
+from outgrow.runtime.picture import Picture
+from outgrow.runtime.prepared import PlanCache
+from outgrow.schema import Schema
+from outgrow.topology import Domain, Single, TableName
+from outgrow.waits import Steps
+
+T = TypeVar("T")
+
+
+def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:
+    """The picture as the servers give it; the ledger's map and placements win over the file."""
+    known = yield from _on_shard_steps(
+        domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
+    )
+    if known is None:
+        raise ConfigurationError(
+            "OG-RUN-040",
+            f"the domain {domain.name} has no outgrow ledger yet",
+            cure="run `outgrow init` once, or open the fleet with outgrow.open(..., install=True)",
+        )
+    domain = ledger.as_ledger_says(domain, known)
+    epoch = known.schema_epoch
+    schemas = yield from together(
+        [
+            _on_shard_steps(
+                domain, shard.name, nodes, health, until, lambda link: _schema_steps(link, domain.name, epoch)
+            )
+            for shard in domain.shards
+        ]
+    )
+    by_shard = dict(zip((shard.name for shard in domain.shards), schemas, strict=True))
+    return Picture(
+        domain=domain,
+        schema=_one_schema(domain, by_shard),
+        map=known.shard_map,
+        placer=keyspace.Keyspace(domain.slots, known.shard_map),
+        disagreements=_disagreements(domain, by_shard),
+        plans=PlanCache(),
+    )
+
+
+def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[None]:
+    """Put the ledger into every shard's database where it is missing or old; safe from several processes at once."""
+    links: dict[str, Link] = {}
+    pools = {shard.name: nodes.pool(health.seats(domain.name, shard.name).primary) for shard in domain.shards}
+    try:
+        for shard, pool in pools.items():
+            links[shard] = yield from pool.take_steps(until)
+        yield from ledger.install_steps(links, domain)
+    finally:
+        for shard, link in links.items():
+            pools[shard].give(link)
+
+
+def _on_shard_steps(
+    domain: Domain, shard: str, nodes: Nodes, health: Health, until: float | None, ask: Callable[[Link], Steps[T]]
+) -> Steps[T]:
+    """Ask the shard's primary, or a replica where the primary is gone."""
+    lost: Error | None = None
+    for node in health.seats(domain.name, shard).all:
+        pool = nodes.pool(node)
+        try:
+            link = yield from pool.take_steps(until)
+        except NodeLost as error:
+            health.note_lost(node, error)
+            lost = lost or error
+            continue
+        try:
+            return (yield from ask(link))
+        finally:
+            pool.give(link)
+    assert lost is not None
+    raise lost
+
+
+def _schema_steps(link: Link, domain: str, epoch: int) -> Steps[Schema]:
+    answers = {}
+    for name, sql in schema.queries().items():
+        rows = yield from link.run_steps(sql, None)
+        answers[name] = rows.rows
+    return schema.build(domain, epoch, answers)
+
+
+def _one_schema(domain: Domain, by_shard: Mapping[str, Schema]) -> Schema:
+    """The home shard's schema, with every single table as its own shard has it."""
+    one = by_shard[domain.home.name]
+    for shard, other in by_shard.items():
+        lives_there = [
+            table for table, placed in domain.tables.items() if isinstance(placed, Single) and placed.shard == shard
+        ]
+        one = schema.with_tables_of(one, other, lives_there)
+    return one
+
+
+def _disagreements(domain: Domain, by_shard: Mapping[str, Schema]) -> dict[TableName, Error]:
+    """Per table, why some shard cannot be trusted with it; raises where the servers themselves are set up apart."""
+    found: dict[TableName, Error] = {}
+    home = domain.home.name
+    everywhere = [table for table, placed in domain.tables.items() if not isinstance(placed, Single)]
+    for shard, other in by_shard.items():
+        for difference in schema.differences(by_shard[home], other, everywhere):
+            error = difference.error(home, shard)
+            if difference.table is None:
+                raise error
+            found.setdefault(difference.table, error)
+    return found

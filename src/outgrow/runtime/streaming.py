@@ -1,0 +1,110 @@
+"""A query's rows as they arrive, merged in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from outgrow.clock import monotonic
+from outgrow.errors import NotSupportedError
+from outgrow.finish import Finisher
+from outgrow.nodes import Field, Link, Stream, together
+from outgrow.plan import locate
+from outgrow.runtime.dress import dressed_steps
+from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.statement import Kind
+from outgrow.topology import Node
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.conversation import Conversation
+
+
+class Streaming:
+    """One stream: opened at the first call of `more_steps`."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        sql: str,
+        parameters: Parameters,
+        timeout_seconds: float | None,
+        chunk_rows: int,
+    ) -> None:
+        self._conversation = conversation
+        self._sql = sql
+        self._parameters = parameters
+        self._until = None if timeout_seconds is None else monotonic() + timeout_seconds
+        self._chunk_rows = chunk_rows
+        self._borrowed: list[tuple[Node, Link]] = []
+        self._streams: list[Stream] = []
+        self._finisher: Finisher | None = None
+        self._opened = False
+        self.fields: tuple[Field, ...] = ()
+
+    def more_steps(self) -> Steps[list[tuple[Any, ...]] | None]:
+        """The next rows; None behind the last."""
+        if not self._opened:
+            self._opened = True
+            yield from self._open_steps()
+        finisher = self._finisher
+        if finisher is None:
+            return (yield from self._streams[0].more_steps())
+        while True:
+            rows: list[tuple[Any, ...]] = finisher.ready()
+            if rows:
+                return rows
+            wants = finisher.wants()
+            if not wants:
+                return None
+            answers = yield from together([self._streams[index].more_steps() for index in wants])
+            for index, chunk in zip(wants, answers, strict=True):
+                if chunk is None:
+                    finisher.end(index)
+                else:
+                    finisher.feed(index, chunk)
+
+    def _open_steps(self) -> Steps[None]:
+        conversation = self._conversation
+        state = conversation.state
+        prepared = yield from conversation.prepared_steps(self._sql, self._parameters is not None, self._until)
+        if prepared.statement.kind is not Kind.QUERY:
+            raise NotSupportedError(
+                "OG-RUN-012",
+                f"{prepared.statement.command} does not stream",
+                cure="use execute(); stream() is for queries",
+            )
+        values = values_of(prepared.statement.placeholders, self._parameters)
+        located = locate(prepared.plan, values, state.picture.placer)
+        if not located.scatter:
+            sql, params = prepared.sql, values if prepared.parameters else None
+        else:
+            assert prepared.plan.fragment_sql is not None and prepared.plan.finish is not None
+            sql = prepared.plan.fragment_sql
+            params = prepared.plan.fragment_values(values) or None
+            self._finisher = Finisher(prepared.plan.finish, values)
+        for shard in located.shards:
+            link = yield from self._link_steps(shard, prepared.read_only)
+            self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
+        fields = yield from together([stream.open_steps() for stream in self._streams])
+        self.fields = fields[0] if self._finisher is None else tuple(self._finisher.begin(fields))
+
+    def _link_steps(self, shard: str, read_only: bool) -> Steps[Link]:
+        conversation = self._conversation
+        if conversation.transaction is not None:
+            return (yield from conversation.transaction.link_steps(shard, self._until))
+        node = yield from conversation.stream_node_steps(shard, read_only, self._until)
+        pool = conversation.state.nodes.pool(node)
+        link = yield from pool.take_steps(self._until)
+        self._borrowed.append((node, link))
+        dress = conversation.footing(shard).dress
+        if link.dress != dress:
+            yield from dressed_steps(link, dress)
+        return link
+
+    def close_steps(self) -> Steps[None]:
+        """End the stream, finished or not: what still runs on servers is cancelled."""
+        for stream in self._streams:
+            yield from stream.close_steps()
+        for node, link in self._borrowed:
+            self._conversation.state.nodes.pool(node).give(link)
+        self._borrowed.clear()

@@ -1,0 +1,189 @@
+"""Catalogue rows → `Schema`.  Pure: `runtime` runs `queries()` on a server and hands the rows over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from outgrow import sqlfile
+from outgrow.errors import InternalError, OperationalError
+from outgrow.schema.model import Column, ForeignKey, Function, Order, Schema, Table, TableKind, Volatility
+from outgrow.topology import TableName
+
+OLDEST_SERVER = 150000
+
+Rows = Sequence[Sequence[Any]]
+
+_KINDS = {
+    "r": TableKind.TABLE,
+    "p": TableKind.PARTITIONED,
+    "v": TableKind.VIEW,
+    "m": TableKind.MATERIALIZED_VIEW,
+    "f": TableKind.FOREIGN,
+    "S": TableKind.SEQUENCE,
+}
+_FUNCTION_KINDS = {"f": "function", "a": "aggregate", "w": "window", "p": "procedure"}
+_VOLATILITIES = {"i": Volatility.IMMUTABLE, "s": Volatility.STABLE, "v": Volatility.VOLATILE}
+_TYPE_KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "multirange"}
+_BY_CODE_POINT = frozenset({"C", "POSIX", "C.UTF-8", "C.UTF8", "C.utf8"})
+_SPREADING = frozenset("cnd")
+
+
+@cache
+def queries() -> Mapping[str, str]:
+    """The catalogue queries by name.  Each yields plain text, integers, booleans, and arrays of text."""
+    return sqlfile.load("outgrow.schema")
+
+
+class _Server(NamedTuple):
+    version: int
+    search_path: tuple[str, ...]
+    encoding: str
+    default_order: Order
+
+
+def build(domain: str, epoch: int, rows: Mapping[str, Rows]) -> Schema:
+    """The snapshot that the answers to `queries()` describe, by query name.
+
+    Raises OperationalError OG-SCHEMA-001 for a server older than PostgreSQL 15 and InternalError OG-SCHEMA-002 when
+    an answer is missing.
+    """
+    missing = queries().keys() - rows.keys()
+    if missing:
+        raise InternalError("OG-SCHEMA-002", f"no answer to the catalogue queries {', '.join(sorted(missing))}")
+    server = _server(rows["server"])
+    return Schema(
+        domain=domain,
+        epoch=epoch,
+        search_path=server.search_path,
+        tables=MappingProxyType(_tables(rows, server)),
+        functions=MappingProxyType(_functions(rows["functions"])),
+        types=MappingProxyType({name: _TYPE_KINDS[kind] for _, name, kind in rows["types"]}),
+        default_order=server.default_order,
+        server_version=server.version,
+    )
+
+
+def _server(rows: Rows) -> _Server:
+    version, search_path, encoding, provider, collate, locale = rows[0]
+    if version < OLDEST_SERVER:
+        raise OperationalError(
+            "OG-SCHEMA-001",
+            f"the server is PostgreSQL {version // 10000}; {OLDEST_SERVER // 10000} is the oldest that outgrow knows",
+            cure=f"upgrade the server to PostgreSQL {OLDEST_SERVER // 10000} or newer",
+        )
+    order = _order_of(provider, collate if provider == "c" else locale, encoding)
+    return _Server(version, tuple(search_path), encoding, order)
+
+
+def _order_of(provider: str, locale: str | None, encoding: str) -> Order:
+    """Code point order holds for PostgreSQL's builtin provider and libc's C family, where bytes follow code points."""
+    if encoding not in ("UTF8", "LATIN1"):
+        return Order.LINGUISTIC
+    if provider == "b" or (provider == "c" and locale in _BY_CODE_POINT):
+        return Order.BYTES
+    return Order.LINGUISTIC
+
+
+def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]:
+    columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
+    for row in rows["columns"]:
+        columns[row[0], row[1]].append(_column(row, server))
+    primary, unique, foreign = _keys(rows["keys"])
+    cascades = _cascades(foreign)
+    tables = {}
+    for schema, relation, kind, parent_schema, parent, definition, security, triggers, rules in rows["relations"]:
+        name = TableName(schema, relation)
+        tables[name] = Table(
+            name=name,
+            kind=_KINDS[kind],
+            columns=tuple(columns[schema, relation]),
+            primary_key=primary.get(name, ()),
+            unique_keys=tuple(unique.get(name, ())),
+            triggers=(*(triggers or ()), *(rules or ())),
+            cascades_to=cascades.get(name, ()),
+            foreign_keys=tuple(foreign.get(name, ())),
+            partition_of=TableName(parent_schema, parent) if parent else None,
+            definition=definition,
+            row_security=security,
+        )
+    return tables
+
+
+def _column(row: Sequence[Any], server: _Server) -> Column:
+    name, type_, typmod, not_null, default, volatile, draws, identity, generated = row[2:11]
+    foreign_text, collation, provider, locale, deterministic = row[11:16]
+    order = Order.NONE
+    if collation is not None:
+        # A collatable type of one's own (citext) may compare by rules of its own.
+        if foreign_text:
+            order = Order.LINGUISTIC
+        elif provider == "d":
+            order = server.default_order
+        elif collation == "ucs_basic":
+            order = _order_of("b", None, server.encoding)
+        else:
+            order = _order_of(provider, locale, server.encoding)
+    return Column(
+        name=name,
+        type=type_,
+        typmod=typmod,
+        not_null=not_null,
+        default=default,
+        default_volatile=volatile or identity,
+        serial=draws or identity,
+        generated=generated,
+        order=order,
+        nondeterministic=deterministic is False,
+    )
+
+
+def _keys(
+    rows: Rows,
+) -> tuple[dict[TableName, tuple[str, ...]], dict[TableName, list[tuple[str, ...]]], dict[TableName, list[ForeignKey]]]:
+    primary: dict[TableName, tuple[str, ...]] = {}
+    unique: dict[TableName, list[tuple[str, ...]]] = defaultdict(list)
+    foreign: dict[TableName, list[ForeignKey]] = defaultdict(list)
+    for kind, schema, table, columns, target_schema, target, referenced, on_update, on_delete in rows:
+        name = TableName(schema, table)
+        if kind == "primary":
+            primary[name] = tuple(columns)
+        elif kind == "unique":
+            unique[name].append(tuple(columns))
+        else:
+            spreads = on_update in _SPREADING or on_delete in _SPREADING
+            key = ForeignKey(tuple(columns), TableName(target_schema, target), tuple(referenced), spreads)
+            foreign[name].append(key)
+    return primary, unique, foreign
+
+
+def _cascades(foreign: Mapping[TableName, Iterable[ForeignKey]]) -> dict[TableName, tuple[TableName, ...]]:
+    """Every table → the tables that a write to it may write, transitively."""
+    direct: dict[TableName, list[TableName]] = defaultdict(list)
+    for child, keys in foreign.items():
+        for key in keys:
+            if key.cascades:
+                direct[key.table].append(child)
+    reached = {}
+    for start in direct:
+        seen: dict[TableName, None] = {}
+        waiting = list(direct[start])
+        while waiting:
+            table = waiting.pop(0)
+            if table not in seen:
+                seen[table] = None
+                waiting.extend(direct.get(table, ()))
+        reached[start] = tuple(seen)
+    return reached
+
+
+def _functions(rows: Rows) -> dict[str, tuple[Function, ...]]:
+    found: dict[str, list[Function]] = defaultdict(list)
+    for schema, name, kind, volatility, returns, returns_set, builtin in rows:
+        found[name].append(
+            Function(schema, name, _FUNCTION_KINDS[kind], _VOLATILITIES[volatility], returns, returns_set, builtin)
+        )
+    return {name: tuple(overloads) for name, overloads in found.items()}

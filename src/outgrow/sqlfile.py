@@ -1,0 +1,30 @@
+"""Reads a room's `queries.sql`: each query is a `-- name: x` line, a comment line saying what it is for, and SQL."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Mapping
+from types import MappingProxyType
+
+
+def load(package: str, file: str = "queries.sql") -> Mapping[str, str]:
+    """The queries of `package` by name, in file order, without comment lines and closing semicolons."""
+    text = importlib.resources.files(package).joinpath(file).read_text(encoding="utf-8")
+    return parse(text)
+
+
+def parse(text: str) -> Mapping[str, str]:
+    """`-- name: x` sections of `text`.  Raises ValueError for a name used twice or SQL before the first name."""
+    found: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in text.splitlines():
+        if line.startswith("-- name:"):
+            name = line.removeprefix("-- name:").strip()
+            if name in found:
+                raise ValueError(f"query {name} is there twice")
+            current = found[name] = []
+        elif line.strip() and not line.lstrip().startswith("--"):
+            if current is None:
+                raise ValueError(f"SQL before the first name: {line!r}")
+            current.append(line.rstrip())
+    return MappingProxyType({name: "\n".join(lines).rstrip().removesuffix(";") for name, lines in found.items()})

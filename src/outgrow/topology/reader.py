@@ -1,0 +1,275 @@
+"""`fleet.yaml` → Topology, strictly: what is not understood is refused with its line and a cure, never guessed.
+
+This is the one file of the room that touches the world: it reads the file, the environment and the files of secrets,
+once.  Passwords live only in `Node.dsn`, which no error and no repr shows.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from outgrow.topology import dsn as dsns
+from outgrow.topology.marks import Spot, compose, nearest, refusal
+from outgrow.topology.model import (
+    Copied,
+    Domain,
+    Node,
+    Placement,
+    PoolLimits,
+    Role,
+    Shard,
+    Sharded,
+    Single,
+    TableName,
+    Topology,
+)
+
+ENGINES = ("postgresql",)
+STRATEGIES = ("hash",)
+SLOTS_DEFAULT = 1024
+SLOTS_MAX = 65536
+SECRET_BYTES_MIN = 16
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
+_TABLE_PART = r'"(?:[^"]|"")+"|[^".]+'
+_TABLE = re.compile(rf"(?:({_TABLE_PART})\.)?({_TABLE_PART})", re.S)
+_REFERENCE = re.compile(r"\$(?:\$|\{([^{}]*)\}|)")
+
+
+def read(path: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Topology:
+    """The topology of a `fleet.yaml`; files it refers to are looked for beside it.  Raises ConfigurationError."""
+    place = Path(path)
+    try:
+        content = place.read_bytes()
+    except OSError as error:
+        raise refusal(
+            str(place), None, "001", f"cannot be read: {error.strerror or error}", "check the path, or run `outgrow up`"
+        ) from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise refusal(str(place), line, "002", "this is not UTF-8 text", "save the file as UTF-8") from None
+    return parse(text, str(place), environment, folder=place.parent)
+
+
+def parse(
+    text: str, source: str = "fleet.yaml", environment: Mapping[str, str] | None = None, *, folder: Path | None = None
+) -> Topology:
+    """The topology that the text of a `fleet.yaml` describes; `source` names it in errors."""
+    outside = _Outside(os.environ if environment is None else environment, folder or Path())
+    top = compose(text, source).fields(("fleet", "domains", "secret"), ("fleet", "domains"))
+    secret = _secret(top["secret"], outside) if "secret" in top else None
+    domains = []
+    for name, (key, spot) in top["domains"].mapping().items():
+        domains.append(_domain(_named(key, name, "domain"), spot, outside))
+    if not domains:
+        top["domains"].fail("023", "the fleet has no domains", "add one under `domains:`")
+    return Topology(_named(top["fleet"], top["fleet"].text(), "fleet"), tuple(domains), secret)
+
+
+@dataclass(slots=True)
+class _Outside:
+    """What a file may refer to; and where each address was first used."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    seen: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
+
+    def variable(self, spot: Spot, name: str) -> str:
+        value = self.environment.get(name) if name else None
+        if not value:
+            spot.fail("017", f"the environment variable {name!r} is not set", "set it, or correct its name")
+        return value
+
+    def content(self, spot: Spot, name: str) -> str:
+        try:
+            return (self.folder / Path(name).expanduser()).read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, ValueError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            spot.fail("018", f"the file {name!r} cannot be read: {why}", "check the path and who may read it")
+        raise AssertionError
+
+
+def _named(spot: Spot, name: str, what: str) -> str:
+    if not _NAME.fullmatch(name):
+        spot.fail("007", f"{name!r} is no name for a {what}", "use letters, digits, _ and -, beginning with a letter")
+    return name
+
+
+def _secret(spot: Spot, outside: _Outside) -> bytes:
+    value = _referred(spot, outside).encode()
+    if len(value) < SECRET_BYTES_MIN:
+        spot.fail("022", f"the secret has fewer than {SECRET_BYTES_MIN} bytes", "use a long random text")
+    return value
+
+
+def _referred(spot: Spot, outside: _Outside) -> str:
+    """`{env: NAME}` or `{file: PATH}`."""
+    if not spot.is_mapping():
+        spot.fail("005", f"{spot.path} is {spot.kind()}", "write {env: NAME} or {file: PATH}: secrets stay out of here")
+    fields = spot.fields(("env", "file"))
+    if len(fields) != 1:
+        spot.fail("020", f"{spot.path} needs exactly one of env and file", "write {env: NAME} or {file: PATH}")
+    [(kind, where)] = fields.items()
+    return outside.variable(where, where.text()) if kind == "env" else outside.content(where, where.text())
+
+
+def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
+    known = ("engine", "strategy", "slots", "shards", "tables", "pool")
+    fields = spot.fields(known, ("engine", "shards"))
+    engine = _one_of(fields["engine"], ENGINES, "008", "engine")
+    if "strategy" in fields:
+        _one_of(fields["strategy"], STRATEGIES, "012", "strategy")
+    shards = []
+    for shard, (key, value) in fields["shards"].mapping().items():
+        shards.append(_shard(name, _named(key, shard, "shard"), value, outside))
+    if not shards:
+        fields["shards"].fail("009", f"{name} has no shards", "name at least one: s1: {primary: …}")
+    slots = SLOTS_DEFAULT
+    if "slots" in fields:
+        slots = fields["slots"].whole()
+        if not 1 <= slots <= SLOTS_MAX or slots & (slots - 1):
+            fields["slots"].fail("010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024")
+    if slots < len(shards):
+        where = fields.get("slots", fields["shards"])
+        where.fail("011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
+    tables: dict[TableName, Placement] = {}
+    for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
+        table = _table(key, text)
+        if table in tables:
+            key.fail("021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
+        tables[table] = _placement(value, text, [shard.name for shard in shards])
+    pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
+    return Domain(name, engine, slots, tuple(shards), tables, pool)
+
+
+def _one_of(spot: Spot, known: tuple[str, ...], number: str, what: str) -> str:
+    value = spot.text()
+    if value not in known:
+        near = nearest(value, known)
+        spot.fail(
+            number,
+            f"unknown {what} {value!r}" + (f"; did you mean {near!r}?" if near else ""),
+            f"choose one of: {', '.join(known)}",
+        )
+    return value
+
+
+def _shard(domain: str, name: str, spot: Spot, outside: _Outside) -> Shard:
+    fields = spot.fields(("primary", "replicas"), ("primary",))
+    primary = _node(f"{domain}/{name}/primary", domain, name, Role.PRIMARY, fields["primary"], outside)
+    replicas = fields["replicas"].items() if "replicas" in fields else []
+    return Shard(
+        name,
+        primary,
+        tuple(
+            _node(f"{domain}/{name}/replica{number}", domain, name, Role.REPLICA, replica, outside)
+            for number, replica in enumerate(replicas, 1)
+        ),
+    )
+
+
+def _node(name: str, domain: str, shard: str, role: Role, spot: Spot, outside: _Outside) -> Node:
+    password = None
+    where = spot
+    if spot.is_mapping():
+        fields = spot.fields(("dsn", "password"), ("dsn",))
+        where = fields["dsn"]
+        if "password" in fields:
+            password = _referred(fields["password"], outside)
+    dsn = _expanded(where, where.text(), outside)
+    try:
+        found = dsns.parameters(dsn)
+    except dsns.NotADsn as error:
+        where.fail("016", f"the address of {name} is no connection string: {error}", "write postgresql://user@host/db")
+    if password is not None:
+        if "password" in found:
+            where.fail("020", f"{name} has two passwords", "keep one of them, outside the address")
+        dsn = dsns.with_password(dsn, password)
+    address = dsns.address(dsn)
+    if address in outside.seen:
+        other, line = outside.seen[address]
+        where.fail(
+            "015",
+            f"{name} has the same address as {other} in line {line}: {dsns.without_password(dsn)}",
+            "give each node a server or database of its own",
+        )
+    outside.seen[address] = (name, where.line)
+    return Node(name, domain, shard, role, dsn, dsns.without_password(dsn))
+
+
+def _expanded(spot: Spot, text: str, outside: _Outside) -> str:
+    """`${NAME}` becomes that environment variable, `$$` a dollar sign."""
+
+    def one(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        if match[1] is None:
+            spot.fail(
+                "017", "a lone $ in an address", "write ${NAME} for an environment variable, $$ for a dollar sign"
+            )
+        return outside.variable(spot, match[1])
+
+    return _REFERENCE.sub(one, text)
+
+
+def _table(spot: Spot, text: str) -> TableName:
+    match = _TABLE.fullmatch(text)
+    if match is None:
+        spot.fail("007", f"{text!r} is no table name", 'write name or schema.name; quote parts with dots: "a.b"')
+    schema, name = (None if part is None else _unquoted(part) for part in match.groups())
+    return TableName(schema or "public", name or "")
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def _placement(spot: Spot, table: str, shards: list[str]) -> Placement:
+    kinds = ("shard_by", "copy", "single")
+    fields = spot.fields(kinds)
+    if len(fields) != 1:
+        spot.fail(
+            "013",
+            f"{table} needs exactly one placement, not {len(fields)}",
+            "write {shard_by: column}, {copy: everywhere} or {single: shard}",
+        )
+    [(kind, value)] = fields.items()
+    if kind == "copy":
+        if value.text() != "everywhere":
+            value.fail("013", f"{table} is copied to {value.text()!r}", "write {copy: everywhere}")
+        return Copied()
+    if kind == "single":
+        shard = value.text()
+        if shard not in shards:
+            near = nearest(shard, shards)
+            value.fail(
+                "014",
+                f"{table} is placed on the unknown shard {shard!r}",
+                f"did you mean {near!r}?" if near else f"the shards are: {', '.join(shards)}",
+            )
+        return Single(shard)
+    columns = tuple(item.text() for item in value.items()) if value.is_list() else (value.text(),)
+    if not columns or not all(columns) or len(set(columns)) < len(columns):
+        value.fail("013", f"the key of {table} has no, an empty or a repeated column", "name each column once")
+    return Sharded(columns)
+
+
+def _pool(spot: Spot) -> PoolLimits:
+    fields = spot.fields(("size_min", "size_max", "wait_timeout_seconds"))
+    usual = PoolLimits()
+    size_min = fields["size_min"].whole() if "size_min" in fields else usual.size_min
+    size_max = fields["size_max"].whole() if "size_max" in fields else max(usual.size_max, size_min)
+    wait = fields["wait_timeout_seconds"].seconds() if "wait_timeout_seconds" in fields else usual.wait_timeout_seconds
+    if not 0 <= size_min <= size_max or size_max < 1 or wait <= 0:
+        spot.fail(
+            "019",
+            f"a pool of {size_min} to {size_max} connections and {wait:g} s of waiting",
+            "0 ≤ size_min ≤ size_max, 1 ≤ size_max, and a wait above 0",
+        )
+    return PoolLimits(size_min, size_max, wait)

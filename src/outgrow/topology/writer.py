@@ -1,0 +1,68 @@
+"""A topology as the text of a `fleet.yaml` that reads back as the same topology."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from outgrow.topology.model import Copied, Domain, Placement, PoolLimits, Sharded, Single, TableName, Topology
+
+
+def write(topology: Topology, *, secret: Mapping[str, str] | None = None) -> str:
+    """`fleet.yaml` for a topology.  It holds the DSNs with their passwords: keep the file private.
+
+    The token secret is never written; `secret` says where it is to be found: `{"env": NAME}` or `{"file": PATH}`.
+    """
+    document: dict[str, Any] = {
+        "fleet": topology.fleet,
+        "domains": {domain.name: _domain(domain) for domain in topology.domains},
+    }
+    if secret is not None:
+        document["secret"] = dict(secret)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1_000_000)
+
+
+def _domain(domain: Domain) -> dict[str, Any]:
+    shards = {}
+    for shard in domain.shards:
+        nodes: dict[str, Any] = {"primary": _dollars(shard.primary.dsn)}
+        if shard.replicas:
+            nodes["replicas"] = [_dollars(node.dsn) for node in shard.replicas]
+        shards[shard.name] = nodes
+    document: dict[str, Any] = {"engine": domain.engine, "slots": domain.slots, "shards": shards}
+    if domain.pool != PoolLimits():
+        document["pool"] = {
+            "size_min": domain.pool.size_min,
+            "size_max": domain.pool.size_max,
+            "wait_timeout_seconds": domain.pool.wait_timeout_seconds,
+        }
+    if domain.tables:
+        document["tables"] = {_table(name): _placement(placement) for name, placement in domain.tables.items()}
+    return document
+
+
+def _placement(placement: Placement) -> dict[str, Any]:
+    match placement:
+        case Sharded(columns):
+            return {"shard_by": columns[0] if len(columns) == 1 else list(columns)}
+        case Copied():
+            return {"copy": "everywhere"}
+        case Single(shard):
+            return {"single": shard}
+
+
+def _table(table: TableName) -> str:
+    name = _part(table.name)
+    return name if table.schema == "public" else f"{_part(table.schema)}.{name}"
+
+
+def _part(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if re.search(r'[".]', name) else name
+
+
+def _dollars(dsn: str) -> str:
+    """A `$` of the DSN itself must not be read back as a reference to the environment."""
+    return dsn.replace("$", "$$")

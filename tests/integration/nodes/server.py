@@ -1,0 +1,90 @@
+"""A private PostgreSQL server for this folder's tests: started by the first that needs one, stopped at the end."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+#: `nobody`: the server binaries refuse to run as root.
+UNPRIVILEGED = 65534
+
+
+def binaries() -> Path | None:
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.split("/")[4]))
+    return Path(found[-1]).parent if found else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """One server on TCP and a unix socket, user `postgres` without a password, user `guarded` with one."""
+
+    def __init__(self) -> None:
+        bin_directory = binaries()
+        assert bin_directory is not None
+        self.bin = bin_directory
+        self.directory = Path(tempfile.mkdtemp(prefix="outgrow-nodes-", dir="/var/tmp"))
+        self.port = free_port()
+        self.data = self.directory / "data"
+        if os.getuid() == 0:
+            os.chown(self.directory, UNPRIVILEGED, UNPRIVILEGED)
+        self._run(
+            "initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8", "-N"
+        )
+        hba = self.data / "pg_hba.conf"
+        hba.write_text("host all guarded all scram-sha-256\n" + hba.read_text())
+        self.start()
+
+    def _demote(self) -> dict[str, object]:
+        if os.getuid() != 0:
+            return {}
+        return {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self.bin / program), *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self.directory,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            **self._demote(),  # type: ignore[call-overload]
+        )
+
+    def start(self) -> None:
+        self._run(
+            "pg_ctl", "-D", str(self.data), "-w", "-l", str(self.directory / "log"), "-o",
+            f"-p {self.port} -k {self.directory} -c listen_addresses=127.0.0.1 -c fsync=off "
+            "-c max_connections=60 -c shared_buffers=64MB -c max_prepared_transactions=5",
+            "start",
+        )  # fmt: skip
+
+    def stop(self, mode: str = "fast") -> None:
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
+
+    def remove(self) -> None:
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        except (OSError, ValueError):
+            pid = 0
+        if pid:
+            os.kill(pid, signal.SIGQUIT)
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline and (self.data / "postmaster.pid").exists():
+                time.sleep(0.05)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def dsn(self, user: str = "postgres", database: str = "postgres", **more: str) -> str:
+        parts = {"host": "127.0.0.1", "port": str(self.port), "user": user, "dbname": database, **more}
+        return " ".join(f"{key}={value}" for key, value in parts.items())

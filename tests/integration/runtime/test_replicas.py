@@ -1,0 +1,153 @@
+"""Replicas: read when fresh, left when stale, lost without a failed read; a promoted primary is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import outgrow
+from outgrow import Fleet
+from outgrow.topology import Node
+from tests.integration.runtime.conftest import CUSTOMERS, TABLES
+from tests.servers import Servers, serving
+
+READ = "SELECT name FROM customers WHERE customer_id = %s"
+WRITE = "INSERT INTO customers VALUES (%s, %s, 'DE') ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name"
+
+
+def replica_of(fleet: Fleet, key: int) -> Node:
+    (shard,) = fleet.explain(READ, [key]).to_dict()["shards"]["shards"]
+    return fleet.topology.domains[0].shard(shard).replicas[0]
+
+
+def test_reads_go_to_replicas_once_they_have_caught_up(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        session.execute(WRITE, [1, "a"])
+        deadline = time.monotonic() + 10
+        nodes = set()
+        while time.monotonic() < deadline and not any("replica" in str(node) for node in nodes):
+            result = session.execute(READ, [1])
+            assert result.fetchall() == [("a",)]
+            nodes.add(result.node)
+        assert any("replica" in str(node) for node in nodes)
+
+
+def test_a_paused_replica_never_hides_a_write(fleet: Fleet, fleet_servers: Servers) -> None:
+    with fleet.session() as session:
+        session.execute(WRITE, [1, "old"])
+        replica = replica_of(fleet, 1)
+        time.sleep(0.3)
+        with fleet_servers.restored():
+            fleet_servers.sql(replica, "SELECT pg_wal_replay_pause()")
+            for round_ in range(100):
+                session.execute(WRITE, [1, f"new{round_}"])
+                assert session.execute(READ, [1]).fetchall() == [(f"new{round_}",)]
+            with fleet.session(level="eventual") as eventual:
+                assert eventual.execute(READ, [1]).fetchall() == [("old",)]
+
+
+def test_bounded_leaves_a_replica_that_is_too_old(fleet: Fleet, fleet_servers: Servers) -> None:
+    with fleet.session() as session:
+        session.execute(WRITE, [1, "old"])
+    replica = replica_of(fleet, 1)
+    with fleet.session(level="bounded(0.5)") as session:
+        time.sleep(0.3)
+        with fleet_servers.restored():
+            fleet_servers.sql(replica, "SELECT pg_wal_replay_pause()")
+            with fleet.session() as writer:
+                writer.execute(WRITE, [1, "new"])
+            time.sleep(0.6)
+            for _ in range(50):
+                assert session.execute(READ, [1]).fetchall() == [("new",)]
+
+
+def test_asyncio_runs_the_same_steps(fleet: Fleet) -> None:
+    async def talk() -> None:
+        async with fleet.async_session() as session:
+            for key in range(20):
+                await session.execute(WRITE, [key, f"c{key}"])
+                assert (await session.execute(READ, [key])).fetchall() == [(f"c{key}",)]
+            assert (await session.execute("SELECT count(*) FROM customers")).fetchall() == [(20,)]
+            async with session.transaction():
+                await session.execute(WRITE, [1, "changed"])
+                assert (await session.execute(READ, [1])).fetchall() == [("changed",)]
+            keys = [row[0] async for row in session.stream("SELECT customer_id FROM customers ORDER BY 1")]
+            assert keys == list(range(20))
+
+    asyncio.run(talk())
+
+
+def test_a_forked_child_talks_over_connections_of_its_own(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        session.execute(WRITE, [1, "parent"])
+        session.execute(READ, [1])
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                with fleet.session() as mine:
+                    mine.execute(WRITE, [2, "child"])
+                    code = 0 if mine.execute(READ, [2]).fetchall() == [("child",)] else 2
+            finally:
+                os._exit(code)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert session.execute(READ, [1]).fetchall() == [("parent",)]
+        assert session.execute("SELECT count(*) FROM customers").fetchall() == [(2,)]
+
+
+def test_reads_survive_the_death_of_replicas_and_return_to_them(fleet: Fleet, fleet_servers: Servers) -> None:
+    with fleet.session() as session:
+        for key in range(20):
+            session.execute(WRITE, [key, "a"])
+        fleet_servers.wait_replayed()
+        with fleet_servers.restored():
+            for shard in fleet.topology.domains[0].shards:
+                fleet_servers.kill(shard.replicas[0])
+            for key in range(200):
+                assert session.execute(READ, [key % 20]).fetchall() == [("a",)]
+            assert session.execute("SELECT count(*) FROM customers").fetchall() == [(20,)]
+        deadline = time.monotonic() + 15
+        while "replica" not in str(session.execute(READ, [1]).node):
+            assert time.monotonic() < deadline, "the replica never came back into rotation"
+            time.sleep(0.02)
+
+
+def test_reads_leave_a_replica_that_has_frozen(fleet: Fleet, fleet_servers: Servers) -> None:
+    with fleet.session(level="eventual") as session:
+        session.execute(WRITE, [1, "a"])
+        fleet_servers.wait_replayed()
+        time.sleep(0.3)
+        assert "replica" in str(session.execute(READ, [1]).node)
+        with fleet_servers.restored():
+            for process in fleet_servers.processes_of(replica_of(fleet, 1)):
+                os.kill(process, signal.SIGSTOP)
+            started = time.monotonic()
+            assert session.execute(READ, [1]).fetchall() == [("a",)]
+            assert time.monotonic() - started < 6
+
+
+def test_a_promoted_replica_is_found_and_old_tokens_lead_to_it() -> None:
+    with serving(shards=1, replicas=1) as servers:
+        topology = servers.fresh(TABLES)
+        with outgrow.open(topology, install=True) as fleet, fleet.session() as session:
+            session.execute(CUSTOMERS)
+            session.execute(WRITE, [1, "a"])
+            servers.wait_replayed()
+            shard = topology.domains[0].shards[0]
+            servers.kill(shard.primary)
+            servers.sql(shard.replicas[0], "SELECT pg_promote()")
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    session.execute(WRITE, [1, "b"])
+                    break
+                except outgrow.Error:
+                    assert time.monotonic() < deadline, "the promoted replica was never found"
+                    time.sleep(0.1)
+            result = session.execute(READ, [1])
+            assert result.fetchall() == [("b",)]
+            assert result.node == shard.replicas[0].name
+            floor = session._conversation.footing(shard.name).floor
+            assert floor is not None and floor.generation == 2
