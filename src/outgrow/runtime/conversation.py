@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from outgrow.runtime.result import Result
 from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.waits import Steps
+
+#: psycopg's placeholders, left standing because no parameters were given.
+_FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
 
 
 class Conversation:
@@ -106,6 +110,12 @@ class Conversation:
             return (yield from self._ddl_steps(prepared, until))
         if kind in (Kind.SESSION, Kind.COPY) and shard is None:
             return (yield from self._session_command_steps(prepared, until))
+        if kind is Kind.OPAQUE and _FORGOTTEN.search(prepared.sql):
+            raise ProgrammingError(
+                "OG-RUN-002",
+                "the statement has placeholders but was given no parameters",
+                cure="pass the parameters as the second argument",
+            )
         if shard is not None:
             self._known_shard(shard)
             return (yield from self._on_one_steps(prepared, shard, values, until))
