@@ -76,7 +76,11 @@ class Expressions:
 
     def constant(self, kind: str) -> str:
         """A typical value of the kind, from what the tables hold."""
-        typical = {"txt": Col("_", "text", "txt"), "num": Col("_", "numeric(9,2)", "num"), "uuid": Col("token", "uuid", "uuid")}
+        typical = {
+            "txt": Col("_", "text", "txt"),
+            "num": Col("_", "numeric(9,2)", "num"),
+            "uuid": Col("token", "uuid", "uuid"),
+        }
         value = draw(typical.get(kind, Col("_", kind, kind)), self.rng)
         return self.const(value, kind)
 
