@@ -23,6 +23,12 @@ LEVELS = ("session", "strong", "eventual")
 #: DDL's spelling of a type → the catalogue's.
 CATALOGUE = {"varchar": "varchar", "char": "bpchar"}
 
+#: Types as outgrow names them.
+TYPE_NAMES = """
+    SELECT t.oid, CASE WHEN n.nspname = 'pg_catalog' THEN t.typname ELSE n.nspname || '.' || t.typname END
+    FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class How:
@@ -44,7 +50,7 @@ class Sides:
         self.plain = plain
         self.sessions = {level: fleet.session(level=level) for level in LEVELS}
         self.cursors = {"%s": plain.cursor(), "$": psycopg.RawCursor(plain)}
-        self.type_names = dict(plain.execute("SELECT oid, typname FROM pg_type").fetchall())
+        self.type_names = dict(plain.execute(TYPE_NAMES).fetchall())
 
     def verdict(self, case: Case, how: How) -> tuple[Verdict, Answer | Failure, Answer | Failure]:
         """(verdict, the plain answer, the fleet's)."""
