@@ -1,10 +1,10 @@
 """outgrow: the data layer for Python applications that outgrow one database.
 
-    import outgrow
+import outgrow
 
-    fleet = outgrow.open("fleet.yaml")        # outgrow.open() alone: the local fleet of `outgrow up`
-    with fleet.session() as session:
-        session.execute("SELECT …", [42]).fetchall()
+fleet = outgrow.open("fleet.yaml")        # outgrow.open() alone: the local fleet of `outgrow up`
+with fleet.session() as session:
+    session.execute("SELECT …", [42]).fetchall()
 """
 
 from __future__ import annotations

@@ -61,8 +61,7 @@ def texts(values: Sequence[str | None]) -> Slices:
     """A column from a list of text and None."""
 
     def joined(present: Sequence[str]) -> bytes:
-        data = "".join(present).encode()
-        return data
+        return "".join(present).encode()
 
     slices = _slices(values, "", joined)
     if int(slices.lengths.sum()) == len(slices.buffer) - SLACK:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from outgrow.keyspace.columns import Bools, Column, Hashes
+    from outgrow.keyspace.columns import Column
 
 SLOTS_MAX = 65536
 
@@ -58,26 +58,12 @@ class Hash:
 
     def slot_column(self, columns: Sequence[Column | Sequence[Any]]) -> npt.NDArray[np.uint16]:
         """The slots of many keys: one column for each key column, as `columns` has them or as lists of values."""
-        from outgrow.keyspace import columns as vectors
+        # numpy is imported by those who hash columns only.
+        from outgrow.keyspace.slots import slots
 
         if len(columns) != len(self._kinds):
             raise ValueError(f"{len(self._kinds)} key columns, but {len(columns)} given")
-        mask = self.slots - 1
-        shaped = [_shaped(known, column) for known, column in zip(self._kinds, columns, strict=True)]
-        if len(shaped) == 1:
-            low, nulls = _low(shaped[0])
-            # Adding in 32 bits is enough: a slot has at most 16.
-            low += vectors.np.uint32(COMBINE & mask)
-            low &= vectors.np.uint32(mask)
-            if nulls is not None:
-                low[nulls] = 0
-            return low.astype(vectors.np.uint16)
-        seen: Hashes | None = None
-        for column in shaped:
-            hashes, nulls = _full(column)
-            seen = vectors.combined(vectors.np.zeros_like(hashes) if seen is None else seen, hashes, nulls)
-        assert seen is not None
-        return (seen & vectors.np.uint64(mask)).astype(vectors.np.uint16)
+        return slots(self._kinds, columns, self.slots - 1)
 
     def sql(self, columns: Sequence[str]) -> str:
         """The slot as SQL text over these columns, which are quoted where they need it: a bigint from 0 to slots - 1.
@@ -141,42 +127,3 @@ def _compound_slot(hashes: tuple[Callable[[Any], int], ...], mask: int) -> Calla
         return seen & mask
 
     return slot
-
-
-def _shaped(known: Kind, column: Column | Sequence[Any]) -> Column | tuple[Hashes, Bools | None]:
-    """A column as arrays; what can only be hashed value by value is hashed here."""
-    from outgrow.keyspace import columns as vectors
-
-    if isinstance(column, vectors.Integers | vectors.Slices):
-        return column
-    if isinstance(column, vectors.np.ndarray):
-        return vectors.Integers(column)
-    if known.shape == "integers":
-        return vectors.integers(column)
-    if known.shape == "texts":
-        return vectors.texts(column)
-    if known.shape == "uuids":
-        return vectors.pieces([None if value is None else value.bytes for value in column])
-    nulls = vectors.np.array([value is None for value in column], dtype=vectors.np.bool_)
-    each = (0 if value is None else known.hash(value) for value in column)
-    return vectors.np.fromiter(each, dtype=vectors.np.uint64, count=len(column)), nulls
-
-
-def _low(column: Column | tuple[Hashes, Bools | None]) -> tuple[npt.NDArray[np.uint32], Bools | None]:
-    from outgrow.keyspace import columns as vectors
-
-    if isinstance(column, vectors.Integers):
-        return vectors.low_integers(column.values), column.nulls
-    if isinstance(column, vectors.Slices):
-        return vectors.low_slices(column), column.nulls
-    return column[0].astype(vectors.np.uint32), column[1]
-
-
-def _full(column: Column | tuple[Hashes, Bools | None]) -> tuple[Hashes, Bools | None]:
-    from outgrow.keyspace import columns as vectors
-
-    if isinstance(column, vectors.Integers):
-        return vectors.hash_integers(column.values), column.nulls
-    if isinstance(column, vectors.Slices):
-        return vectors.hash_slices(column), column.nulls
-    return column

@@ -92,6 +92,6 @@ def _rounded(type: str, number: Decimal, typmod: int) -> Decimal:
 def _rounded_moment(microseconds: int, digits: int) -> int:
     if digits >= 6 or microseconds in ((1 << 63) - 1, -1 << 63):
         return microseconds
-    unit = 10 ** (6 - digits)
+    unit = int(10 ** (6 - digits))
     rounded = (abs(microseconds) + unit // 2) // unit * unit
     return rounded if microseconds >= 0 else -rounded

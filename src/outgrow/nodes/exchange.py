@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import Future as ThreadFuture
 from typing import Any
 
+import psycopg
 from psycopg.pq import ExecStatus, PollingStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -71,8 +72,14 @@ def only_result_steps(pgconn: PGconn, readable: Socket) -> Steps[PGresult]:
     if result.status in (COPY_IN, COPY_OUT, COPY_BOTH):
         # libpq would return copy results for ever: the caller speaks COPY, or stops it.
         return result
-    while (yield from result_steps(pgconn, readable)) is not None:
-        pass
+    try:
+        while (yield from result_steps(pgconn, readable)) is not None:
+            pass
+    except psycopg.Error:
+        # The server said why it ends the connection before it did: its words outrank "closed unexpectedly".
+        if result.status != FATAL_ERROR:
+            raise
+        pgconn.finish()
     return result
 
 
@@ -94,24 +101,15 @@ def cancel_steps(pgconn: PGconn, until: float) -> Steps[None]:
         cancel.finish()
 
 
-def drain_steps(pgconn: PGconn, until: float, syncs: int = 0) -> Steps[list[PGresult]]:
-    """Read and return what is left, until the backend awaits a command.
-
-    `syncs` is the number of Syncs still under way in pipeline mode, where results end with them.
-    """
+def drain_steps(pgconn: PGconn, until: float | None) -> Steps[list[PGresult]]:
+    """Read and return what is left, until the backend awaits a command."""
     readable = Socket(pgconn.socket, READ, until)
     results: list[PGresult] = []
     while True:
         result = yield from result_steps(pgconn, readable)
         if result is None:
-            if not syncs:
-                return results
-            continue
-        if result.status == PIPELINE_SYNC:
-            syncs -= 1
-            if not syncs:
-                return results
-        elif result.status == COPY_IN or result.status == COPY_BOTH:
+            return results
+        if result.status == COPY_IN or result.status == COPY_BOTH:
             while not pgconn.put_copy_end(b"stopped"):
                 yield from flush_steps(pgconn, until)
             yield from flush_steps(pgconn, until)
@@ -132,13 +130,13 @@ def _skip_copy_out_steps(pgconn: PGconn, readable: Socket) -> Steps[None]:
             pgconn.consume_input()
 
 
-def stop_steps(pgconn: PGconn, until: float, syncs: int = 0) -> Steps[list[PGresult]]:
+def stop_steps(pgconn: PGconn, until: float) -> Steps[list[PGresult]]:
     """Cancel on the server, then drain.  Raises when that is not possible: the connection must then be closed."""
     if pgconn.flush():
         # Half a message was sent.  Sending the rest would run the statement that is to be stopped.
         raise Broken("the statement was not wholly sent")
     yield from cancel_steps(pgconn, until)
-    return (yield from drain_steps(pgconn, until, syncs))
+    return (yield from drain_steps(pgconn, until))
 
 
 def connect_steps(conninfo: bytes, make: Any, until: float) -> Steps[PGconn]:

@@ -8,9 +8,10 @@ refused by the server.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
-import weakref
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from outgrow import errors
 from outgrow.clock import monotonic
-from outgrow.nodes import translate
+from outgrow.nodes import forks, translate
+from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.exchange import (
     COMMAND_OK,
     COPY_BOTH,
@@ -35,12 +37,14 @@ from outgrow.nodes.exchange import (
     Late,
     flush_steps,
     only_result_steps,
-    stop_steps,
 )
+from outgrow.nodes.pair import two_steps
 from outgrow.nodes.prepared import Preparations, Prepared
 from outgrow.nodes.queries import QUERIES
-from outgrow.nodes.rows import SETTLED, Field, Rows, fields_of, unknown_oids
+from outgrow.nodes.recovery import lost, recover_steps, used_wrongly
+from outgrow.nodes.rows import Field, Rows, fields_of, unknown_oids
 from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.stream import Stream
 from outgrow.topology import Node
 from outgrow.waits import READ, Socket, Steps
 
@@ -49,14 +53,8 @@ Params = Sequence[Any] | None
 #: n → n times "let psycopg choose the format".
 _AUTO = [[PyFormat.AUTO] * n for n in range(64)]
 
-#: An error of these kinds on a prepared statement says that it is out of date, not that the statement is wrong.
-_STALE = frozenset({"0A000", "26000"})
-
 #: Command tags after which prepared plans may name what no longer exists.
 _DDL = ("DROP", "ALTER", "CREATE", "TRUNCATE")
-
-#: Every link of this process, so that a fork can disown them.
-_links: weakref.WeakSet[Link] = weakref.WeakSet()
 
 
 class Link:
@@ -65,20 +63,22 @@ class Link:
     __slots__ = (
         "__weakref__",
         "_connection",
-        "_in_flight",
         "_loading_settings",
-        "_pgconn",
-        "_preparations",
         "_readable",
         "_statements",
-        "_transformer",
         "abandoned",
+        "dress",
+        "described",
         "fd",
         "idle_since",
+        "in_flight",
         "names",
         "node",
         "opened_at",
+        "pgconn",
+        "preparations",
         "settings",
+        "transformer",
     )
 
     def __init__(self, node: Node, pgconn: PGconn, settings: LinkSettings, names: dict[int, str]) -> None:
@@ -88,16 +88,20 @@ class Link:
         self.names = names
         self.fd = pgconn.socket
         self.opened_at = self.idle_since = monotonic()
+        #: What sessions have SET on this connection, as its last user left it; the user's business alone.
+        self.dress: tuple[Any, ...] = ()
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
-        self._pgconn = pgconn
+        self.pgconn = pgconn
         self._connection: psycopg.Connection[Any] = psycopg.Connection(pgconn)
         self._readable = Socket(self.fd, READ)
-        self._preparations = Preparations(settings.prepare_after, settings.prepared_max)
+        #: Columns of texts that were streamed without being prepared.
+        self.described: dict[tuple[str, tuple[int, ...]], tuple[Field, ...]] = {}
+        self.preparations = Preparations(settings.prepare_after, settings.prepared_max)
         self._statements = 0
-        self._in_flight = False
+        self.in_flight = False
         self._renew_transformer()
-        _links.add(self)
+        forks.remember(self)
 
     def __repr__(self) -> str:
         state = "broken" if self.broken else "in transaction" if self.in_transaction else "idle"
@@ -108,35 +112,46 @@ class Link:
     @property
     def broken(self) -> bool:
         """Closed, lost, or left in the middle of a statement: not to be used again."""
-        return self.abandoned or self._in_flight or self._pgconn.status != 0
+        return self.abandoned or self.in_flight or self.pgconn.status != 0
+
+    @property
+    def closed(self) -> bool:
+        return self.pgconn.status != 0
 
     @property
     def in_transaction(self) -> bool:
         """A transaction block is open (failed ones included)."""
-        return self._pgconn.transaction_status != IDLE
+        return self.pgconn.transaction_status != IDLE
 
     @property
     def in_failed_transaction(self) -> bool:
-        return self._pgconn.transaction_status == INERROR
+        return self.pgconn.transaction_status == INERROR
 
     @property
     def backend_pid(self) -> int:
-        return self._pgconn.backend_pid
+        return self.pgconn.backend_pid
 
     @property
     def server_version(self) -> int:
         """As in 150004."""
-        return self._pgconn.server_version
+        return self.pgconn.server_version
 
     def parameter(self, name: str) -> str | None:
         """A setting that the server reports by itself, as `TimeZone` or `in_hot_standby`."""
-        value = self._pgconn.parameter_status(name.encode())
+        value = self.pgconn.parameter_status(name.encode())
         return None if value is None else value.decode()
 
     def close(self) -> None:
         """Close at once; the server rolls back what was open.  In a forked child only the descriptor is closed."""
         if not self.abandoned:
-            self._pgconn.finish()
+            self.pgconn.finish()
+
+    def shut_down(self) -> None:
+        """From any thread: make the owner's wait end as if the server had hung up.  The owner closes the link."""
+        if self.closed:
+            return
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fd)) as same:
+            same.shutdown(socket.SHUT_RDWR)
 
     def peek(self) -> bool:
         """Whether an idle link still stands, as far as can be seen without asking the server."""
@@ -144,15 +159,16 @@ class Link:
         poll.register(self.fd, select.POLLIN)
         try:
             while poll.poll(0):
-                self._pgconn.consume_input()
-                self._pgconn.is_busy()
+                self.pgconn.consume_input()
+                self.pgconn.is_busy()
         except psycopg.Error:
             self.close()
         return not self.broken
 
     def forget_prepared(self) -> None:
         """Prepare everything anew: the schema has changed."""
-        self._preparations.drop()
+        self.preparations.drop()
+        self.described.clear()
 
     # -- one statement ----------------------------------------------------------------------------------------------
 
@@ -164,28 +180,29 @@ class Link:
         `until` (clock.monotonic) cancels it on the server.  Whatever is thrown in cancels it too; if the server does
         not answer that in time, the link is closed.  Raises the errors of `translate`.
         """
-        transformer = self._transformer
+        transformer = self.transformer
         if params:
             try:
                 values: Any = transformer.dump_sequence(params, _AUTO[len(params)])
             except Exception as error:
                 values = self._dump(params, error)
-            known = self._preparations.known.get((sql, transformer.types or ())) if prepare else None
+            known = self.preparations.known.get((sql, transformer.types or ())) if prepare else None
         else:
             values = None
-            known = self._preparations.known.get((sql, ())) if prepare else None
+            known = self.preparations.known.get((sql, ())) if prepare else None
         if known is None or known.fields is None:
             return (yield from self._first_run_steps(sql, params, values, until, prepare))
-        if self._in_flight:
-            raise self._used_wrongly()
+        if self.in_flight:
+            raise used_wrongly(self)
         self._statements = known.used = self._statements + 1
-        pgconn = self._pgconn
-        self._in_flight = True
+        pgconn = self.pgconn
+        result: Any = None
+        self.in_flight = True
         try:
             try:
                 pgconn.send_query_prepared(known.name, values, transformer.formats if values else None)
             except psycopg.Error as error:
-                raise self._lost(error, before=True) from error
+                raise lost(self, error, before=True) from error
             if pgconn.flush():
                 yield from flush_steps(pgconn, until)
             readable = self._readable if until is None else Socket(self.fd, READ, until)
@@ -201,91 +218,140 @@ class Link:
                     raise Late
                 pgconn.consume_input()
         except BaseException as error:
-            result = yield from self._recover_steps(error)
-        self._in_flight = False
-        if result.status != TUPLES_OK:  # type: ignore[union-attr]
-            return (yield from self._unusual_steps(result, known, sql, params, until))
+            result = yield from recover_steps(self, error, result)
+        self.in_flight = False
+        if result.status != TUPLES_OK:
+            return (yield from self.unusual_steps(result, known, sql, params, until))
         if not known.settled:
-            self._follow_settings()
-            transformer = self._transformer
-        count = result.ntuples  # type: ignore[union-attr]
+            self.follow_settings()
+            transformer = self.transformer
+        count = result.ntuples
         transformer.set_pgresult(result)
-        rows = transformer.load_rows(0, count, tuple)
+        try:
+            rows = transformer.load_rows(0, count, tuple)
+        except Exception as error:
+            raise translate.from_loading(error, self.node) from error
         if known.status != "SELECT":
-            count = result.command_tuples or 0  # type: ignore[union-attr]
+            count = result.command_tuples or 0
         elif count > 100:
             # Do not hold the memory of a large result for as long as the link lives.
             transformer.set_pgresult(None)
         return Rows(known.fields, rows, known.status, count)
 
+    def run_two_steps(
+        self,
+        first: tuple[str, Params],
+        second: tuple[str, Params],
+        *,
+        until: float | None = None,
+        prepare: bool = True,
+    ) -> Steps[tuple[Rows | errors.Error, Rows | errors.Error]]:
+        """Two statements (text, parameters) in one flush with a Sync each; each gives its rows or its error.
+
+        For outside a transaction.  Raises only when nothing is known of either: a lost link, an interruption.
+        """
+        return two_steps(self, first, second, until, prepare)
+
+    def stream(self, sql: str, params: Params = None, *, chunk_rows: int = 1000, until: float | None = None) -> Stream:
+        """One statement's rows in chunks; nothing is sent before its `open_steps`."""
+        return Stream(self, sql, params, chunk_rows, until)
+
+    def copy_in(self, *, until: float | None = None) -> CopyIn:
+        """COPY … FROM STDIN; nothing is sent before its `begin_steps`."""
+        return CopyIn(self, until)
+
+    def copy_out(self, *, until: float | None = None) -> CopyOut:
+        """COPY … TO STDOUT; nothing is sent before its `begin_steps`."""
+        return CopyOut(self, until)
+
+    # -- parts of a statement -----------------------------------------------------------------------------------------
+
+    def dump(self, params: Params) -> tuple[Any, tuple[int, ...], Any]:
+        """Parameters as the protocol wants them: values, type OIDs, formats."""
+        if not params:
+            return None, (), None
+        transformer = self.transformer
+        try:
+            values: Any = transformer.dump_sequence(params, _AUTO[len(params)])
+        except Exception as error:
+            values = self._dump(params, error)
+        return values, transformer.types or (), transformer.formats
+
     def _dump(self, params: Sequence[Any], error: Exception) -> Any:
         """The uncommon ends of dumping: more parameters than `_AUTO` foresees, or a value without a form."""
         if isinstance(error, IndexError) and len(params) >= len(_AUTO):
             try:
-                return self._transformer.dump_sequence(params, [PyFormat.AUTO] * len(params))
+                return self.transformer.dump_sequence(params, [PyFormat.AUTO] * len(params))
             except Exception as second:
                 error = second
         raise translate.from_parameters(error, self.node) from error
 
-    def _used_wrongly(self) -> errors.Error:
-        if self.abandoned:
-            return errors.InterfaceError(
-                "OG-NODE-015",
-                "this connection belongs to the parent process",
-                cure="open a session in the forked process instead of using the parent's",
-                node=self.node.name,
+    def encoded(self, sql: str) -> bytes:
+        if "\0" in sql:
+            raise errors.ProgrammingError(
+                "OG-NODE-021", "the SQL holds a zero byte", cure="remove it", node=self.node.name
             )
-        return errors.InterfaceError(
-            "OG-NODE-016",
-            "a statement is still under way on this connection",
-            cure="finish or close what runs (a stream, a COPY) first; a session belongs to one thread or task",
-            node=self.node.name,
-        )
+        return sql.encode()
+
+    def count_use(self, prepared: Prepared) -> None:
+        self._statements = prepared.used = self._statements + 1
+
+    def load(self, result: PGresult) -> list[tuple[Any, ...]]:
+        """The rows of `result` as Python values, without holding its memory afterwards."""
+        self.follow_settings()
+        try:
+            self.transformer.set_pgresult(result)
+            return self.transformer.load_rows(0, result.ntuples, tuple)
+        except Exception as error:
+            raise translate.from_loading(error, self.node) from error
+        finally:
+            self.transformer.set_pgresult(None)
 
     def _first_run_steps(
         self, sql: str, params: Params, values: Any, until: float | None, prepare: bool
     ) -> Steps[Rows]:
         """A statement that is not prepared (yet): learn its columns, and prepare it when it is due."""
-        transformer = self._transformer
+        transformer = self.transformer
         types = (transformer.types or ()) if values else ()
         formats = transformer.formats if values else None
         key = (sql, types)
-        preparations = self._preparations
-        prepared: Prepared | None = None
-        if prepare and preparations.should_prepare(key) and not self.in_failed_transaction:
+        preparations = self.preparations
+        if prepare and not self.in_failed_transaction and preparations.should_prepare(key):
             prepared = yield from self._prepare_steps(sql, types, until)
-        if prepared is not None:
-            name = prepared.name
-            result = yield from self._ask_steps(lambda c: c.send_query_prepared(name, values, formats), until)
-        else:
-            text = _encoded(sql, self.node)
-            result = yield from self._ask_steps(lambda c: c.send_query_params(text, values, types, formats), until)
-        self._statements += 1
-        if result.status == FATAL_ERROR:
-            if prepared is not None:
+            try:
+                result = yield from self.ask_steps(
+                    lambda c: c.send_query_prepared(prepared.name, values, formats), until
+                )
+                self._check(result)
+                fields = yield from self.fields_steps(result, until)
+            except BaseException:
                 preparations.stale.append(prepared.name)
-            raise translate.from_result(result, self.node)
-        fields = yield from self._fields_steps(result, until)
-        rows = self._rows(result, fields)
-        if prepared is not None:
-            prepared.fields = fields
-            prepared.settled = all(field.oid in SETTLED for field in fields)
-            prepared.status = rows.status
+                raise
+            rows = self.rows_of(result, fields)
+            prepared.learn(fields, rows.status)
             prepared.used = self._statements
             preparations.add(key, prepared)
-        return rows
+            return rows
+        text = self.encoded(sql)
+        result = yield from self.ask_steps(lambda c: c.send_query_params(text, values, types, formats), until)
+        self._check(result)
+        return self.rows_of(result, (yield from self.fields_steps(result, until)))
 
-    def _ask_steps(self, send: Any, until: float | None) -> Steps[PGresult]:
+    def _check(self, result: PGresult) -> None:
+        if result.status == FATAL_ERROR:
+            raise translate.from_result(result, self.node)
+
+    def ask_steps(self, send: Any, until: float | None) -> Steps[PGresult]:
         """Send, and read the one result.  Shared by everything but the hot path."""
-        if self._in_flight or self.abandoned:
-            raise self._used_wrongly()
-        pgconn = self._pgconn
-        self._in_flight = True
+        if self.in_flight or self.abandoned:
+            raise used_wrongly(self)
+        pgconn = self.pgconn
+        self.in_flight = True
         try:
             try:
                 send(pgconn)
             except psycopg.Error as error:
-                raise self._lost(error, before=True) from error
+                raise lost(self, error, before=True) from error
             if pgconn.flush():
                 yield from flush_steps(pgconn, until)
             result = yield from only_result_steps(pgconn, Socket(self.fd, READ, until))
@@ -297,59 +363,50 @@ class Link:
                     node=self.node.name,
                 )
         except BaseException as error:
-            result = yield from self._recover_steps(error)
-        self._in_flight = False
+            result = yield from recover_steps(self, error)
+        self.in_flight = False
         return result
 
     def _prepare_steps(self, sql: str, types: tuple[int, ...], until: float | None) -> Steps[Prepared]:
-        preparations = self._preparations
+        preparations = self.preparations
         while preparations.stale:
             name = preparations.stale.pop()
-            yield from self._ask_steps(lambda c, name=name: c.send_close_prepared(name), until)
+            yield from self.ask_steps(lambda c, name=name: c.send_close_prepared(name), until)
         prepared = preparations.new()
-        text = _encoded(sql, self.node)
-        result = yield from self._ask_steps(lambda c: c.send_prepare(prepared.name, text, types), until)
-        if result.status == FATAL_ERROR:
-            raise translate.from_result(result, self.node)
+        text = self.encoded(sql)
+        self._check((yield from self.ask_steps(lambda c: c.send_prepare(prepared.name, text, types), until)))
         return prepared
 
-    def _fields_steps(self, result: PGresult, until: float | None) -> Steps[tuple[Field, ...]]:
+    def fields_steps(self, result: PGresult, until: float | None) -> Steps[tuple[Field, ...]]:
         if unknown := unknown_oids(result, self.names):
             found = yield from self.run_steps(QUERIES["type_names"], [unknown], until=until, prepare=False)
             self.names.update(found.rows)
         return fields_of(result, self.names)
 
-    def _rows(self, result: PGresult, fields: tuple[Field, ...]) -> Rows:
+    def rows_of(self, result: PGresult, fields: tuple[Field, ...]) -> Rows:
         status = (result.command_status or b"").decode().rstrip("0123456789 ")
         affected = result.command_tuples
         count = -1 if affected is None else affected
         if result.status != TUPLES_OK:
             self._after_command(status)
             return Rows(fields, [], status, count)
-        self._follow_settings()
-        self._transformer.set_pgresult(result)
-        rows = self._transformer.load_rows(0, result.ntuples, tuple)
-        self._transformer.set_pgresult(None)
-        return Rows(fields, rows, status, count)
+        return Rows(fields, self.load(result), status, count)
 
-    def _unusual_steps(
+    def unusual_steps(
         self, result: PGresult | None, known: Prepared, sql: str, params: Params, until: float | None
     ) -> Steps[Rows]:
         """A prepared statement that returned no rows: a command, an error, or a plan out of date."""
         if result is None:
             raise Broken("a statement without a result")
         if result.status in (COMMAND_OK, EMPTY_QUERY):
-            return self._rows(result, ())
+            return self.rows_of(result, ())
         if result.status != FATAL_ERROR:
-            raise self._used_wrongly()
+            raise Broken(f"result status {result.status}")
         state = translate.sqlstate_of(result)
         lookup_failed = state == "XX000" and b"cache lookup failed" in result.error_message
-        if state in _STALE or lookup_failed:
-            if state == "26000":
-                self._preparations.gone()
-            else:
-                self._preparations.drop()
-            if self._pgconn.transaction_status == IDLE:
+        if state in translate.STALE or lookup_failed:
+            self.preparations.drop()
+            if self.pgconn.transaction_status == IDLE:
                 # It was refused before it did anything, or undone: outside a transaction once more is safe.
                 return (yield from self.run_steps(sql, params, until=until, prepare=False))
         raise translate.from_result(result, self.node)
@@ -360,87 +417,20 @@ class Link:
         if status in ("SET", "RESET"):
             self._renew_transformer()
         elif status.startswith(("DISCARD", "DEALLOCATE ALL")):
-            self._preparations.gone()
+            self.preparations.gone()
             self._renew_transformer()
         elif status.startswith(_DDL):
-            self._preparations.drop()
+            self.forget_prepared()
 
     def _renew_transformer(self) -> None:
-        self._transformer = Transformer(self._connection)
+        self.transformer = Transformer(self._connection)
         self._loading_settings = self._current_settings()
 
     def _current_settings(self) -> tuple[bytes | None, ...]:
-        status = self._pgconn.parameter_status
+        status = self.pgconn.parameter_status
         return status(b"TimeZone"), status(b"DateStyle"), status(b"IntervalStyle")
 
-    def _follow_settings(self) -> None:
+    def follow_settings(self) -> None:
         """psycopg's loaders read these settings once; make new ones when the server reports a change."""
         if self._current_settings() != self._loading_settings:
             self._renew_transformer()
-
-    # -- when it goes wrong -------------------------------------------------------------------------------------------
-
-    def _recover_steps(self, error: BaseException, syncs: int = 0) -> Steps[Any]:
-        """After `error` in mid-statement: make the link usable again, or close it.
-
-        Returns the statement's result if the statement was faster than its cancellation; else raises.
-        """
-        if isinstance(error, GeneratorExit):
-            # Nobody will resume this generator: there is no waiting any more.
-            self.close()
-            raise error
-        if isinstance(error, psycopg.Error):
-            raise self._lost(error) from error
-        if self._pgconn.status != 0:
-            raise error
-        try:
-            results = yield from stop_steps(self._pgconn, monotonic() + self.settings.cancel_timeout_seconds, syncs)
-        except BaseException as second:
-            self.close()
-            if isinstance(error, Late) and isinstance(second, Exception):
-                raise translate.late(self.node) from None
-            raise error from second
-        self._in_flight = False
-        if isinstance(error, Late):
-            if results and results[-1].status in (COMMAND_OK, TUPLES_OK):
-                return results[-1]
-            if results and translate.sqlstate_of(results[-1]) != translate.CANCELED:
-                return results[-1]
-            raise translate.late(self.node) from None
-        raise error
-
-    def _lost(self, error: psycopg.Error, before: bool = False) -> errors.Error:
-        """The server's parting words if there were any, else libpq's."""
-        result: PGresult | None = None
-        try:
-            result = self._pgconn.get_result()
-        except psycopg.Error:
-            pass
-        self.close()
-        if result is not None and result.status == FATAL_ERROR and translate.sqlstate_of(result):
-            return translate.from_result(result, self.node)
-        return translate.lost(self.node, str(error), before=before)
-
-
-def _encoded(sql: str, node: Node) -> bytes:
-    if "\0" in sql:
-        raise errors.ProgrammingError("OG-NODE-021", "the SQL holds a zero byte", cure="remove it", node=node.name)
-    return sql.encode()
-
-
-def _disown_after_fork() -> None:
-    """In a forked child: the parent's sockets are closed here without a word to the servers."""
-    for link in list(_links):
-        if not link.abandoned:
-            link.abandoned = True
-            link._in_flight = True
-            # libpq objects live on (psycopg finishes them only in the process that made them).
-            _disowned.append(link)
-            try:
-                os.close(link.fd)
-            except OSError:
-                pass
-
-
-_disowned: list[Link] = []
-os.register_at_fork(after_in_child=_disown_after_fork)

@@ -6,7 +6,7 @@ type that holds it: one text may be prepared under several type lists.
 
 from __future__ import annotations
 
-from outgrow.nodes.rows import Field
+from outgrow.nodes.rows import SETTLED, Field
 
 Key = tuple[str, tuple[int, ...]]
 
@@ -28,6 +28,11 @@ class Prepared:
         self.status = ""
         #: The connection's statement count at the last use: least recently used goes first.
         self.used = 0
+
+    def learn(self, fields: tuple[Field, ...], status: str) -> None:
+        self.fields = fields
+        self.settled = all(field.oid in SETTLED for field in fields)
+        self.status = status
 
 
 class Preparations:

@@ -57,7 +57,10 @@ BUILTIN_NAMES: Mapping[int, str] = _builtin_names()
 
 #: Types whose text form no session setting changes (TimeZone, DateStyle, IntervalStyle change the others').
 _SETTLED_NAMES = frozenset(
-    "int2 int4 int8 float4 float8 numeric bool text varchar bpchar name char uuid json jsonb oid bytea".split()
+    (
+        *("int2", "int4", "int8", "float4", "float8", "numeric", "bool", "oid", "uuid"),
+        *("text", "varchar", "bpchar", "name", "char", "json", "jsonb", "bytea"),
+    )
 )
 SETTLED = frozenset(oid for oid, name in BUILTIN_NAMES.items() if name.removeprefix("_") in _SETTLED_NAMES)
 

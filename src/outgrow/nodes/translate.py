@@ -22,6 +22,8 @@ LOST_BEFORE = "OG-NODE-010"
 LOST_DURING = "OG-NODE-011"
 TIME_LIMIT = "OG-NODE-012"
 
+#: On a prepared statement these say that it is out of date, not that the statement is wrong.
+STALE = frozenset({"0A000", "26000"})
 #: PostgreSQL's ERRCODE_QUERY_CANCELED, also given to statements that outgrow cancelled.
 CANCELED = "57014"
 #: States that end the connection although the statement before them was not harmed: nothing was under way.
@@ -167,3 +169,14 @@ def from_parameters(error: Exception, node: Node) -> errors.Error:
             "OG-NODE-018", str(error), cure="pass a value of a type that psycopg adapts", node=node.name
         )
     return errors.DataError("OG-NODE-020", str(error), cure="pass a value that PostgreSQL can hold", node=node.name)
+
+
+def from_loading(error: Exception, node: Node) -> errors.Error:
+    """A value that came back has no Python form: a date after year 9999, a timestamptz in a foreign DateStyle."""
+    return errors.DataError(
+        "OG-NODE-024",
+        f"a value of the result cannot be made a Python value: {error}",
+        cure="cast the column to text, or set DateStyle to ISO",
+        shard=node.shard,
+        node=node.name,
+    )

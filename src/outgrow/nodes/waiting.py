@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import select
 import socket
 import threading
@@ -58,10 +59,10 @@ def drive(steps: Steps[T]) -> T:
         while True:
             try:
                 # The one wait of a keyed statement, kept in line: the same link again needs no registration.
-                if wait.__class__ is Socket and wait.until is None:  # type: ignore[union-attr]
+                if wait.__class__ is Socket and wait.until is None:
                     if wait is not poller.last:
-                        poller.register({wait[0]: wait[1]})  # type: ignore[misc]
-                        poller.last = wait  # type: ignore[assignment]
+                        poller.register({wait.fd: wait.events})
+                        poller.last = wait
                     found = poller.poll.poll()
                     ready: Any = {found[0][0]: 1} if found[0][1] == 1 else _events(found, poller.wants)
                 else:
@@ -196,6 +197,24 @@ async def _future_ready(
     return future.done()
 
 
+def undisturbed_steps(steps: Steps[T]) -> Steps[T]:
+    """Run `steps`, which cleans up already, deaf to `Stopped`: a sibling's failure asks for nothing more."""
+    try:
+        wait = steps.send(None)
+        while True:
+            try:
+                ready = yield wait
+            except Stopped:
+                continue
+            except BaseException as interruption:
+                wait = steps.throw(interruption)
+            else:
+                wait = steps.send(ready)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
 class _Bell:
     """Lets a poll over sockets also wait for futures: whoever finishes one rings."""
 
@@ -209,16 +228,13 @@ class _Bell:
     def ring(self, _: object = None) -> None:
         with self._lock:
             if self._far.fileno() >= 0:
-                try:
+                # A full buffer means that it is ringing already.
+                with contextlib.suppress(BlockingIOError):
                     self._far.send(b"!")
-                except BlockingIOError:
-                    pass  # it is ringing already
 
     def hush(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._near.recv(4096)
-        except BlockingIOError:
-            pass
 
     def close(self) -> None:
         with self._lock:
@@ -248,13 +264,14 @@ class _Party:
                 self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """Remember `error` and stop everyone who still waits; a second call makes them give up at once."""
+        """Remember `error` and stop everyone who still waits; a second error makes them give up at once."""
         if self.failure is None:
             self.failure = error
+            error = Stopped()
         waiting = list(self.waits)
         self.waits.clear()
         for child in waiting:
-            self.resume(child, self.many[child].throw, Stopped())
+            self.resume(child, self.many[child].throw, error)
 
     def merged(self) -> tuple[dict[int, int], dict[int, int], float | None]:
         """fd → events over all children, fd → child, and the earliest `until`."""
@@ -268,7 +285,7 @@ class _Party:
                 wants[fd] = events
                 owner[fd] = child
             elif kind is Sockets:
-                more, until = wait  # type: ignore[misc]
+                more, until = wait.wants, wait.until  # type: ignore[union-attr]
                 wants.update(more)
                 owner.update(dict.fromkeys(more, child))
             else:
@@ -303,8 +320,8 @@ class _Party:
                 if child in answers:
                     continue
                 late = wait.until is not None and wait.until <= now
-                if wait.__class__ is Future and (late or wait.future.done()):  # type: ignore[union-attr]
-                    over.append((child, wait, wait.future.done()))  # type: ignore[union-attr]
+                if wait.__class__ is Future and (late or wait.future.done()):
+                    over.append((child, wait, wait.future.done()))
                 elif late:
                     over.append((child, wait, None if wait.__class__ is Until else {}))
         for child, wait, answer in over:

@@ -14,6 +14,7 @@ from outgrow.nodes import Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import generation
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -36,10 +37,12 @@ class Branch:
 class Transaction:
     """Open from BEGIN to COMMIT or ROLLBACK.  `failed` holds the error after which only a rollback helps."""
 
-    def __init__(self, state: DomainState, begin: str = "BEGIN", read_only: bool = False) -> None:
+    def __init__(self, state: DomainState, begin: str, dress: Dress) -> None:
         self.state = state
         self.begin = begin
-        self.read_only = read_only
+        self.dress = dress
+        #: SET LOCAL and SET TRANSACTION, replayed on branches that open later.
+        self.prologue: list[str] = []
         self.branches: dict[str, Branch] = {}
         self.savepoints: list[str] = []
         self.failed: Error | None = None
@@ -58,13 +61,17 @@ class Transaction:
                 shard, sql = asked[0]
                 return [(yield from self._on_branch_steps(shard, sql, params, writes, until))]
             return (
-                yield from together(
-                    [self._on_branch_steps(shard, sql, params, writes, until) for shard, sql in asked]
-                )
+                yield from together([self._on_branch_steps(shard, sql, params, writes, until) for shard, sql in asked])
             )
         except Error as error:
             self.failed = error
             raise
+
+    def link_steps(self, shard: str, until: float | None) -> Steps[Link]:
+        """The branch's own connection, for a stream that reads inside the transaction."""
+        self._check_usable()
+        branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
+        return branch.link
 
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
@@ -90,9 +97,13 @@ class Transaction:
             pool = state.nodes.pool(node)
             link = yield from pool.take_steps(until)
         try:
+            if link.dress != self.dress:
+                yield from dressed_steps(link, self.dress)
             yield from link.run_steps(self.begin, None, until=until)
+            for sql in self.prologue:
+                yield from link.run_steps(sql, None, until=until)
             for name in self.savepoints:
-                yield from link.run_steps(f"SAVEPOINT {name}", None, until=until)
+                yield from link.run_steps(f"SAVEPOINT {_quoted(name)}", None, until=until)
         except BaseException:
             pool.give(link)
             raise
@@ -144,7 +155,10 @@ class Transaction:
             raise done
         if done.status != "COMMIT":
             raise OperationalError(
-                "OG-RUN-020", "the server rolled the transaction back", shard=branch.shard, sqlstate="25P02",
+                "OG-RUN-020",
+                "the server rolled the transaction back",
+                shard=branch.shard,
+                sqlstate="25P02",
                 cure="run the transaction again",
             )
         footing = Footing()
@@ -168,11 +182,13 @@ class Transaction:
             self._check_usable()
         elif name not in self.savepoints:
             raise ProgrammingError(
-                "OG-RUN-022", f"there is no savepoint {name!r} in this transaction", sqlstate="3B001",
+                "OG-RUN-022",
+                f"there is no savepoint {name!r} in this transaction",
+                sqlstate="3B001",
                 cure="name a savepoint that was set and not released",
             )
         for branch in self.branches.values():
-            yield from branch.link.run_steps(f"{command} {name}", None, until=until)
+            yield from branch.link.run_steps(f"{command} {_quoted(name)}", None, until=until)
         if command == "SAVEPOINT":
             self.savepoints.append(name)
             return
@@ -182,6 +198,13 @@ class Transaction:
         else:
             del self.savepoints[at + 1 :]
             self.failed = None
+
+    def set_steps(self, sql: str, until: float | None) -> Steps[None]:
+        """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
+        self._check_usable()
+        for branch in self.branches.values():
+            yield from branch.link.run_steps(sql, None, until=until)
+        self.prologue.append(sql)
 
     def _check_usable(self) -> None:
         if self.failed is not None:
@@ -205,3 +228,7 @@ class Transaction:
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)
         self.state.nodes.pool(branch.node).give(branch.link)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

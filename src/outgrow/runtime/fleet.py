@@ -103,7 +103,8 @@ class Fleet:
             return next(iter(self._states.values()))
         if domain not in self._states:
             raise InterfaceError(
-                "OG-RUN-013", f"the fleet {self.topology.fleet} has no domain {domain!r}",
+                "OG-RUN-013",
+                f"the fleet {self.topology.fleet} has no domain {domain!r}",
                 cure=f"one of: {', '.join(self._states)}",
             )
         return self._states[domain]

@@ -109,5 +109,3 @@ class Heartbeat:
 
 def _nodes(state: DomainState) -> list[Node]:
     return [node for shard in state.picture.domain.shards for node in state.health.seats(state.name, shard.name).all]
-
-

@@ -19,7 +19,11 @@ class Result:
     __slots__ = ("_at", "_rows", "fields", "nodes", "rowcount", "statusmessage")
 
     def __init__(
-        self, fields: Sequence[Field], rows: list[tuple[Any, ...]], statusmessage: str, rowcount: int,
+        self,
+        fields: Sequence[Field],
+        rows: list[tuple[Any, ...]],
+        statusmessage: str,
+        rowcount: int,
         nodes: tuple[str, ...],
     ) -> None:
         self.fields = tuple(fields)

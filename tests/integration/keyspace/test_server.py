@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from bench.own_servers import OwnServers
+from tests.servers import Servers
 
 from outgrow.keyspace import Hash, coerce, stored
 
@@ -19,9 +19,11 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 éßж日本😀\u0301\t\n'\"\\
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[psycopg.Connection[Any]]:
-    with OwnServers(1) as servers, psycopg.connect(servers.dsns[0], autocommit=True) as opened:
+def connection(fleet_servers: Servers) -> Iterator[psycopg.Connection[Any]]:
+    topology = fleet_servers.fresh()
+    with psycopg.connect(topology.domains[0].home.primary.dsn, autocommit=True) as opened:
         yield opened
+    fleet_servers.drop(topology)
 
 
 def _integers(bits: int, rng: random.Random) -> list[str]:
@@ -37,7 +39,23 @@ def _texts(rng: random.Random) -> list[str]:
 
 
 def _numerics(rng: random.Random) -> list[str]:
-    edge = "0 0.000 -0 1 -1 1.0 1.00000 10000 9999 10000.0001 0.0001 0.00012 100000000 NaN Infinity -Infinity".split()
+    edge = [
+        "0",
+        "0.000",
+        "-0",
+        "1",
+        "-1",
+        "1.0",
+        "1.00000",
+        "10000",
+        "9999",
+        "10000.0001",
+        "0.0001",
+        "0.00012",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+    ]
     edge += ["1e100", "-1e-100", "12345678901234567890123456789.123456789", "1e1000", "1e-1000", "1.50", "000123.4500"]
     more = []
     for _ in range(ROWS - len(edge)):
@@ -70,7 +88,10 @@ def _values(type: str) -> list[str]:
         edge = [str(uuid.UUID(int=0)), str(uuid.UUID(int=2**128 - 1)), "{A0EEBC99-9C0B4EF8-BB6D6BB9-BD380A11}"]
         return edge + [str(uuid.UUID(int=rng.getrandbits(128))) for _ in range(ROWS - 3)]
     if type == "bool":
-        return [rng.choice("t f true false yes no on off 1 0 TRUE Of ye".split()) for _ in range(ROWS)]
+        return [
+            rng.choice(["t", "f", "true", "false", "yes", "no", "on", "off", "1", "0", "TRUE", "Of", "ye"])
+            for _ in range(ROWS)
+        ]
     if type == "date":
         return ["0001-01-01", "9999-12-31", "2000-02-29"] + [
             f"{rng.randint(1, 9999):04}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}" for _ in range(ROWS - 3)
@@ -109,7 +130,9 @@ def test_each_type_hashes_as_the_server(connection: psycopg.Connection[Any], typ
     _compare(connection, Hash((type,), SLOTS), ["k"], [(coerce(type, value),) for value in values])
 
 
-@pytest.mark.parametrize("types", [("int8", "text"), ("date", "uuid", "numeric"), ("bool", "int2", "timestamptz", "varchar")])
+@pytest.mark.parametrize(
+    "types", [("int8", "text"), ("date", "uuid", "numeric"), ("bool", "int2", "timestamptz", "varchar")]
+)
 def test_compound_keys_with_nulls(connection: psycopg.Connection[Any], types: tuple[str, ...]) -> None:
     rng = random.Random(7)
     pools = [[None, *_values(type)[:5000]] for type in types]
@@ -145,7 +168,9 @@ def test_what_a_column_with_a_modifier_stores(
     connection: psycopg.Connection[Any], declared: str, type: str, values: list[str]
 ) -> None:
     _partitioned(connection, f"k {declared}", "k")
-    (typmod,) = connection.execute("SELECT atttypmod FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'k'").fetchone()  # type: ignore[misc]
+    (typmod,) = connection.execute(
+        "SELECT atttypmod FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'k'"
+    ).fetchone()  # type: ignore[misc]
     with connection.cursor().copy("COPY t FROM STDIN") as copy:
         for number, value in enumerate(values):
             copy.write_row((number, value))

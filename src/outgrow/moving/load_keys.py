@@ -1,0 +1,227 @@
+"""The key columns of a block of records, as `keyspace` takes columns.
+
+Integers, texts and uuids in their usual spelling are read by numpy; everything else goes value by value through
+`keyspace.stored`, which knows what the column will hold and refuses what it cannot know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from outgrow.errors import DataError
+from outgrow.keyspace import Unknowable, stored
+from outgrow.keyspace.columns import Integers, Slices
+from outgrow.moving.load_layout import KeyColumn
+from outgrow.moving.load_records import QUOTE, Positions, Records
+
+Bools = npt.NDArray[np.bool_]
+
+
+class WrongKey(Exception):
+    """A record's key is no value of its column, or one whose meaning only the server knows."""
+
+    def __init__(self, row: int, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.row = row
+        self.message = message
+        self.cure = cure
+
+
+class Fields:
+    """One key column's fields in a block: where they are without their quotes, and which are NULL."""
+
+    __slots__ = ("buffer", "ends", "nulls", "starts")
+
+    def __init__(self, records: Records, column: int, null: bytes) -> None:
+        self.buffer = records.padded
+        self.starts, self.ends = records.field(column)
+        bare: Bools | None = None
+        if records.quotes is not None:
+            bare = self._unquote(records, column)
+        nulls = self.ends - self.starts == len(null)
+        if bare is not None:
+            nulls &= bare
+        for place, byte in enumerate(null):
+            nulls &= self.buffer[self.starts + place] == byte
+        self.nulls: Bools | None = nulls if bool(nulls.any()) else None
+
+    def _unquote(self, records: Records, column: int) -> Bools:
+        """Step inside the quotes; a field with quotes in its middle is spelt out behind the block's bytes."""
+        assert records.quotes is not None
+        before: npt.NDArray[np.int32] = np.zeros(len(records), dtype=np.int32)
+        if column:
+            before = records.quotes[:, column - 1]
+        else:
+            before[1:] = records.quotes[:-1, -1]
+        count = records.quotes[:, column] - before
+        bare: Bools = np.equal(count, 0)
+        whole = (count == 2) & (self.buffer[self.starts] == QUOTE) & (self.buffer[self.ends - 1] == QUOTE)
+        odd = np.flatnonzero(~bare & ~whole)
+        self.starts, self.ends = self.starts + whole, self.ends - whole
+        extra = bytearray()
+        for row in odd.tolist():
+            plain = _without_quotes(records.data[self.starts[row] : self.ends[row]])
+            self.starts[row] = len(self.buffer) + len(extra)
+            self.ends[row] = self.starts[row] + len(plain)
+            extra += plain
+        if extra:
+            # The buffer's own slack lies before the extra bytes now, so they bring their own.
+            self.buffer = np.concatenate([self.buffer, np.frombuffer(bytes(extra) + bytes(48), dtype=np.uint8)])
+        return bare
+
+    def text(self, row: int) -> str:
+        return self.buffer[self.starts[row] : self.ends[row]].tobytes().decode()
+
+
+def _without_quotes(field: bytes) -> bytes:
+    """The field's value: quotes toggle quoting, and a doubled one inside quotes is a quote."""
+    pieces = field.split(b'"')
+    value = pieces[0]
+    inside = False
+    at = 1
+    while at < len(pieces):
+        if inside and not pieces[at] and at + 1 < len(pieces):
+            value += b'"' + pieces[at + 1]
+            at += 2
+            continue
+        inside = not inside
+        value += pieces[at]
+        at += 1
+    return value
+
+
+def key_column(records: Records, key: KeyColumn, null: bytes, seen: dict[str, Any]) -> Integers | Slices | list[Any]:
+    """One key column of a block.  `seen` remembers spelt-out values between blocks.  Raises WrongKey."""
+    fields = Fields(records, key.position, null)
+    if key.type in _BITS:
+        return _integers(fields, key)
+    if key.type in ("text", "varchar"):
+        return _texts(fields, key)
+    if key.type == "uuid":
+        found = _uuids(fields)
+        if found is not None:
+            return found
+    nulls = fields.nulls
+    values: list[Any] = []
+    for row in range(len(records)):
+        values.append(None if nulls is not None and nulls[row] else _spelt_out(fields, key, row, seen))
+    return values
+
+
+#: Values remembered at most; dates and booleans repeat, numerics may not.
+_SEEN_MAX = 65_536
+
+
+def _spelt_out(fields: Fields, key: KeyColumn, row: int, seen: dict[str, Any] | None = None) -> Any:
+    text = fields.text(row)
+    if seen is not None and text in seen:
+        return seen[text]
+    try:
+        value = stored(key.type, key.typmod, text)
+    except Unknowable:
+        raise WrongKey(
+            row,
+            f"only the server knows which {key.type} {text!r} is, so the row cannot be placed",
+            "write it in ISO form, with its time zone where the type has one",
+        ) from None
+    except DataError as error:
+        raise WrongKey(row, error.message, "correct the value, or name the file's NULL marker") from None
+    if seen is not None:
+        if len(seen) >= _SEEN_MAX:
+            seen.clear()
+        seen[text] = value
+    return value
+
+
+_BITS = {"int2": 15, "int4": 31, "int8": 63}
+_ZEROS = np.uint64(0x3030303030303030)
+_EIGHT = np.uint64(8)
+_POWERS = np.array([10**n for n in range(9)], dtype=np.uint64)
+
+
+def _integers(fields: Fields, key: KeyColumn) -> Integers:
+    starts, buffer = fields.starts, fields.buffer
+    negative = buffer[starts] == ord("-")
+    some_negative = bool(negative.any())
+    if some_negative:
+        starts = starts + negative
+    digits = fields.ends - starts
+    magnitude, good = _decimal(buffer, starts, np.clip(digits, 0, 19))
+    good = good & (digits >= 1) & (digits <= 19) & (magnitude < np.uint64(1 << _BITS[key.type]))
+    values = magnitude.view(np.int64)
+    if some_negative:
+        values = np.where(negative, -values, values)
+    if fields.nulls is not None:
+        values[fields.nulls] = 0
+        good |= fields.nulls
+    # Blanks, a plus sign, the least integer of all, and what is no integer.
+    for row in np.flatnonzero(~good).tolist():
+        values[row] = _spelt_out(fields, key, row)
+    return Integers(values, fields.nulls)
+
+
+def _decimal(
+    buffer: npt.NDArray[np.uint8], starts: Positions, digits: Positions
+) -> tuple[npt.NDArray[np.uint64], Bools]:
+    """Numbers of up to 19 digits, eight digits to a word; False where something else than a digit stood."""
+    words: npt.NDArray[np.uint64] = np.ndarray((len(buffer) - 7,), dtype="<u8", buffer=buffer.data, strides=(1,))
+    value = np.zeros(len(starts), dtype=np.uint64)
+    good = np.ones(len(starts), dtype=np.bool_)
+    for turn in range(max((int(digits.max(initial=0)) + 7) // 8, 1)):
+        here = np.clip(digits - 8 * turn, 0, 8).astype(np.uint64)
+        bits = here * _EIGHT
+        # The first digit is the lowest byte: move the digits up and fill with zeros from below.
+        left = words[starts + 8 * turn].astype(np.uint64, copy=False)
+        word: npt.NDArray[np.uint64] = np.where(here > 0, left << (np.uint64(64) - bits), np.uint64(0))
+        word |= np.where(here < 8, _ZEROS >> bits, np.uint64(0))
+        high = np.uint64(0xF0F0F0F0F0F0F0F0)
+        good &= np.equal(word & high, _ZEROS)
+        good &= np.equal((word + np.uint64(0x0606060606060606)) & high, _ZEROS)
+        word = (word & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2561) >> _EIGHT
+        word = (word & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601) >> np.uint64(16)
+        word = (word & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001) >> np.uint64(32)
+        value = word if not turn else value * _POWERS[here.astype(np.int64)] + word
+    return value, good
+
+
+def _texts(fields: Fields, key: KeyColumn) -> Slices:
+    lengths = fields.ends - fields.starts
+    if key.typmod >= 0:
+        # Blanks beyond varchar(n) are dropped on the way in; n counts characters, a length here bytes.
+        for row in np.flatnonzero(lengths > key.typmod - 4).tolist():
+            if fields.nulls is None or not fields.nulls[row]:
+                lengths[row] = len(_spelt_out(fields, key, row).encode())
+    return Slices(fields.buffer, fields.starts, lengths, fields.nulls)
+
+
+_HEX = np.full(256, 255, dtype=np.uint8)
+for _digit, _letters in enumerate("0123456789abcdef"):
+    _HEX[ord(_letters)] = _HEX[ord(_letters.upper())] = _digit
+_HYPHENS = [8, 13, 18, 23]
+_DIGITS = [place for place in range(36) if place not in _HYPHENS]
+
+
+def _uuids(fields: Fields) -> Slices | None:
+    """uuids in the usual 36 characters, or None when any is spelt otherwise."""
+    present = fields.ends - fields.starts == 36
+    if fields.nulls is not None:
+        present |= fields.nulls
+    if not bool(present.all()):
+        return None
+    texts: npt.NDArray[np.void] = np.ndarray(
+        (len(fields.buffer) - 35,), dtype="V36", buffer=fields.buffer.data, strides=(1,)
+    )
+    letters = texts[fields.starts].view(np.uint8).reshape(-1, 36)
+    nibbles = _HEX[letters[:, _DIGITS]]
+    fine = (nibbles < 16).all(axis=1) & (letters[:, _HYPHENS] == ord("-")).all(axis=1)
+    if fields.nulls is not None:
+        fine |= fields.nulls
+    if not bool(fine.all()):
+        return None
+    values = np.asarray(nibbles[:, 0::2] << 4 | nibbles[:, 1::2], dtype=np.uint8).reshape(-1)
+    count = len(letters)
+    starts = np.arange(count, dtype=np.int64) * 16
+    return Slices(values, starts, np.full(count, 16, dtype=np.int64), fields.nulls)

@@ -1,0 +1,132 @@
+"""What a bulk load is told: the table, the file's format, and how the file's columns lie."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outgrow.errors import DataError, InterfaceError
+from outgrow.topology import Placement, Sharded, TableName
+
+
+@dataclass(frozen=True, slots=True)
+class LoadColumn:
+    """A table's column: `type` and `typmod` as in the schema's snapshot (they say what a key's text becomes)."""
+
+    name: str
+    type: str
+    typmod: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTable:
+    name: TableName
+    columns: tuple[LoadColumn, ...]
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFormat:
+    """CSV as PostgreSQL's COPY reads it: UTF-8, fields quoted with `"`, a quote doubled inside quotes.
+
+    An unquoted field that equals `null` is NULL.  With `header` the first line names the columns.
+    """
+
+    delimiter: str = ","
+    null: str = ""
+    header: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0\\.':
+            raise InterfaceError(
+                "OG-LOAD-007",
+                f"{self.delimiter!r} cannot separate fields",
+                cure="use one ASCII character, as , ; or tab",
+            )
+        if any(mark in self.null for mark in ('"', "\r", "\n", "\0", self.delimiter)):
+            raise InterfaceError(
+                "OG-LOAD-007", f"{self.null!r} cannot stand for NULL", cure="use a plain word such as NA or \\N"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """`position` counts the file's columns from 0."""
+
+    name: str
+    position: int
+    type: str
+    typmod: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file's columns lie and which of them are the key (none for a copied or single table)."""
+
+    table: LoadTable
+    columns: tuple[str, ...]
+    format: LoadFormat
+    keys: tuple[KeyColumn, ...]
+
+    @property
+    def copy_sql(self) -> str:
+        """COPY takes no parameters, so names and markers are quoted here."""
+        names = ", ".join(map(quoted, self.columns))
+        name = self.table.name
+        options = f"FORMAT csv, DELIMITER {literal(self.format.delimiter)}, NULL {literal(self.format.null)}"
+        # The text is sent as it is, so its encoding must not depend on the connection.
+        return f"COPY {quoted(name.schema)}.{quoted(name.name)} ({names}) FROM STDIN ({options}, ENCODING 'UTF8')"
+
+
+def layout(table: LoadTable, format: LoadFormat, names: Sequence[str]) -> Layout:
+    """The layout of a file whose columns have these names.
+
+    DataError OG-LOAD-001 for a name that the table does not have or that comes twice, OG-LOAD-002 when a key column
+    is missing.
+    """
+    known = {column.name: column for column in table.columns}
+    for number, name in enumerate(names):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise DataError(
+                "OG-LOAD-001",
+                f"the file's column {number + 1}, {name!r}, is not in table {table.name}",
+                cure=f"{hint}name the columns as the table has them: {', '.join(known)}",
+            )
+        if name in names[:number]:
+            raise DataError("OG-LOAD-001", f"the file has column {name!r} twice", cure="drop or rename one of them")
+    keys = []
+    if isinstance(table.placement, Sharded):
+        for name in table.placement.columns:
+            if name not in names:
+                raise DataError(
+                    "OG-LOAD-002",
+                    f"the file has no column {name}, by which {table.name} is sharded",
+                    cure="add the column: without it no row can be placed",
+                )
+            keys.append(KeyColumn(name, list(names).index(name), known[name].type, known[name].typmod))
+    return Layout(table, tuple(names), format, tuple(keys))
+
+
+def header_names(line: bytes, format: LoadFormat) -> list[str]:
+    """The column names on a header line."""
+    try:
+        text = line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise DataError(
+            "OG-LOAD-005", "line 1 is not UTF-8", cure="convert the file, for example with iconv -t UTF-8"
+        ) from None
+    return next(csv.reader([text], delimiter=format.delimiter), [])
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    marks = "'" + text.replace("'", "''") + "'"
+    # A standard string whatever standard_conforming_strings says.
+    return " E" + marks.replace("\\", "\\\\") if "\\" in text else marks

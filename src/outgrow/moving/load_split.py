@@ -1,0 +1,233 @@
+"""A file of CSV, block by block, into each shard's own bytes.
+
+Nothing is encoded anew: a shard gets slices of the file as they stand, so whatever COPY would make of the whole file
+it makes of the parts.  Blocks begin and end with a record, and only one is held at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from outgrow.errors import DataError
+from outgrow.keyspace import Keyspace
+from outgrow.moving.load_keys import WrongKey, key_column
+from outgrow.moving.load_layout import Layout
+from outgrow.moving.load_records import RETURN, Ragged, Records, find_records
+
+#: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
+BLOCK = 1 << 19
+#: A record longer than this is taken for a quote that nobody closed.
+RECORD_MAX = 64 << 20
+
+
+class Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Parts(NamedTuple):
+    """One block, split: what each shard gets, and how many records that is.  `taken` counts the file's bytes."""
+
+    data: list[bytes | memoryview]
+    rows: list[int]
+    taken: int
+
+
+@dataclass(slots=True)
+class _Block:
+    """Where a block lay, so that a record that a server refuses can be found again."""
+
+    offset: int
+    size: int
+    line: int
+    rows_before: tuple[int, ...]
+
+
+class Splitter:
+    """Splits one file for `shards`, in their order.
+
+    `keyspace` is None for a copied or single table, where every shard gets everything.  `offset` and `line` say where
+    in the file `first`, the bytes read so far, begin; `crlf` that a header's line ended in \\r\\n.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        shards: Sequence[str],
+        keyspace: Keyspace | None,
+        *,
+        offset: int = 0,
+        line: int = 1,
+        crlf: bool = False,
+    ) -> None:
+        self.layout = layout
+        self.rows = [0] * len(shards)
+        #: Where in the file the next block begins.
+        self.offset = offset
+        #: Per block, where it began.
+        self.trail: list[_Block] = []
+        self._crlf = crlf
+        self._delimiter = ord(layout.format.delimiter)
+        self._null = layout.format.null.encode()
+        self._begun = offset
+        self._line = line
+        self._seen: list[dict[str, Any]] = [{} for _ in layout.keys]
+        self._count = len(shards)
+        self._owners: npt.NDArray[np.uint16] | None = None
+        # One shard that owns everything needs no hash; one that owns a part (a resumed load) does.
+        if keyspace is not None and set(keyspace.owners) != set(shards[:1]):
+            self._hash = keyspace.strategy(tuple(key.type for key in layout.keys))
+            place = {shard: number for number, shard in enumerate(shards)}
+            # Slots of shards that are not loaded go to a place behind all of them.
+            self._owners = np.array([place.get(owner, self._count) for owner in keyspace.owners], dtype=np.uint16)
+
+    @property
+    def taken(self) -> int:
+        """How many of the file's bytes have been split."""
+        return self.offset - self._begun
+
+    def blocks(self, source: Source, first: bytes = b"") -> Iterator[Parts]:
+        """Split all of a file.  Raises DataError OG-LOAD-003 to OG-LOAD-006 with the line of the bad record."""
+        rest = first
+        read = BLOCK
+        while True:
+            more = source.read(read)
+            data = rest + more if rest else more
+            if not data:
+                return
+            records = self._records(data if more else self._ended(data))
+            if records is None:
+                if not more or len(data) > RECORD_MAX:
+                    raise self._unended(data)
+                # Double what is read, or a record of many blocks would be searched again for each of them.
+                rest, read = data, max(read, len(data))
+                continue
+            rest, read = records.data[records.size :], BLOCK
+            yield self._split(records)
+            if not more:
+                if rest:
+                    raise self._unended(rest)
+                return
+
+    def _ended(self, data: bytes) -> bytes:
+        """A file's end: its last line gets the line end that the others have, or COPY would see two kinds."""
+        if data.endswith(b"\n"):
+            return data
+        first = None if self.trail else self._records(data)
+        if first is not None:
+            self._crlf = _ends_with_return(first)
+        return data + (b"\r\n" if self._crlf else b"\n")
+
+    def _records(self, data: bytes) -> Records | None:
+        try:
+            return find_records(data, self._delimiter, len(self.layout.columns))
+        except Ragged as ragged:
+            expected = len(self.layout.columns)
+            raise DataError(
+                "OG-LOAD-003",
+                f"line {self._line + ragged.line}: {ragged.fields} fields, but the file has {expected} columns",
+                cure="correct the line, or name the delimiter; nothing was loaded",
+            ) from None
+
+    def _split(self, records: Records) -> Parts:
+        self._check_text(records)
+        if not self.trail:
+            self._crlf = _ends_with_return(records)
+        self.trail.append(_Block(self.offset, records.size, self._line, tuple(self.rows)))
+        owners = self._place(records)
+        if owners is None:
+            data: list[bytes | memoryview] = [memoryview(records.data)[: records.size]] * self._count
+            counts = [len(records)] * self._count
+        else:
+            data, counts = self._gathered(records, owners)
+        self.rows = [total + count for total, count in zip(self.rows, counts, strict=True)]
+        self.offset += records.size
+        self._line += records.lines
+        return Parts(data, counts, records.size)
+
+    def _place(self, records: Records) -> npt.NDArray[np.uint16] | None:
+        """The shard of each record as its number, or None when all go everywhere."""
+        if self._owners is None:
+            return None
+        try:
+            columns = [
+                key_column(records, key, self._null, seen)
+                for key, seen in zip(self.layout.keys, self._seen, strict=True)
+            ]
+        except WrongKey as wrong:
+            raise DataError(
+                "OG-LOAD-004",
+                f"line {self._line + records.line(wrong.row)}: {wrong.message}",
+                cure=f"{wrong.cure}; nothing was loaded",
+            ) from None
+        return self._owners[self._hash.slot_column(columns)]
+
+    def _gathered(self, records: Records, owners: npt.NDArray[np.uint16]) -> tuple[list[bytes | memoryview], list[int]]:
+        rows = records.rows()
+        counts = np.bincount(owners, minlength=self._count + 1)
+        if self._count <= 8:
+            return [b"".join(compress(rows, (owners == n).tobytes())) for n in range(self._count)], counts[:-1].tolist()
+        # One pass for many shards: records in the order of their shards, cut where the shard changes.
+        order = np.argsort(owners, kind="stable").tolist()
+        bounds = np.concatenate([[0], np.cumsum(counts)]).tolist()
+        take = rows.__getitem__
+        return [b"".join(map(take, order[bounds[n] : bounds[n + 1]])) for n in range(self._count)], counts[:-1].tolist()
+
+    def _check_text(self, records: Records) -> None:
+        data = records.data
+        try:
+            if data.isascii():
+                at = data.find(0, 0, records.size)
+            else:
+                at = -1
+                data[: records.size].decode()
+                at = data.find(0, 0, records.size)
+        except UnicodeDecodeError as error:
+            at = error.start
+        if at >= 0:
+            raise DataError(
+                "OG-LOAD-005",
+                f"line {self._line + data.count(10, 0, at)}: byte 0x{data[at]:02x} is not UTF-8 text",
+                cure="convert the file, for example with iconv -t UTF-8; nothing was loaded",
+            )
+
+    def _unended(self, data: bytes) -> DataError:
+        if b'"' in data:
+            # The record that never ends begins behind the last newline with even quotes before it.
+            return DataError(
+                "OG-LOAD-006",
+                f"line {self._line}: a quoted field that begins in this record or before the next is never closed",
+                cure='close the quote, and double every quote inside a quoted field: "";  nothing was loaded',
+            )
+        return DataError(
+            "OG-LOAD-006",
+            f"line {self._line}: no line end within {len(data)} bytes",
+            cure="end lines with a newline; a file with lone carriage returns needs converting; nothing was loaded",
+        )
+
+    def line_of(self, source: Any, shard: int, record: int) -> int | None:
+        """The file's line of a shard's `record`-th record (from 1); None if the file cannot be read again."""
+        for block in reversed(self.trail):
+            if block.rows_before[shard] < record:
+                try:
+                    source.seek(block.offset)
+                    records = find_records(source.read(block.size), self._delimiter, len(self.layout.columns))
+                except (OSError, AttributeError, Ragged, ValueError):
+                    return None
+                if records is None:
+                    return None
+                row = record - block.rows_before[shard] - 1
+                owners = self._place(records)
+                if owners is not None:
+                    row = int(np.flatnonzero(owners == shard)[row])
+                return block.line + records.line(row)
+        return None
+
+
+def _ends_with_return(records: Records) -> bool:
+    return bool(records.padded[records.ends[0] - 1] == RETURN)

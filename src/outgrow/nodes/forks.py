@@ -1,0 +1,38 @@
+"""What a forked child does with the connections that it inherits: it disowns them.
+
+Their sockets are the parent's.  A child that closed them politely would tell the server to end the parent's
+backends; so it closes only its own descriptors, and never lets libpq speak.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from outgrow.nodes.link import Link
+
+#: Every link of this process.
+_links: weakref.WeakSet[Link] = weakref.WeakSet()
+#: A child's inherited links, kept for ever: their descriptors' numbers may be in use for something else.
+_disowned: list[Link] = []
+
+
+def remember(link: Link) -> None:
+    _links.add(link)
+
+
+def _disown() -> None:
+    for link in list(_links):
+        if link.abandoned:
+            continue
+        link.abandoned = link.in_flight = True
+        _disowned.append(link)
+        if not link.closed:
+            with contextlib.suppress(OSError):
+                os.close(link.fd)
+
+
+os.register_at_fork(after_in_child=_disown)

@@ -1,0 +1,205 @@
+"""Two statements in one flush, each with its own Sync: a write and its LSN, a guard and its read.
+
+Each is its own implicit transaction, so the second sees what the first committed, and one may fail without the
+other.  (Under one Sync they would share a transaction, and the LSN would be older than the commit.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.pq.abc import PGresult
+
+from outgrow import errors
+from outgrow.clock import monotonic
+from outgrow.nodes import translate
+from outgrow.nodes.exchange import (
+    FATAL_ERROR,
+    PIPELINE_ABORTED,
+    PIPELINE_SYNC,
+    Broken,
+    Late,
+    cancel_steps,
+    flush_steps,
+    result_steps,
+)
+from outgrow.nodes.prepared import Key, Prepared
+from outgrow.nodes.recovery import lost, used_wrongly
+from outgrow.nodes.rows import Rows, fields_of
+from outgrow.nodes.waiting import undisturbed_steps
+from outgrow.waits import READ, Socket, Steps
+
+if TYPE_CHECKING:
+    from outgrow.nodes.link import Link, Params
+
+Outcome = Rows | errors.Error
+
+
+class _Part:
+    """One of the two statements: what was sent for it and what came back."""
+
+    def __init__(self, link: Link, sql: str, params: Params, prepare: bool) -> None:
+        self.sql, self.params = sql, params
+        self.values, self.types, self.formats = link.dump(params)
+        self.key: Key = (sql, self.types)
+        preparations = link.preparations
+        self.known: Prepared | None = preparations.known.get(self.key) if prepare else None
+        self.new: Prepared | None = None
+        if self.known is None and prepare and not link.in_transaction and preparations.should_prepare(self.key):
+            self.new = preparations.new()
+        self.results: list[PGresult] = []
+
+    def send(self, link: Link) -> None:
+        pgconn = link.pgconn
+        prepared = self.known or self.new
+        if self.new is not None:
+            pgconn.send_prepare(self.new.name, link.encoded(self.sql), self.types)
+        if prepared is not None:
+            pgconn.send_query_prepared(prepared.name, self.values, self.formats)
+        else:
+            pgconn.send_query_params(link.encoded(self.sql), self.values, self.types, self.formats)
+        pgconn.pipeline_sync()
+
+    def error(self, link: Link, late: bool) -> errors.Error | None:
+        for result in self.results:
+            if result.status == FATAL_ERROR:
+                if late and translate.sqlstate_of(result) == translate.CANCELED:
+                    return translate.late(link.node)
+                return translate.from_result(result, link.node)
+        return None
+
+    def stale(self) -> bool:
+        """The server refused the prepared statement as out of date; outside a transaction it may run again."""
+        return self.known is not None and any(
+            result.status == FATAL_ERROR and translate.sqlstate_of(result) in translate.STALE
+            for result in self.results
+        )  # fmt: skip
+
+    def harmless(self) -> bool:
+        """It failed or only read: running it once more changes nothing."""
+        last = self.results[-1] if self.results else None
+        return last is None or last.status == FATAL_ERROR or (last.command_status or b"").startswith(b"SELECT")
+
+    def outcome_steps(self, link: Link, late: bool, until: float | None, ask: bool = True) -> Steps[Outcome]:
+        """Rows or error.  Runs when both are over, because a type's name may have to be asked."""
+        preparations = link.preparations
+        error = self.error(link, late)
+        if error is None and (not self.results or self.results[-1].status == PIPELINE_ABORTED):
+            error = translate.lost(link.node, "no answer", before=False)
+        if error is not None:
+            if self.new is not None:
+                preparations.stale.append(self.new.name)
+            return error
+        result = self.results[-1]
+        fields = self.known.fields if self.known is not None else None
+        if fields is None and ask:
+            fields = yield from link.fields_steps(result, until)
+        elif fields is None:
+            fields = fields_of(result, link.names)
+        rows = link.rows_of(result, fields)
+        prepared = self.known or self.new
+        if prepared is not None:
+            prepared.learn(fields, rows.status)
+            link.count_use(prepared)
+            if self.new is not None:
+                preparations.add(self.key, self.new)
+        return rows
+
+
+def two_steps(
+    link: Link, first: tuple[str, Params], second: tuple[str, Params], until: float | None, prepare: bool
+) -> Steps[tuple[Outcome, Outcome]]:
+    """See `Link.run_two_steps`."""
+    if link.in_flight:
+        raise used_wrongly(link)
+    parts = (_Part(link, *first, prepare), _Part(link, *second, prepare))
+    pgconn = link.pgconn
+    link.in_flight = True
+    done: list[_Part] = []
+    late = False
+    try:
+        try:
+            pgconn.enter_pipeline_mode()
+            for part in parts:
+                part.send(link)
+        except psycopg.Error as error:
+            raise lost(link, error, before=True) from error
+        if pgconn.flush():
+            yield from flush_steps(pgconn, until)
+        try:
+            yield from _read_steps(link, parts, done, until)
+        except Late:
+            late = True
+            yield from undisturbed_steps(_stop_steps(link, parts, done))
+        pgconn.exit_pipeline_mode()
+    except psycopg.Error as error:
+        if not done:
+            raise lost(link, error, seen=parts[0].results) from error
+        # The first is known to be over: its answer must not be lost with the connection.
+        first_outcome = yield from parts[0].outcome_steps(link, late, None, ask=False)
+        return first_outcome, lost(link, error, seen=parts[1].results)
+    except GeneratorExit:
+        link.close()
+        raise
+    except BaseException:
+        if pgconn.status == 0:
+            yield from _settle_steps(link, parts, done)
+        raise
+    link.in_flight = False
+    stale = [part.stale() for part in parts]
+    if any(stale):
+        link.preparations.drop()
+        if not link.in_transaction:
+            if not stale[0]:
+                outcome = yield from parts[0].outcome_steps(link, late, until)
+                return outcome, (yield from _alone_steps(link, second, until))
+            if stale[1] or parts[1].harmless():
+                return (yield from two_steps(link, first, second, until, prepare=False))
+    outcome = yield from parts[0].outcome_steps(link, late, until)
+    return outcome, (yield from parts[1].outcome_steps(link, late, until))
+
+
+def _alone_steps(link: Link, statement: tuple[str, Params], until: float | None) -> Steps[Outcome]:
+    try:
+        return (yield from link.run_steps(*statement, until=until, prepare=False))
+    except errors.Error as error:
+        return error
+
+
+def _read_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part], until: float | None) -> Steps[None]:
+    """Read each part's results up to its Sync."""
+    readable = Socket(link.fd, READ, until)
+    while len(done) < len(parts):
+        part = parts[len(done)]
+        result = yield from result_steps(link.pgconn, readable)
+        if result is None:
+            continue
+        if result.status == PIPELINE_SYNC:
+            done.append(part)
+        else:
+            part.results.append(result)
+
+
+def _stop_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part]) -> Steps[None]:
+    """Cancel what runs, part by part: one cancel request reaches only the statement that runs just then."""
+    until = monotonic() + link.settings.cancel_timeout_seconds
+    try:
+        if link.pgconn.flush():
+            raise Broken("the statements were not wholly sent")
+        while len(done) < len(parts):
+            yield from cancel_steps(link.pgconn, until)
+            yield from _read_steps(link, parts[: len(done) + 1], done, until)
+    except Exception:
+        link.close()
+        raise translate.late(link.node) from None
+
+
+def _settle_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part]) -> Steps[Any]:
+    """An exception was thrown in: stop both and leave pipeline mode, or close the link."""
+    try:
+        yield from undisturbed_steps(_stop_steps(link, parts, done))
+        link.pgconn.exit_pipeline_mode()
+        link.in_flight = False
+    except BaseException:
+        link.close()
