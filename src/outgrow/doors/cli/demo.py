@@ -16,6 +16,7 @@ from rich.text import Text
 
 from outgrow.clock import monotonic
 from outgrow.doors.cli import drills, flights
+from outgrow.doors.cli.filling import fill
 from outgrow.doors.cli.stage import Stage, staged
 from outgrow.runtime import Fleet, open_fleet
 
@@ -113,15 +114,15 @@ def _load(console: Console, fleet: Fleet, stage: Stage, files: dict[str, Path], 
         for domain in ("flights", "plain"):
             with fleet.session(domain) as session:
                 session.execute(data.create)
-        parts = load(fleet, "flights", data.table, files[data.table])
-        load(fleet, "plain", data.table, files[data.table])
+        loaded = fill(fleet, "flights", data.table, files[data.table], flights.NULL)
+        fill(fleet, "plain", data.table, files[data.table], flights.NULL)
         for domain in ("flights", "plain"):
             with fleet.session(domain) as session:
                 for index in data.indexes:
                     session.execute(index)
         rows = _counted(fleet, data.table)
         seen.rows_loaded += rows
-        where = ", ".join(f"{shard}: {count:,}" for shard, count in parts.items())
+        where = ", ".join(f"{shard}: {count:,}" for shard, count in loaded.rows_by_shard.items())
         table.add_row(data.table, data.placement.strip("{}"), f"{rows:,}", where, f"{monotonic() - started:.1f}")
     stage.analyze()
     _chapter(console, 2, "real rows", begun, "sharded by tail number, or copied to every shard; NULL keys too")
