@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
+from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import Rows, together
 from outgrow.plan import Located, locate
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, ddl
+from outgrow.runtime import asking, ddl, loading
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
@@ -174,6 +175,27 @@ class Conversation:
             nodes = tuple(node.name for _, node in both)
         fields, rows = finished(Finisher(plan.finish, values), answers)
         return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
+
+    def load_steps(
+        self,
+        source: BinaryIO,
+        table: str,
+        form: LoadFormat,
+        options: LoadOptions,
+        progress: Progress | None,
+    ) -> Steps[Loaded]:
+        """Bulk load, outside of any transaction."""
+        if self.closed or self._busy:
+            raise self._unusable()
+        if self.transaction is not None:
+            raise NotSupportedError(
+                "OG-RUN-044", "a bulk load is a transaction of its own", cure="load outside of the transaction"
+            )
+        self._busy = True
+        try:
+            return (yield from loading.load_steps(self, source, table, form, options, progress))
+        finally:
+            self._busy = False
 
     # -- transactions --------------------------------------------------------------------------------------------
 
