@@ -116,6 +116,11 @@ class Servers:
         if number == signal.SIGKILL:
             processes.end_all(self._data(node))
 
+    def freeze(self, node: Node) -> None:
+        """SIGSTOP to the node's postmaster and all its children; `restored` wakes them."""
+        for process in processes.of(self._data(node)):
+            processes.send(process.pid, self._data(node), signal.SIGSTOP)
+
     def start(self) -> None:
         """Start whatever is not running."""
         local.up(directory=self.directory)

@@ -49,7 +49,8 @@ class Scope:
         """Columns that together never repeat; None where some source has none."""
         if any(not table.unique for _, table in self.sources):
             return None
-        return [f"{alias}.{table.unique}" if alias else table.unique for alias, table in self.sources]
+        # Qualified always: a bare name may mean an output column of that name.
+        return [f"{alias or table.name}.{table.unique}" for alias, table in self.sources]
 
     def keyed(self) -> list[tuple[str, Tab]]:
         return [(alias, table) for alias, table in self.sources if table.key]
@@ -76,7 +77,11 @@ class Expressions:
 
     def constant(self, kind: str) -> str:
         """A typical value of the kind, from what the tables hold."""
-        typical = {"txt": Col("_", "text", "txt"), "num": Col("_", "numeric(9,2)", "num"), "uuid": Col("token", "uuid", "uuid")}
+        typical = {
+            "txt": Col("_", "text", "txt"),
+            "num": Col("_", "numeric(9,2)", "num"),
+            "uuid": Col("token", "uuid", "uuid"),
+        }
         value = draw(typical.get(kind, Col("_", kind, kind)), self.rng)
         return self.const(value, kind)
 

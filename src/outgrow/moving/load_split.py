@@ -18,7 +18,7 @@ from outgrow.errors import DataError
 from outgrow.keyspace import Keyspace
 from outgrow.moving.load_keys import WrongKey, key_column
 from outgrow.moving.load_layout import Layout
-from outgrow.moving.load_records import Ragged, Records, find_records
+from outgrow.moving.load_records import RETURN, Ragged, Records, find_records
 
 #: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
 BLOCK = 1 << 19
@@ -52,11 +52,18 @@ class Splitter:
     """Splits one file for `shards`, in their order.
 
     `keyspace` is None for a copied or single table, where every shard gets everything.  `offset` and `line` say where
-    in the file `first`, the bytes read so far, begin.
+    in the file `first`, the bytes read so far, begin; `crlf` that a header's line ended in \\r\\n.
     """
 
     def __init__(
-        self, layout: Layout, shards: Sequence[str], keyspace: Keyspace | None, *, offset: int = 0, line: int = 1
+        self,
+        layout: Layout,
+        shards: Sequence[str],
+        keyspace: Keyspace | None,
+        *,
+        offset: int = 0,
+        line: int = 1,
+        crlf: bool = False,
     ) -> None:
         self.layout = layout
         self.rows = [0] * len(shards)
@@ -64,6 +71,7 @@ class Splitter:
         self.offset = offset
         #: Per block, where it began.
         self.trail: list[_Block] = []
+        self._crlf = crlf
         self._delimiter = ord(layout.format.delimiter)
         self._null = layout.format.null.encode()
         self._begun = offset
@@ -92,30 +100,28 @@ class Splitter:
             data = rest + more if rest else more
             if not data:
                 return
-            if not more and not data.endswith(b"\n"):
-                # The last line has no end: give it the one that the others have, or COPY would mix the two kinds.
-                data += b"\r\n" if self._returns(data) else b"\n"
-            records = self._records(data)
+            records = self._records(data if more else self._ended(data))
             if records is None:
                 if not more or len(data) > RECORD_MAX:
                     raise self._unended(data)
                 # Double what is read, or a record of many blocks would be searched again for each of them.
                 rest, read = data, max(read, len(data))
                 continue
-            rest, read = data[records.size :], BLOCK
+            rest, read = records.data[records.size :], BLOCK
             yield self._split(records)
             if not more:
                 if rest:
                     raise self._unended(rest)
                 return
 
-    def _returns(self, data: bytes) -> bool:
-        """Do this file's lines end in \\r\\n?"""
-        if self.trail:
-            return self._crlf
-        return data.find(b"\n") > 0 and data[data.find(b"\n") - 1] == 13
-
-    _crlf = False
+    def _ended(self, data: bytes) -> bytes:
+        """A file's end: its last line gets the line end that the others have, or COPY would see two kinds."""
+        if data.endswith(b"\n"):
+            return data
+        first = None if self.trail else self._records(data)
+        if first is not None:
+            self._crlf = _ends_with_return(first)
+        return data + (b"\r\n" if self._crlf else b"\n")
 
     def _records(self, data: bytes) -> Records | None:
         try:
@@ -131,7 +137,7 @@ class Splitter:
     def _split(self, records: Records) -> Parts:
         self._check_text(records)
         if not self.trail:
-            self._crlf = records.padded[records.ends[0] - 1] == 13
+            self._crlf = _ends_with_return(records)
         self.trail.append(_Block(self.offset, records.size, self._line, tuple(self.rows)))
         owners = self._place(records)
         if owners is None:
@@ -221,3 +227,7 @@ class Splitter:
                     row = int(np.flatnonzero(owners == shard)[row])
                 return block.line + records.line(row)
         return None
+
+
+def _ends_with_return(records: Records) -> bool:
+    return bool(records.padded[records.ends[0] - 1] == RETURN)

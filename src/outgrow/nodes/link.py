@@ -67,6 +67,7 @@ class Link:
         "_readable",
         "_statements",
         "abandoned",
+        "dress",
         "described",
         "fd",
         "idle_since",
@@ -87,6 +88,8 @@ class Link:
         self.names = names
         self.fd = pgconn.socket
         self.opened_at = self.idle_since = monotonic()
+        #: What sessions have SET on this connection, as its last user left it; the user's business alone.
+        self.dress: tuple[Any, ...] = ()
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
         self.pgconn = pgconn
@@ -402,10 +405,7 @@ class Link:
         state = translate.sqlstate_of(result)
         lookup_failed = state == "XX000" and b"cache lookup failed" in result.error_message
         if state in translate.STALE or lookup_failed:
-            if state == "26000":
-                self.preparations.gone()
-            else:
-                self.preparations.drop()
+            self.preparations.drop()
             if self.pgconn.transaction_status == IDLE:
                 # It was refused before it did anything, or undone: outside a transaction once more is safe.
                 return (yield from self.run_steps(sql, params, until=until, prepare=False))

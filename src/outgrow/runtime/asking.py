@@ -14,6 +14,7 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, Rows
 from outgrow.route import Check, Choice, Level, Position, choose, parse_lsn, reachable
 from outgrow.runtime import generation
+from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 class Footing:
     """What a session stands on at one shard: the floor it must see, and the replica it has read since."""
 
-    __slots__ = ("floor", "last", "unplaced")
+    __slots__ = ("dress", "floor", "last", "unplaced")
 
     def __init__(self, floor: Position | None = None) -> None:
+        #: What the session has SET.
+        self.dress: Dress = ()
         self.floor = floor
         self.last: Node | None = None
         #: The primary was read without asking for its place: the floor lies somewhere above `floor`.
@@ -89,6 +92,8 @@ def _ask_steps(
     link = pool.take_now() or (yield from pool.take_steps(until))
     on_primary = node is state.health.seats(state.name, node.shard).primary
     try:
+        if link.dress is not footing.dress and link.dress != footing.dress:
+            yield from dressed_steps(link, footing.dress)
         if check is Check.NOTHING:
             if on_primary:
                 rows = yield from link.run_steps(sql, params, until=until)
@@ -160,6 +165,8 @@ def write_steps(
             surveyed = True
             continue
         try:
+            if link.dress is not footing.dress and link.dress != footing.dress:
+                yield from dressed_steps(link, footing.dress)
             rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
             if isinstance(rows, Rows):
                 yield from stand_steps(state, link, footing, place)

@@ -9,6 +9,7 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Link, Stream, together
 from outgrow.plan import locate
+from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.statement import Kind
 from outgrow.topology import Node
@@ -95,6 +96,9 @@ class Streaming:
         pool = conversation.state.nodes.pool(node)
         link = yield from pool.take_steps(self._until)
         self._borrowed.append((node, link))
+        dress = conversation.footing(shard).dress
+        if link.dress != dress:
+            yield from dressed_steps(link, dress)
         return link
 
     def close_steps(self) -> Steps[None]:

@@ -171,7 +171,9 @@ def _copy(tokens: Sequence[Token]) -> Command:
             direction = token.value
             break
     kind = "writes" if direction != "to" else "unvetted"
-    return Command(Kind.COPY, "COPY", direction, (Effect(f"COPY {direction.upper()}".rstrip(), kind),), name_at(tokens, at))
+    return Command(
+        Kind.COPY, "COPY", direction, (Effect(f"COPY {direction.upper()}".rstrip(), kind),), name_at(tokens, at)
+    )
 
 
 def _ddl(tokens: Sequence[Token]) -> Command:

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from outgrow.schema import Order
 from outgrow.statement import calls
-from outgrow.statement.context import Context, plain, taken
+from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
 from outgrow.statement.disguise import Unvetted
 from outgrow.statement.naming import output_name
 from outgrow.statement.precedence import PRECEDENCE, level
@@ -59,13 +59,17 @@ _BYTES_COLLATIONS = frozenset(("C", "POSIX", "ucs_basic", "C.UTF-8", "C.utf8", "
 
 def expression(context: Context, node: object, env: Env) -> Expr:
     """One value.  Raises Unvetted for what is not known for certain, ProgrammingError for names that do not exist."""
+    context.deeper()
     binary_name = BINARY.get(type(node))  # type: ignore[arg-type]
     if binary_name is not None:
-        return _binary(context, node, binary_name, env)  # type: ignore[arg-type]
-    handler = _HANDLERS.get(type(node))
-    if handler is None:
-        raise Unvetted(type(node).__name__)
-    return handler(context, node, env)  # type: ignore[arg-type]
+        bound = _binary(context, node, binary_name, env)  # type: ignore[arg-type]
+    else:
+        handler = _HANDLERS.get(type(node))
+        if handler is None:
+            raise Unvetted(type(node).__name__)
+        bound = handler(context, node, env)  # type: ignore[arg-type]
+    context.depth -= 1
+    return bound
 
 
 def operand(context: Context, node: object, env: Env, least: float) -> Expr:
@@ -122,11 +126,20 @@ def _not(context: Context, node: exp.Not, env: Env) -> Expr:
     if isinstance(inner, exp.In):
         return _in(context, inner, env, negated=True)
     bound = operand(context, inner, env, PRECEDENCE["not"])
-    if isinstance(inner, exp.Between | exp.Is) and isinstance(bound, Operation):
-        for positive, negative in (("between", "not between"), ("is ", "is not ")):
-            if bound.operator.startswith(positive) and not bound.operator.startswith("is not"):
-                return Operation(bound.operator.replace(positive, negative, 1), bound.operands)
+    if isinstance(bound, InList):
+        return InList(bound.operand, bound.items, not bound.negated)
+    if isinstance(bound, Operation) and bound.operator in _NEGATED:
+        return Operation(_NEGATED[bound.operator], bound.operands)
     return Operation("not", (bound,))
+
+
+#: Not `is null`: of a composite value, `NOT x IS NULL` and `x IS NOT NULL` may both be false.
+_NEGATED = {
+    "between": "not between",
+    "between symmetric": "not between symmetric",
+    "is true": "is not true",
+    "is false": "is not false",
+}
 
 
 def _between(context: Context, node: exp.Between, env: Env) -> Expr:
@@ -176,6 +189,8 @@ def _chain(context: Context, node: exp.DPipe, env: Env) -> Expr:
         node = node.this
     parts.append(node)
     parts.reverse()
+    if len(parts) > 2 * DEPTH_MAX:
+        raise Unvetted("so long a chain of operators")
     value, at = _chain_operand(context, parts, 0, env)
     while at < len(parts):
         name = calls.marked(parts[at], "o")

@@ -73,19 +73,41 @@ _STABLE = (
     "pg_column_size date time timestamp interval overlaps"
 )
 _RETURNS = {
-    **dict.fromkeys("length char_length octet_length strpos position ascii rank_ ntile array_length cardinality".split(), "int4"),
-    **dict.fromkeys("lower upper initcap btrim ltrim rtrim lpad rpad substr replace translate reverse repeat left right "
-                    "split_part md5 concat concat_ws format to_char array_to_string string_agg_".split(), "text"),
+    **dict.fromkeys(
+        "length char_length octet_length strpos position ascii rank_ ntile array_length cardinality".split(), "int4"
+    ),
+    **dict.fromkeys(
+        "lower upper initcap btrim ltrim rtrim lpad rpad substr replace translate reverse repeat left right "
+        "split_part md5 concat concat_ws format to_char array_to_string string_agg_".split(),
+        "text",
+    ),
     **dict.fromkeys("row_number rank dense_rank count".split(), "int8"),
     **dict.fromkeys("starts_with bool_and bool_or every isfinite regexp_like".split(), "bool"),
     "now": "timestamptz",
     "date_part": "float8",
     "extract": "numeric",
-    "to_json": "json", "to_jsonb": "jsonb", "json_agg": "json", "jsonb_agg": "jsonb", "row_to_json": "json",
-    "json_build_object": "json", "jsonb_build_object": "jsonb", "to_date": "date", "make_date": "date",
-    "percent_rank": "float8", "cume_dist": "float8", "random": "float8", "gen_random_uuid": "uuid",
-    "nextval": "int8", "currval": "int8", "lastval": "int8", "setval": "int8", "pg_backend_pid": "int4",
-    "current_database": "name", "current_schema": "name", "version": "text", "current_setting": "text",
+    "to_json": "json",
+    "to_jsonb": "jsonb",
+    "json_agg": "json",
+    "jsonb_agg": "jsonb",
+    "row_to_json": "json",
+    "json_build_object": "json",
+    "jsonb_build_object": "jsonb",
+    "to_date": "date",
+    "make_date": "date",
+    "percent_rank": "float8",
+    "cume_dist": "float8",
+    "random": "float8",
+    "gen_random_uuid": "uuid",
+    "nextval": "int8",
+    "currval": "int8",
+    "lastval": "int8",
+    "setval": "int8",
+    "pg_backend_pid": "int4",
+    "current_database": "name",
+    "current_schema": "name",
+    "version": "text",
+    "current_setting": "text",
 }
 _POLYMORPHIC = frozenset(
     "anyelement anyarray anynonarray anyenum anyrange anymultirange anycompatible anycompatiblearray "
@@ -110,7 +132,9 @@ def _fallback() -> dict[str, Known]:
     ):
         for name in names.split():
             table[name] = Known(kind, volatility, True, _RETURNS.get(name))
-    for name in "random nextval setval currval lastval set_config pg_sleep gen_random_uuid clock_timestamp timeofday".split():
+    for (
+        name
+    ) in "random nextval setval currval lastval set_config pg_sleep gen_random_uuid clock_timestamp timeofday".split():
         table[name] = Known(CallKind.SCALAR, _V, True, _RETURNS.get(name))
     return table
 

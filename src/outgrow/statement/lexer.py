@@ -180,7 +180,10 @@ def _escaped(found: re.Match[str]) -> str:
 def _character(code: int, whole: str) -> str:
     if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
         raise ProgrammingError(
-            "OG-STMT-004", f"the escape {whole} is not a character", cure="Write the character itself.", sqlstate="22025"
+            "OG-STMT-004",
+            f"the escape {whole} is not a character",
+            cure="Write the character itself.",
+            sqlstate="22025",
         )
     return chr(code)
 

@@ -10,14 +10,31 @@ PRECEDENCE: dict[str, float] = {
     "and": 2,
     "not": 3,
     **dict.fromkeys(
-        ("is null", "is not null", "is true", "is not true", "is false", "is not false", "is distinct from",
-         "is not distinct from"),
+        (
+            "is null",
+            "is not null",
+            "is true",
+            "is not true",
+            "is false",
+            "is not false",
+            "is distinct from",
+            "is not distinct from",
+        ),
         4,
     ),  # fmt: skip
     **dict.fromkeys(("=", "<>", "<", "<=", ">", ">="), 5),
     **dict.fromkeys(
-        ("like", "ilike", "similar to", "between", "not between", "between symmetric", "not between symmetric", "in",
-         "escape"),
+        (
+            "like",
+            "ilike",
+            "similar to",
+            "between",
+            "not between",
+            "between symmetric",
+            "not between symmetric",
+            "in",
+            "escape",
+        ),
         6,
     ),  # fmt: skip
     "||": 7,

@@ -7,7 +7,7 @@ from sqlglot import exp
 from outgrow.errors import ProgrammingError
 from outgrow.schema import Order, Table, Volatility
 from outgrow.statement import calls, queries
-from outgrow.statement.context import Context, plain, taken
+from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
 from outgrow.statement.disguise import Unvetted
 from outgrow.statement.expressions import expression
 from outgrow.statement.functions import lookup
@@ -26,7 +26,7 @@ from outgrow.statement.tree import (
     Relation,
     Scan,
 )
-from outgrow.statement.types import common, type_of
+from outgrow.statement.inference import common, type_of
 from outgrow.topology import TableName
 
 Bound = tuple[Relation, Names]
@@ -46,6 +46,8 @@ def from_clause(context: Context, node: exp.Expression, env: Env) -> tuple[Relat
 
 def comma_list(context: Context, items: list[exp.Expression], joins: list[exp.Join], env: Env) -> Bound:
     """Groups of joins between commas."""
+    if len(items) + len(joins) > DEPTH_MAX:
+        raise Unvetted("so many joins")
     groups: list[tuple[exp.Expression, list[exp.Join]]] = [(item, []) for item in items]
     for join in joins:
         if _is_comma(join):
@@ -76,7 +78,11 @@ def joined(context: Context, left: Bound, joins: list[exp.Join], env: Env, befor
 
 def _join(context: Context, join: exp.Join, left: Bound, right: Bound, env: Env) -> Bound:
     method, side, kind_word = (str(join.args.get(name) or "").upper() for name in ("method", "side", "kind"))
-    if method not in ("", "NATURAL") or kind_word not in ("", "INNER", "OUTER", "CROSS") or (side and kind_word == "CROSS"):
+    if (
+        method not in ("", "NATURAL")
+        or kind_word not in ("", "INNER", "OUTER", "CROSS")
+        or (side and kind_word == "CROSS")
+    ):
         raise Unvetted(f"{method} {side} {kind_word} JOIN".strip())
     kind = JoinKind(side.lower()) if side else JoinKind.CROSS if kind_word == "CROSS" else JoinKind.INNER
     both = left[1].beside(right[1])
@@ -162,7 +168,9 @@ def _is_join(node: exp.Subquery) -> bool:
     inner = node.this
     while isinstance(inner, exp.Subquery | exp.Paren) and not inner.args.get("joins"):
         inner = inner.this
-    return isinstance(inner, exp.Table | exp.Lateral) or bool(inner.args.get("joins") and not isinstance(inner, exp.Select))
+    return isinstance(inner, exp.Table | exp.Lateral) or bool(
+        inner.args.get("joins") and not isinstance(inner, exp.Select)
+    )
 
 
 def alias_of(node: object) -> tuple[str, tuple[str, ...]]:
@@ -271,7 +279,11 @@ def _lateral(context: Context, node: exp.Lateral, env: Env, before: Names) -> Bo
 def _function(context: Context, node: exp.Expression, schema: str | None, env: Env, lateral: bool) -> Bound:
     """A function in FROM; functions see the items to their left with or without LATERAL."""
     function = node.this
-    call = calls.call(context, function, env, schema) if isinstance(function, exp.Anonymous) else expression(context, function, env)
+    call = (
+        calls.call(context, function, env, schema)
+        if isinstance(function, exp.Anonymous)
+        else expression(context, function, env)
+    )
     if not isinstance(call, Call):
         raise Unvetted("this function in FROM")
     alias, renamed = alias_of(node.args.get("alias"))
@@ -279,7 +291,10 @@ def _function(context: Context, node: exp.Expression, schema: str | None, env: E
     ordinality = bool(node.args.get("ordinality"))
     names, closed = _function_columns(context, call, alias, renamed, ordinality)
     listed = tuple(
-        Visible(name, ColumnRef(alias, name, type, Order.NONE if type not in ("text", None) else context.schema.default_order))
+        Visible(
+            name,
+            ColumnRef(alias, name, type, Order.NONE if type not in ("text", None) else context.schema.default_order),
+        )
         for name, type in names
     )
     scan = FunctionScan(call, alias, renamed, ordinality, lateral)
@@ -290,11 +305,15 @@ def _function_columns(
     context: Context, call: Call, alias: str, renamed: tuple[str, ...], ordinality: bool
 ) -> tuple[list[tuple[str, str | None]], bool]:
     """(name, type) of each column known, and whether these are all."""
+    builtin = lookup(context.schema, call.name, call.schema).builtin
+    if call.name in _COLUMNS and builtin and not ordinality:
+        names: list[tuple[str, str | None]] = [*_COLUMNS[call.name]]
+        return [(renamed[at] if at < len(renamed) else name, type) for at, (name, type) in enumerate(names)], True
     single = call.name in ("generate_series", "generate_subscripts", "string_to_table", "regexp_split_to_table") or (
         call.name == "unnest" and len(call.args) == 1
     )
-    closed = single and lookup(context.schema, call.name, call.schema).builtin and call.kind is CallKind.SET
-    names: list[tuple[str, str | None]] = [(name, None) for name in renamed]
+    closed = single and builtin and call.kind is CallKind.SET
+    names = [(name, None) for name in renamed]
     if not names:
         names = [(alias, _element(call))] if closed else []
     else:
@@ -302,6 +321,19 @@ def _function_columns(
     if ordinality and len(names) < 2 and closed:
         names.append(("ordinality", "int8"))
     return names, closed
+
+
+#: What PostgreSQL's own functions with OUT parameters offer, whatever the alias.
+_COLUMNS: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "json_each": (("key", "text"), ("value", "json")),
+    "json_each_text": (("key", "text"), ("value", "text")),
+    "jsonb_each": (("key", "text"), ("value", "jsonb")),
+    "jsonb_each_text": (("key", "text"), ("value", "text")),
+    "json_array_elements": (("value", "json"),),
+    "json_array_elements_text": (("value", "text"),),
+    "jsonb_array_elements": (("value", "jsonb"),),
+    "jsonb_array_elements_text": (("value", "text"),),
+}
 
 
 def _element(call: Call) -> str | None:

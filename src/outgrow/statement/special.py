@@ -39,10 +39,18 @@ def special_form(word: str, tokens: Sequence[Token], start: int, end: int) -> tu
         shown = field.value if field.kind in (Lex.WORD, Lex.QUOTED) else field.text
         return Special((f"EXTRACT({shown} FROM ", ")"), "extract", "extract"), [(start + 2, end)]
     if word == "normalize":
-        if end - start < 3 or tokens[end - 2].text != "," or tokens[end - 1].value not in ("nfc", "nfd", "nfkc", "nfkd"):
+        if (
+            end - start < 3
+            or tokens[end - 2].text != ","
+            or tokens[end - 1].value not in ("nfc", "nfd", "nfkc", "nfkd")
+        ):
             return None
         return Special(("NORMALIZE(", f", {tokens[end - 1].value.upper()})"), word, word), [(start, end - 2)]
-    wanted = {"position": {"in"}, "substring": {"from", "for", "similar", "escape"}, "overlay": {"placing", "from", "for"}}
+    wanted = {
+        "position": {"in"},
+        "substring": {"from", "for", "similar", "escape"},
+        "overlay": {"placing", "from", "for"},
+    }
     splits = [split for split in splits if split[0] in wanted[word]]
     if not splits:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from bench.own_servers import OwnServers
+from tests.servers import Servers
 
 from outgrow.keyspace import Hash, coerce, stored
 
@@ -19,9 +19,11 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 éßж日本😀\u0301\t\n'\"\\
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[psycopg.Connection[Any]]:
-    with OwnServers(1) as servers, psycopg.connect(servers.dsns[0], autocommit=True) as opened:
+def connection(fleet_servers: Servers) -> Iterator[psycopg.Connection[Any]]:
+    topology = fleet_servers.fresh()
+    with psycopg.connect(topology.domains[0].home.primary.dsn, autocommit=True) as opened:
         yield opened
+    fleet_servers.drop(topology)
 
 
 def _integers(bits: int, rng: random.Random) -> list[str]:

@@ -32,7 +32,9 @@ _TESTS = frozenset(
 )
 _NUMBERS = ("int2", "int4", "int8", "numeric", "float4", "float8")
 TEXTUAL = frozenset(("text", "varchar", "bpchar", "name", "unknown"))
-_SAME_AS_ARGUMENT = frozenset("min max any_value first_value last_value nth_value lag lead coalesce greatest least".split())
+_SAME_AS_ARGUMENT = frozenset(
+    "min max any_value first_value last_value nth_value lag lead coalesce greatest least".split()
+)
 _SUM = {"int2": "int8", "int4": "int8", "int8": "numeric"}
 _AVG = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "float4": "float8"}
 
