@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -161,6 +162,36 @@ def _pin_self(cores: set[int]) -> None:
     for task in os.listdir("/proc/self/task"):
         with contextlib.suppress(OSError):
             os.sched_setaffinity(int(task), cores)
+
+
+@contextlib.contextmanager
+def awake() -> Iterator[None]:
+    """Keep the cores from going to sleep, with one process of policy SCHED_IDLE on each.
+
+    Waking a sleeping core costs a virtual machine tens of microseconds, now more, now less, which would drown what
+    client and servers on separate cores are measured for.  Anything at all preempts these processes at once.
+    """
+    spinners = [
+        subprocess.Popen([sys.executable, "-c", SPIN, str(core), str(os.getpid())], stdin=subprocess.DEVNULL)
+        for core in sorted(os.sched_getaffinity(0))
+    ]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+
+
+#: Ends by itself when its maker is gone.
+SPIN = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while os.getppid() == int(sys.argv[2]):
+    for _ in range(1_000_000):
+        pass
+"""
 
 
 def two_cores() -> tuple[int, int]:

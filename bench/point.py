@@ -189,7 +189,7 @@ def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures]:
         opened, servers = stack.enter_context(prepared_peers(stack, running, keys))
         found: list[Figures] = []
         for server in (core_client, core_server):
-            with harness.pinned(servers, client=core_client, server=server):
+            with harness.awake(), harness.pinned(servers, client=core_client, server=server):
                 found.append(harness.measure(opened, keys, rounds=rounds, calls=calls, warm=4 * calls))
     return found[0], found[1]
 

@@ -7,7 +7,6 @@ is timed too: four grouped partial results of 25 rows each.
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +27,10 @@ TRIVIAL = "SELECT id, label FROM points WHERE kind = %s"
 WAITING = "SELECT id, label FROM points WHERE kind = %s AND bench_wait(wait_ms)"
 
 SETUP = (
-    "CREATE TABLE points (id int8 PRIMARY KEY, kind int8 NOT NULL, label text NOT NULL, wait_ms int4 NOT NULL)",
+    "CREATE TABLE points (id int8 PRIMARY KEY, kind int8 NOT NULL, label text NOT NULL, wait_ms int4 NOT NULL,"
+    " bucket int4 NOT NULL)",
     # about one row of each kind on each shard
-    "INSERT INTO points SELECT id, row_number() OVER (ORDER BY id), 'point ' || id, 5"
+    "INSERT INTO points SELECT id, row_number() OVER (ORDER BY id), 'point ' || id, 5, id % 25"
     f" FROM generate_series(1, {ROWS}) AS s(id) WHERE " + here(),
     "CREATE INDEX ON points (kind)",
     "CREATE FUNCTION bench_wait(ms int4) RETURNS bool LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE"
@@ -136,43 +136,40 @@ def scattering(stack: ExitStack, running: BenchFleet, query: str) -> harness.Ope
     return harness.open_peers(peers, stack)
 
 
-def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figures]:
-    """Trivial on one core, trivial on separate cores, and with server time on separate cores."""
+def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figures, float | None]:
+    """Trivial on one core, trivial on separate cores, and with server time on separate cores; and the finish."""
     client, server = harness.two_cores()
     kinds = list(range(1, KINDS - 200))
     with ExitStack() as stack:
         running = stack.enter_context(fleet(4, 0, {"points": {"shard_by": "id"}}, pg))
         running.everywhere(*SETUP)
         trivial = scattering(stack, running, TRIVIAL)
-        with harness.pinned(running.pids, client=client, server=client):
+        with harness.awake(), harness.pinned(running.pids, client=client, server=client):
             single = harness.measure(trivial, kinds, rounds=rounds, calls=calls, warm=2 * calls)
-        with harness.pinned(running.pids, client=client, server=server):
+        with harness.awake(), harness.pinned(running.pids, client=client, server=server):
             quick = harness.measure(trivial, kinds, rounds=rounds, calls=calls, warm=2 * calls)
             waiting = scattering(stack, running, WAITING)
             slow = harness.measure(waiting, kinds, rounds=max(5, rounds // 3), calls=max(5, calls // 20), warm=8)
-    return single, quick, slow
+            finish_us = finishing(running, rounds)
+    return single, quick, slow, finish_us
 
 
-def finishing(rounds: int) -> float | None:
-    """Microseconds to finish four grouped partial results of 25 rows, from rows to rows; None while there is none."""
+def finishing(running: BenchFleet, rounds: int) -> float | None:
+    """Microseconds to finish four grouped partial results of 25 rows; None while there is nothing to finish with."""
     try:
-        from bench.finishing import four_partials
+        from bench import finishing
+        from outgrow import open as open_fleet
+
+        with open_fleet(running.path) as opened:
+            return finishing.timed(finishing.partials(opened, running), rounds)
     except ImportError:
         return None
-    once = four_partials()
-    figures = []
-    for _ in range(max(5, rounds)):
-        start = time.perf_counter()
-        for _ in range(200):
-            once()
-        figures.append((time.perf_counter() - start) / 200 * 1e6)
-    return round(statistics.median(figures), 1)
 
 
 def main() -> None:
     options = harness.arguments(__doc__, rounds=21, calls=200).parse_args()
     print(harness.conditions())
-    single, quick, slow = run(options.rounds, options.calls, options.pg)
+    single, quick, slow, finish_us = run(options.rounds, options.calls, options.pg)
     harness.show("trivial select over four shards, client and servers on one core", single, [OURS])
     harness.show("trivial select over four shards, client and servers on separate cores", quick, [OURS])
     harness.show("5 ms of server time on each of four shards", slow, [OURS])
@@ -186,7 +183,7 @@ def main() -> None:
             "vs_asyncpg_one_core": single.times(ASYNCPG, OURS),
             "vs_threads_5ms": slow.times(THREADS, OURS),
             "vs_asyncpg_5ms": slow.times(ASYNCPG, OURS),
-            "finish_us": finishing(options.rounds),
+            "finish_us": finish_us,
             "median_us_trivial_one_core": single.medians(),
             "median_us_trivial": quick.medians(),
             "median_us_5ms": slow.medians(),

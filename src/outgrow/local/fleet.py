@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ import msgspec
 from outgrow.errors import ConfigurationError, Error, OperationalError
 from outgrow.local import binaries as installed
 from outgrow.local import processes, state
-from outgrow.local.addresses import FILE, publish
+from outgrow.local.addresses import FILE, SECRET, publish
 from outgrow.local.binaries import Binaries
 from outgrow.local.places import (
     Owner,
@@ -154,7 +155,7 @@ def down(directory: Path | str | None = None, delete: bool = False, on_progress:
     fleet = directory_of(directory)
     if not fleet.is_dir():
         return False
-    if not (fleet / state.STATE).exists() and not (fleet / state.LOCK).exists():
+    if not (fleet / state.STATE).exists() and (_foreign(fleet) or not os.listdir(fleet)):
         return False  # not a fleet's directory: nothing here is ours to remove
     with state.locked(fleet):
         try:
@@ -175,8 +176,9 @@ def down(directory: Path | str | None = None, delete: bool = False, on_progress:
 
 
 def _new_state(fleet: Path, shards: int, replicas: int, binaries: str | None) -> State:
-    leftover = sorted(name for name in os.listdir(fleet) if name != state.LOCK and not name.startswith(".state.json"))
+    leftover = _foreign(fleet)
     if leftover:
+        (fleet / state.LOCK).unlink()
         raise ConfigurationError(
             "OG-LOCAL-022",
             f"{fleet} holds {leftover[0]!r} and is not a fleet's directory",
@@ -197,6 +199,11 @@ def _new_state(fleet: Path, shards: int, replicas: int, binaries: str | None) ->
         durable=True,
         servers=servers,
     )
+
+
+def _foreign(fleet: Path) -> list[str]:
+    """What lies there besides the traces of an `up` that was killed before it wrote down its state."""
+    return sorted(name for name in os.listdir(fleet) if name != state.LOCK and not name.startswith(".state.json"))
 
 
 def _check_counts(shards: int | None, replicas: int | None) -> None:
@@ -291,10 +298,11 @@ def _start_primary(primary: Instance, who: Owner, on_progress: Progress) -> None
 
 
 def _start_replica(replica: Instance, primary: Instance, who: Owner, on_progress: Progress) -> None:
-    stopped_replica = replica.pid is None and (replica.data / "standby.signal").exists()
+    follows = (replica.data / "standby.signal").exists()
     # The slot held the log back only up to a limit: a replica that was away for too long starts over.
-    if stopped_replica and primary.query("drop_lost_slot", slot=replica.server.name):
+    if follows and primary.query("drop_lost_slot", slot=replica.server.name):
         on_progress(f"{replica.server.path}: too far behind, copying anew")
+        replica.stop(at_once=True)
         shutil.rmtree(replica.data)
     if not replica.exists:
         on_progress(f"{replica.server.path}: copying its primary")
@@ -323,14 +331,14 @@ def _remove(fleet: Path, now: State | None) -> None:
     """Remove what is ours, the state last: a removal that was killed can be repeated."""
     sockets = Path(now.sockets) if now is not None else socket_directory(fleet)
     shutil.rmtree(sockets, ignore_errors=True)
-    kept = {state.STATE, state.LOCK}
     for entry in fleet.iterdir():
-        if entry.name not in kept:
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    for name in (state.STATE, state.LOCK):
-        (fleet / name).unlink(missing_ok=True)
+        if re.fullmatch(r"s[0-9]+", entry.name) and entry.is_dir():
+            shutil.rmtree(entry)
+    for pattern in (FILE, SECRET, ".*.[0-9]*", state.STATE, state.LOCK):
+        for entry in fleet.glob(pattern):
+            entry.unlink()
     with contextlib.suppress(OSError):
-        fleet.rmdir()  # the directory may have been the user's own, in a place where only it is ours
+        fleet.rmdir()  # unless the user keeps something of his own there
 
 
 def _condition(instance: Instance) -> ServerStatus:

@@ -199,7 +199,7 @@ class Instance:
                 said = self.log_tail(before)
                 if "Address already in use" in said or "could not create any TCP/IP sockets" in said:
                     raise PortTaken(self.server.path) from error
-                raise self.failed("the server did not start", said) from error
+                raise self.failed("the server did not start", said or error.message) from error
         until = time.monotonic() + timeout_seconds
         while not processes.ready(self.data):
             if self.pid is None or time.monotonic() > until:
@@ -260,6 +260,11 @@ class Instance:
         processes.end_all(self.data)
         if self.pid is None:
             (self.data / "postmaster.pid").unlink(missing_ok=True)
+            # The same for the socket's lock, where also a zombie counts as a living owner: PostgreSQL asks kill(2),
+            # and in a container nobody may ever collect the killed server.
+            socket = Path(self.state.sockets) / f".s.PGSQL.{self.server.port}"
+            socket.unlink(missing_ok=True)
+            socket.with_name(socket.name + ".lock").unlink(missing_ok=True)
 
     def _gone(self, patience_seconds: float) -> bool:
         until = time.monotonic() + patience_seconds

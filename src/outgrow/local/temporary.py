@@ -39,6 +39,14 @@ def temporary(
 
     `durable=False` saves the flushes to disk; benchmarks of commits say True.
     """
+    with reserved() as directory:
+        topology = fleets.up(shards, replicas, directory, binaries, on_progress, tcp=tcp, durable=durable)
+        yield topology, directory
+
+
+@contextlib.contextmanager
+def reserved() -> Iterator[Path]:
+    """A directory that does not exist yet; a fleet made in it ends and goes with the `with`, or with this process."""
     store = prepared_home() / "temporary"
     own_directory(store)
     reap(store)
@@ -52,11 +60,11 @@ def temporary(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        cwd="/",
     )
     assert watchman.stdin is not None
     try:
-        topology = fleets.up(shards, replicas, directory, binaries, on_progress, tcp=tcp, durable=durable)
-        yield topology, directory
+        yield directory
     finally:
         try:
             remove(directory)

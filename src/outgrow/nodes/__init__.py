@@ -8,6 +8,7 @@ from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pool import Pool, PoolAges, PoolStats
 from outgrow.nodes.rows import Field, Rows
 from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
 from outgrow.nodes.waiting import drive, drive_async, together
 
@@ -23,6 +24,7 @@ __all__ = [
     "PoolAges",
     "PoolStats",
     "Rows",
+    "Stream",
     "drive",
     "drive_async",
     "link_steps",

@@ -12,6 +12,7 @@ from outgrow.clock import monotonic
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import COPY_IN, COPY_OUT, FATAL_ERROR, Late, drain_steps, flush_steps, only_result_steps
 from outgrow.nodes.recovery import lost, recover_steps, used_wrongly
+from outgrow.nodes.waiting import undisturbed_steps
 from outgrow.waits import READ, Socket, Steps
 
 if TYPE_CHECKING:
@@ -107,18 +108,22 @@ class CopyIn:
             raise error
         if isinstance(error, psycopg.Error):
             raise lost(link, error) from error
-        until = monotonic() + link.settings.cancel_timeout_seconds
         try:
-            # Unlike a statement's text, the rest of a COPY may go out: the failure behind it undoes it.  Where the
-            # end had been sent already, this raises and the link is closed.
-            while not link.pgconn.put_copy_end(b"interrupted"):
-                yield from flush_steps(link.pgconn, until)
-            yield from flush_steps(link.pgconn, until)
-            yield from drain_steps(link.pgconn, until)
+            yield from undisturbed_steps(self._tell_failure_steps())
             link.in_flight = False
         except BaseException:
             link.close()
         raise translate.late(link.node) if isinstance(error, Late) else error
+
+    def _tell_failure_steps(self) -> Steps[None]:
+        # Unlike a statement's text, the rest of a COPY may go out: the failure behind it undoes it.  Where the end
+        # had been sent already, this raises, and the link is closed.
+        pgconn = self.link.pgconn
+        until = monotonic() + self.link.settings.cancel_timeout_seconds
+        while not pgconn.put_copy_end(b"interrupted"):
+            yield from flush_steps(pgconn, until)
+        yield from flush_steps(pgconn, until)
+        yield from drain_steps(pgconn, until)
 
 
 class CopyOut:

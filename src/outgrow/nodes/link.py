@@ -8,7 +8,10 @@ refused by the server.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,6 +67,7 @@ class Link:
         "_readable",
         "_statements",
         "abandoned",
+        "dress",
         "described",
         "fd",
         "idle_since",
@@ -84,6 +88,8 @@ class Link:
         self.names = names
         self.fd = pgconn.socket
         self.opened_at = self.idle_since = monotonic()
+        #: What sessions have SET on this connection, as its last user left it; the user's business alone.
+        self.dress: tuple[Any, ...] = ()
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
         self.pgconn = pgconn
@@ -139,6 +145,13 @@ class Link:
         """Close at once; the server rolls back what was open.  In a forked child only the descriptor is closed."""
         if not self.abandoned:
             self.pgconn.finish()
+
+    def shut_down(self) -> None:
+        """From any thread: make the owner's wait end as if the server had hung up.  The owner closes the link."""
+        if self.closed:
+            return
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fd)) as same:
+            same.shutdown(socket.SHUT_RDWR)
 
     def peek(self) -> bool:
         """Whether an idle link still stands, as far as can be seen without asking the server."""
@@ -392,10 +405,7 @@ class Link:
         state = translate.sqlstate_of(result)
         lookup_failed = state == "XX000" and b"cache lookup failed" in result.error_message
         if state in translate.STALE or lookup_failed:
-            if state == "26000":
-                self.preparations.gone()
-            else:
-                self.preparations.drop()
+            self.preparations.drop()
             if self.pgconn.transaction_status == IDLE:
                 # It was refused before it did anything, or undone: outside a transaction once more is safe.
                 return (yield from self.run_steps(sql, params, until=until, prepare=False))

@@ -26,7 +26,8 @@ from outgrow.nodes.exchange import (
 )
 from outgrow.nodes.prepared import Key, Prepared
 from outgrow.nodes.recovery import lost, used_wrongly
-from outgrow.nodes.rows import Rows
+from outgrow.nodes.rows import Rows, fields_of
+from outgrow.nodes.waiting import undisturbed_steps
 from outgrow.waits import READ, Socket, Steps
 
 if TYPE_CHECKING:
@@ -68,7 +69,19 @@ class _Part:
                 return translate.from_result(result, link.node)
         return None
 
-    def outcome_steps(self, link: Link, late: bool, until: float | None) -> Steps[Outcome]:
+    def stale(self) -> bool:
+        """The server refused the prepared statement as out of date; outside a transaction it may run again."""
+        return self.known is not None and any(
+            result.status == FATAL_ERROR and translate.sqlstate_of(result) in translate.STALE
+            for result in self.results
+        )  # fmt: skip
+
+    def harmless(self) -> bool:
+        """It failed or only read: running it once more changes nothing."""
+        last = self.results[-1] if self.results else None
+        return last is None or last.status == FATAL_ERROR or (last.command_status or b"").startswith(b"SELECT")
+
+    def outcome_steps(self, link: Link, late: bool, until: float | None, ask: bool = True) -> Steps[Outcome]:
         """Rows or error.  Runs when both are over, because a type's name may have to be asked."""
         preparations = link.preparations
         error = self.error(link, late)
@@ -80,8 +93,10 @@ class _Part:
             return error
         result = self.results[-1]
         fields = self.known.fields if self.known is not None else None
-        if fields is None:
+        if fields is None and ask:
             fields = yield from link.fields_steps(result, until)
+        elif fields is None:
+            fields = fields_of(result, link.names)
         rows = link.rows_of(result, fields)
         prepared = self.known or self.new
         if prepared is not None:
@@ -116,14 +131,14 @@ def two_steps(
             yield from _read_steps(link, parts, done, until)
         except Late:
             late = True
-            yield from _stop_steps(link, parts, done)
+            yield from undisturbed_steps(_stop_steps(link, parts, done))
         pgconn.exit_pipeline_mode()
     except psycopg.Error as error:
-        gone = lost(link, error)
         if not done:
-            raise gone from error
+            raise lost(link, error, seen=parts[0].results) from error
         # The first is known to be over: its answer must not be lost with the connection.
-        return (yield from parts[0].outcome_steps(link, late, None)), gone
+        first_outcome = yield from parts[0].outcome_steps(link, late, None, ask=False)
+        return first_outcome, lost(link, error, seen=parts[1].results)
     except GeneratorExit:
         link.close()
         raise
@@ -132,8 +147,24 @@ def two_steps(
             yield from _settle_steps(link, parts, done)
         raise
     link.in_flight = False
+    stale = [part.stale() for part in parts]
+    if any(stale):
+        link.preparations.drop()
+        if not link.in_transaction:
+            if not stale[0]:
+                outcome = yield from parts[0].outcome_steps(link, late, until)
+                return outcome, (yield from _alone_steps(link, second, until))
+            if stale[1] or parts[1].harmless():
+                return (yield from two_steps(link, first, second, until, prepare=False))
     outcome = yield from parts[0].outcome_steps(link, late, until)
     return outcome, (yield from parts[1].outcome_steps(link, late, until))
+
+
+def _alone_steps(link: Link, statement: tuple[str, Params], until: float | None) -> Steps[Outcome]:
+    try:
+        return (yield from link.run_steps(*statement, until=until, prepare=False))
+    except errors.Error as error:
+        return error
 
 
 def _read_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part], until: float | None) -> Steps[None]:
@@ -167,7 +198,7 @@ def _stop_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part]) -> Step
 def _settle_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part]) -> Steps[Any]:
     """An exception was thrown in: stop both and leave pipeline mode, or close the link."""
     try:
-        yield from _stop_steps(link, parts, done)
+        yield from undisturbed_steps(_stop_steps(link, parts, done))
         link.pgconn.exit_pipeline_mode()
         link.in_flight = False
     except BaseException:

@@ -90,6 +90,7 @@ class Pool:
         self._idle: deque[Link] = deque()
         #: Resolved with a link, or with None: a place for a new link, already counted in `_size`.
         self._waiters: deque[concurrent.futures.Future[Link | None]] = deque()
+        self._out: set[Link] = set()
         #: Links idle, taken, and being opened.
         self._size = 0
 
@@ -101,7 +102,9 @@ class Pool:
             if not self._idle or monotonic() - self._idle[-1].idle_since > self.ages.peek_after_seconds:
                 return None
             self._taken += 1
-            return self._idle.pop()
+            link = self._idle.pop()
+            self._out.add(link)
+            return link
 
     def take_steps(self, until: float | None = None) -> Steps[Link]:
         """A link that works, within the pool's wait limit and `until`.
@@ -134,6 +137,7 @@ class Pool:
             link = yield from self._open_steps(until)
         with self._lock:
             self._taken += 1
+            self._out.add(link)
         return link
 
     def _check_open(self) -> None:
@@ -225,6 +229,7 @@ class Pool:
         now = link.idle_since = monotonic()
         fit = not link.broken and not link.in_transaction
         with self._lock:
+            self._out.discard(link)
             if fit and not self._closed and now - link.opened_at < self.ages.life_max_seconds:
                 if self._waiters:
                     self._waiters.popleft().set_result(link)
@@ -279,6 +284,19 @@ class Pool:
                     return
                 self._size += 1
             self.give((yield from self._open_steps(None)))
+
+    def cut(self) -> None:
+        """The node has stopped answering: shut every connection down, so that whoever waits on one is woken.
+
+        A stopped server (SIGSTOP, a cut cable) closes nothing by itself; a read from it would wait for ever.
+        """
+        with self._lock:
+            idle, self._idle = list(self._idle), deque()
+            for link in self._out:
+                link.shut_down()
+        for link in idle:
+            link.close()
+            self._free_place()
 
     def forget_prepared(self) -> None:
         """The schema changed: the idle links prepare anew (those in use notice by the server's error 0A000)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,6 +13,7 @@ from outgrow import errors
 from outgrow.clock import monotonic
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import COMMAND_OK, FATAL_ERROR, TUPLES_OK, Late, stop_steps
+from outgrow.nodes.waiting import undisturbed_steps
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -30,14 +32,12 @@ def recover_steps(link: Link, error: BaseException, seen: PGresult | None = None
         link.close()
         raise error
     if isinstance(error, psycopg.Error):
-        if seen is not None and seen.status == FATAL_ERROR:
-            link.close()
-            raise translate.from_result(seen, link.node) from error
-        raise lost(link, error) from error
+        raise lost(link, error, seen=() if seen is None else (seen,)) from error
     if link.pgconn.status != 0:
         raise error
     try:
-        results = yield from stop_steps(link.pgconn, monotonic() + link.settings.cancel_timeout_seconds)
+        until = monotonic() + link.settings.cancel_timeout_seconds
+        results = yield from undisturbed_steps(stop_steps(link.pgconn, until))
     except BaseException as second:
         link.close()
         if isinstance(error, Late) and isinstance(second, Exception):
@@ -53,14 +53,15 @@ def recover_steps(link: Link, error: BaseException, seen: PGresult | None = None
     raise translate.late(link.node) from None
 
 
-def lost(link: Link, error: psycopg.Error, before: bool = False) -> errors.Error:
+def lost(link: Link, error: psycopg.Error, before: bool = False, seen: Sequence[PGresult] = ()) -> errors.Error:
     """Close the link and say why: the server's parting words if there were any, else libpq's."""
-    result: PGresult | None = None
-    with contextlib.suppress(psycopg.Error):
-        result = link.pgconn.get_result()
+    last: PGresult | None = seen[-1] if seen else None
+    if last is None:
+        with contextlib.suppress(psycopg.Error):
+            last = link.pgconn.get_result()
     link.close()
-    if result is not None and result.status == FATAL_ERROR and translate.sqlstate_of(result):
-        return translate.from_result(result, link.node)
+    if last is not None and last.status == FATAL_ERROR and translate.sqlstate_of(last):
+        return translate.from_result(last, link.node)
     return translate.lost(link.node, str(error), before=before)
 
 

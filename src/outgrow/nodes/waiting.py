@@ -197,6 +197,24 @@ async def _future_ready(
     return future.done()
 
 
+def undisturbed_steps(steps: Steps[T]) -> Steps[T]:
+    """Run `steps`, which cleans up already, deaf to `Stopped`: a sibling's failure asks for nothing more."""
+    try:
+        wait = steps.send(None)
+        while True:
+            try:
+                ready = yield wait
+            except Stopped:
+                continue
+            except BaseException as interruption:
+                wait = steps.throw(interruption)
+            else:
+                wait = steps.send(ready)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
 class _Bell:
     """Lets a poll over sockets also wait for futures: whoever finishes one rings."""
 
@@ -246,13 +264,14 @@ class _Party:
                 self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """Remember `error` and stop everyone who still waits; a second call makes them give up at once."""
+        """Remember `error` and stop everyone who still waits; a second error makes them give up at once."""
         if self.failure is None:
             self.failure = error
+            error = Stopped()
         waiting = list(self.waits)
         self.waits.clear()
         for child in waiting:
-            self.resume(child, self.many[child].throw, Stopped())
+            self.resume(child, self.many[child].throw, error)
 
     def merged(self) -> tuple[dict[int, int], dict[int, int], float | None]:
         """fd → events over all children, fd → child, and the earliest `until`."""

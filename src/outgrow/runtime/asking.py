@@ -14,6 +14,7 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, Rows
 from outgrow.route import Check, Choice, Level, Position, choose, parse_lsn, reachable
 from outgrow.runtime import generation
+from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 class Footing:
     """What a session stands on at one shard: the floor it must see, and the replica it has read since."""
 
-    __slots__ = ("floor", "last", "unplaced")
+    __slots__ = ("dress", "floor", "last", "unplaced")
 
     def __init__(self, floor: Position | None = None) -> None:
+        #: What the session has SET.
+        self.dress: Dress = ()
         self.floor = floor
         self.last: Node | None = None
         #: The primary was read without asking for its place: the floor lies somewhere above `floor`.
@@ -89,9 +92,11 @@ def _ask_steps(
     link = pool.take_now() or (yield from pool.take_steps(until))
     on_primary = node is state.health.seats(state.name, node.shard).primary
     try:
+        if link.dress is not footing.dress and link.dress != footing.dress:
+            yield from dressed_steps(link, footing.dress)
         if check is Check.NOTHING:
             if on_primary:
-                rows: Rows = yield from link.run_steps(sql, params, until=until)
+                rows = yield from link.run_steps(sql, params, until=until)
                 footing.unplaced = True
                 footing.last = None
             else:
@@ -102,8 +107,8 @@ def _ask_steps(
         if check is Check.GUARD:
             state.health.interest += 1
             return (yield from _guarded_steps(state, node, link, footing, level, sql, params, until))
-        rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
-        _raise_if_error(rows)
+        seen, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
+        rows = _answered(seen)
         yield from stand_steps(state, link, footing, place)
         footing.last = None
         return rows
@@ -122,9 +127,7 @@ def _guarded_steps(
     until: float | None,
 ) -> Steps[Rows | None]:
     place, rows = yield from link.run_two_steps((generation.GUARD_SQL, None), (sql, params), until=until)
-    _raise_if_error(place)
-    assert isinstance(place, Rows)
-    position, in_recovery = generation.guard_of(place)
+    position, in_recovery = generation.guard_of(_answered(place))
     if not in_recovery:
         # Promoted: no longer a replica whose place means anything to the floor.
         yield from state.survey_steps(node.shard, until, cause=None)
@@ -134,9 +137,8 @@ def _guarded_steps(
     state.health.note_guard(node, fresh)
     if not fresh:
         return None
-    _raise_if_error(rows)
     footing.last = node
-    return rows
+    return _answered(rows)
 
 
 def _fresh(state: DomainState, node: Node, position: Position, footing: Footing, level: Level) -> bool:
@@ -163,6 +165,8 @@ def write_steps(
             surveyed = True
             continue
         try:
+            if link.dress is not footing.dress and link.dress != footing.dress:
+                yield from dressed_steps(link, footing.dress)
             rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
             if isinstance(rows, Rows):
                 yield from stand_steps(state, link, footing, place)
@@ -175,9 +179,10 @@ def write_steps(
         surveyed = True
 
 
-def _raise_if_error(rows: Rows | Error) -> None:
-    if isinstance(rows, Error):
-        raise rows
+def _answered(outcome: Rows | Error) -> Rows:
+    if isinstance(outcome, Error):
+        raise outcome
+    return outcome
 
 
 def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows | Error) -> Steps[None]:
@@ -186,9 +191,7 @@ def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows |
     A primary whose timeline is not the recorded one was promoted, and we are the first to meet it: its generation is
     raised, so that nobody compares its places with the old server's.
     """
-    _raise_if_error(answer)
-    assert isinstance(answer, Rows)
-    place = generation.place_of(answer)
+    place = generation.place_of(_answered(answer))
     if place.promoted:
         raised = yield from ledger.raise_generation_steps(link, place.timeline)
         footing.raise_floor(Position(raised.counter, place.position.lsn))

@@ -14,6 +14,7 @@ from outgrow.nodes import Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import generation
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -36,10 +37,12 @@ class Branch:
 class Transaction:
     """Open from BEGIN to COMMIT or ROLLBACK.  `failed` holds the error after which only a rollback helps."""
 
-    def __init__(self, state: DomainState, begin: str = "BEGIN", read_only: bool = False) -> None:
+    def __init__(self, state: DomainState, begin: str, dress: Dress) -> None:
         self.state = state
         self.begin = begin
-        self.read_only = read_only
+        self.dress = dress
+        #: SET LOCAL and SET TRANSACTION, replayed on branches that open later.
+        self.prologue: list[str] = []
         self.branches: dict[str, Branch] = {}
         self.savepoints: list[str] = []
         self.failed: Error | None = None
@@ -63,6 +66,12 @@ class Transaction:
         except Error as error:
             self.failed = error
             raise
+
+    def link_steps(self, shard: str, until: float | None) -> Steps[Link]:
+        """The branch's own connection, for a stream that reads inside the transaction."""
+        self._check_usable()
+        branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
+        return branch.link
 
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
@@ -88,9 +97,13 @@ class Transaction:
             pool = state.nodes.pool(node)
             link = yield from pool.take_steps(until)
         try:
+            if link.dress != self.dress:
+                yield from dressed_steps(link, self.dress)
             yield from link.run_steps(self.begin, None, until=until)
+            for sql in self.prologue:
+                yield from link.run_steps(sql, None, until=until)
             for name in self.savepoints:
-                yield from link.run_steps(f"SAVEPOINT {name}", None, until=until)
+                yield from link.run_steps(f"SAVEPOINT {_quoted(name)}", None, until=until)
         except BaseException:
             pool.give(link)
             raise
@@ -175,7 +188,7 @@ class Transaction:
                 cure="name a savepoint that was set and not released",
             )
         for branch in self.branches.values():
-            yield from branch.link.run_steps(f"{command} {name}", None, until=until)
+            yield from branch.link.run_steps(f"{command} {_quoted(name)}", None, until=until)
         if command == "SAVEPOINT":
             self.savepoints.append(name)
             return
@@ -185,6 +198,13 @@ class Transaction:
         else:
             del self.savepoints[at + 1 :]
             self.failed = None
+
+    def set_steps(self, sql: str, until: float | None) -> Steps[None]:
+        """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
+        self._check_usable()
+        for branch in self.branches.values():
+            yield from branch.link.run_steps(sql, None, until=until)
+        self.prologue.append(sql)
 
     def _check_usable(self) -> None:
         if self.failed is not None:
@@ -208,3 +228,7 @@ class Transaction:
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)
         self.state.nodes.pool(branch.node).give(branch.link)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

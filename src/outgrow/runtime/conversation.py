@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
+from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import Rows, together
 from outgrow.plan import Located, locate
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, ddl
+from outgrow.runtime import asking, ddl, loading
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
+from outgrow.runtime.dress import Dress, Setting, dressed_steps, with_setting, without
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.result import Result
 from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
-
-_POSITIONAL = frozenset((list, tuple))
+#: psycopg's placeholders, left standing because no parameters were given.
+_FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
 
 
 class Conversation:
@@ -34,6 +37,7 @@ class Conversation:
         self.transaction: Transaction | None = None
         self.closed = False
         self._busy = False
+        self._dress: Dress = ()
         floors = token.floors if token else {}
         self._footing = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
@@ -55,10 +59,15 @@ class Conversation:
             if prepared is None or state.stale:
                 prepared = yield from self.prepared_steps(sql, parameters is not None, until)
             point = prepared.point
-            if point is not None and type(parameters) in _POSITIONAL and len(parameters) == prepared.parameters:
+            if (
+                point is not None
+                and isinstance(parameters, (list, tuple))
+                and len(parameters) == prepared.parameters
+                and shard is None
+            ):
                 # The hot path: one positional parameter alone says which shard.
-                value = parameters[point.index]
-                if type(value) is point.python_type and shard is None:
+                value = parameters[point.at]
+                if type(value) is point.python_type:
                     there = point.shard_of(value)
                     if there is not None:
                         return (yield from self._on_one_steps(prepared, there, parameters, until))
@@ -102,6 +111,12 @@ class Conversation:
             return (yield from self._ddl_steps(prepared, until))
         if kind in (Kind.SESSION, Kind.COPY) and shard is None:
             return (yield from self._session_command_steps(prepared, until))
+        if kind is Kind.OPAQUE and _FORGOTTEN.search(prepared.sql):
+            raise ProgrammingError(
+                "OG-RUN-002",
+                "the statement has placeholders but was given no parameters",
+                cure="pass the parameters as the second argument",
+            )
         if shard is not None:
             self._known_shard(shard)
             return (yield from self._on_one_steps(prepared, shard, values, until))
@@ -161,9 +176,30 @@ class Conversation:
         fields, rows = finished(Finisher(plan.finish, values), answers)
         return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
 
+    def load_steps(
+        self,
+        source: BinaryIO,
+        table: str,
+        form: LoadFormat,
+        options: LoadOptions,
+        progress: Progress | None,
+    ) -> Steps[Loaded]:
+        """Bulk load, outside of any transaction."""
+        if self.closed or self._busy:
+            raise self._unusable()
+        if self.transaction is not None:
+            raise NotSupportedError(
+                "OG-RUN-044", "a bulk load is a transaction of its own", cure="load outside of the transaction"
+            )
+        self._busy = True
+        try:
+            return (yield from loading.load_steps(self, source, table, form, options, progress))
+        finally:
+            self._busy = False
+
     # -- transactions --------------------------------------------------------------------------------------------
 
-    def begin(self, sql: str = "BEGIN", read_only: bool = False) -> None:
+    def begin(self, sql: str = "BEGIN") -> None:
         if self.transaction is not None:
             raise ProgrammingError(
                 "OG-RUN-025",
@@ -171,7 +207,7 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, read_only)
+        self.transaction = Transaction(self.state, sql, self._dress)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
@@ -208,21 +244,22 @@ class Conversation:
     def _transaction_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
         command, argument = prepared.statement.command, prepared.statement.argument
         tag = command
-        if command in ("BEGIN", "START TRANSACTION"):
+        if command == "BEGIN":
             self.begin(prepared.sql.rstrip("; \n"))
-        elif command in ("COMMIT", "END"):
+        elif command == "COMMIT" and not argument:
             yield from self.commit_steps(until)
-            tag = "COMMIT"
-        elif command in ("ROLLBACK", "ABORT"):
+        elif command == "ROLLBACK" and not argument:
             yield from self.rollback_steps(until)
-            tag = "ROLLBACK"
         elif command in ("SAVEPOINT", "RELEASE", "ROLLBACK TO"):
             yield from self.savepoint_steps(command, argument, until)
+        elif command.startswith("SET ") and self.transaction is not None:
+            yield from self.transaction.set_steps(prepared.sql, until)
+            tag = "SET"
         else:
             raise NotSupportedError(
                 "OG-RUN-027",
-                f"{command} is outgrow's own business in a fleet",
-                cure="run it on one shard by name: execute(sql, shard=...)",
+                f"{command} {argument}".strip() + " is not something a session does over a fleet",
+                cure="use BEGIN, COMMIT, ROLLBACK and savepoints; or run it on one shard: execute(sql, shard=...)",
             )
         return Result((), [], tag, -1, ())
 
@@ -247,15 +284,34 @@ class Conversation:
         return Result((), [], done.status, -1, done.nodes)
 
     def _session_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
-        command = prepared.statement.command
+        command, name = prepared.statement.command, prepared.statement.argument
         home = self.state.picture.domain.home.name
         if command == "SHOW":
             return (yield from self._on_one_steps(prepared, home, (), until))
-        raise NotSupportedError(
-            "OG-RUN-031",
-            f"{command} is not something a session does over a fleet",
-            cure="for COPY use `outgrow load`; for one server, name the shard: execute(sql, shard=...)",
-        )
+        if command == "SET LOCAL" and self.transaction is not None:
+            yield from self.transaction.set_steps(prepared.sql, until)
+        elif command in ("SET", "SET SESSION AUTHORIZATION") and self.transaction is None:
+            setting = Setting(name if command == "SET" else "session_authorization", prepared.sql)
+            yield from self._wear_steps(with_setting(self._dress, setting), until)
+        elif command == "RESET" and self.transaction is None:
+            yield from self._wear_steps(without(self._dress, name), until)
+        elif command == "DISCARD" and self.transaction is None:
+            yield from self._wear_steps((), until)
+        else:
+            raise NotSupportedError(
+                "OG-RUN-031",
+                f"{command} is not something a session does over a fleet"
+                + (" inside a transaction" if self.transaction is not None else ""),
+                cure="SET outside of transactions, SET LOCAL inside; for COPY use `outgrow load`; or name the shard",
+            )
+        return Result((), [], command.partition(" ")[0], -1, ())
+
+    def _wear_steps(self, dress: Dress, until: float | None) -> Steps[None]:
+        """Try the settings on one connection; where the server takes them, they are the session's from now on."""
+        yield from self.state.on_home_steps(lambda link: dressed_steps(link, dress), until)
+        self._dress = dress
+        for footing in self._footing.values():
+            footing.dress = dress
 
     def _known_shard(self, shard: str) -> None:
         if shard not in self._footing:

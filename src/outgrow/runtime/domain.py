@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
-from outgrow.errors import Error, NodeLost, OperationalError
+from outgrow.errors import NodeLost, OperationalError
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
 from outgrow.runtime import generation, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.health import Health
-from outgrow.runtime.prepared import PlanCache, Point, Prepared
-from outgrow.schema import Schema
-from outgrow.topology import Domain, Node, ShardMap, TableName
+from outgrow.runtime.picture import Picture
+from outgrow.runtime.prepared import Point, Prepared
+from outgrow.topology import Node
 from outgrow.waits import Steps
 
 T = TypeVar("T")
-
-_INTEGERS = (("int8",), ("int4",), ("int2",))
-_POINT_TYPES = (*_INTEGERS, ("text",), ("varchar",))
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Everything planning depends on, replaced whole when any of it changes."""
-
-    domain: Domain
-    schema: Schema
-    map: ShardMap
-    placer: keyspace.Keyspace
-    #: Tables that some shard lacks or defines otherwise; only statements that touch them fail.
-    disagreements: Mapping[TableName, Error]
-    plans: PlanCache
 
 
 class DomainState:
@@ -59,7 +42,8 @@ class DomainState:
             if disagreement is not None:
                 raise disagreement
         planned = plan.build(bound, picture.schema, picture.domain)
-        prepared = Prepared(bound, planned, _point(planned, picture.placer))
+        point = _point(planned, picture.placer) if bound.placeholders.names is None else None
+        prepared = Prepared(bound, planned, point)
         picture.plans.keep((text, parameters), prepared)
         return prepared
 
@@ -149,20 +133,11 @@ class DomainState:
 
 
 def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
-    """The shortcut for the commonest statement: every key in it is the same one int8 or text parameter."""
-    if planned.where is not plan.Where.KEYS or planned.fixed or planned.key_changes or not planned.scans:
+    """The shortcut for the commonest statement: its one key is one integer or text parameter."""
+    quick = planned.quick
+    if quick is None:
         return None
-    first = planned.scans[0]
-    if any(scan.keys != first.keys or scan.types != first.types for scan in planned.scans):
-        return None
-    if first.types not in _POINT_TYPES or not isinstance(first.keys, plan.Match):
-        return None
-    match first.keys.columns:
-        case (((plan.Value(expr=statement.Parameter(index=index)),),),):
-            pass
-        case _:
-            return None
-    strategy = placer.strategy(first.types)
+    strategy = placer.strategy(quick.types)
     owners = placer.owners
     slot = strategy.slot
     low, high = -(2**63), 2**63
@@ -173,6 +148,8 @@ def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
     def of_text(value: str) -> str | None:
         return owners[slot((value,))]
 
-    if first.types in _INTEGERS:
-        return Point(index - 1, int, of_integer)
-    return Point(index - 1, str, of_text)
+    if quick.type in ("int2", "int4", "int8"):
+        return Point(quick.index, int, of_integer)
+    if quick.type in ("text", "varchar"):
+        return Point(quick.index, str, of_text)
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from outgrow import ledger
 from outgrow.errors import InternalError
@@ -54,7 +54,7 @@ def beat_of(rows: Rows) -> Beat:
     return Beat(in_recovery, Position(generation, lsn if in_recovery else reachable(lsn)))
 
 
-def _one(rows: Rows) -> tuple[object, ...] | tuple[int, ...]:
+def _one(rows: Rows) -> tuple[Any, ...]:
     if not rows.rows:
         raise InternalError("OG-RUN-041", "the server's ledger has no generation row", cure="run `outgrow init`")
     return rows.rows[0]

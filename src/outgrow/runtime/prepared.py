@@ -18,7 +18,7 @@ class Point(NamedTuple):
     `shard_of` answers None for a value that needs the long way.
     """
 
-    index: int
+    at: int
     python_type: type
     shard_of: Callable[[Any], str | None]
 

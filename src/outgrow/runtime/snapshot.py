@@ -8,8 +8,8 @@ from typing import TypeVar
 from outgrow import keyspace, ledger, schema
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
-from outgrow.runtime.domain import Picture
 from outgrow.runtime.health import Health
+from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
 from outgrow.schema import Schema
 from outgrow.topology import Domain, Single, TableName

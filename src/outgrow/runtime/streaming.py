@@ -9,6 +9,7 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Link, Stream, together
 from outgrow.plan import locate
+from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.statement import Kind
 from outgrow.topology import Node
@@ -49,7 +50,7 @@ class Streaming:
         if finisher is None:
             return (yield from self._streams[0].more_steps())
         while True:
-            rows = finisher.ready()
+            rows: list[tuple[Any, ...]] = finisher.ready()
             if rows:
                 return rows
             wants = finisher.wants()
@@ -83,7 +84,7 @@ class Streaming:
             self._finisher = Finisher(prepared.plan.finish, values)
         for shard in located.shards:
             link = yield from self._link_steps(shard, prepared.read_only)
-            self._streams.append(link.stream(sql, params, self._chunk_rows, until=self._until))
+            self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
         fields = yield from together([stream.open_steps() for stream in self._streams])
         self.fields = fields[0] if self._finisher is None else tuple(self._finisher.begin(fields))
 
@@ -95,6 +96,9 @@ class Streaming:
         pool = conversation.state.nodes.pool(node)
         link = yield from pool.take_steps(self._until)
         self._borrowed.append((node, link))
+        dress = conversation.footing(shard).dress
+        if link.dress != dress:
+            yield from dressed_steps(link, dress)
         return link
 
     def close_steps(self) -> Steps[None]:

@@ -1,1 +1,33 @@
 """SQL text + schema → what it is, what it touches, and its relational tree.  The only import of the SQL parser."""
+
+from outgrow.statement.bind import bind, syntax_error
+from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
+from outgrow.statement.naming import output_name
+from outgrow.statement.quoting import name_sql, string_sql
+from outgrow.statement.render import render
+from outgrow.statement.inference import catalogue_name, common, order_of, type_of
+from outgrow.statement.walk import children, columns_of, expressions_of, queries_in, transform, walk
+
+__all__ = [
+    "READING",
+    "Effect",
+    "Kind",
+    "Placeholders",
+    "Statement",
+    "bind",
+    "catalogue_name",
+    "children",
+    "columns_of",
+    "common",
+    "expressions_of",
+    "name_sql",
+    "order_of",
+    "output_name",
+    "queries_in",
+    "render",
+    "string_sql",
+    "syntax_error",
+    "transform",
+    "type_of",
+    "walk",
+]

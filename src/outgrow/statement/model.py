@@ -32,8 +32,14 @@ class Effect:
     """One reason why a statement is not a plain read: `what` as in "calls volatile function nextval"."""
 
     what: str
-    #: "volatile", "locking", "writes", "temporary", "advisory", "unvetted"
+    #: "volatile", "locking", "writes", "temporary", "advisory", "unvetted"; and three that do not keep a statement off a
+    #: replica, but out of a scatter: "catalogue" (reads pg_catalog or information_schema), "local" (the answer belongs
+    #: to one server) and "opaque-function" (a stable function that may read tables, or columns only a server knows).
     kind: str
+
+
+#: Effects of statements that only read.
+READING = frozenset(("catalogue", "local", "opaque-function"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +74,4 @@ class Statement:
     @property
     def read_only(self) -> bool:
         """May run on a replica."""
-        return self.kind is Kind.QUERY and not self.effects
+        return self.kind is Kind.QUERY and all(effect.kind in READING for effect in self.effects)

@@ -10,7 +10,7 @@ Names are as the catalogue spells them (folded, unquoted); rendering quotes them
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outgrow.schema import Order, Volatility
 from outgrow.topology import TableName
@@ -27,7 +27,9 @@ class ColumnRef(Expr):
     """A column of a FROM item.  `relation` is that item's alias, unique in its query block.
 
     `depth` counts query blocks outwards: 0 is this block, 1 the enclosing one (a correlated reference).
-    `table` names the base table where the item is one, else None (derived table, CTE, function).
+    `table` names the base table where the item is one, else None (derived table, CTE, function, or a column renamed by
+    the alias's column list).  Every SELECT, VALUES, INSERT, UPDATE and DELETE is a block; a set operation is none; the
+    queries of a WITH count like the block that owns the WITH, beside it and not inside.
     """
 
     relation: str
@@ -36,8 +38,8 @@ class ColumnRef(Expr):
     order: Order = Order.NONE
     depth: int = 0
     table: TableName | None = None
-    #: Written without its qualifier (rendering keeps it so when that stays unambiguous).
-    bare: bool = False
+    #: Written without its qualifier; no part of what the reference is, so equality ignores it.
+    bare: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class Call(Expr):
     within_group: tuple[SortKey, ...] = ()
     filter: Expr | None = None
     over: Window | None = None
+    #: pg_catalog's name of the result's type, where binding knows it.
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,26 @@ class Template(Expr):
     pieces: tuple[str, ...]
     holes: tuple[Expr, ...]
     volatility: Volatility = Volatility.IMMUTABLE
+    #: What PostgreSQL calls an output column made of it; "" for `?column?`.
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRow(Expr):
+    """A FROM item as one composite value: `SELECT t FROM t`, `row_to_json(t)`."""
+
+    relation: str
+    depth: int = 0
+    table: TableName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPart(Expr):
+    """Column `index` (from 0) of `count` that one assignment `(a, b) = source` sets; the parts stand side by side."""
+
+    source: Expr
+    index: int
+    count: int
 
 
 class Relation:
@@ -305,6 +329,7 @@ class Select(Query):
     where: Expr | None = None
     group: tuple[Expr, ...] = ()
     #: GROUPING SETS, ROLLUP or CUBE, or GROUP BY DISTINCT, are present (then `group` is not the whole truth).
+    #: As SQL with `{0}`, `{1}` … for the expressions of `group`, which then lists each that occurs.
     grouping_sets: str = ""
     having: Expr | None = None
     distinct: bool = False
@@ -357,6 +382,18 @@ class Insert:
     conflict_assigns: tuple[str, ...] = ()
     returning: tuple[Item, ...] = ()
     with_: With = With()
+    #: The values for `conflict_assigns`, in the same order.
+    conflict_values: tuple[Expr, ...] = ()
+    #: ON CONFLICT (columns or expressions) [WHERE …], or ON CONSTRAINT.
+    conflict_target: tuple[Expr, ...] = ()
+    conflict_target_where: Expr | None = None
+    conflict_constraint: str = ""
+    conflict_where: Expr | None = None
+    #: "OVERRIDING SYSTEM VALUE", "OVERRIDING USER VALUE" or "".
+    overriding: str = ""
+    #: The user listed the columns (else `columns` are the table's first ones).
+    columns_written: bool = True
+    qualified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +405,8 @@ class Update:
     where: Expr | None
     returning: tuple[Item, ...] = ()
     with_: With = With()
+    only: bool = False
+    qualified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +417,8 @@ class Delete:
     where: Expr | None
     returning: tuple[Item, ...] = ()
     with_: With = With()
+    only: bool = False
+    qualified: bool = False
 
 
 Tree = Query | Insert | Update | Delete

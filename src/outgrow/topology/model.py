@@ -124,7 +124,7 @@ class ShardMap:
     domain: str
     epoch: int
     shards: tuple[str, ...]
-    owners: tuple[int, ...]
+    owners: tuple[int, ...] = field(repr=False)
 
     @classmethod
     def first(cls, domain: Domain) -> ShardMap:

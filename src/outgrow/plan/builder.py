@@ -1,0 +1,216 @@
+"""Statement → plan: where it may run, which keys each scan needs, and what happens if that is several shards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from outgrow.errors import Error
+from outgrow.schema import Schema, TableKind
+from outgrow.statement.model import Kind, Statement
+from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update
+from outgrow.topology import Copied, Domain, Sharded, Single, TableName
+
+from .keyset import Match, Value
+from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
+from .placing import Catalogue, Places, Unlisted
+from .refusals import Refused, refuse
+from .scatter import scatter
+from .survey import Found, Surveyor
+from .walking import everything_below
+from .writing import inserted_keys, key_change
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What building gathers."""
+
+    scans: list[ScanKeys] = field(default_factory=list)
+    fixed: list[str] = field(default_factory=list)
+    changes: list[KeyChange] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    catalogues: list[TableName] = field(default_factory=list)
+
+    def say(self, who: str, what: str) -> None:
+        reason = Reason(f"plan.{who}", what)
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
+    """The plan of one statement, whatever its parameters.
+
+    Raises ProgrammingError for a table without a placement, and NotSupportedError for writes that can never be
+    routed.  A scatter that cannot be done is no error here: the plan carries it as `refusal`.
+    """
+    access = "read" if statement.read_only else "write"
+    alone = _without_tree(statement, access)
+    if alone is not None:
+        return alone
+    if len(domain.shards) == 1:
+        reason = Reason("plan.builder", "the domain has one shard: the statement runs there as written")
+        return Plan(statement, access, Where.KEYS, reasons=(reason,))
+    places = Places(schema, domain)
+    draft = _Draft()
+    try:
+        _survey(statement, places, draft)
+    except Refused as refusal:
+        raise refusal.error from None
+    where = _where(statement, draft)
+    plan = Plan(
+        statement,
+        access,
+        where,
+        tuple(draft.scans),
+        tuple(dict.fromkeys(draft.fixed)),
+        tuple(draft.changes),
+        reasons=tuple(draft.reasons),
+    )
+    plan = replace(plan, quick=_quick(plan))
+    return _finished(plan, places, draft) if where is Where.KEYS else plan
+
+
+def _without_tree(statement: Statement, access: str) -> Plan | None:
+    """Plans of statements that are not relational."""
+    match statement.kind:
+        case Kind.DDL:
+            where, why = Where.ALL, "it defines things, so it runs on every shard in order"
+        case Kind.TRANSACTION | Kind.SESSION:
+            where, why = Where.SESSION, "it speaks to the session"
+        case Kind.COPY:
+            where, why = Where.SESSION, "COPY goes through `session.copy`"
+        case Kind.QUERY | Kind.WRITE if statement.tree is not None:
+            return None
+        case _:
+            where, why = Where.CHOSEN, f"{statement.command} is not understood: only a chosen shard may run it"
+    return Plan(statement, access, where, reasons=(Reason("plan.builder", why),))
+
+
+def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
+    tree = statement.tree
+    assert tree is not None
+    names = {*statement.reads, *statement.writes, *_tables(tree)}
+    keys_of = {name: tuple(column.name for column in places.key_columns(name)) for name in names}
+    surveyor = Surveyor(places.schema, tree, {name: columns for name, columns in keys_of.items() if columns}).run()
+    for found in surveyor.found:
+        _place(found, places, draft)
+    for inserted in surveyor.inserts:
+        target = inserted.tree.table
+        standing = places.of(target)
+        if isinstance(standing, Sharded):
+            scan = inserted_keys(inserted, places)
+            draft.scans.append(scan)
+            draft.say("writing", scan.describe())
+            assigned = set(inserted.tree.conflict_assigns) & set(keys_of[target])
+            if assigned:
+                raise Refused(refuse("key update", str(target)))
+        else:
+            _place(Found(target, inserted.tree.alias, "writes", Match(())), places, draft)
+    for updated in surveyor.updates:
+        if isinstance(places.of(updated.tree.table), Sharded):
+            change = key_change(updated, places)
+            if change is not None:
+                draft.changes.append(change)
+                draft.say("writing", f"the key of {change.table} is assigned: it must stay what it was")
+    missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
+    for name in sorted(missing, key=str):
+        _place(Found(name, name.name, "reads", Match(())), places, draft)
+
+
+def _tables(tree: Tree) -> list[TableName]:
+    return [node.table for node in everything_below(tree) if isinstance(node, Scan | Insert | Update | Delete)]
+
+
+def _place(found: Found, places: Places, draft: _Draft) -> None:
+    """What one occurrence of a table demands."""
+    name = found.table
+    match places.of(name):
+        case Sharded():
+            columns = places.key_columns(name)
+            scan = ScanKeys(
+                name,
+                found.alias,
+                tuple(column.name for column in columns),
+                tuple(column.type for column in columns),
+                tuple(column.typmod for column in columns),
+                found.keys,
+                found.role,
+            )
+            draft.scans.append(scan)
+            draft.say("keys", scan.describe())
+        case Copied():
+            if found.role == "writes":
+                raise Refused(refuse("write to a copied table", "the statement", str(name)))
+            draft.say("placing", f"{name} is copied to every shard")
+        case Single(shard=shard):
+            draft.fixed.append(shard)
+            draft.say("placing", f"{name} lives on {shard} only")
+        case Catalogue():
+            draft.catalogues.append(name)
+            draft.say("placing", f"{name} is each server's own catalogue")
+        case Unlisted():
+            kind = places.kind(name)
+            if kind is not TableKind.TABLE and kind is not TableKind.PARTITIONED:
+                raise Refused(refuse("unlisted table", f"{name} (a {kind})", places.domain.name, f"{name}: …"))
+            raise Refused(refuse("unlisted table", str(name), places.domain.name, places.proposal(name)))
+
+
+def _where(statement: Statement, draft: _Draft) -> Where:
+    if draft.scans or draft.fixed:
+        return Where.KEYS
+    if draft.catalogues:
+        draft.say("builder", "catalogue queries stick to the home shard")
+        return Where.HOME
+    if statement.effects or statement.kind is Kind.WRITE:
+        shown = "; ".join(effect.what for effect in statement.effects) or "it writes"
+        draft.say("builder", f"the home shard, because it is more than a read: {shown}")
+        return Where.HOME
+    draft.say("builder", "any shard has what it reads")
+    return Where.ANY
+
+
+def _quick(plan: Plan) -> Quick | None:
+    """The short way for one keyed parameter."""
+    if plan.where is not Where.KEYS or len(plan.scans) != 1 or plan.fixed or plan.key_changes:
+        return None
+    scan = plan.scans[0]
+    if scan.role == "inserts into" or len(scan.types) != 1 or not isinstance(scan.keys, Match):
+        return None
+    choices = scan.keys.columns[0]
+    if len(choices) != 1 or len(choices[0]) != 1:
+        return None
+    candidate = choices[0][0]
+    if not isinstance(candidate, Value) or not isinstance(candidate.expr, Parameter):
+        return None
+    if candidate.type != scan.types[0]:
+        return None
+    return Quick(candidate.expr.index - 1, scan.types[0], (scan.types[0],))
+
+
+def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
+    """The plan with what happens if several shards are needed: a fragment and its finish, or the refusal."""
+    try:
+        if draft.catalogues:
+            raise Refused(refuse("catalogue", str(draft.catalogues[0])))
+        if plan.fixed:
+            raise Refused(_single_apart(plan, places))
+        if plan.statement.kind is Kind.WRITE:
+            raise Refused(_several_writes(plan))
+        return scatter(plan, places)
+    except Refused as refusal:
+        reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
+        return replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
+
+
+def _single_apart(plan: Plan, places: Places) -> Error:
+    tree = plan.statement.tree
+    assert tree is not None
+    name = next((name for name in _tables(tree) if isinstance(places.of(name), Single)), "a table")
+    return refuse("single apart", str(name), ", ".join(plan.fixed))
+
+
+def _several_writes(plan: Plan) -> Error:
+    inserts = [scan for scan in plan.scans if scan.role == "inserts into"]
+    if inserts and len(plan.scans) == 1:
+        return refuse("insert rows apart", str(inserts[0].table))
+    written = next((scan for scan in plan.scans if scan.role != "reads"), plan.scans[0])
+    return refuse("write to several shards", plan.statement.command, ", ".join(written.columns))

@@ -1,0 +1,129 @@
+"""Which key values a scan of a sharded table can need, as values that wait for the parameters.
+
+A key set is computed once per statement text (`plan.keys`), and turned into shards per execution (`plan.locate`).
+Every key set is an *over-approximation*: rows outside of it cannot change the statement's result.  So dropping a
+restriction is always right, and adding one never is without a proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from outgrow.statement.tree import ArrayOf, Cast, Expr, Literal, Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One key value: a literal, a parameter, or casts of either.  `= NULL` is no value at all.
+
+    `type` is that of the column it was compared with: an untyped literal is read as one of that type.
+    """
+
+    expr: Expr
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The elements of an array parameter (`= ANY($1)`)."""
+
+    expr: Expr
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """The key column is NULL (`IS NULL`, or an INSERT of NULL)."""
+
+
+#: One value that a key column may have.
+Candidate = Value | Elements | Null
+#: The values that a key column may have: one of these.
+Choice = tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """No restriction was proved: all shards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No row can matter: no shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """For each key column, in order, the choices that all hold (their intersection); none is empty."""
+
+    columns: tuple[tuple[Choice, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """The union."""
+
+    options: tuple[KeySet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """The intersection."""
+
+    parts: tuple[KeySet, ...]
+
+
+KeySet = Everything | Nothing | Match | Either | Both
+
+
+def either(options: list[KeySet]) -> KeySet:
+    """The union, simplified."""
+    kept: dict[KeySet, None] = {}
+    for option in options:
+        if isinstance(option, Everything):
+            return option
+        if not isinstance(option, Nothing):
+            kept[option] = None
+    if not kept:
+        return Nothing()
+    return next(iter(kept)) if len(kept) == 1 else Either(tuple(kept))
+
+
+def describe_candidate(candidate: Candidate) -> str:
+    if isinstance(candidate, Null):
+        return "NULL"
+    text = describe_expr(candidate.expr)
+    return f"any element of {text}" if isinstance(candidate, Elements) else text
+
+
+def describe_expr(expr: Expr) -> str:
+    """A key expression for people; values of parameters are never shown."""
+    if isinstance(expr, Literal):
+        return f"'{expr.text}'" if expr.kind == "string" else (expr.text if expr.kind != "null" else "NULL")
+    if isinstance(expr, Parameter):
+        return f"${expr.index}"
+    if isinstance(expr, Cast):
+        return f"{describe_expr(expr.operand)}::{expr.type}"
+    if isinstance(expr, ArrayOf):
+        return "ARRAY[" + ", ".join(describe_expr(item) for item in expr.items) + "]"
+    return "an expression"
+
+
+def describe_key_set(keys: KeySet, columns: tuple[str, ...]) -> str:
+    """One plain phrase, as `customer_id = 42` or `any key`."""
+    if isinstance(keys, Everything):
+        return "any key"
+    if isinstance(keys, Nothing):
+        return "no key"
+    if isinstance(keys, Either):
+        return " or ".join(f"({describe_key_set(option, columns)})" for option in keys.options)
+    if isinstance(keys, Both):
+        return " and ".join(f"({describe_key_set(part, columns)})" for part in keys.parts)
+    phrases: list[str] = []
+    for name, choices in zip(columns, keys.columns, strict=True):
+        for choice in choices:
+            shown = [describe_candidate(candidate) for candidate in choice[:5]]
+            if len(choice) > 5:
+                shown.append(f"… {len(choice)} values")
+            phrases.append(f"{name} = {shown[0]}" if len(choice) == 1 else f"{name} in ({', '.join(shown)})")
+    return " and ".join(phrases)

@@ -1,0 +1,51 @@
+"""Where the rows of a FROM clause or query are when each shard evaluates it alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .blocks import Site
+from .equalities import NOTHING, Equalities
+
+#: One way to say the key of a row: a site per key column.
+Key = tuple[Site, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Locus:
+    """`sharded`: the shards' rows together are the true rows, each once.  Else every shard has all rows.
+
+    `keys` are equivalent ways to say on which shard a row is; `families` the hash families of their columns.
+    """
+
+    sharded: bool
+    keys: tuple[Key, ...] = ()
+    families: tuple[str | None, ...] = ()
+    #: For messages: the sharded table, and its key columns.
+    table: str = ""
+    columns: tuple[str, ...] = ()
+
+
+COPIED = Locus(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    locus: Locus
+    equal: Equalities = NOTHING
+
+
+def meets(one: Locus, other: Locus, equal: Equalities) -> bool:
+    """Both sides' keys are equal, column by column, so that rows that belong together share a shard."""
+    if not one.sharded or not other.sharded or one.families != other.families or None in one.families:
+        return False
+    return any(
+        all(equal.same(left, right) for left, right in zip(left_key, right_key, strict=True))
+        for left_key in one.keys
+        for right_key in other.keys
+    )
+
+
+def covers(sites: set[Site], locus: Locus, equal: Equalities) -> bool:
+    """Some key of the locus is determined by these columns."""
+    return any(all(any(equal.same(column, site) for site in sites) for column in key) for key in locus.keys)

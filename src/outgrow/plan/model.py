@@ -1,0 +1,190 @@
+"""What to run where, how to finish, and why.  No servers, no clocks."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from outgrow.errors import Error
+from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set
+from outgrow.plan.spec import Finish
+from outgrow.statement.model import Statement
+from outgrow.topology import TableName
+
+
+class Placer(Protocol):
+    """key → shard, by the domain's shard map; the consumer's view of `keyspace` and `topology.ShardMap`."""
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """All shards of the domain in their declared order; the first is the home shard."""
+        ...
+
+    def shards_for(self, types: tuple[str, ...], key: tuple[object, ...]) -> str:
+        """The shard of one key: values already coerced, None for NULL."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One decision: `who` decided ("plan.keys"), `what` in a plain sentence."""
+
+    who: str
+    what: str
+
+
+class Where(enum.StrEnum):
+    #: One shard, or several, by the scans' keys and the single tables' shards.
+    KEYS = "keys"
+    #: Any one shard (only copied tables, or no table): prefer the session's.
+    ANY = "any"
+    #: The domain's first shard (advisory locks, volatile calls without a table, catalogue queries).
+    HOME = "home"
+    #: Every shard, in order (DDL).
+    ALL = "all"
+    #: The session itself decides (BEGIN, SET, …) and no shard is chosen here.
+    SESSION = "session"
+    #: Only a shard that the user chose explicitly.
+    CHOSEN = "chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanKeys:
+    """One occurrence of a sharded table, and the keys it can need."""
+
+    table: TableName
+    alias: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    typmods: tuple[int, ...]
+    keys: KeySet
+    #: "reads", "writes", or "inserts into".
+    role: str = "reads"
+
+    def describe(self) -> str:
+        return f"{self.role} {self.table} as {self.alias}: {describe_key_set(self.keys, self.columns)}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """An UPDATE that assigns key columns: both key sets must turn out to be the same one key."""
+
+    table: TableName
+    types: tuple[str, ...]
+    typmods: tuple[int, ...]
+    before: KeySet
+    after: KeySet
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """The whole question is one key that is one parameter: `params[index]`."""
+
+    index: int
+    type: str
+    types: tuple[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    statement: Statement
+    #: "read" may run on a replica, "write" goes to primaries.
+    access: str
+    where: Where
+    scans: tuple[ScanKeys, ...] = ()
+    #: Shards that hold single tables of the statement.
+    fixed: tuple[str, ...] = ()
+    key_changes: tuple[KeyChange, ...] = ()
+    quick: Quick | None = None
+    #: What each shard runs when more than one is needed, its placeholders $1 … $n ...
+    fragment_sql: str | None = None
+    #: ... where $i is the statement's parameter `fragment_params[i - 1]` (1-based).
+    fragment_params: tuple[int, ...] = ()
+    finish: Finish | None = None
+    #: Raised when more than one shard turns out to be needed.
+    refusal: Error | None = None
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def needs_shard(self) -> bool:
+        """Only runs where the user chose a shard explicitly."""
+        return self.where is Where.CHOSEN
+
+    def fragment_values(self, params: Sequence[Any]) -> list[Any]:
+        """The fragment's parameters out of the statement's."""
+        return [params[index - 1] for index in self.fragment_params]
+
+    def describe(self) -> dict[str, Any]:
+        """What explain shows: the same values that execution uses."""
+        shown: dict[str, Any] = {
+            "statement": self.statement.text,
+            "kind": str(self.statement.kind),
+            "access": self.access,
+            "where": str(self.where),
+            "scans": [scan.describe() for scan in self.scans],
+        }
+        if self.fixed:
+            shown["single"] = list(self.fixed)
+        if self.fragment_sql is not None:
+            shown["fragment"] = self.fragment_sql
+            shown["fragment_params"] = list(self.fragment_params)
+        if self.finish is not None:
+            shown["finish"] = describe_finish(self.finish)
+        if self.refusal is not None:
+            shown["refused_if_several"] = {"code": self.refusal.code, "message": self.refusal.message}
+        shown["reasons"] = [f"{reason.who}: {reason.what}" for reason in self.reasons]
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where one execution goes.  One shard runs the statement as written, several run the fragment."""
+
+    shards: tuple[str, ...]
+    scatter: bool = False
+    #: Any other shard would do as well: take the one that suits the session.
+    any: bool = False
+    reasons: tuple[Reason, ...] = ()
+
+
+def describe_finish(finish: Finish) -> list[str]:
+    """The finish, one plain phrase a step."""
+    steps: list[str] = []
+    if finish.combine is not None:
+        combine = finish.combine
+        by = f" by column {', '.join(str(key + 1) for key in combine.keys)}" if combine.keys else ""
+        parts = ", ".join(f"{aggregate.how} {aggregate.shown}".strip() for aggregate in combine.aggregates)
+        steps.append(f"combine groups{by}" + (f": {parts}" if parts else ""))
+    if finish.having is not None:
+        steps.append("keep groups by HAVING")
+    if finish.distinct is not None:
+        steps.append("drop duplicates of column " + ", ".join(str(column + 1) for column in finish.distinct))
+    if finish.sort:
+        keys = ", ".join(
+            f"{key.column + 1}{' desc' if key.descending else ''}{' nulls first' if key.nulls_first else ''}"
+            for key in finish.sort
+        )
+        steps.append(f"{'merge' if finish.merged else 'sort'} by column {keys}")
+    if finish.offset is not None:
+        steps.append("skip OFFSET rows")
+    if finish.limit is not None:
+        steps.append("stop after LIMIT rows")
+    if len(finish.outputs) > finish.visible:
+        steps.append(f"cut {len(finish.outputs) - finish.visible} hidden column(s)")
+    return steps or ["concatenate"]
+
+
+__all__ = [
+    "Everything",
+    "KeyChange",
+    "Located",
+    "Nothing",
+    "Placer",
+    "Plan",
+    "Reason",
+    "ScanKeys",
+    "Where",
+    "describe_finish",
+]

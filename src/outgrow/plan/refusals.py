@@ -1,0 +1,191 @@
+"""Every refusal of the plan and finish rooms: its stable code, what happened, and the cure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from outgrow.errors import Error, NotSupportedError, ProgrammingError
+
+
+class Refusal(NamedTuple):
+    number: int
+    message: str
+    cure: str
+    kind: type[Error] = NotSupportedError
+
+
+REFUSALS: dict[str, Refusal] = {
+    "unlisted table": Refusal(
+        1,
+        "table {0} has no placement in domain {1}",
+        "add it under `tables:` of the domain, for example `{2}`",
+        ProgrammingError,
+    ),
+    "unparsed": Refusal(
+        2,
+        "{0} is not understood well enough to choose a shard for it",
+        "choose the shard yourself: `session.on(shard).execute(…)`",
+    ),
+    "write to several shards": Refusal(
+        3,
+        "{0} would have to change several shards together",
+        "restrict it by the shard key ({1}), or send one statement for each key",
+    ),
+    "write to a copied table": Refusal(
+        4,
+        "{0} changes the copied table {1}, which every shard must do together",
+        "load copied tables with `session.copy` or `outgrow load`, or change each shard by itself",
+    ),
+    "insert without key": Refusal(
+        5,
+        "the INSERT leaves the shard key column {1} of {0} to {2}, so its shard is unknown",
+        "write the value of {1} in the INSERT",
+    ),
+    "insert leaves serial": Refusal(
+        6,
+        "column {1} of {0} draws from a sequence of each shard, so its numbers would repeat between shards",
+        "write the value of {1} in the INSERT, or use a uuid",
+    ),
+    "key update": Refusal(
+        7,
+        "the statement changes the shard key of {0}, which could move rows to another shard",
+        "leave the key columns out of SET, or delete and insert the row",
+    ),
+    "insert from select": Refusal(
+        8,
+        "the INSERT … SELECT into {0} is not proved to stay on one shard: the value of {1} is not a constant",
+        "restrict the SELECT to one key, or select the rows and insert them",
+    ),
+    "single apart": Refusal(
+        9,
+        "{0} lives on one shard only ({1}), but the statement needs others too",
+        "make the small table `copy: everywhere`, or query the two separately",
+    ),
+    "join off key": Refusal(
+        10,
+        "{0} and {1} are not joined on their shard keys",
+        "join on the key ({2} = {3}), or copy the smaller table to every shard",
+    ),
+    "outer join": Refusal(
+        11,
+        "{0} is on the preserved side of an outer join with the sharded {1}",
+        "turn the join round, so that the sharded table is preserved",
+    ),
+    "subquery": Refusal(
+        12,
+        "{0} cannot be computed by each shard alone: {1}",
+        "correlate it on the shard key, or compute it in a statement of its own and pass its result",
+    ),
+    "set operation": Refusal(
+        13,
+        "{0} over several shards compares rows of different shards",
+        "run the arms as statements of their own, or restrict both to one key",
+    ),
+    "aggregate": Refusal(
+        14,
+        "{0} cannot be combined from the shards' partial results",
+        "GROUP BY the shard key ({1}), or aggregate the selected rows in the application",
+    ),
+    "window": Refusal(
+        15,
+        "the window function {0} needs rows of several shards together",
+        "PARTITION BY the shard key ({1})",
+    ),
+    "grouping sets": Refusal(
+        16,
+        "GROUPING SETS, ROLLUP and CUBE are not combined over several shards",
+        "run one statement for each grouping",
+    ),
+    "moment": Refusal(
+        17,
+        "{0} differs from shard to shard",
+        "compute the moment in the application and pass it as a parameter",
+    ),
+    "volatile": Refusal(
+        18,
+        "{0} is computed by each shard for itself",
+        "compute it in the application and pass it as a parameter, or restrict the statement to one key",
+    ),
+    "unvetted": Refusal(
+        19,
+        "{0} may read or do what only one shard knows",
+        "use built-in functions and tables over several shards, or restrict the statement to one key",
+    ),
+    "locking": Refusal(
+        20,
+        "{0} over several shards could deadlock between them",
+        "restrict the statement to one key, or lock each key by itself",
+    ),
+    "table form": Refusal(
+        21,
+        "{0} is not answered over several shards",
+        "restrict the statement to one key, or leave it out",
+    ),
+    "text order": Refusal(
+        22,
+        "{0} orders text by a language's rules, which only a server knows",
+        'order by `{1} COLLATE "C"`, or restrict the statement to one key',
+    ),
+    "expression": Refusal(
+        23,
+        "{0} over combined results is not vetted to mean the same as in PostgreSQL",
+        "select the aggregates alone and compute it in the application, or GROUP BY the shard key",
+    ),
+    "limit": Refusal(
+        24,
+        "{0} is not answered over several shards",
+        "use a plain number or a parameter",
+    ),
+    "insert key unknown": Refusal(
+        25,
+        "the shard key of {0} ({1}) in the INSERT is only known to the server",
+        "pass its value as a parameter of the column's type",
+    ),
+    "unknown key column": Refusal(
+        26,
+        "{0} is to be sharded by {1}, but it has no such column",
+        "correct `shard_by` in fleet.yaml",
+        ProgrammingError,
+    ),
+    "parameter": Refusal(
+        27,
+        "the statement has {0} placeholder(s) but {1} parameter(s) were passed",
+        "pass one parameter for each placeholder",
+        ProgrammingError,
+    ),
+    "catalogue": Refusal(
+        28,
+        "{0} is a catalogue of each shard, and the statement needs several",
+        "query the catalogue in a statement of its own",
+    ),
+    "distinct aggregate": Refusal(
+        29,
+        "{0} needs the values of all shards together",
+        "GROUP BY the shard key ({1}), or select the distinct values and aggregate them in the application",
+    ),
+    "insert rows apart": Refusal(
+        30,
+        "the rows of the INSERT into {0} belong to several shards, which would have to commit together",
+        "insert the rows of each key by themselves, or load them with `session.copy`",
+    ),
+}
+
+
+def refuse(name: str, *details: str) -> Error:
+    """The error for one refusal; the caller raises it or carries it in a plan."""
+    refusal = REFUSALS[name]
+    return refusal.kind(
+        f"OG-PLAN-{refusal.number:03}", refusal.message.format(*details), cure=refusal.cure.format(*details)
+    )
+
+
+class Refused(Exception):
+    """Carries a refusal out of the proofs to the one place that puts it into the plan."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def refused(name: str, *details: str) -> Refused:
+    return Refused(refuse(name, *details))

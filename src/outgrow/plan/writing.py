@@ -1,0 +1,157 @@
+"""Writes: the keys of inserted rows, assigned keys, and what a shard may not draw for itself."""
+
+from __future__ import annotations
+
+from outgrow.schema import Column, Table
+from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Template, Values
+
+from .facts import is_constant
+from .keyset import Choice, KeySet, Match, Null, Value, either
+from .model import KeyChange, ScanKeys
+from .placing import Places
+from .refusals import Refused, refuse
+from .survey import Inserted, Updated
+
+
+def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
+    """The keys of the rows that an INSERT into a sharded table adds."""
+    tree = insert.tree
+    key_columns = places.key_columns(tree.table)
+    table = places.table(tree.table)
+    assert table is not None
+    names = tree.columns or tuple(column.name for column in table.columns)
+    _no_serials(tree, table, names)
+    if isinstance(tree.source, Select):
+        keys = _selected(insert, tree.source, names, key_columns, places)
+    else:
+        rows = tree.source.rows if isinstance(tree.source, Values) else ((),)
+        if tree.source is not None and not isinstance(tree.source, Values):
+            raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
+        keys = either([_row(tree, names, row, key_columns) for row in rows])
+    return ScanKeys(
+        tree.table,
+        tree.alias,
+        tuple(column.name for column in key_columns),
+        tuple(column.type for column in key_columns),
+        tuple(column.typmod for column in key_columns),
+        keys,
+        "inserts into",
+    )
+
+
+def _no_serials(tree: Insert, table: Table, names: tuple[str, ...]) -> None:
+    """A shard's own sequence must not fill a column that is to be unique over the shards."""
+    unique = {name for key in (table.primary_key, *table.unique_keys) for name in key}
+    for column in table.columns:
+        if column.serial and column.name in unique and not _supplied(tree, names, column.name):
+            raise Refused(refuse("insert leaves serial", str(tree.table), column.name))
+
+
+def _supplied(tree: Insert, names: tuple[str, ...], column: str) -> bool:
+    """Every row brings its own value for the column."""
+    if column not in names:
+        return False
+    position = names.index(column)
+    if isinstance(tree.source, Values):
+        return all(position < len(row) and not _is_default(row[position]) for row in tree.source.rows)
+    return isinstance(tree.source, Select) and position < len(tree.source.items)
+
+
+def _is_default(expr: Expr) -> bool:
+    return isinstance(expr, Template) and not expr.holes and expr.pieces[0].strip().upper() == "DEFAULT"
+
+
+def _row(tree: Insert, names: tuple[str, ...], row: tuple[Expr, ...], key_columns: tuple[Column, ...]) -> KeySet:
+    columns: list[tuple[Choice, ...]] = []
+    for column in key_columns:
+        position = names.index(column.name) if column.name in names else len(row)
+        if position >= len(row) or _is_default(row[position]):
+            columns.append((_defaulted(tree, column),))
+        elif is_constant(row[position]):
+            columns.append(((Value(row[position], column.type),),))
+        else:
+            raise Refused(refuse("insert key unknown", str(tree.table), column.name))
+    return Match(tuple(columns))
+
+
+def _defaulted(tree: Insert, column: Column) -> Choice:
+    """The key that a missing column gets: NULL, or its default where that is a plain literal."""
+    if column.generated:
+        raise Refused(refuse("insert without key", str(tree.table), column.name, "the expression that generates it"))
+    if column.default is None and not column.serial:
+        return (Null(),)
+    literal = None if column.default_volatile or column.serial else literal_default(column.default or "")
+    if literal is None:
+        raise Refused(refuse("insert without key", str(tree.table), column.name, f"its default {column.default}"))
+    return (Value(literal, column.type),)
+
+
+def literal_default(default: str) -> Expr | None:
+    """A default as the server prints it: `5`, `'x'::text`, `true`, `NULL::text`; None for anything else."""
+    text, _, type_name = default.partition("::")
+    text = text.strip()
+    literal: Expr
+    if text.upper() == "NULL":
+        literal = Literal("null", "NULL")
+    elif text in ("true", "false"):
+        literal = Literal("boolean", text)
+    elif len(text) >= 2 and text[0] == text[-1] == "'" and "'" not in text[1:-1].replace("''", ""):
+        literal = Literal("string", text[1:-1].replace("''", "'"))
+    elif text.replace(".", "", 1).isdigit() and text.isascii():
+        literal = Literal("number", text)
+    else:
+        return None
+    if not type_name:
+        return literal
+    return Cast(literal, type_name) if "(" not in type_name and "::" not in type_name else None
+
+
+def _selected(
+    insert: Inserted, select: Select, names: tuple[str, ...], key_columns: tuple[Column, ...], places: Places
+) -> KeySet:
+    columns: list[tuple[Choice, ...]] = []
+    for column in key_columns:
+        position = names.index(column.name) if column.name in names else len(select.items)
+        if position >= len(select.items):
+            columns.append((_defaulted(insert.tree, column),))
+            continue
+        expr, known = select.items[position].expr, insert.known[position]
+        if is_constant(expr):
+            columns.append(((Value(expr, column.type),),))
+        elif known is not None:
+            columns.append((known,))
+        else:
+            raise Refused(refuse("insert from select", str(insert.tree.table), column.name))
+    return Match(tuple(columns))
+
+
+def _itself(expr: Expr, name: str, alias: str) -> bool:
+    return isinstance(expr, ColumnRef) and expr.depth == 0 and expr.relation == alias and expr.name == name
+
+
+def key_change(update: Updated, places: Places) -> KeyChange | None:
+    """The before and after of an UPDATE that assigns key columns; None when it assigns none."""
+    tree = update.tree
+    key_columns = places.key_columns(tree.table)
+    assigned = {name: expr for name, expr in tree.assigns if not _itself(expr, name, tree.alias)}
+    if not any(column.name in assigned for column in key_columns):
+        return None
+    after: list[tuple[Choice, ...]] = []
+    for column in key_columns:
+        known = update.known.get(column.name)
+        if column.name in assigned:
+            expr = assigned[column.name]
+            if not is_constant(expr):
+                raise Refused(refuse("key update", str(tree.table)))
+            after.append(((Value(expr, column.type),),))
+        elif known is not None:
+            after.append((known,))
+        else:
+            raise Refused(refuse("key update", str(tree.table)))
+    return KeyChange(
+        tree.table,
+        tuple(column.type for column in key_columns),
+        tuple(column.typmod for column in key_columns),
+        update.keys,
+        Match(tuple(after)),
+    )

@@ -1,0 +1,57 @@
+"""What a session has SET: recorded once, and put on every connection that serves it.
+
+A connection remembers what it wears.  One that wears something else is reset first, so that nothing leaks from one
+session to the next; between sessions that never SET anything this costs one comparison.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from outgrow.errors import NotSupportedError
+from outgrow.nodes import Link
+from outgrow.waits import Steps
+
+#: Settings that decide what a statement *means* here: outgrow binds names itself.
+_MEANING = frozenset(("search_path", "standard_conforming_strings", "client_encoding", "names", "schema"))
+
+
+class Setting(NamedTuple):
+    """`name` as SET names it, `sql` the whole statement."""
+
+    name: str
+    sql: str
+
+
+Dress = tuple[Setting, ...]
+
+
+def dressed_steps(link: Link, dress: Dress) -> Steps[None]:
+    """Make the connection wear exactly `dress`; one that cannot is closed."""
+    try:
+        yield from link.run_steps("RESET SESSION AUTHORIZATION", None, prepare=False)
+        yield from link.run_steps("RESET ALL", None, prepare=False)
+        for setting in dress:
+            yield from link.run_steps(setting.sql, None, prepare=False)
+    except BaseException:
+        link.close()
+        raise
+    link.dress = dress
+
+
+def with_setting(dress: Dress, setting: Setting) -> Dress:
+    """`dress` after a SET; the later one of a name wins."""
+    if setting.name in _MEANING:
+        raise NotSupportedError(
+            "OG-RUN-033",
+            f"SET {setting.name} would change what names and literals mean on some connections",
+            cure="name tables with their schema; set it for the role: ALTER ROLE … SET …",
+        )
+    return (*(worn for worn in dress if worn.name != setting.name), setting)
+
+
+def without(dress: Dress, name: str) -> Dress:
+    """`dress` after RESET name, or RESET ALL (which keeps role and session authorization)."""
+    if name == "all":
+        return tuple(worn for worn in dress if worn.name in ("role", "session_authorization"))
+    return tuple(worn for worn in dress if worn.name != name)

@@ -1,0 +1,465 @@
+"""The parser's queries → ours: blocks, set operations, VALUES, WITH."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from outgrow.errors import ProgrammingError
+from outgrow.schema import Order
+from outgrow.statement import calls, changes, relations
+from outgrow.statement.context import Context, plain, taken
+from outgrow.statement.disguise import Unvetted
+from outgrow.statement.expressions import expression, sort_keys
+from outgrow.statement.naming import output_name
+from outgrow.statement.scope import CteColumns, Env, Names, Output, bare, qualified
+from outgrow.statement.tree import (
+    ColumnRef,
+    Cte,
+    Delete,
+    Expr,
+    Insert,
+    Item,
+    Literal,
+    Query,
+    Select,
+    SetOperation,
+    SortKey,
+    Template,
+    Update,
+    Values,
+    With,
+)
+from outgrow.statement.inference import common, order_of, type_of
+
+Outputs = tuple[tuple[Output, ...], bool]
+#: Clauses that `(SELECT …) ORDER BY …` puts around a query in parentheses.
+_OUTER = ("order", "limit", "offset", "with_", "locks")
+
+
+def query(context: Context, node: exp.Expression, env: Env) -> tuple[Query, Outputs]:
+    """A query one block inside `env`, and the columns it offers (and whether they are not all known)."""
+    context.deeper()
+    node = _unwrapped(node)
+    bound: tuple[Query, Outputs]
+    if isinstance(node, exp.SetOperation):
+        bound = _set_operation(context, node, env)
+    elif isinstance(node, exp.Values):
+        bound = _values(context, node, env)
+    elif isinstance(node, exp.Select):
+        bound = _select(context, node, env)
+    else:
+        raise Unvetted(type(node).__name__)
+    context.depth -= 1
+    return bound
+
+
+def _unwrapped(node: exp.Expression) -> exp.Expression:
+    """Parentheses around a query fall; clauses outside them are the query's own, as in PostgreSQL's grammar."""
+    while isinstance(node, exp.Subquery | exp.Paren):
+        taken(node, "this", "alias", *_OUTER)
+        inner = node.this
+        if not isinstance(inner, exp.Query | exp.Values | exp.Paren):
+            raise Unvetted("these parentheses")
+        for clause in _OUTER:
+            outer = node.args.get(clause)
+            if not outer:
+                continue
+            if inner.args.get(clause) or (clause == "limit" and isinstance(outer, exp.Fetch)):
+                raise Unvetted(f"{clause.rstrip('_').upper()} twice")
+            inner = inner.copy()
+            inner.set(clause, outer)
+        node = inner
+    return node
+
+
+def with_clause(context: Context, node: exp.Expression, env: Env) -> tuple[With, Env]:
+    """The CTEs of `node`, bound beside it; and the place where they are in sight."""
+    clause = node.args.get("with_")
+    if clause is None:
+        return With(), env
+    taken(clause, "expressions", "recursive")
+    recursive = bool(clause.args.get("recursive"))
+    names = [plain(cte.args["alias"].this) for cte in clause.expressions]
+    ctes: list[Cte] = []
+    for at, cte in enumerate(clause.expressions):
+        taken(cte, "this", "alias", "materialized")
+        alias = cte.args["alias"]
+        taken(alias, "this", "columns")
+        columns = tuple(plain(column) for column in alias.args.get("columns") or ())
+        if recursive:
+            for later in names[at:]:
+                env = env.with_cte(later, None)
+        bound, outputs = _cte_query(context, cte.this, env, names[at] if recursive else "", columns)
+        env = env.with_cte(names[at], _renamed(outputs, columns))
+        kept = cte.args.get("materialized")
+        materialized = "" if kept is None else "materialized" if kept else "not materialized"
+        ctes.append(Cte(names[at], bound, columns, materialized))
+    return With(tuple(ctes), recursive), env
+
+
+def _renamed(outputs: Outputs, columns: tuple[str, ...]) -> CteColumns:
+    listed, open_ = outputs
+    renamed = tuple(
+        output._replace(name=columns[at]) if at < len(columns) else output for at, output in enumerate(listed)
+    )
+    if open_ and columns:
+        renamed += tuple(Output(name, None, Order.NONE) for name in columns[len(listed) :])
+    return renamed, open_ and not columns
+
+
+def _cte_query(
+    context: Context, node: exp.Expression, env: Env, own: str, columns: tuple[str, ...]
+) -> tuple[Query | Insert | Update | Delete, Outputs]:
+    if isinstance(node, exp.Insert | exp.Update | exp.Delete):
+        return changes.change(context, node, env)
+    if own and isinstance(node, exp.Union):
+        # The first arm alone says what a recursive query's columns are.
+        effects, reads, unnamed = dict(context.effects), dict(context.reads), context.unnamed
+        try:
+            _, first = query(context, node.this, env)
+        finally:
+            context.effects, context.reads, context.unnamed = effects, reads, unnamed
+        env = env.with_cte(own, _renamed(first, columns))
+    return query(context, node, env)
+
+
+# ── one block ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _select(context: Context, node: exp.Select, outside: Env) -> tuple[Select, Outputs]:
+    taken(
+        node, "expressions", "from_", "joins", "where", "group", "having", "distinct", "windows", "order", "limit",
+        "offset", "locks", "with_",
+    )  # fmt: skip
+    with_, outside = with_clause(context, node, outside)
+    source, names = relations.from_clause(context, node, outside.inner())
+    env = outside.inner().within(names)
+    where = clause(context, node, "where", env)
+    items, open_ = select_items(context, node.expressions, env)
+    group, grouping_sets = _group(context, node.args.get("group"), items, env)
+    having = clause(context, node, "having", env)
+    distinct, distinct_on = _distinct(context, node.args.get("distinct"), items, env)
+    windows = tuple(_window(context, window, env) for window in node.args.get("windows") or ())
+    order_node = node.args.get("order")
+    order: tuple[SortKey, ...] = ()
+    if order_node is not None:
+        taken(order_node, "expressions")
+        order = sort_keys(context, order_node, lambda key: _by_output(context, key, items, env))
+    limit, with_ties, offset = limits(context, node, env)
+    bound = Select(
+        items, source, where, group, grouping_sets, having, distinct, distinct_on, windows, order, limit, with_ties,
+        offset, _locking(context, node), with_,
+    )  # fmt: skip
+    default = context.schema.default_order
+    outputs = tuple(
+        Output(i.name, _settled(type_of(i.expr)), order_of(i.expr, default)) for i in items if i.name != "*"
+    )
+    return bound, (outputs, open_)
+
+
+def _settled(type: str | None) -> str | None:
+    """A bare string or NULL becomes text at the edge of a query."""
+    return "text" if type == "unknown" else type
+
+
+def clause(context: Context, node: exp.Expression, name: str, env: Env) -> Expr | None:
+    found = node.args.get(name)
+    if found is None:
+        return None
+    taken(found, "this")
+    return expression(context, found.this, env)
+
+
+def select_items(context: Context, nodes: list[exp.Expression], env: Env) -> tuple[tuple[Item, ...], bool]:
+    """The output columns, stars expanded; True where a star stands for columns that are not known here."""
+    items: list[Item] = []
+    open_ = False
+    for node in nodes:
+        if isinstance(node, exp.Star):
+            taken(node)
+            open_ |= _star(context, env.names, None, items)
+        elif isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
+            taken(node, "this", "table", "db")
+            taken(node.this)
+            open_ |= _star(context, env.names, node, items)
+        elif isinstance(node, exp.Alias):
+            taken(node, "this", "alias")
+            alias = plain(node.args["alias"])
+            if node.args["alias"].this.startswith("og$"):
+                raise Unvetted("this column alias")
+            items.append(Item(expression(context, node.this, env), alias, alias))
+        else:
+            bound = expression(context, node, env)
+            items.append(_named(node, bound))
+    return tuple(items), open_
+
+
+def _named(node: exp.Expression, bound: Expr) -> Item:
+    """An item without alias.  A column of FULL JOIN … USING is a coalesce() that keeps the column's name."""
+    name = output_name(bound)[0]
+    written = _bare_name(node)
+    if written is not None and name != written:
+        return Item(bound, written, written)
+    if name == "coalesce" and not isinstance(node, exp.Anonymous | exp.Subquery) and "og$f$coalesce" not in node.sql():
+        raise Unvetted("the name of this column")
+    return Item(bound, name)
+
+
+def _star(context: Context, names: Names, node: exp.Column | None, items: list[Item]) -> bool:
+    if node is None:
+        sources, columns = names.sources, names.columns
+        shown = "*"
+        if not sources:
+            raise ProgrammingError(
+                "OG-STMT-015", "SELECT * without a FROM clause", cure="Name the columns or a table.", sqlstate="42601"
+            )
+    else:
+        alias = plain(node.args["table"])
+        source = names.source(alias)
+        if source is None:
+            # A star over an outer query's table, or one that does not exist.
+            qualified(Env(names), alias, "*")
+            raise Unvetted("this star")
+        schema = node.args.get("db")
+        if schema is not None and (source.table is None or source.table.schema != plain(schema)):
+            raise Unvetted("this star")
+        sources, columns = (source,), source.columns
+        shown = f"{calls.name_sql(alias)}.*"
+    if any(source.open for source in sources):
+        items.append(Item(Template((shown,), ()), "*"))
+        context.effect(f"{shown} stands for columns that only the server knows", "opaque-function")
+        return True
+    for column in columns:
+        named = output_name(column.expr)[0]
+        items.append(Item(column.expr, column.name, None if named == column.name else column.name))
+    return False
+
+
+def _group(context: Context, node: exp.Group | None, items: tuple[Item, ...], env: Env) -> tuple[tuple[Expr, ...], str]:
+    if node is None:
+        return (), ""
+    taken(node, "expressions")
+    keys: list[Expr] = []
+    sets = False
+
+    def shown(part: exp.Expression) -> str:
+        nonlocal sets
+        name = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}.get(type(part))
+        if name:
+            sets = True
+            taken(part, "expressions")
+            return f"{name} ({', '.join(shown(inner) for inner in part.expressions)})"
+        if isinstance(part, exp.Tuple):
+            taken(part, "expressions")
+            return f"({', '.join(shown(inner) for inner in part.expressions)})"
+        key = _group_key(context, part, items, env)
+        if key not in keys or not sets:
+            keys.append(key)
+        return f"{{{keys.index(key)}}}"
+
+    text = ", ".join(shown(part) for part in node.expressions)
+    return tuple(keys), text if sets or any(isinstance(p, exp.Tuple) for p in node.expressions) else ""
+
+
+def _group_key(context: Context, node: exp.Expression, items: tuple[Item, ...], env: Env) -> Expr:
+    """A bare name is an input column first, then an output column."""
+    name = _bare_name(node)
+    if name is not None and bare(env.names, name) is None:
+        found = _output(name, items, "GROUP BY")
+        if found is not None:
+            return found
+    return _ordinal(context, node, items, "GROUP BY") or expression(context, node, env)
+
+
+def _by_output(context: Context, node: exp.Expression, items: tuple[Item, ...], env: Env) -> Expr:
+    """ORDER BY and DISTINCT ON: a bare name is an output column first, then an input column."""
+    name = _bare_name(node)
+    if name is not None:
+        found = _output(name, items, "ORDER BY")
+        if found is not None:
+            return found
+    return _ordinal(context, node, items, "ORDER BY") or expression(context, node, env)
+
+
+def _bare_name(node: exp.Expression) -> str | None:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Column) and node.args.get("table") is None and isinstance(node.this, exp.Identifier):
+        return None if node.this.this.startswith("og$") else plain(node.this)
+    return None
+
+
+def _output(name: str, items: tuple[Item, ...], what: str) -> Expr | None:
+    found = [item.expr for item in items if item.name == name]
+    if any(expr != found[0] for expr in found):
+        raise ProgrammingError(
+            "OG-STMT-014",
+            f"{what} {name!r} is ambiguous",
+            cure="Give the output columns different aliases.",
+            sqlstate="42702",
+        )
+    return found[0] if found else None
+
+
+def _ordinal(context: Context, node: exp.Expression, items: tuple[Item, ...], what: str) -> Expr | None:
+    position = position_of(context, node)
+    if position is None:
+        return None
+    if any(item.name == "*" for item in items):
+        raise Unvetted(f"{what} {position} behind a star over unknown columns")
+    if not 1 <= position <= len(items):
+        raise ProgrammingError(
+            "OG-STMT-016",
+            f"{what} position {position} is not in the select list",
+            cure=f"Use a position from 1 to {len(items)}, or a column's name.",
+            sqlstate="42P10",
+        )
+    return items[position - 1].expr
+
+
+def position_of(context: Context, node: exp.Expression) -> int | None:
+    """The ordinal that a sort or group key is; other constants are refused, as the server does."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    index = calls.marked(node, "k")
+    constant = context.disguise.constants[index] if index is not None else None
+    if not isinstance(constant, Literal):
+        return None
+    if constant.kind != "number" or not constant.text.isdigit():
+        raise Unvetted("a constant as a sort or group key")
+    return int(constant.text)
+
+
+def _distinct(
+    context: Context, node: exp.Distinct | None, items: tuple[Item, ...], env: Env
+) -> tuple[bool, tuple[Expr, ...]]:
+    if node is None:
+        return False, ()
+    taken(node, "on")
+    on = node.args.get("on")
+    if on is None:
+        return True, ()
+    if isinstance(on, exp.Tuple):
+        taken(on, "expressions")
+    keys = on.expressions if isinstance(on, exp.Tuple) else [on]
+    return False, tuple(_by_output(context, key, items, env) for key in keys)
+
+
+def _window(context: Context, node: exp.Window, env: Env) -> tuple[str, object]:
+    taken(node, "this", "partition_by", "order", "spec", "alias")
+    return plain(node.this), calls.window(context, node, env)
+
+
+def limits(context: Context, node: exp.Expression, env: Env) -> tuple[Expr | None, bool, Expr | None]:
+    """LIMIT, WITH TIES, OFFSET."""
+    limit = with_ties = offset = None
+    found = node.args.get("limit")
+    if isinstance(found, exp.Fetch):
+        taken(found, "direction", "count", "limit_options")
+        index = calls.marked_identifier(found.args.get("count"), "k")
+        index = calls.marked(found.args.get("count"), "k") if index is None else index
+        options = found.args.get("limit_options")
+        if index is None or options is None or not options.args.get("with_ties") or options.args.get("percent"):
+            raise Unvetted("this FETCH")
+        limit, with_ties = context.disguise.constants[index], True
+    elif found is not None:
+        taken(found, "expression")
+        limit = expression(context, found.expression, env)
+        if limit == Literal("null", "NULL"):
+            limit = None
+    found = node.args.get("offset")
+    if found is not None:
+        taken(found, "expression")
+        offset = expression(context, found.expression, env)
+    return limit, bool(with_ties), offset
+
+
+def _locking(context: Context, node: exp.Select) -> str:
+    clauses = []
+    for lock in node.args.get("locks") or ():
+        taken(lock, "update", "expressions", "wait", "key")
+        update, key = lock.args.get("update"), lock.args.get("key")
+        text = "FOR " + ("NO KEY UPDATE" if update and key else "UPDATE" if update else "KEY SHARE" if key else "SHARE")
+        names = []
+        for table in lock.expressions:
+            taken(table, "this")
+            names.append(calls.name_sql(plain(table.this)))
+        if names:
+            text += " OF " + ", ".join(names)
+        wait = lock.args.get("wait")
+        text += "" if wait is None else " NOWAIT" if wait else " SKIP LOCKED"
+        clauses.append(text)
+        context.effect(f"locks rows ({text})", "locking")
+    return " ".join(clauses)
+
+
+# ── set operations and VALUES ────────────────────────────────────────────────────────────────────────────────
+
+
+def _set_operation(context: Context, node: exp.SetOperation, outside: Env) -> tuple[SetOperation, Outputs]:
+    taken(node, "this", "expression", "distinct", "order", "limit", "offset", "with_")
+    operator = {exp.Union: "union", exp.Intersect: "intersect", exp.Except: "except"}[type(node)]
+    with_, outside = with_clause(context, node, outside)
+    left, (left_columns, left_open) = query(context, node.this, outside)
+    right, (right_columns, right_open) = query(context, node.expression, outside)
+    outputs = []
+    for one, other in zip(left_columns, right_columns, strict=False):
+        order = one.order if one.order == other.order else Order.LINGUISTIC
+        outputs.append(Output(one.name, common(one.type, other.type), order))
+    keys = []
+    order_node = node.args.get("order")
+    if order_node is not None:
+        taken(order_node, "expressions")
+        for key in order_node.expressions:
+            taken(key, "this", "desc", "nulls_first")
+            at = _output_position(context, key.this, left_columns)
+            keys.append((at, bool(key.args.get("desc")), bool(key.args.get("nulls_first"))))
+    limit, with_ties, offset = limits(context, node, outside.inner())
+    if with_ties:
+        raise Unvetted("WITH TIES over a set operation")
+    bound = SetOperation(operator, not node.args.get("distinct"), left, right, tuple(keys), limit, offset, with_)
+    return bound, (tuple(outputs), left_open or right_open)
+
+
+def _output_position(context: Context, node: exp.Expression, columns: tuple[Output, ...]) -> int:
+    position = position_of(context, node)
+    if position is not None and 1 <= position <= len(columns):
+        return position - 1
+    name = _bare_name(node)
+    places = [at for at, column in enumerate(columns) if column.name == name]
+    if len(places) != 1:
+        raise Unvetted("ORDER BY over a set operation by anything but an output column")
+    return places[0]
+
+
+def _values(context: Context, node: exp.Values, outside: Env) -> tuple[Values, Outputs]:
+    taken(node, "expressions", "order", "limit", "offset", "with_", "alias")
+    with_, outside = with_clause(context, node, outside)
+    env = outside.inner()
+    rows = []
+    for row in node.expressions:
+        if not isinstance(row, exp.Tuple):
+            raise Unvetted("this VALUES")
+        taken(row, "expressions")
+        rows.append(tuple(expression(context, item, env) for item in row.expressions))
+    if len({len(row) for row in rows}) != 1:
+        raise Unvetted("VALUES with rows of different lengths")
+    default = context.schema.default_order
+    outputs = tuple(
+        Output(f"column{at + 1}", _settled(common(*(type_of(row[at]) for row in rows))), order_of(rows[0][at], default))
+        for at in range(len(rows[0]))
+    )
+    order: tuple[SortKey, ...] = ()
+    order_node = node.args.get("order")
+    if order_node is not None:
+        taken(order_node, "expressions")
+
+        def key(sort: exp.Expression) -> Expr:
+            output = outputs[_output_position(context, sort, outputs)]
+            return ColumnRef("*VALUES*", output.name, output.type, output.order, bare=True)
+
+        order = sort_keys(context, order_node, key)
+    limit, with_ties, offset = limits(context, node, env)
+    if with_ties:
+        raise Unvetted("WITH TIES over VALUES")
+    return Values(tuple(rows), order, limit, offset, with_), (outputs, False)

@@ -1,0 +1,211 @@
+"""Which names mean what at one place of a statement."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from outgrow.errors import ProgrammingError
+from outgrow.schema import Order
+from outgrow.statement.disguise import Unvetted
+from outgrow.statement.tree import ColumnRef, Expr, WholeRow
+from outgrow.topology import TableName
+
+
+class Output(NamedTuple):
+    """A column that a query, a CTE or a FROM item offers."""
+
+    name: str
+    type: str | None
+    order: Order
+
+
+class Visible(NamedTuple):
+    """A name that can be written without qualifier, and what it is then (depth 0)."""
+
+    name: str
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One FROM item under its alias."""
+
+    alias: str
+    columns: tuple[Visible, ...]
+    table: TableName | None = None
+    #: Its columns are not all known here: catalogue tables and functions.
+    open: bool = False
+
+    def column(self, name: str) -> Expr | None:
+        return next((column.expr for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The FROM items of one block, and the columns that unqualified names reach (USING merged)."""
+
+    sources: tuple[Source, ...] = ()
+    columns: tuple[Visible, ...] = ()
+
+    def beside(self, other: Names) -> Names:
+        taken = {source.alias for source in self.sources}
+        for source in other.sources:
+            if source.alias in taken:
+                raise ProgrammingError(
+                    "OG-STMT-013",
+                    f"the name {source.alias!r} stands for two tables of one FROM",
+                    cure="Give one of them another alias.",
+                    sqlstate="42712",
+                )
+        return Names(self.sources + other.sources, self.columns + other.columns)
+
+    def source(self, alias: str) -> Source | None:
+        return next((source for source in self.sources if source.alias == alias), None)
+
+
+CteColumns = tuple[tuple[Output, ...], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """Where an expression stands: the names of its block, the enclosing places, and the CTEs in sight."""
+
+    names: Names = Names()
+    parent: Env | None = None
+    #: name → columns (and whether they are not all known); None while a recursive one is not bound yet.
+    ctes: Mapping[str, CteColumns | None] = field(default_factory=dict)
+
+    def within(self, names: Names) -> Env:
+        """The same place with other names."""
+        return replace(self, names=names)
+
+    def inner(self) -> Env:
+        """A block inside this one."""
+        return Env(Names(), self, self.ctes)
+
+    def with_cte(self, name: str, columns: CteColumns | None) -> Env:
+        return replace(self, ctes={**self.ctes, name: columns})
+
+
+def qualified(env: Env, relation: str, name: str, schema: str | None = None) -> ColumnRef:
+    """`relation.name`, looked for from the inside out.  Errors OG-STMT-011, OG-STMT-012."""
+    depth, place = 0, env
+    while True:
+        source = place.names.source(relation)
+        if source is not None and (schema is None or (source.table is not None and source.table.schema == schema)):
+            found = source.column(name)
+            if found is not None:
+                assert isinstance(found, ColumnRef)
+                return replace(found, depth=depth)
+            if name in SYSTEM_COLUMNS and source.table is not None:
+                return ColumnRef(relation, name, SYSTEM_COLUMNS[name], depth=depth)
+            if source.open:
+                return ColumnRef(relation, name, depth=depth)
+            raise unknown_column(f"{relation}.{name}", name, (column.name for column in source.columns))
+        if place.parent is None:
+            raise _unknown_relation(env, relation)
+        place, depth = place.parent, depth + 1
+
+
+def unqualified(env: Env, name: str) -> Expr | None:
+    """`name` alone: a column, else a FROM item as a whole row, from the inside out; None if it is neither."""
+    depth, place = 0, env
+    guess: ColumnRef | None = None  # perhaps a column of an item whose columns are not all known
+    while True:
+        found = bare(place.names, name)
+        if found is not None:
+            if guess is not None:
+                raise Unvetted(f"whose column {name} is")
+            return shift(found, depth)
+        open_ = [source for source in place.names.sources if source.open]
+        if open_ and (guess is not None or len(open_) > 1):
+            raise Unvetted(f"whose column {name} is")
+        if open_:
+            guess = ColumnRef(open_[0].alias, name, depth=depth, bare=True)
+        if place.parent is None:
+            return guess or _whole_row(env, name)
+        place, depth = place.parent, depth + 1
+
+
+def _whole_row(env: Env, name: str) -> Expr | None:
+    depth, place = 0, env
+    while True:
+        whole = place.names.source(name)
+        if whole is not None:
+            return WholeRow(whole.alias, depth, whole.table)
+        if place.parent is None:
+            return None
+        place, depth = place.parent, depth + 1
+
+
+def bare(names: Names, name: str) -> Expr | None:
+    """`name` in one block."""
+    matches = [column.expr for column in names.columns if column.name == name]
+    if len(matches) > 1:
+        raise ProgrammingError(
+            "OG-STMT-014",
+            f"the column {name!r} is ambiguous",
+            cure="Write it with its table's name or alias in front.",
+            sqlstate="42702",
+        )
+    if matches:
+        found = matches[0]
+        return replace(found, bare=True) if isinstance(found, ColumnRef) else found
+    if name in SYSTEM_COLUMNS:
+        holders = [source for source in names.sources if source.table is not None]
+        if len(holders) == 1:
+            return ColumnRef(holders[0].alias, name, SYSTEM_COLUMNS[name], bare=True)
+    return None
+
+
+def shift(expr: Expr, depth: int) -> Expr:
+    if depth == 0:
+        return expr
+    if isinstance(expr, ColumnRef | WholeRow):
+        return replace(expr, depth=depth)
+    raise Unvetted("a column of an outer FULL JOIN … USING")
+
+
+SYSTEM_COLUMNS = {"ctid": "tid", "xmin": "xid", "xmax": "xid", "cmin": "cid", "cmax": "cid", "tableoid": "oid"}
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """`" (did you mean 'x'?)"`, or nothing."""
+    close = difflib.get_close_matches(name, sorted(set(candidates)), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def unknown_column(shown: str, name: str, candidates: Iterable[str]) -> ProgrammingError:
+    return ProgrammingError(
+        "OG-STMT-011",
+        f"there is no column {shown!r}{nearest(name, candidates)}",
+        cure="Correct the name; if the column is new, refresh the schema.",
+        sqlstate="42703",
+    )
+
+
+def all_names(env: Env) -> list[str]:
+    found, place = [], env
+    while True:
+        found += [column.name for column in place.names.columns]
+        if place.parent is None:
+            return found
+        place = place.parent
+
+
+def _unknown_relation(env: Env, relation: str) -> ProgrammingError:
+    aliases, place = [], env
+    while True:
+        aliases += [source.alias for source in place.names.sources]
+        if place.parent is None:
+            break
+        place = place.parent
+    return ProgrammingError(
+        "OG-STMT-012",
+        f"no table or alias {relation!r} is in reach here{nearest(relation, aliases)}",
+        cure="Name a table of this FROM clause, by its alias where it has one.",
+        sqlstate="42P01",
+    )
