@@ -60,7 +60,8 @@ class Compiler:
         if final.kind == "boolean":
             return _fixed(final.text.lower() in ("true", "t"), "bool")
         if final.text.isascii() and final.text.isdigit() and len(final.text) < 40:
-            return _given(int(final.text))
+            typed = _given(int(final.text))
+            return typed._replace(type="int4") if typed.type == "int2" else typed
         return _fixed(Decimal(final.text), "numeric")
 
     def _convert(self, final: Convert) -> Typed:
