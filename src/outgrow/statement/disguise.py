@@ -156,7 +156,8 @@ class Disguise:
             self.out.append("=>")
             return at + 1
         if text in _STANDARD:
-            self.out.append(text)
+            # The parser drops a unary plus, but keeps ~, which never reaches it otherwise.
+            self.out.append("~" if text == "+" and not self._operand_before(at) else text)
             return at + 1
         if text == "..":
             raise Unvetted("'..'")

@@ -48,7 +48,15 @@ def comma_list(context: Context, items: list[exp.Expression], joins: list[exp.Jo
     """Groups of joins between commas."""
     if len(items) + len(joins) > DEPTH_MAX:
         raise Unvetted("so many joins")
-    groups: list[tuple[exp.Expression, list[exp.Join]]] = [(item, []) for item in items]
+    groups: list[tuple[exp.Expression, list[exp.Join]]] = []
+    for item in items:
+        hanging = item.args.get("joins") or []
+        if hanging and isinstance(item, exp.Table):
+            # UPDATE … FROM and DELETE … USING hang the joins, commas too, on the first table.
+            item = item.copy()
+            item.set("joins", None)
+            joins = [*hanging, *joins]
+        groups.append((item, []))
     for join in joins:
         if _is_comma(join):
             groups.append((join.this, []))
@@ -309,20 +317,24 @@ def _function_columns(
     if call.name in _COLUMNS and builtin and not ordinality:
         names: list[tuple[str, str | None]] = [*_COLUMNS[call.name]]
         return [(renamed[at] if at < len(renamed) else name, type) for at, (name, type) in enumerate(names)], True
-    single = call.name in ("generate_series", "generate_subscripts", "string_to_table", "regexp_split_to_table") or (
-        call.name == "unnest" and len(call.args) == 1
-    )
-    closed = single and builtin and call.kind is CallKind.SET
     names = [(name, None) for name in renamed]
-    if not names:
-        names = [(alias, _element(call))] if closed else []
-    else:
-        names[0] = (names[0][0], _element(call) if closed else None)
-    if ordinality and len(names) < 2 and closed:
-        names.append(("ordinality", "int8"))
-    return names, closed
+    if not (builtin and call.kind is CallKind.SET and call.name in _SINGLE):
+        return names, False
+    types = [_element(call, arg) for arg in call.args] if call.name == "unnest" else [_element(call, None)]
+    alone = len(types) == 1
+    listed: list[tuple[str, str | None]] = [(alias if alone else call.name, type) for type in types]
+    if ordinality:
+        listed.append(("ordinality", "int8"))
+    if len(renamed) > len(listed):
+        raise Unvetted("more column aliases than columns")
+    return [(renamed[at] if at < len(renamed) else name, type) for at, (name, type) in enumerate(listed)], True
 
 
+#: Set-returning functions whose column bears the alias.
+_SINGLE = frozenset(
+    "generate_series generate_subscripts string_to_table regexp_split_to_table unnest json_object_keys jsonb_object_keys "
+    "jsonb_path_query".split()
+)
 #: What PostgreSQL's own functions with OUT parameters offer, whatever the alias.
 _COLUMNS: dict[str, tuple[tuple[str, str | None], ...]] = {
     "json_each": (("key", "text"), ("value", "json")),
@@ -336,12 +348,10 @@ _COLUMNS: dict[str, tuple[tuple[str, str | None], ...]] = {
 }
 
 
-def _element(call: Call) -> str | None:
-    if call.name == "unnest":
-        array = type_of(call.args[0])
+def _element(call: Call, arg: Expr | None) -> str | None:
+    if arg is not None:
+        array = type_of(arg)
         return array[1:] if array and array.startswith("_") else None
     if call.name == "generate_series":
         return common(*(type_of(arg) for arg in call.args[:2]))
-    if call.name == "generate_subscripts":
-        return "int4"
-    return "text"
+    return {"generate_subscripts": "int4", "jsonb_path_query": "jsonb"}.get(call.name, "text")
