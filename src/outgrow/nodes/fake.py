@@ -153,6 +153,7 @@ class FakeLink(Link):
         self.names = {}
         self.opened_at = self.idle_since = monotonic()
         self.abandoned = self.in_flight = False
+        self.backend_pid = id(self)
         self._closed = self._block = self._failed = False
 
     @property
@@ -172,10 +173,6 @@ class FakeLink(Link):
         return self._failed
 
     @property
-    def backend_pid(self) -> int:
-        return id(self)
-
-    @property
     def server_version(self) -> int:
         return 180000
 
@@ -188,6 +185,10 @@ class FakeLink(Link):
             self.server.links.remove(self)
 
     def peek(self) -> bool:
+        return not self.broken
+
+    def alive_steps(self, until: float) -> Steps[bool]:
+        yield from _pass_steps(self.server.latency_seconds, None, self.node)
         return not self.broken
 
     def forget_prepared(self) -> None:

@@ -52,6 +52,8 @@ class PoolAges:
     peek_after_seconds: float = 1.0
     #: Idle this long: ask the server (one round trip) before handing it out.
     check_after_seconds: float = 30.0
+    #: How long the server may take to answer that; then the link is replaced.
+    check_timeout_seconds: float = 2.0
     #: Idle this long: closed when the pool is tended, down to size_min.
     idle_max_seconds: float = 300.0
     #: This old: closed when it comes back.
@@ -206,15 +208,12 @@ class Pool:
             return False
         if idle <= self.ages.check_after_seconds:
             return True
-        limit = monotonic() + self.settings.connect_timeout_seconds
+        limit = monotonic() + self.ages.check_timeout_seconds
         try:
-            yield from link.run_steps(QUERIES["alive"], until=limit if until is None else min(limit, until))
-        except errors.Error:
-            return False
+            return (yield from link.alive_steps(limit if until is None else min(limit, until)))
         except BaseException:
             self.give(link)
             raise
-        return True
 
     # -- giving back --------------------------------------------------------------------------------------------------
 
