@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from outgrow.nodes.connect import link_steps
+from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pool import Pool, PoolAges, PoolStats
-from outgrow.nodes.rows import Field, Rows
+from outgrow.nodes.rows import Field, Identity, Rows
 from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
 from outgrow.nodes.waiting import drive, drive_async, together
 
@@ -15,7 +17,10 @@ __all__ = [
     "LOST_BEFORE",
     "LOST_DURING",
     "TIME_LIMIT",
+    "CopyIn",
+    "CopyOut",
     "Field",
+    "Identity",
     "Link",
     "LinkSettings",
     "Nodes",
@@ -23,6 +28,7 @@ __all__ = [
     "PoolAges",
     "PoolStats",
     "Rows",
+    "Stream",
     "drive",
     "drive_async",
     "link_steps",

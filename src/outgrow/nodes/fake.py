@@ -165,6 +165,10 @@ class FakeLink(Link):
         return self._closed or self.abandoned or self.in_flight
 
     @property
+    def at_rest(self) -> bool:
+        return not self.broken and not self._block
+
+    @property
     def in_transaction(self) -> bool:
         return self._block
 

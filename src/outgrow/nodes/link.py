@@ -35,7 +35,7 @@ from outgrow.nodes.pair import two_steps
 from outgrow.nodes.prepared import Preparations, Prepared
 from outgrow.nodes.queries import QUERIES
 from outgrow.nodes.recovery import lost, recover_steps, used_wrongly
-from outgrow.nodes.rows import Field, Rows, fields_of, unknown_oids
+from outgrow.nodes.rows import Field, Identity, Rows, fields_of, unknown_oids
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.unprepared import first_run_steps, unusual_steps
@@ -108,6 +108,12 @@ class Link:
         return self.in_flight or self.abandoned or self.pgconn.status != 0
 
     @property
+    def at_rest(self) -> bool:
+        """Neither broken nor in a transaction: fit for the next owner."""
+        # A lost connection's transaction status is "unknown", an abandoned link is in flight for ever.
+        return not self.in_flight and self.pgconn.transaction_status == IDLE
+
+    @property
     def closed(self) -> bool:
         return self.pgconn.status != 0
 
@@ -163,6 +169,11 @@ class Link:
         self.in_flight = False
         return result.status == TUPLES_OK
 
+    def identity_steps(self, until: float | None = None) -> Steps[Identity]:
+        """Ask which server this is; needs no privilege."""
+        rows = yield from self.run_steps(QUERIES["identity"], until=until, prepare=False)
+        return Identity(*rows.rows[0])
+
     def forget_prepared(self) -> None:
         """Prepare everything anew: the schema has changed."""
         self.preparations.drop()
@@ -178,18 +189,10 @@ class Link:
         `until` (clock.monotonic) cancels it on the server.  Whatever is thrown in cancels it too; if the server does
         not answer that in time, the link is closed.  Raises the errors of `translate`.
         """
-        transformer = self.transformer
-        if params:
-            try:
-                values: Any = transformer.dump_sequence(params, _AUTO[len(params)])
-            except Exception as error:
-                values = self._dump(params, error)
-            known = self.preparations.known.get((sql, transformer.types or ())) if prepare else None
-        else:
-            values = None
-            known = self.preparations.known.get((sql, ())) if prepare else None
-        if known is None or known.fields is None:
-            return (yield from first_run_steps(self, sql, values, until, prepare))
+        values, types, formats = self.dump(params) if params else (None, (), None)
+        known = self.preparations.known.get((sql, types)) if prepare else None
+        if known is None:
+            return (yield from first_run_steps(self, sql, values, types, formats, until, prepare))
         if self.in_flight:
             raise used_wrongly(self)
         self._statements = known.used = self._statements + 1
@@ -198,7 +201,7 @@ class Link:
         self.in_flight = True
         try:
             try:
-                pgconn.send_query_prepared(known.name, values, transformer.formats if values else None)
+                pgconn.send_query_prepared(known.name, values, formats)
             except psycopg.Error as error:
                 raise lost(self, error, before=True) from error
             if pgconn.flush():
@@ -222,7 +225,7 @@ class Link:
             return (yield from unusual_steps(self, result, sql, params, until))
         if not known.settled:
             self.follow_settings()
-            transformer = self.transformer
+        transformer = self.transformer
         count = result.ntuples
         transformer.set_pgresult(result)
         try:

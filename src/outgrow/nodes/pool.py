@@ -81,6 +81,8 @@ class Pool:
         #: This server's type names beyond the built-in ones.
         self.names: dict[int, str] = {}
         self._connect = connect
+        self._peek_after_seconds = self.ages.peek_after_seconds
+        self._life_max_seconds = self.ages.life_max_seconds
         self._closed = False
         self._opened = self._taken = self._waited = self._timeouts = self._lost = 0
         self._waited_seconds = 0.0
@@ -100,10 +102,11 @@ class Pool:
     def take_now(self) -> Link | None:
         """A link that was used a moment ago; None when taking one needs steps."""
         with self._lock:
-            if not self._idle or monotonic() - self._idle[-1].idle_since > self.ages.peek_after_seconds:
+            idle = self._idle
+            if not idle or monotonic() - idle[-1].idle_since > self._peek_after_seconds:
                 return None
             self._taken += 1
-            return self._idle.pop()
+            return idle.pop()
 
     def take_steps(self, until: float | None = None) -> Steps[Link]:
         """A link that works, within the pool's wait limit and `until`.
@@ -219,18 +222,20 @@ class Pool:
 
     def give(self, link: Link) -> None:
         """Take a link back, at once.  One with an open transaction is closed: `give_steps` would roll it back."""
+        now = link.idle_since = monotonic()
+        fit = link.at_rest
+        if fit and now - link.opened_at < self._life_max_seconds:
+            with self._lock:
+                if not self._closed:
+                    if self._waiters:
+                        self._waiters.popleft().set_result(link)
+                    else:
+                        self._idle.append(link)
+                    return
         if link.abandoned:
             return
-        now = link.idle_since = monotonic()
-        fit = not link.broken and not link.in_transaction
-        with self._lock:
-            if fit and not self._closed and now - link.opened_at < self.ages.life_max_seconds:
-                if self._waiters:
-                    self._waiters.popleft().set_result(link)
-                else:
-                    self._idle.append(link)
-                return
-            if not fit:
+        if not fit:
+            with self._lock:
                 self._lost += 1
         link.close()
         self._free_place()
@@ -281,6 +286,7 @@ class Pool:
 
     def forget_prepared(self) -> None:
         """The schema changed: the idle links prepare anew (those in use notice by the server's error 0A000)."""
+        self.names.clear()
         with self._lock:
             for link in self._idle:
                 link.forget_prepared()

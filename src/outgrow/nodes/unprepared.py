@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from outgrow.nodes.link import Link, Params
 
 
-def first_run_steps(link: Link, sql: str, values: Any, until: float | None, prepare: bool) -> Steps[Rows]:
+def first_run_steps(
+    link: Link, sql: str, values: Any, types: tuple[int, ...], formats: Any, until: float | None, prepare: bool
+) -> Steps[Rows]:
     """A statement that is not prepared (yet): learn its columns, and prepare it when it is due.
 
-    `values` were dumped by the link's transformer just before, which still holds their types and formats.
+    `values`, `types` and `formats` are what `Link.dump` made of the parameters.
     """
-    types = (link.transformer.types or ()) if values else ()
-    formats = link.transformer.formats if values else None
     key = (sql, types)
     preparations = link.preparations
     if not (prepare and not link.in_failed_transaction and preparations.should_prepare(key)):
