@@ -80,7 +80,7 @@ def _walk(tree: Tree) -> None:
 
 def _call(call: Call) -> None:
     name = call.name
-    if not call.builtin or call.kind is CallKind.UNKNOWN:
+    if call.kind is CallKind.UNKNOWN or (not call.builtin and call.volatility is not Volatility.IMMUTABLE):
         raise refused("unvetted", f"the function {name}")
     if name in MOMENTS or (name == "age" and len(call.args) == 1):
         raise refused("moment", f"{name}()")
