@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -79,7 +80,7 @@ class Seen:
 
 def demo(json: bool = False) -> int:
     """Run the story on a fleet of its own, which is removed at the end.  The exit code: 0 all as promised, else 1."""
-    console = Console(quiet=json, highlight=False)
+    console = Console(quiet=json, highlight=False, width=None if sys.stdout.isatty() else 110)
     seen = Seen()
     begun = monotonic()
     with tempfile.TemporaryDirectory(prefix="outgrow-flights-") as unpacked:
@@ -151,9 +152,21 @@ def _ask(console: Console, fleet: Fleet, seen: Seen) -> None:
     console.print(table)
     for question in flights.QUESTIONS:
         if question.explained:
-            explained = str(fleet.explain(question.sql, question.params, domain="flights"))
-            title = Text(f"explain: {question.says}")
-            console.print(Panel(Text(f"{question.sql}\n\n{explained}"), title=title, title_align="left"))
+            console.print(_explained(fleet, question))
+
+
+def _explained(fleet: Fleet, question: flights.Question) -> Panel:
+    """The heart of what `outgrow explain` prints."""
+    facts = fleet.explain(question.sql, question.params, domain="flights").to_dict()
+    lines = [("statement", question.sql), ("fragment", facts["fragment"])]
+    if len(facts["shards"]["shards"]) > 1:
+        lines.append(("finish", "; ".join(facts["plan"].get("finish") or ())))
+    lines += [("shards", reason) for reason in facts["shards"]["reasons"]]
+    lines += [(shard, f"{route['node']}: {route['reason']}") for shard, route in facts["route"].items()]
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for heading, says in lines:
+        table.add_row(Text(heading, "dim"), Text(says))
+    return Panel(table, title=Text(f"explain: {question.says}"), title_align="left")
 
 
 def _answer(fleet: Fleet, question: flights.Question) -> Answer:
