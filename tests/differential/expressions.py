@@ -49,7 +49,8 @@ class Scope:
         """Columns that together never repeat; None where some source has none."""
         if any(not table.unique for _, table in self.sources):
             return None
-        return [f"{alias}.{table.unique}" if alias else table.unique for alias, table in self.sources]
+        # Qualified always: a bare name may mean an output column of that name.
+        return [f"{alias or table.name}.{table.unique}" for alias, table in self.sources]
 
     def keyed(self) -> list[tuple[str, Tab]]:
         return [(alias, table) for alias, table in self.sources if table.key]

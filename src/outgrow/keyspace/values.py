@@ -87,7 +87,7 @@ def _integer(type: str, value: object) -> int:
         if value != value or value in (float("inf"), float("-inf")) or value != int(value):
             raise NoRow
         number = int(value)
-        if abs(number) > 1 << 53:
+        if 1 << 53 < abs(number) <= 1 << 63:
             # Several integers are this float.
             raise Unknowable
     elif isinstance(value, Decimal):

@@ -257,13 +257,13 @@ def _watched(
         yield parts.data
 
 
-_RECORD = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
+_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
 
 
 def _refused(error: Error, lanes: list[Lane], splitter: Splitter, source: BinaryIO) -> Error:
     """What a server said about its part, with the line of the whole file."""
     context: Any = getattr(error, "details", {}).get("context", "")
-    found = _RECORD.search(context)
+    found = _LINE.search(context)
     place = ""
     if found is not None:
         names = [lane.shard for lane in lanes]
@@ -271,7 +271,7 @@ def _refused(error: Error, lanes: list[Lane], splitter: Splitter, source: Binary
         if error.shard in names:
             line = splitter.line_of(source, names.index(error.shard), int(found.group(1)))
         column = re.search(r", column (\S+?)[:,]", context)
-        place = f"line {line}" if line is not None else f"record {found.group(1)} of {error.shard}'s part"
+        place = f"line {line}" if line is not None else f"line {found.group(1)} of {error.shard}'s part"
         place += f", column {column.group(1)}: " if column else ": "
     kind = type(error) if isinstance(error, OperationalError) else DataError
     return kind(

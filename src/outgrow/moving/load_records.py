@@ -70,6 +70,14 @@ class Records:
         data = self.data
         return [data[a:b] for a, b in zip(self.starts.tolist(), (self.ends + 1).tolist(), strict=True)]
 
+    def lines_of(self, row: int, crlf: bool, first: bool) -> int:
+        """How many lines the server counts for a record (copyfromparse.c): a quoted line end counts by its first byte,
+        and it takes \\r for that until it has seen how the first record ends.
+        """
+        mark = b"\r" if crlf or first else b"\n"
+        quoted = self.data.count(mark, int(self.starts[row]), int(self.ends[row]) + 1)
+        return quoted if crlf or not first else quoted + 1
+
     def line(self, row: int) -> int:
         """How many lines of the block lie before a record."""
         return self.data.count(b"\n", 0, int(self.starts[row]))

@@ -46,6 +46,8 @@ class _Block:
     size: int
     line: int
     rows_before: tuple[int, ...]
+    #: Every record is one line.
+    plain: bool
 
 
 class Splitter:
@@ -138,7 +140,9 @@ class Splitter:
         self._check_text(records)
         if not self.trail:
             self._crlf = _ends_with_return(records)
-        self.trail.append(_Block(self.offset, records.size, self._line, tuple(self.rows)))
+        self.trail.append(
+            _Block(self.offset, records.size, self._line, tuple(self.rows), records.lines == len(records))
+        )
         owners = self._place(records)
         if owners is None:
             data: list[bytes | memoryview] = [memoryview(records.data)[: records.size]] * self._count
@@ -210,22 +214,31 @@ class Splitter:
             cure="end lines with a newline; a file with lone carriage returns needs converting; nothing was loaded",
         )
 
-    def line_of(self, source: Any, shard: int, record: int) -> int | None:
-        """The file's line of a shard's `record`-th record (from 1); None if the file cannot be read again."""
-        for block in reversed(self.trail):
-            if block.rows_before[shard] < record:
-                try:
-                    source.seek(block.offset)
-                    records = find_records(source.read(block.size), self._delimiter, len(self.layout.columns))
-                except (OSError, AttributeError, Ragged, ValueError):
-                    return None
-                if records is None:
-                    return None
-                row = record - block.rows_before[shard] - 1
-                owners = self._place(records)
-                if owners is not None:
-                    row = int(np.flatnonzero(owners == shard)[row])
-                return block.line + records.line(row)
+    def line_of(self, source: Any, shard: int, line: int) -> int | None:
+        """The file's line where the record begins that a shard saw on this line of its part (from 1).
+
+        None if the file cannot be read again.
+        """
+        seen = 0
+        for number, block in enumerate(self.trail):
+            after = self.trail[number + 1].rows_before if number + 1 < len(self.trail) else tuple(self.rows)
+            rows = after[shard] - block.rows_before[shard]
+            if block.plain and seen + rows < line:
+                seen += rows
+                continue
+            try:
+                source.seek(block.offset)
+                records = find_records(source.read(block.size), self._delimiter, len(self.layout.columns))
+            except (OSError, AttributeError, Ragged, ValueError):
+                return None
+            if records is None:
+                return None
+            owners = self._place(records)
+            mine = range(len(records)) if owners is None else np.flatnonzero(owners == shard).tolist()
+            for row in mine:
+                seen += records.lines_of(row, self._crlf, first=not seen)
+                if seen >= line:
+                    return block.line + records.line(row)
         return None
 
 

@@ -96,13 +96,23 @@ class Leaf:
     inner: Block | None = None
 
 
+class Shared(NamedTuple):
+    """A CTE in sight; its query stands beside the block that owns the WITH, whose enclosing block is `outside`."""
+
+    cte: Cte
+    outside: Block | None
+
+
+Ctes = dict[str, Shared]
+
+
 @dataclass(slots=True)
 class Block:
-    """One SELECT, UPDATE or DELETE while it is analysed."""
+    """One SELECT, VALUES, INSERT, UPDATE or DELETE while it is analysed."""
 
     index: int
     parent: Block | None
-    ctes: dict[str, Cte]
+    ctes: Ctes
     leaves: dict[str, Leaf] = field(default_factory=dict)
     #: Names merged by FULL JOIN … USING: an unqualified reference to one is no single column.
     merged: set[str] = field(default_factory=set)
@@ -112,10 +122,7 @@ class Block:
         block: Block | None = self
         for _ in range(ref.depth):
             block = block.parent if block is not None else None
-        while block is not None and ref.relation not in block.leaves:
-            # A reference out of a CTE or set operation may count blocks differently: the nearest such alias it is.
-            block = block.parent if ref.depth else None
-        return block
+        return block if block is not None and ref.relation in block.leaves else None
 
 
 def scan_column(scan: Scan, name: str, schema: Schema) -> str:

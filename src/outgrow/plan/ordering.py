@@ -19,9 +19,8 @@ class TextOrder:
         columns = [column for name in tables if name in schema.tables for column in schema.tables[name].columns]
         collations = [node for node in everything_below(tree) if isinstance(node, Collate)]
         #: All text that the statement can meet compares by code point.
-        self.all_bytes = self.default_bytes and not any(
-            each.order is Order.LINGUISTIC for each in (*columns, *collations)
-        )
+        orders = [column.order for column in columns] + [collation.order for collation in collations]
+        self.all_bytes = self.default_bytes and Order.LINGUISTIC not in orders
         self._nondeterministic = {
             (name, column.name)
             for name in tables

@@ -49,7 +49,7 @@ def scatter(plan: Plan, places: Places) -> Plan:
         plan,
         fragment_sql=sql,
         fragment_params=params,
-        finish=replace(finish, enums=enums),
+        finish=replace(finish, enums=enums, text_bytes=order.all_bytes),
         reasons=(*plan.reasons, *(Reason("plan.scatter", what) for what in reasons)),
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from outgrow.statement import children
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -31,7 +32,7 @@ from .ordering import TextOrder
 from .refusals import refused
 from .spec import Aggregate, Combine, Constant, Final, Given, How, Position
 from .vetted import translate
-from .walking import parts, within_block
+from .walking import within_block
 
 _PLAIN = {
     "count": How.COUNT,
@@ -96,16 +97,16 @@ class Splitter:
 
     def _carry(self, expr: Expr) -> Final:
         """Something over group columns: each shard computes it, any row of a group will do."""
-        rest = [expr]
+        rest: list[Any] = [expr]
         while rest:
-            node: Any = rest.pop()
+            node = rest.pop()
             if node in self.select.group:
                 continue
             if isinstance(node, ColumnRef):
                 raise refused("expression", f"the column {node.name}, which is not in GROUP BY,")
             if isinstance(node, Query):
                 raise refused("expression", "a subquery")
-            rest.extend(parts(node))
+            rest.extend(children(node))
         if expr not in self.carried:
             self.carried.append(expr)
         return _Slot("carried", self.carried.index(expr))

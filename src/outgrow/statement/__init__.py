@@ -5,7 +5,7 @@ from outgrow.statement.model import READING, Effect, Kind, Placeholders, Stateme
 from outgrow.statement.naming import output_name
 from outgrow.statement.quoting import name_sql, string_sql
 from outgrow.statement.render import render
-from outgrow.statement.types import catalogue_name, common, order_of, type_of
+from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.walk import children, columns_of, expressions_of, queries_in, transform, walk
 
 __all__ = [

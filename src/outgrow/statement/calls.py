@@ -25,7 +25,7 @@ from outgrow.statement.tree import (
     Template,
     Window,
 )
-from outgrow.statement.types import call_type
+from outgrow.statement.inference import call_type
 
 __all__ = ["call", "marked", "marked_identifier", "name_sql", "quantified", "quantifier", "subquery"]
 
@@ -124,7 +124,7 @@ def _named(context: Context, node: exp.Anonymous, env: Env, schema: str | None, 
     name = name[5:]
     _arguments(context, node.expressions, env, trimmings)
     known = context.call(name, schema)
-    kind = CallKind.WINDOW if trimmings.over is not None and known.kind is CallKind.SCALAR else known.kind
+    kind = CallKind.WINDOW if trimmings.over is not None else known.kind
     args = tuple(trimmings.args)
     return Call(
         name,

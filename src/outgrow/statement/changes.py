@@ -27,7 +27,7 @@ from outgrow.statement.tree import (
     Update,
     Values,
 )
-from outgrow.statement.types import order_of, type_of
+from outgrow.statement.inference import order_of, type_of
 
 
 def change(context: Context, node: exp.Expression, env: Env) -> tuple[Insert | Update | Delete, queries.Outputs]:

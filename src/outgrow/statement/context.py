@@ -16,6 +16,10 @@ from outgrow.topology import TableName
 _NOISE = frozenset(("safe", "typed", "is_function", "_type"))
 
 
+#: Levels of expressions and queries inside each other, and arms of one chain of operators or joins.
+DEPTH_MAX = 120
+
+
 @dataclass(slots=True)
 class Context:
     disguise: Disguise
@@ -24,6 +28,14 @@ class Context:
     reads: dict[TableName, None] = field(default_factory=dict)
     writes: dict[TableName, None] = field(default_factory=dict)
     unnamed: int = 0
+    #: How many expressions and queries are open around this one.
+    depth: int = 0
+
+    def deeper(self) -> None:
+        """One level more; a tree that is too deep for recursion is not read at all."""
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise Unvetted("so deep a nesting")
 
     def effect(self, what: str, kind: str) -> None:
         self.effects[Effect(what, kind)] = None

@@ -36,6 +36,11 @@ _INTERVAL_FIELDS = frozenset("year month day hour minute second".split())
 _FRAME_WORDS = frozenset(
     "rows range groups between unbounded preceding following current row and exclude no others group ties interval".split()
 )
+#: Reserved words that may follow a comma.
+_BEGIN_A_VALUE = frozenset(
+    "array case cast not null true false default lateral only any all some left right variadic distinct".split()
+)
+_CLAUSES = frozenset("window group from where having order select set values returning limit offset".split())
 _END = Token(Lex.PUNCT, "", "", 0)
 
 
@@ -124,6 +129,14 @@ class Disguise:
             self._clauses.pop()
         elif text == "[" and not self._operand_before(at):
             return self._array(at)
+        elif text == ",":
+            # The parser forgives a comma too many, and knows MySQL's LIMIT a, b.
+            after = self._at(at + 1)
+            closes = after is _END or after.text in (")", "]", ",") or (
+                after.kind is Lex.WORD and after.value in RESERVED and after.value not in _BEGIN_A_VALUE
+            )
+            if closes or self._clauses[-1] in ("limit", "offset"):
+                raise Unvetted("this comma")
         self.out.append(text)
         return at + 1
 
@@ -143,7 +156,8 @@ class Disguise:
             self.out.append("=>")
             return at + 1
         if text in _STANDARD:
-            self.out.append(text)
+            # The parser drops a unary plus, but keeps ~, which never reaches it otherwise.
+            self.out.append("~" if text == "+" and not self._operand_before(at) else text)
             return at + 1
         if text == "..":
             raise Unvetted("'..'")
@@ -194,7 +208,7 @@ class Disguise:
         return self._literal_or_name(at)
 
     def _keyword(self, word: str) -> None:
-        if word in ("window", "group", "from", "where", "having", "order", "select", "set", "values", "returning"):
+        if word in _CLAUSES:
             self._clauses[-1] = word
         self.out.append(word.upper())
 
@@ -323,6 +337,8 @@ class Disguise:
     def _before_parenthesis(self, at: int) -> int:
         """EXISTS, ROW: functions of the parser's; VALUES."""
         word = self.tokens[at].value
+        if word == "row" and self._offset_rows(at):
+            return at + 1
         if self._at(at + 1).text != "(":
             return 0
         if word == "values":
@@ -330,6 +346,13 @@ class Disguise:
         else:
             self.out.append(f'"og${word}"')
         return at + 1
+
+    def _offset_rows(self, at: int) -> bool:
+        """The noise word of `OFFSET 5 ROWS`."""
+        if self.tokens[at].value not in ("row", "rows"):
+            return False
+        opening = next((o for o, c in self._closers.items() if c == at - 1), at - 1)
+        return self._is(opening - 1, "offset")
 
     def _array_word(self, at: int) -> int:
         if self._at(at + 1).text == "[":
@@ -433,6 +456,8 @@ class Disguise:
         """The frame clause, up to the closing parenthesis of the window, becomes a numbered dummy."""
         depth = len(self._clauses) - 1
         after = self._at(at + 1)
+        if self._offset_rows(at):
+            return at + 1
         if depth not in self._windows or self._is(at - 1, "by") or self._at(at - 1).text == ",":
             return 0
         if after.kind not in (Lex.WORD, Lex.NUMBER, Lex.PARAM, Lex.STRING):

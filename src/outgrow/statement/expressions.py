@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from outgrow.schema import Order
 from outgrow.statement import calls
-from outgrow.statement.context import Context, plain, taken
+from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
 from outgrow.statement.disguise import Unvetted
 from outgrow.statement.naming import output_name
 from outgrow.statement.precedence import PRECEDENCE, level
@@ -28,6 +28,7 @@ from outgrow.statement.tree import (
     Expr,
     InList,
     Operation,
+    Parameter,
     Quantified,
     RowOf,
     ScalarQuery,
@@ -59,13 +60,17 @@ _BYTES_COLLATIONS = frozenset(("C", "POSIX", "ucs_basic", "C.UTF-8", "C.utf8", "
 
 def expression(context: Context, node: object, env: Env) -> Expr:
     """One value.  Raises Unvetted for what is not known for certain, ProgrammingError for names that do not exist."""
+    context.deeper()
     binary_name = BINARY.get(type(node))  # type: ignore[arg-type]
     if binary_name is not None:
-        return _binary(context, node, binary_name, env)  # type: ignore[arg-type]
-    handler = _HANDLERS.get(type(node))
-    if handler is None:
-        raise Unvetted(type(node).__name__)
-    return handler(context, node, env)  # type: ignore[arg-type]
+        bound = _binary(context, node, binary_name, env)  # type: ignore[arg-type]
+    else:
+        handler = _HANDLERS.get(type(node))
+        if handler is None:
+            raise Unvetted(type(node).__name__)
+        bound = handler(context, node, env)  # type: ignore[arg-type]
+    context.depth -= 1
+    return bound
 
 
 def operand(context: Context, node: object, env: Env, least: float) -> Expr:
@@ -86,6 +91,10 @@ def sort_keys(context: Context, order: exp.Order, convert: Callable[[exp.Express
 
 
 def _binary(context: Context, node: exp.Expression, name: str, env: Env) -> Expr:
+    if node.args.get("negate"):
+        node = node.copy()
+        node.set("negate", None)
+        return Operation("not", (_binary(context, node, name, env),))
     taken(node, "this", "expression")
     here = PRECEDENCE[name]
     left_least = here if name in ("+", "-", "*", "/", "%", "^") else here + 1
@@ -122,11 +131,20 @@ def _not(context: Context, node: exp.Not, env: Env) -> Expr:
     if isinstance(inner, exp.In):
         return _in(context, inner, env, negated=True)
     bound = operand(context, inner, env, PRECEDENCE["not"])
-    if isinstance(inner, exp.Between | exp.Is) and isinstance(bound, Operation):
-        for positive, negative in (("between", "not between"), ("is ", "is not ")):
-            if bound.operator.startswith(positive) and not bound.operator.startswith("is not"):
-                return Operation(bound.operator.replace(positive, negative, 1), bound.operands)
+    if isinstance(bound, InList):
+        return InList(bound.operand, bound.items, not bound.negated)
+    if isinstance(bound, Operation) and bound.operator in _NEGATED:
+        return Operation(_NEGATED[bound.operator], bound.operands)
     return Operation("not", (bound,))
+
+
+#: Not `is null`: of a composite value, `NOT x IS NULL` and `x IS NOT NULL` may both be false.
+_NEGATED = {
+    "between": "not between",
+    "between symmetric": "not between symmetric",
+    "is true": "is not true",
+    "is false": "is not false",
+}
 
 
 def _between(context: Context, node: exp.Between, env: Env) -> Expr:
@@ -162,9 +180,9 @@ def _in(context: Context, node: exp.In, env: Env, negated: bool = False) -> Expr
     return InList(left, tuple(expression(context, item, env) for item in items), negated)
 
 
-def _negative(context: Context, node: exp.Neg, env: Env) -> Expr:
+def _sign(context: Context, node: exp.Neg | exp.BitwiseNot, env: Env) -> Expr:
     taken(node, "this")
-    return Operation("-", (operand(context, node.this, env, PRECEDENCE["unary"]),))
+    return Operation("-" if isinstance(node, exp.Neg) else "+", (operand(context, node.this, env, PRECEDENCE["unary"]),))
 
 
 def _chain(context: Context, node: exp.DPipe, env: Env) -> Expr:
@@ -176,6 +194,8 @@ def _chain(context: Context, node: exp.DPipe, env: Env) -> Expr:
         node = node.this
     parts.append(node)
     parts.reverse()
+    if len(parts) > 2 * DEPTH_MAX:
+        raise Unvetted("so long a chain of operators")
     value, at = _chain_operand(context, parts, 0, env)
     while at < len(parts):
         name = calls.marked(parts[at], "o")
@@ -266,6 +286,8 @@ def _collate(context: Context, node: exp.Collate, env: Env) -> Expr:
     taken(node, "this", "expression")
     index = calls.marked(node.expression, "c")
     if index is None:
+        index = calls.marked_identifier(node.expression, "c")
+    if index is None:
         raise Unvetted("COLLATE")
     name = context.disguise.collations[index]
     bare = name.rsplit(".", 1)[-1].strip('"')
@@ -294,21 +316,31 @@ def _at_time_zone(context: Context, node: exp.AtTimeZone, env: Env) -> Expr:
 
 
 def _bracket(context: Context, node: exp.Bracket, env: Env) -> Expr:
-    """Subscripts and slices."""
-    taken(node, "this", "expressions")
-    base = operand(context, node.this, env, PRECEDENCE["::"])
-    if len(node.expressions) != 1:
-        raise Unvetted("this subscript")
-    index = node.expressions[0]
-    name = output_name(base)[0]
-    if isinstance(index, exp.Slice):
-        taken(index, "this", "expression")
-        low, high = index.this, index.args.get("expression")
-        if low is None or high is None:
+    """Subscripts and slices.  `a[1][2]` is one access to an array of two dimensions; `(a[1])[2]` is two."""
+    subscripts: list[exp.Expression] = []
+    inner: exp.Expression = node
+    while isinstance(inner, exp.Bracket):
+        taken(inner, "this", "expressions")
+        if len(inner.expressions) != 1:
+            raise Unvetted("this subscript")
+        subscripts.append(inner.expressions[0])
+        inner = inner.this
+    base = operand(context, inner, env, PRECEDENCE["::"])
+    # Only a column or a parameter takes subscripts without parentheses.
+    plainly = isinstance(base, ColumnRef | Parameter)
+    pieces, holes = ["" if plainly else "("], [base]
+    close = "" if plainly else ")"
+    for subscript in reversed(subscripts):
+        bounds = [subscript]
+        if isinstance(subscript, exp.Slice):
+            taken(subscript, "this", "expression")
+            bounds = [subscript.this, subscript.args.get("expression")]
+        if any(bound is None for bound in bounds):
             raise Unvetted("a slice without a bound")
-        holes = (base, expression(context, low, env), expression(context, high, env))
-        return Template(("", "[", ":", "]"), holes, name=name)
-    return Template(("", "[", "]"), (base, expression(context, index, env)), name=name)
+        holes += [expression(context, bound, env) for bound in bounds]
+        pieces += [close + "[", ":"][: len(bounds)]
+        close = "]"
+    return Template((*pieces, "]"), tuple(holes), name=output_name(base)[0])
 
 
 def _dot(context: Context, node: exp.Dot, env: Env) -> Expr:
@@ -344,7 +376,8 @@ _HANDLERS: dict[type, Callable[[Context, exp.Expression, Env], Expr]] = {
     exp.Filter: lambda context, node, env: calls.call(context, node, env, None),
     exp.In: _in,  # type: ignore[dict-item]
     exp.Is: _is,  # type: ignore[dict-item]
-    exp.Neg: _negative,  # type: ignore[dict-item]
+    exp.BitwiseNot: _sign,  # type: ignore[dict-item]
+    exp.Neg: _sign,  # type: ignore[dict-item]
     exp.Not: _not,  # type: ignore[dict-item]
     exp.Or: _logical,
     exp.Paren: _paren,  # type: ignore[dict-item]

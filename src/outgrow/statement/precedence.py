@@ -69,6 +69,7 @@ _LEVELS: dict[type, float] = {
     exp.AtTimeZone: 11,
     exp.Collate: 12,
     exp.Neg: 13,
+    exp.BitwiseNot: 13,
     exp.Cast: 14,
 }
 

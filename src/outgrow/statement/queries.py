@@ -29,7 +29,7 @@ from outgrow.statement.tree import (
     Values,
     With,
 )
-from outgrow.statement.types import common, order_of, type_of
+from outgrow.statement.inference import common, order_of, type_of
 
 Outputs = tuple[tuple[Output, ...], bool]
 #: Clauses that `(SELECT …) ORDER BY …` puts around a query in parentheses.
@@ -38,14 +38,19 @@ _OUTER = ("order", "limit", "offset", "with_", "locks")
 
 def query(context: Context, node: exp.Expression, env: Env) -> tuple[Query, Outputs]:
     """A query one block inside `env`, and the columns it offers (and whether they are not all known)."""
+    context.deeper()
     node = _unwrapped(node)
+    bound: tuple[Query, Outputs]
     if isinstance(node, exp.SetOperation):
-        return _set_operation(context, node, env)
-    if isinstance(node, exp.Values):
-        return _values(context, node, env)
-    if isinstance(node, exp.Select):
-        return _select(context, node, env)
-    raise Unvetted(type(node).__name__)
+        bound = _set_operation(context, node, env)
+    elif isinstance(node, exp.Values):
+        bound = _values(context, node, env)
+    elif isinstance(node, exp.Select):
+        bound = _select(context, node, env)
+    else:
+        raise Unvetted(type(node).__name__)
+    context.depth -= 1
+    return bound
 
 
 def _unwrapped(node: exp.Expression) -> exp.Expression:
@@ -185,8 +190,19 @@ def select_items(context: Context, nodes: list[exp.Expression], env: Env) -> tup
             items.append(Item(expression(context, node.this, env), alias, alias))
         else:
             bound = expression(context, node, env)
-            items.append(Item(bound, output_name(bound)[0]))
+            items.append(_named(node, bound))
     return tuple(items), open_
+
+
+def _named(node: exp.Expression, bound: Expr) -> Item:
+    """An item without alias.  A column of FULL JOIN … USING is a coalesce() that keeps the column's name."""
+    name = output_name(bound)[0]
+    written = _bare_name(node)
+    if written is not None and name != written:
+        return Item(bound, written, written)
+    if name == "coalesce" and not isinstance(node, exp.Anonymous | exp.Subquery) and "og$f$coalesce" not in node.sql():
+        raise Unvetted("the name of this column")
+    return Item(bound, name)
 
 
 def _star(context: Context, names: Names, node: exp.Column | None, items: list[Item]) -> bool:

@@ -33,5 +33,5 @@ def string_sql(value: str) -> str:
     """A string constant that means the same whatever `standard_conforming_strings` is."""
     doubled = value.replace("'", "''")
     if "\\" in value:
-        return " E'" + doubled.replace("\\", "\\\\") + "'"
+        return "E'" + doubled.replace("\\", "\\\\") + "'"
     return "'" + doubled + "'"

@@ -7,7 +7,7 @@ from sqlglot import exp
 from outgrow.errors import ProgrammingError
 from outgrow.schema import Order, Table, Volatility
 from outgrow.statement import calls, queries
-from outgrow.statement.context import Context, plain, taken
+from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
 from outgrow.statement.disguise import Unvetted
 from outgrow.statement.expressions import expression
 from outgrow.statement.functions import lookup
@@ -26,7 +26,7 @@ from outgrow.statement.tree import (
     Relation,
     Scan,
 )
-from outgrow.statement.types import common, type_of
+from outgrow.statement.inference import common, type_of
 from outgrow.topology import TableName
 
 Bound = tuple[Relation, Names]
@@ -46,7 +46,17 @@ def from_clause(context: Context, node: exp.Expression, env: Env) -> tuple[Relat
 
 def comma_list(context: Context, items: list[exp.Expression], joins: list[exp.Join], env: Env) -> Bound:
     """Groups of joins between commas."""
-    groups: list[tuple[exp.Expression, list[exp.Join]]] = [(item, []) for item in items]
+    if len(items) + len(joins) > DEPTH_MAX:
+        raise Unvetted("so many joins")
+    groups: list[tuple[exp.Expression, list[exp.Join]]] = []
+    for item in items:
+        hanging = item.args.get("joins") or []
+        if hanging and isinstance(item, exp.Table):
+            # UPDATE … FROM and DELETE … USING hang the joins, commas too, on the first table.
+            item = item.copy()
+            item.set("joins", None)
+            joins = [*hanging, *joins]
+        groups.append((item, []))
     for join in joins:
         if _is_comma(join):
             groups.append((join.this, []))
@@ -303,26 +313,45 @@ def _function_columns(
     context: Context, call: Call, alias: str, renamed: tuple[str, ...], ordinality: bool
 ) -> tuple[list[tuple[str, str | None]], bool]:
     """(name, type) of each column known, and whether these are all."""
-    single = call.name in ("generate_series", "generate_subscripts", "string_to_table", "regexp_split_to_table") or (
-        call.name == "unnest" and len(call.args) == 1
-    )
-    closed = single and lookup(context.schema, call.name, call.schema).builtin and call.kind is CallKind.SET
-    names: list[tuple[str, str | None]] = [(name, None) for name in renamed]
-    if not names:
-        names = [(alias, _element(call))] if closed else []
-    else:
-        names[0] = (names[0][0], _element(call) if closed else None)
-    if ordinality and len(names) < 2 and closed:
-        names.append(("ordinality", "int8"))
-    return names, closed
+    builtin = lookup(context.schema, call.name, call.schema).builtin
+    if call.name in _COLUMNS and builtin and not ordinality:
+        names: list[tuple[str, str | None]] = [*_COLUMNS[call.name]]
+        return [(renamed[at] if at < len(renamed) else name, type) for at, (name, type) in enumerate(names)], True
+    names = [(name, None) for name in renamed]
+    if not (builtin and call.kind is CallKind.SET and call.name in _SINGLE):
+        return names, False
+    types = [_element(call, arg) for arg in call.args] if call.name == "unnest" else [_element(call, None)]
+    alone = len(types) == 1
+    listed: list[tuple[str, str | None]] = [(alias if alone else call.name, type) for type in types]
+    if ordinality:
+        listed.append(("ordinality", "int8"))
+    if len(renamed) > len(listed):
+        raise Unvetted("more column aliases than columns")
+    return [(renamed[at] if at < len(renamed) else name, type) for at, (name, type) in enumerate(listed)], True
 
 
-def _element(call: Call) -> str | None:
-    if call.name == "unnest":
-        array = type_of(call.args[0])
+#: Set-returning functions whose column bears the alias.
+_SINGLE = frozenset(
+    "generate_series generate_subscripts string_to_table regexp_split_to_table unnest json_object_keys jsonb_object_keys "
+    "jsonb_path_query".split()
+)
+#: What PostgreSQL's own functions with OUT parameters offer, whatever the alias.
+_COLUMNS: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "json_each": (("key", "text"), ("value", "json")),
+    "json_each_text": (("key", "text"), ("value", "text")),
+    "jsonb_each": (("key", "text"), ("value", "jsonb")),
+    "jsonb_each_text": (("key", "text"), ("value", "text")),
+    "json_array_elements": (("value", "json"),),
+    "json_array_elements_text": (("value", "text"),),
+    "jsonb_array_elements": (("value", "jsonb"),),
+    "jsonb_array_elements_text": (("value", "text"),),
+}
+
+
+def _element(call: Call, arg: Expr | None) -> str | None:
+    if arg is not None:
+        array = type_of(arg)
         return array[1:] if array and array.startswith("_") else None
     if call.name == "generate_series":
         return common(*(type_of(arg) for arg in call.args[:2]))
-    if call.name == "generate_subscripts":
-        return "int4"
-    return "text"
+    return {"generate_subscripts": "int4", "jsonb_path_query": "jsonb"}.get(call.name, "text")

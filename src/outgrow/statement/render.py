@@ -141,16 +141,10 @@ def _quantified(node: Quantified) -> str:
     operand = in_parentheses(node.operand, least)
     if isinstance(node.of, Query):
         return f"{operand} {_symbol(node.operator)} {node.quantifier.upper()} ({render(node.of)})"
-    of = expr_sql(node.of)
     if isinstance(node.of, ScalarQuery) and not node.of.array:
-        of = f"{of}::" + (_array_type(node) or "")
-    return f"{operand} {_symbol(node.operator)} {node.quantifier.upper()} ({of})"
-
-
-def _array_type(node: Quantified) -> str | None:
-    raise NotSupportedError(
-        "OG-STMT-020", f"{node.quantifier.upper()} over an array from a subquery", cure="Use IN (SELECT unnest(…))."
-    )
+        # In any parentheses the server would take it for the query that ANY ranges over.
+        raise NotSupportedError("OG-STMT-020", "ANY over an array from a subquery", cure="Cast the subquery to its type.")
+    return f"{operand} {_symbol(node.operator)} {node.quantifier.upper()} ({expr_sql(node.of)})"
 
 
 def _row(node: RowOf) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from outgrow.statement.render import explains_itself, expr_sql, in_parentheses, sort_sql, window_sql
 from outgrow.statement.quoting import name_sql
@@ -28,6 +30,7 @@ from outgrow.statement.tree import (
     Values,
     With,
 )
+from outgrow.statement.walk import transform
 from outgrow.topology import TableName
 
 
@@ -75,7 +78,7 @@ def _select(node: Select) -> str:
     if node.where is not None:
         text += " WHERE " + expr_sql(node.where)
     if node.grouping_sets:
-        text += " GROUP BY " + _grouping_sets(node, shown)
+        text += " GROUP BY " + _grouping_sets(node)
     elif node.group:
         text += " GROUP BY " + ", ".join(shown(key) for key in node.group)
     if node.having is not None:
@@ -101,12 +104,9 @@ def _by_position(items: tuple[Item, ...]) -> Callable[[Expr], str]:
     return shown
 
 
-def _grouping_sets(node: Select, shown: Callable[[Expr], str]) -> str:
+def _grouping_sets(node: Select) -> str:
     """Inside sets a position would be a constant, so expressions stand there in full."""
-    text = node.grouping_sets
-    for at, key in enumerate(node.group):
-        text = text.replace(f"{{{at}}}", expr_sql(key))
-    return text
+    return re.sub(r"\{(\d+)\}", lambda found: expr_sql(node.group[int(found.group(1))]), node.grouping_sets)
 
 
 def _tail(limit: Expr | None, with_ties: bool, offset: Expr | None) -> str:
@@ -224,10 +224,6 @@ def _conflict(node: Insert) -> str:
 
 
 def _unqualified(expr: Expr) -> Expr:
-    from dataclasses import replace
-
-    from outgrow.statement.walk import transform
-
     return transform(expr, lambda node: replace(node, relation="") if isinstance(node, ColumnRef) else node)
 
 

@@ -113,10 +113,29 @@ def qualified(env: Env, relation: str, name: str, schema: str | None = None) -> 
 def unqualified(env: Env, name: str) -> Expr | None:
     """`name` alone: a column, else a FROM item as a whole row, from the inside out; None if it is neither."""
     depth, place = 0, env
+    guess: ColumnRef | None = None  # perhaps a column of an item whose columns are not all known
     while True:
         found = bare(place.names, name)
         if found is not None:
+            if guess is not None:
+                raise Unvetted(f"whose column {name} is")
             return shift(found, depth)
+        open_ = [source for source in place.names.sources if source.open]
+        if open_ and (guess is not None or len(open_) > 1):
+            raise Unvetted(f"whose column {name} is")
+        if open_:
+            guess = ColumnRef(open_[0].alias, name, depth=depth, bare=True)
+        if place.parent is None:
+            return guess or _whole_row(env, name)
+        place, depth = place.parent, depth + 1
+
+
+def _whole_row(env: Env, name: str) -> Expr | None:
+    depth, place = 0, env
+    while True:
+        whole = place.names.source(name)
+        if whole is not None:
+            return WholeRow(whole.alias, depth, whole.table)
         if place.parent is None:
             return None
         place, depth = place.parent, depth + 1
@@ -139,14 +158,6 @@ def bare(names: Names, name: str) -> Expr | None:
         holders = [source for source in names.sources if source.table is not None]
         if len(holders) == 1:
             return ColumnRef(holders[0].alias, name, SYSTEM_COLUMNS[name], bare=True)
-    whole = names.source(name)
-    if whole is not None:
-        return WholeRow(whole.alias, table=whole.table)
-    open_ = [source for source in names.sources if source.open]
-    if len(open_) > 1:
-        raise Unvetted(f"whose column {name} is")
-    if open_:
-        return ColumnRef(open_[0].alias, name, bare=True)
     return None
 
 

@@ -1,0 +1,165 @@
+"""The two sides: a sharded fleet and one plain database with the same rows."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+
+import outgrow
+from outgrow.keyspace import Keyspace, coerce
+from outgrow.topology import Copied, Placement, Sharded, ShardMap, Single, TableName, Topology
+from tests.differential.block import Case
+from tests.differential.compare import Answer, Failure, Verdict, judge
+from tests.differential.world import TABLES, Tab, ddl, rows_of
+from tests.servers import Servers, serving
+
+SLOTS = 64
+LEVELS = ("session", "strong", "eventual")
+#: DDL's spelling of a type → the catalogue's.
+CATALOGUE = {"varchar": "varchar", "char": "bpchar"}
+
+#: Types as outgrow names them.
+TYPE_NAMES = """
+    SELECT t.oid, CASE WHEN n.nspname = 'pg_catalog' THEN t.typname ELSE n.nspname || '.' || t.typname END
+    FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a statement is asked: the session's level, and inside a transaction or not."""
+
+    level: str = "session"
+    transaction: bool = False
+
+    @classmethod
+    def drawn(cls, rng: random.Random) -> How:
+        return cls(rng.choice(LEVELS), rng.random() < 0.25)
+
+
+class Sides:
+    """Ask both, compare.  For one thread."""
+
+    def __init__(self, fleet: outgrow.Fleet, plain: psycopg.Connection[Any]) -> None:
+        self.fleet = fleet
+        self.plain = plain
+        self.sessions = {level: fleet.session(level=level) for level in LEVELS}
+        self.cursors = {"%s": plain.cursor(), "$": psycopg.RawCursor(plain)}
+        self.type_names = dict(plain.execute(TYPE_NAMES).fetchall())
+
+    def verdict(self, case: Case, how: How) -> tuple[Verdict, Answer | Failure, Answer | Failure]:
+        """(verdict, the plain answer, the fleet's)."""
+        text, params = case.render()
+        expected = self.ask_plain(text, params, case.style)
+        given = self.ask_fleet(text, params, how)
+
+        def unlimited() -> list[Any]:
+            answer = self.ask_plain(*case.render(unlimited=True), case.style)
+            return answer.rows if isinstance(answer, Answer) else []
+
+        return judge(case, expected, given, unlimited), expected, given
+
+    def ask_plain(self, text: str, params: list[object] | None, style: str) -> Answer | Failure:
+        cursor = self.cursors[style]
+        try:
+            cursor.execute(text, params)
+            description = cursor.description or []
+            types = tuple(self.type_names[column.type_code] for column in description)
+            return Answer(tuple(column.name for column in description), types, cursor.fetchall())
+        except psycopg.Error as error:
+            return Failure("", error.sqlstate or "", type(error).__name__, str(error))
+
+    def ask_fleet(self, text: str, params: list[object] | None, how: How) -> Answer | Failure:
+        session = self.sessions[how.level]
+        try:
+            with session.transaction() if how.transaction else contextlib.nullcontext():
+                result = session.execute(text, params)
+                rows = result.fetchall()
+            return Answer(result.columns, tuple(field.type for field in result.fields), rows)
+        except outgrow.Error as error:
+            return Failure(error.code, error.sqlstate or "", type(error).__name__, str(error))
+        except Exception as error:  # a defect: never the right answer, and its place is worth knowing
+            self.sessions[how.level] = self.fleet.session(level=how.level)
+            return Failure("crash", "", type(error).__name__, f"{type(error).__name__}: {error} {_place(error)}")
+
+
+def _place(error: BaseException) -> str:
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"at {at.tb_frame.f_code.co_filename.rpartition('outgrow/')[2]}:{at.tb_lineno}" if at else ""
+
+
+def placements(shards: list[str]) -> dict[TableName, Placement]:
+    """What `fleet.yaml` would say of the world's tables; single tables live on the last shard."""
+    found: dict[TableName, Placement] = {}
+    for table in TABLES:
+        kinds: dict[str, Placement] = {"copied": Copied(), "single": Single(shards[-1])}
+        found[TableName("public", table.name)] = kinds.get(table.placement, Sharded(table.key))
+    return found
+
+
+@contextlib.contextmanager
+def opened(shards: int = 3, seed: int = 1, servers: Servers | None = None) -> Iterator[Sides]:
+    """Both sides with data; `servers` that run already are used (then `shards` counts for nothing)."""
+    with contextlib.ExitStack() as stack:
+        if servers is None:
+            servers = stack.enter_context(serving(shards, 0))
+        empty = servers.fresh()
+        stack.callback(servers.drop, empty)
+        names = [shard.name for shard in empty.domains[0].shards]
+        domain = replace(empty.domains[0], slots=SLOTS, tables=placements(names))
+        topology = replace(empty, domains=(domain,))
+        _fill_shards(topology, seed)
+        plain = stack.enter_context(_plain(servers, seed))
+        fleet = stack.enter_context(outgrow.open(topology, install=True))
+        yield Sides(fleet, plain)
+
+
+@contextlib.contextmanager
+def _plain(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]:
+    """One database more, on the first shard's server, that has all rows."""
+    primary = servers.domain.home.primary
+    servers.sql(primary, "DROP DATABASE IF EXISTS plain WITH (FORCE)", database="postgres")
+    servers.sql(primary, "CREATE DATABASE plain OWNER app", database="postgres")
+    dsn = psycopg.conninfo.make_conninfo(primary.dsn, dbname="plain")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for table in TABLES:
+            connection.execute(ddl(table))
+            _copy(connection, table, rows_of(table, seed))
+        yield connection
+
+
+def _fill_shards(topology: Topology, seed: int) -> None:
+    domain = topology.domains[0]
+    keyspace = Keyspace(domain.slots, ShardMap.first(domain))
+    for shard in domain.shards:
+        with psycopg.connect(shard.primary.dsn, autocommit=True) as connection:
+            for table in TABLES:
+                connection.execute(ddl(table))
+                rows = rows_of(table, seed)
+                if table.placement == "single" and shard is not domain.shards[-1]:
+                    connection.execute(f"DROP TABLE {table.name}")
+                    continue
+                if table.key:
+                    rows = [row for row in rows if _owner(keyspace, table, row) == shard.name]
+                _copy(connection, table, rows)
+
+
+def _owner(keyspace: Keyspace, table: Tab, row: tuple[Any, ...]) -> str:
+    columns = [table.col(name) for name in table.key]
+    spelled = [column.type.split("(")[0] for column in columns]
+    types = tuple(CATALOGUE.get(name, name) for name in spelled)
+    values = [row[table.cols.index(column)] for column in columns]
+    return keyspace.shard(types, tuple(coerce(t, v) for t, v in zip(types, values, strict=True)))
+
+
+def _copy(connection: psycopg.Connection[Any], table: Tab, rows: list[tuple[Any, ...]]) -> None:
+    with connection.cursor().copy(f"COPY {table.name} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
