@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import shutil
@@ -43,6 +44,13 @@ class Server:
         self.data = self.directory / "data"
         if os.getuid() == 0:
             os.chown(self.directory, UNPRIVILEGED, UNPRIVILEGED)
+        try:
+            self._make()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _make(self) -> None:
         self._run(
             "initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8", "-N"
         )
@@ -82,10 +90,12 @@ class Server:
         except (OSError, ValueError):
             pid = 0
         if pid:
-            os.kill(pid, signal.SIGQUIT)
-            deadline = time.monotonic() + 10
-            while time.monotonic() < deadline and (self.data / "postmaster.pid").exists():
-                time.sleep(0.05)
+            for sign in (signal.SIGQUIT, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, sign)
+                deadline = time.monotonic() + 10
+                while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+                    time.sleep(0.05)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def dsn(self, user: str = "postgres", database: str = "postgres", **more: str) -> str:
