@@ -11,11 +11,13 @@ from tests.differential.oddities import Oddities
 from tests.differential.ordering import Ordering, Promise
 from tests.differential.sources import KeyPredicates, Sources
 from tests.differential.subqueries import Subqueries
+from tests.differential.writes import Writes
 
 #: construct → weight
 WEIGHTS = {
     "select": 26, "keyed": 16, "group": 15, "aggregate": 9, "distinct": 6, "set_operation": 7, "subquery": 5,
     "cte": 4, "window": 4, "distinct_on": 3, "values": 1, "series": 2, "odd": 2,
+    "write": 5,
 }  # fmt: skip
 #: Kinds whose equal values always look alike, so that DISTINCT and GROUP BY have no choice.
 PLAIN = ("int", "num", "txt", "bool", "date", "ts", "tstz", "uuid")
@@ -42,6 +44,9 @@ class Statements:
 
     def draw(self) -> Case:
         construct = self.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        if construct == "write":
+            block, order, written = Writes(self.x).draw()
+            return Case(block, tuple(self.values), construct, *order, style=self.style, written=written)
         if construct == "odd":
             block, order = Oddities(self.x, self.sources).draw()
         else:

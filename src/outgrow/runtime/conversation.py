@@ -10,7 +10,7 @@ from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
-from outgrow.nodes import Rows, together
+from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Located, locate
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, ddl, loading
@@ -352,9 +352,9 @@ class Conversation:
         )
 
 
-def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
+def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
     """The one result of fragments that have all arrived."""
-    fields = finisher.begin([answer.fields for answer in answers])
+    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
     for index, answer in enumerate(answers):
         finisher.feed(index, answer.rows)
         finisher.end(index)

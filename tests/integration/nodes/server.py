@@ -17,6 +17,9 @@ UNPRIVILEGED = 65534
 
 
 def binaries() -> Path | None:
+    """The folder of the server programs: OUTGROW_TEST_SERVER, else the newest that Debian installed."""
+    if chosen := os.environ.get("OUTGROW_TEST_SERVER"):
+        return Path(chosen)
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.split("/")[4]))
     return Path(found[-1]).parent if found else None
 

@@ -6,7 +6,6 @@ import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.unit.topology.test_reader import GOOD
 
 from outgrow.errors import ConfigurationError
 from outgrow.topology import (
@@ -26,6 +25,7 @@ from outgrow.topology import (
     write,
 )
 from outgrow.topology.dsn import NotADsn, parameters, with_password
+from tests.unit.topology.test_reader import GOOD
 
 names = st.from_regex(r"\A[A-Za-z_][A-Za-z0-9_-]{0,12}\Z")
 identifiers = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
