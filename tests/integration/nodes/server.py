@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import shutil
 import signal
@@ -13,16 +12,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from outgrow import local
+
 #: `nobody`: the server binaries refuse to run as root.
 UNPRIVILEGED = 65534
 
 
-def binaries() -> Path | None:
-    """The folder of the server programs: OUTGROW_TEST_SERVER, else the newest that Debian installed."""
-    if chosen := os.environ.get("OUTGROW_TEST_SERVER"):
-        return Path(chosen)
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.split("/")[4]))
-    return Path(found[-1]).parent if found else None
+def binaries() -> Path:
+    """The folder of the server programs: those that `OUTGROW_TEST_PG` chooses, else the embedded ones."""
+    return local.find(os.environ.get("OUTGROW_TEST_PG") or None).directory
 
 
 def free_port() -> int:
@@ -36,9 +34,7 @@ class Server:
     """One server on TCP and a unix socket, user `postgres` without a password, user `guarded` with one."""
 
     def __init__(self) -> None:
-        bin_directory = binaries()
-        assert bin_directory is not None
-        self.bin = bin_directory
+        self.bin = binaries()
         self.directory = Path(tempfile.mkdtemp(prefix="outgrow-nodes-", dir="/var/tmp"))
         self.port = free_port()
         self.data = self.directory / "data"
