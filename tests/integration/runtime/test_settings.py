@@ -8,7 +8,6 @@ import outgrow
 from outgrow import Fleet
 
 
-
 def zones(session: outgrow.Session) -> set[str]:
     """What each shard's connection thinks the time zone is."""
     return {session.execute("SHOW timezone", shard=shard).fetchall()[0][0] for shard in ("s1", "s2")}
