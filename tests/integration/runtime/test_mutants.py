@@ -70,7 +70,7 @@ def two_replicas() -> Iterator[Servers]:
 def went_back_in_time(servers: Servers) -> bool:
     """Whether a session that only reads ever sees an older value than it has seen, one of two replicas lagging."""
     topology = servers.fresh(TABLES)
-    first, second = topology.domains[0].shards[0].replicas
+    _, second = topology.domains[0].shards[0].replicas
     with outgrow.open(topology, install=True) as fleet, fleet.session() as writer:
         writer.execute(CUSTOMERS)
         writer.execute(WRITE, [1, "0"])
