@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := src tests bench examples
-BENCHES := point scatter load ryw keyspace
 # Each worker of the tests has a fleet of its own.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -39,7 +38,7 @@ test-long: check
 	else echo "no installed PostgreSQL (15 or newer): the tests against one were left out"; fi
 
 bench: setup
-	@set -e; for name in $(BENCHES); do echo "== bench.$$name"; $(BIN)/python -m bench.$$name; done
+	$(BIN)/python -m bench
 
 check: setup
 	$(BIN)/ruff check $(CODE)

@@ -82,7 +82,7 @@ def described(
     least = shrunk(sides, case, how)
     least_text, least_params = least.render()
     told = {
-        "name": name, "text": text, "params": _shown(params), "level": how.level, "transaction": how.transaction,
+        "name": name, "text": text, "params": _shown(params), "how": str(how),
         "why": why, "plain": _told(plain), "fleet": _told(fleet),
     }  # fmt: skip
     if least_text != text:

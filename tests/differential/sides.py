@@ -19,7 +19,7 @@ from tests.differential.world import TABLES, Tab, ddl, rows_of
 from tests.servers import Servers, serving
 
 SLOTS = 64
-LEVELS = ("session", "strong", "eventual")
+LEVELS = ("session", "strong", "eventual", "bounded(60)")
 #: DDL's spelling of a type → the catalogue's.
 CATALOGUE = {"varchar": "varchar", "char": "bpchar"}
 
@@ -32,14 +32,20 @@ TYPE_NAMES = """
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a statement is asked: the session's level, and inside a transaction or not."""
+    """How a statement is asked: the session's level, inside a transaction or not, as a stream, explained before."""
 
     level: str = "session"
     transaction: bool = False
+    stream: bool = False
+    explain: bool = False
 
     @classmethod
     def drawn(cls, rng: random.Random) -> How:
-        return cls(rng.choice(LEVELS), rng.random() < 0.25)
+        return cls(rng.choice(LEVELS), rng.random() < 0.25, rng.random() < 0.15, rng.random() < 0.05)
+
+
+class Undo(Exception):
+    """Leaves a transaction without committing it."""
 
 
 class Sides:
@@ -55,8 +61,14 @@ class Sides:
     def verdict(self, case: Case, how: How) -> tuple[Verdict, Answer | Failure, Answer | Failure]:
         """(verdict, the plain answer, the fleet's)."""
         text, params = case.render()
-        expected = self.ask_plain(text, params, case.style)
-        given = self.ask_fleet(text, params, how)
+        if case.written:
+            expected, given = self.write_plain(case), self.write_fleet(case, how)
+        else:
+            expected = self.ask_plain(text, params, case.style)
+            given = self.ask_fleet(text, params, how)
+            if how.stream and isinstance(given, Answer) and isinstance(expected, Answer):
+                # A stream gives rows alone.
+                given = replace(given, columns=expected.columns, types=expected.types)
 
         def unlimited() -> list[Any]:
             answer = self.ask_plain(*case.render(unlimited=True), case.style)
@@ -68,7 +80,9 @@ class Sides:
         cursor = self.cursors[style]
         try:
             cursor.execute(text, params)
-            description = cursor.description or []
+            if cursor.description is None:
+                return Answer((), (), [("affected", cursor.rowcount)])
+            description = cursor.description
             types = tuple(self.type_names[column.type_code] for column in description)
             return Answer(tuple(column.name for column in description), types, cursor.fetchall())
         except psycopg.Error as error:
@@ -77,15 +91,54 @@ class Sides:
     def ask_fleet(self, text: str, params: list[object] | None, how: How) -> Answer | Failure:
         session = self.sessions[how.level]
         try:
+            if how.explain:
+                str(self.fleet.explain(text, params))
             with session.transaction() if how.transaction else contextlib.nullcontext():
-                result = session.execute(text, params)
-                rows = result.fetchall()
-            return Answer(result.columns, tuple(field.type for field in result.fields), rows)
-        except outgrow.Error as error:
+                if how.stream:
+                    return Answer((), (), list(session.stream(text, params)))
+                return _answer(session.execute(text, params))
+        except Exception as error:
+            return self._failed(error, how)
+
+    def write_plain(self, case: Case) -> Answer | Failure:
+        """What the write says, then the table as it left it."""
+        with self.plain.transaction(force_rollback=True):
+            given = self.ask_plain(*case.render(), case.style)
+            after = self.ask_plain(f"SELECT * FROM {case.written}", None, "%s")
+        return _with(given, after.rows) if isinstance(after, Answer) else given
+
+    def write_fleet(self, case: Case, how: How) -> Answer | Failure:
+        session = self.sessions[how.level]
+        given: Answer | Failure = Failure("crash", "", "AssertionError", "not asked")
+        try:
+            with session.transaction():
+                given = _answer(session.execute(*case.render()))
+                given = _with(given, session.execute(f"SELECT * FROM {case.written}").fetchall())
+                raise Undo
+        except Undo:
+            return given
+        except Exception as error:
+            return self._failed(error, how)
+
+    def _failed(self, error: Exception, how: How) -> Failure:
+        if isinstance(error, outgrow.Error):
             return Failure(error.code, error.sqlstate or "", type(error).__name__, str(error))
-        except Exception as error:  # a defect: never the right answer, and its place is worth knowing
-            self.sessions[how.level] = self.fleet.session(level=how.level)
-            return Failure("crash", "", type(error).__name__, f"{type(error).__name__}: {error} {_place(error)}")
+        # A defect: never the right answer, and its place is worth knowing.
+        self.sessions[how.level] = self.fleet.session(level=how.level)
+        return Failure("crash", "", type(error).__name__, f"{type(error).__name__}: {error} {_place(error)}")
+
+
+def _answer(result: outgrow.Result) -> Answer:
+    if not result.fields and not result.statusmessage.startswith("SELECT"):
+        return Answer((), (), [("affected", result.rowcount)])
+    return Answer(result.columns, tuple(field.type for field in result.fields), result.fetchall())
+
+
+def _with(answer: Answer | Failure, after: list[Any]) -> Answer | Failure:
+    """The rows of the table are marked, so that they cannot stand in for rows returned."""
+    if isinstance(answer, Failure):
+        return answer
+    return replace(answer, rows=[*answer.rows, *(("after", *row) for row in after)])
 
 
 def _place(error: BaseException) -> str:

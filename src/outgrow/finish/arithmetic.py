@@ -178,3 +178,15 @@ def _fitted(value: Decimal, precision: int, digits: int) -> Decimal:
     if result and result.adjusted() >= precision - digits:
         raise out_of_range("numeric")
     return result
+
+
+def _numeric_shown(value: Decimal) -> str:
+    return format(value, "f") if value.is_finite() else str(value)
+
+
+#: How a value is cast to text.  Floats are not here: when PostgreSQL writes exponents is another rule than Python's.
+SHOWN: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(("int2", "int4", "int8", "text", "varchar"), str),
+    "numeric": _numeric_shown,
+    "bool": lambda value: "true" if value else "false",
+}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from outgrow.plan.spec import ORDERED_TYPES, TEXT_TYPES, Apply, Constant, Convert, Final, Given, Position
 
-from .arithmetic import ARITHMETIC, INTEGERS, NUMBERS, absolute, converter, negate, rounded, widest
+from .arithmetic import ARITHMETIC, INTEGERS, NUMBERS, SHOWN, absolute, converter, negate, rounded, widest
 from .compare import order_ranker
 from .errors import unvetted_expression
 from .reading import read_text
@@ -69,10 +69,20 @@ class Compiler:
         base = final.type.split("(")[0]
         if operand.type == "unknown":
             operand = self.settle(operand, base)
+        if base == "text":
+            return self._text(operand)
         if operand.type not in NUMBERS:
             raise unvetted_expression(f"a cast from {operand.type} to {final.type}")
         convert, value = converter(operand.type, final.type), operand.value
         return Typed(lambda row: None if (found := value(row)) is None else convert(found), base)
+
+    def _text(self, typed: Typed) -> Typed:
+        """The value as the server shows it; for types of which Python knows that form."""
+        typed = self.settle(typed, "text")
+        show, value = SHOWN.get(typed.type), typed.value
+        if show is None:
+            raise unvetted_expression(f"a cast from {typed.type} to text")
+        return Typed(lambda row: None if (found := value(row)) is None else show(found), "text")
 
     # --- types -----------------------------------------------------------------------------------------------------
 
@@ -120,6 +130,8 @@ class Compiler:
             return self._among(operator, parts)
         if operator in ("is distinct from", "is not distinct from"):
             return self._distinct(operator, parts)
+        if operator == "||":
+            return self._joined(parts)
         if operator in ARITHMETIC and len(parts) == 2:
             return self._arithmetic(operator, parts)
         if operator in _UNARY and len(parts) == 1:
@@ -204,6 +216,17 @@ class Compiler:
             return None if one is None or other is None else function(one, other, kind)
 
         return Typed(compute, kind)
+
+    def _joined(self, parts: list[Typed]) -> Typed:
+        if not any(part.type in ("text", "varchar") for part in parts):
+            raise unvetted_expression(f"the operator || of {parts[0].type} and {parts[1].type}")
+        left, right = (self._text(part).value for part in parts)
+
+        def join(row: Row) -> str | None:
+            one, other = left(row), right(row)
+            return None if one is None or other is None else one + other
+
+        return Typed(join, "text")
 
     def _unary(self, operator: str, part: Typed) -> Typed:
         if part.type not in NUMBERS or part.type == "float4":

@@ -8,10 +8,9 @@ while not finisher.done: wait for one of finisher.wants(); feed(…) or end(…)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
-from outgrow.plan.spec import Constant, Final, Finish, Given, Position
+from outgrow.plan.spec import Convert, Final, Finish, Given, Position
 
 from .combine import Groups
 from .compare import Order, Ranker, equality_ranker
@@ -229,17 +228,11 @@ def _rows(final: Final | None, params: Sequence[Any], clause: str) -> int | None
     """A number of rows as the server reads it; None for NULL or no clause."""
     if final is None:
         return None
-    if isinstance(final, Given):
-        value = params[final.index - 1]
-    else:
-        assert isinstance(final, Constant)
-        value = None if final.kind == "null" else final.text
+    value = params[final.index - 1] if isinstance(final, Given) else None
+    if type(value) is not int:
+        value = Compiler((), params, False).compile(Convert(final, "int8")).value(())
     if value is None:
         return None
-    if isinstance(value, float):
-        number = round(value)
-    else:
-        number = int(value) if isinstance(value, int) else int(Decimal(value).to_integral_value("ROUND_HALF_UP"))
-    if number < 0:
+    if value < 0:
         raise negative(clause)
-    return number
+    return int(value)

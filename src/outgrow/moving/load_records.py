@@ -15,7 +15,7 @@ Positions = npt.NDArray[np.int64]
 
 NEWLINE, RETURN, QUOTE = 10, 13, 34
 #: Zero bytes after the block, so that whole words can be read at any place of it.
-SLACK = 48
+SLACK = 64
 
 
 @dataclass(slots=True)
@@ -62,11 +62,6 @@ class Records:
 
     def rows(self) -> list[bytes]:
         """Each record's own bytes, its line end included."""
-        if self.quotes is None:
-            lines = (self.data if self.size == len(self.data) else self.data[: self.size]).splitlines(True)
-            # A carriage return inside a record would have split it.
-            if len(lines) == len(self):
-                return lines
         data = self.data
         return [data[a:b] for a, b in zip(self.starts.tolist(), (self.ends + 1).tolist(), strict=True)]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from outgrow.errors import DataError
 from outgrow.keyspace import Keyspace
+from outgrow.moving.load_gather import gather
 from outgrow.moving.load_keys import WrongKey, key_column
 from outgrow.moving.load_layout import Layout
 from outgrow.moving.load_records import RETURN, Ragged, Records, find_records
@@ -148,7 +148,7 @@ class Splitter:
             data: list[bytes | memoryview] = [memoryview(records.data)[: records.size]] * self._count
             counts = [len(records)] * self._count
         else:
-            data, counts = self._gathered(records, owners)
+            data, counts = gather(records, owners, self._count)
         self.rows = [total + count for total, count in zip(self.rows, counts, strict=True)]
         self.offset += records.size
         self._line += records.lines
@@ -170,17 +170,6 @@ class Splitter:
                 cure=f"{wrong.cure}; nothing was loaded",
             ) from None
         return self._owners[self._hash.slot_column(columns)]
-
-    def _gathered(self, records: Records, owners: npt.NDArray[np.uint16]) -> tuple[list[bytes | memoryview], list[int]]:
-        rows = records.rows()
-        counts = np.bincount(owners, minlength=self._count + 1)
-        if self._count <= 8:
-            return [b"".join(compress(rows, (owners == n).tobytes())) for n in range(self._count)], counts[:-1].tolist()
-        # One pass for many shards: records in the order of their shards, cut where the shard changes.
-        order = np.argsort(owners, kind="stable").tolist()
-        bounds = np.concatenate([[0], np.cumsum(counts)]).tolist()
-        take = rows.__getitem__
-        return [b"".join(map(take, order[bounds[n] : bounds[n + 1]])) for n in range(self._count)], counts[:-1].tolist()
 
     def _check_text(self, records: Records) -> None:
         data = records.data

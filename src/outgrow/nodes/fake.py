@@ -153,6 +153,7 @@ class FakeLink(Link):
         self.names = {}
         self.opened_at = self.idle_since = monotonic()
         self.abandoned = self.in_flight = False
+        self.backend_pid = id(self)
         self._closed = self._block = self._failed = False
 
     @property
@@ -164,16 +165,16 @@ class FakeLink(Link):
         return self._closed or self.abandoned or self.in_flight
 
     @property
+    def at_rest(self) -> bool:
+        return not self.broken and not self._block
+
+    @property
     def in_transaction(self) -> bool:
         return self._block
 
     @property
     def in_failed_transaction(self) -> bool:
         return self._failed
-
-    @property
-    def backend_pid(self) -> int:
-        return id(self)
 
     @property
     def server_version(self) -> int:
@@ -188,6 +189,10 @@ class FakeLink(Link):
             self.server.links.remove(self)
 
     def peek(self) -> bool:
+        return not self.broken
+
+    def alive_steps(self, until: float) -> Steps[bool]:
+        yield from _pass_steps(self.server.latency_seconds, None, self.node)
         return not self.broken
 
     def forget_prepared(self) -> None:

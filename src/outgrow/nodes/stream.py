@@ -54,7 +54,7 @@ class Stream:
         key = (self._sql, types)
         known = link.preparations.known.get(key)
         text = link.encoded(self._sql)
-        if known is not None and known.fields is not None:
+        if known is not None:
             name: bytes | None = known.name
             self.fields = known.fields
             link.count_use(known)

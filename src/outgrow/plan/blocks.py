@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from outgrow.schema import Schema
+from outgrow.statement import type_of
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -28,6 +29,8 @@ from outgrow.statement.tree import (
     Relation,
     Scan,
     Select,
+    SetOperation,
+    Values,
 )
 
 from .walking import within_block
@@ -94,6 +97,8 @@ class Leaf:
     #: Output columns of a derived table or CTE: name → expression in the inner block.
     outputs: dict[str, Expr] = field(default_factory=dict)
     inner: Block | None = None
+    #: Types of a set operation's columns, where all arms agree on their family.
+    types: dict[str, str] = field(default_factory=dict)
 
 
 class Shared(NamedTuple):
@@ -143,8 +148,6 @@ def output_names(query: Query, aliases: tuple[str, ...]) -> list[str]:
 
 def first_items(query: Query) -> tuple[Item, ...]:
     """The items of the first arm: they name the columns of a set operation."""
-    from outgrow.statement.tree import SetOperation, Values
-
     while isinstance(query, SetOperation):
         query = query.left
     if isinstance(query, Select):
@@ -152,6 +155,14 @@ def first_items(query: Query) -> tuple[Item, ...]:
     if isinstance(query, Values) and query.rows:
         return tuple(Item(expr, f"column{number}") for number, expr in enumerate(query.rows[0], 1))
     return ()
+
+
+def agreed_types(query: Query) -> list[str | None]:
+    """Per output column of a set operation, its first arm's type if all arms' types are of one family."""
+    if isinstance(query, SetOperation):
+        pairs = zip(agreed_types(query.left), agreed_types(query.right), strict=False)
+        return [one if family(one) is not None and family(one) == family(other) else None for one, other in pairs]
+    return [type_of(item.expr) for item in query.items] if isinstance(query, Select) else []
 
 
 def leaves_of(relation: Relation | None) -> Iterator[Relation]:
@@ -194,10 +205,20 @@ def returns_set(select: Select) -> bool:
     )
 
 
+def has_unknown(select: Select) -> bool:
+    """A function of which the schema knows nothing could be an aggregate, or return a set."""
+    return any(
+        isinstance(node, Call) and node.kind is CallKind.UNKNOWN
+        for part in (*select.items, *select.order, *select.distinct_on)
+        for node in within_block(part)
+    )
+
+
 def narrowable(select: Select) -> bool:
     """A condition on an output column may move below this block's own work (grouping is judged per column)."""
     return not (
-        select.limit is not None
+        has_unknown(select)
+        or select.limit is not None
         or select.offset is not None
         or select.distinct_on
         or select.grouping_sets

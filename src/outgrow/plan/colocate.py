@@ -165,9 +165,8 @@ class Colocation:
         columns = places.key_columns(scan.table)
         key = tuple(Site(block.index, scan.alias, column.name) for column in columns)
         families = tuple(None if column.nondeterministic else family(column.type) for column in columns)
-        return Locus(
-            True, (key,), families, str(scan.table), tuple(f"{scan.alias}.{column.name}" for column in columns)
-        )
+        shown = tuple(f"{scan.alias}.{column.name}" for column in columns)
+        return Locus(True, (key,), (), families, str(scan.table), shown)
 
     def _join(self, block: Block, join: Join, equal: Equalities) -> Settled:
         if join.natural and not join.using:
@@ -228,13 +227,14 @@ class Colocation:
                 raise refused(
                     "join off key", left.table, right.table, ", ".join(left.columns), ", ".join(right.columns)
                 )
+            weak = left.weak + right.weak
             if kind is JoinKind.LEFT:
-                return left
+                return replace(left, weak=weak + right.keys)
             if kind is JoinKind.RIGHT:
-                return right
+                return replace(right, weak=weak + left.keys)
             if kind is JoinKind.FULL:
-                return replace(left, keys=())
-            return replace(left, keys=left.keys + right.keys)
+                return replace(left, keys=(), weak=weak + left.keys + right.keys)
+            return replace(left, keys=left.keys + right.keys, weak=weak)
         if not left.sharded and not right.sharded:
             return COPIED
         sharded = left if left.sharded else right
@@ -272,16 +272,18 @@ class Colocation:
         if transparent(query):
             return Settled(self._with_outputs(settled, links), settled.equal + linked(links))
         self._whole(query, inner, settled, alias)
-        keys = self._output_keys(settled, links)
-        return Settled(replace(settled.locus, keys=keys))
+        keys = self._output_keys(settled, links, settled.locus.keys)
+        return Settled(replace(settled.locus, keys=keys, weak=()))
 
     def _with_outputs(self, settled: Settled, links: list[Pair]) -> Locus:
-        return replace(settled.locus, keys=settled.locus.keys + self._output_keys(settled, links))
+        outputs = self._output_keys(settled, links, settled.locus.keys)
+        weak = self._output_keys(settled, links, settled.locus.weak)
+        return replace(settled.locus, keys=settled.locus.keys + outputs, weak=settled.locus.weak + weak)
 
-    def _output_keys(self, settled: Settled, links: list[Pair]) -> tuple[Key, ...]:
-        """The keys in terms of output columns."""
+    def _output_keys(self, settled: Settled, links: list[Pair], inner: tuple[Key, ...]) -> tuple[Key, ...]:
+        """The inner keys in terms of output columns."""
         keys: list[Key] = []
-        for key in settled.locus.keys:
+        for key in inner:
             found = [next((out for out, site in links if settled.equal.same(site, column)), None) for column in key]
             named = tuple(site for site in found if site is not None)
             if len(named) == len(key) and named not in keys:
@@ -321,7 +323,7 @@ class Colocation:
         locus, positions = self.arms(query, outside, block.ctes)
         keys = tuple(tuple(Site(block.index, alias, names[at]) for at in each) for each in positions)
         block.leaves[alias].outputs = {}
-        return replace(locus, keys=keys)
+        return replace(locus, keys=keys, weak=())
 
     def arms(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outgrow.schema import Order, Schema
+from outgrow.statement import order_of, type_of
 from outgrow.statement.tree import Collate, ColumnRef, Expr, Query, Scan, Tree
 
 from .refusals import refused
@@ -14,6 +15,7 @@ class TextOrder:
     """What is known of text order in one statement."""
 
     def __init__(self, schema: Schema, tree: Tree) -> None:
+        self._default = schema.default_order
         self.default_bytes = schema.default_order is Order.BYTES
         tables = {node.table for node in everything_below(tree) if isinstance(node, Scan)}
         columns = [column for name in tables if name in schema.tables for column in schema.tables[name].columns]
@@ -45,6 +47,11 @@ class TextOrder:
                 return True
         if self.all_bytes:
             return True
+        kind = type_of(expr)
+        if kind is not None and kind not in TEXT_TYPES and kind != "unknown":
+            return True
+        if kind in TEXT_TYPES and order_of(expr, self._default) is Order.LINGUISTIC:
+            raise refused("text order", "an expression", "…")
         nodes = list(everything_below(expr))
         if not self.default_bytes or any(isinstance(node, Query) for node in nodes):
             return False

@@ -55,9 +55,9 @@ class Given(Final):
 
 @dataclass(frozen=True, slots=True)
 class Apply(Final):
-    """An operator or vetted function: `and or not = <> < <= > >= + - * / % is null … between coalesce case in round`.
+    """An operator or vetted function, as `plan.vetted` lists them.
 
-    `case` has pairs of condition and value, then the default.
+    `case` has pairs of condition and value, then the default; `in` its operand first.
     """
 
     operator: str
@@ -66,7 +66,7 @@ class Apply(Final):
 
 @dataclass(frozen=True, slots=True)
 class Convert(Final):
-    """A cast to int2, int4, int8, numeric, `numeric(p,s)` or float8."""
+    """A cast to int2, int4, int8, numeric, `numeric(p,s)`, float8 or text."""
 
     operand: Final
     type: str

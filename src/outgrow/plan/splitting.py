@@ -72,6 +72,15 @@ class Splitter:
         self.aggregates: list[tuple[How, tuple[tuple[str, int], ...], str, bool]] = []
         for expr in select.group:
             order.check_equality(expr)
+        #: One DISTINCT argument that needs the fragment to group by it makes all of them do: partial results of a
+        #: DISTINCT aggregate only add up over groups that cannot share a value.
+        self._all_apart = any(
+            node.distinct and node.name in _DISTINCT and not covered(node.args)
+            for part in (*select.items, select.having, *select.order, *select.distinct_on)
+            if part is not None
+            for node in within_block(part)
+            if isinstance(node, Call) and node.kind is CallKind.AGGREGATE and node.over is None
+        )
 
     # --- the statement's expressions -------------------------------------------------------------------------------
 
@@ -121,7 +130,7 @@ class Splitter:
             raise refused("aggregate", f"the aggregate {shown}", self.key_columns)
         if len(call.args) > 1:
             raise refused("aggregate", f"the aggregate {shown}", self.key_columns)
-        if call.distinct and call.name in _DISTINCT and not self.covered(call.args):
+        if call.distinct and call.name in _DISTINCT and self._all_apart:
             return self._apart(call, shown)
         if call.name == "avg":
             return self._add(
@@ -151,7 +160,8 @@ class Splitter:
             self.apart.append(argument)
         return self._add(_DISTINCT[call.name], (("apart", self.apart.index(argument)),), shown)
 
-    def _partial(self, call: Expr) -> tuple[str, int]:
+    def _partial(self, call: Call) -> tuple[str, int]:
+        call = dataclasses.replace(call, type=None)
         if call not in self.partials:
             self.partials.append(call)
         return "partial", self.partials.index(call)

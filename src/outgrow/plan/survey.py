@@ -45,6 +45,7 @@ from .blocks import (
     Region,
     Shared,
     Site,
+    agreed_types,
     alias_of,
     bare_column,
     family,
@@ -323,6 +324,8 @@ class Surveyor:
     ) -> None:
         leaf = block.leaves[alias]
         if not isinstance(query, Select):
+            names = output_names(query, aliases)
+            leaf.types = {name: type for name, type in zip(names, agreed_types(query), strict=False) if type}
             return
         inner = self._nested(graph, query, outside, self._with(query, outside, block.ctes), leaf.region)
         if inner is None:

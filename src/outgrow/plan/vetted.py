@@ -27,6 +27,7 @@ _OPERATORS = {
     "*": 2,
     "/": 2,
     "%": 2,
+    "||": 2,
     "is null": 1,
     "is not null": 1,
     "is true": 1,
@@ -40,7 +41,7 @@ _OPERATORS = {
 }
 _FUNCTIONS = {"coalesce": (1, 99), "nullif": (2, 2), "abs": (1, 1), "round": (1, 2)}
 _NUMERIC = re.compile(r"numeric\([0-9]+(, ?[0-9]+)?\)")
-_CASTS = frozenset(("int2", "int4", "int8", "numeric", "float8"))
+_CASTS = frozenset(("int2", "int4", "int8", "numeric", "float8", "text"))
 
 
 def translate(expr: Expr, below: Callable[[Expr], Final]) -> Final:

@@ -38,7 +38,7 @@ STABLE = frozenset(
         "quote_nullable generate_series date_add date_subtract overlaps timestamptz timestamp date time timetz "
         "json_populate_record jsonb_populate_record json_to_record jsonb_to_record json_to_recordset "
         "jsonb_to_recordset current_user session_user current_role current_setting "
-        "json_agg jsonb_agg json_object_agg jsonb_object_agg"
+        "json_agg jsonb_agg json_object_agg jsonb_object_agg length numeric ts_rank ts_rank_cd date_bin interval"
     ).split()
 )
 
@@ -80,7 +80,7 @@ def _walk(tree: Tree) -> None:
 
 def _call(call: Call) -> None:
     name = call.name
-    if not call.builtin or call.kind is CallKind.UNKNOWN:
+    if call.kind is CallKind.UNKNOWN or (not call.builtin and call.volatility is not Volatility.IMMUTABLE):
         raise refused("unvetted", f"the function {name}")
     if name in MOMENTS or (name == "age" and len(call.args) == 1):
         raise refused("moment", f"{name}()")

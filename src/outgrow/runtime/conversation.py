@@ -10,7 +10,7 @@ from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
-from outgrow.nodes import Rows, together
+from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Located, locate
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, ddl, loading
@@ -174,7 +174,7 @@ class Conversation:
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
         fields, rows = finished(Finisher(plan.finish, values), answers)
-        return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
+        return Result(fields, rows, "SELECT", len(rows), nodes)
 
     def load_steps(
         self,
@@ -352,9 +352,9 @@ class Conversation:
         )
 
 
-def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
+def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
     """The one result of fragments that have all arrived."""
-    fields = finisher.begin([answer.fields for answer in answers])
+    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
     for index, answer in enumerate(answers):
         finisher.feed(index, answer.rows)
         finisher.end(index)

@@ -19,6 +19,9 @@ from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.streaming import Streaming
 
+_CSV = LoadFormat()
+_INTO_EMPTY = LoadOptions()
+
 
 class Session:
     """A conversation with the fleet for one thread at a time.
@@ -75,8 +78,8 @@ class Session:
         source: str | Path | BinaryIO,
         table: str,
         *,
-        form: LoadFormat = LoadFormat(),
-        options: LoadOptions = LoadOptions(),
+        form: LoadFormat = _CSV,
+        options: LoadOptions = _INTO_EMPTY,
         progress: Progress | None = None,
     ) -> Loaded:
         """Load a CSV file into a table, split by its key, all shards at once; then this session sees the rows.

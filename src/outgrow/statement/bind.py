@@ -82,6 +82,8 @@ def _tree(context: Context, disguise: Disguise, first: str) -> tuple[Tree, str]:
             tree = query(context, node, Env())[0]
     except RecursionError:
         raise Unvetted("so deep a nesting") from None
+    if context.counts != disguise.counts:
+        raise Unvetted("it: a word is missing or stands in a wrong place")
     names: dict[type, str] = {Insert: "INSERT", Update: "UPDATE", Delete: "DELETE"}
     return tree, names.get(type(tree), "VALUES" if first == "VALUES" else "TABLE" if first == "TABLE" else "SELECT")
 

@@ -93,6 +93,7 @@ def call(context: Context, node: exp.Expression, env: Env, schema: str | None) -
         elif isinstance(node, exp.Filter):
             taken(node, "this", "expression")
             taken(node.expression, "this")
+            context.counts["where"] += 1
             trimmings.filter = expressions.expression(context, node.expression.this, env)
         elif isinstance(node, exp.WithinGroup):
             taken(node, "this", "expression")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from outgrow.schema import Schema, TableKind, Volatility
-from outgrow.statement.disguise import Disguise, Unvetted
+from outgrow.statement.disguise import COUNTED, Disguise, Unvetted
 from outgrow.statement.functions import Known, is_local, lookup
 from outgrow.statement.model import Effect
 from outgrow.topology import TableName
@@ -30,6 +30,8 @@ class Context:
     unnamed: int = 0
     #: How many expressions and queries are open around this one.
     depth: int = 0
+    #: How many of the counted words the conversion has accounted for.
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
     def deeper(self) -> None:
         """One level more; a tree that is too deep for recursion is not read at all."""

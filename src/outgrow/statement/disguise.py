@@ -40,7 +40,11 @@ _FRAME_WORDS = frozenset(
 _BEGIN_A_VALUE = frozenset(
     "array case cast not null true false default lateral only any all some left right variadic distinct".split()
 )
+_END_A_VALUE = frozenset("null true false end default asc desc all".split())
+#: Unreserved words that a constant may follow.
+_BEFORE_A_CONSTANT = frozenset("by first next zone escape".split())
 _CLAUSES = frozenset("window group from where having order select set values returning limit offset".split())
+COUNTED = ("and", "when", "then", "where")
 _END = Token(Lex.PUNCT, "", "", 0)
 
 
@@ -58,8 +62,12 @@ class Disguise:
         self.frames: list[str] = []
         self.samples: list[str] = []
         self.overriding = ""
+        #: How often the words occur that the parser does not miss where they are missing.
+        self.counts = dict.fromkeys(COUNTED, 0)
         #: Innermost last: the clause word in force at each depth of parentheses ("window", "group", "set", "").
         self._clauses = [""]
+        self._operator_ends: set[int] = set()  # the parentheses that close OPERATOR(…)
+        self._arrays = 0  # array constructors that are open
         self._windows: set[int] = set()  # depths at which a window specification is open
         self._writes = {t.value for t in tokens if t.kind is Lex.WORD and t.value in ("insert", "update")}
         self._closers = _matching(tokens)
@@ -94,7 +102,11 @@ class Disguise:
 
     def _operand_before(self, at: int) -> bool:
         before = self._at(at - 1)
+        if at - 1 in self._operator_ends:
+            return False
         if before.kind is Lex.WORD:
+            if before.value == "by" and any(self._is(at - 2, word) for word in ("group", "order", "partition")):
+                return False
             return before.value not in RESERVED or before.value in ("null", "true", "false", "end", *VALUE_WORDS)
         return before.kind in (Lex.QUOTED, Lex.STRING, Lex.BITS, Lex.NUMBER, Lex.PARAM) or before.text in (")", "]")
 
@@ -104,6 +116,8 @@ class Disguise:
 
     def _constant(self, at: int) -> int:
         token = self.tokens[at]
+        if self._operand_before(at) and self._at(at - 1).value not in _BEFORE_A_CONSTANT:
+            raise Unvetted(f"{token.text} right after another value")
         if token.kind is Lex.PARAM:
             self._emit_constant(Parameter(int(token.text[1:])))
         elif token.kind is Lex.NUMBER:
@@ -124,27 +138,39 @@ class Disguise:
             self._clauses.append("")
         elif text == ")":
             self._windows.discard(len(self._clauses) - 1)
-            if len(self._clauses) == 1:
-                raise Unvetted("a closing parenthesis too many")
             self._clauses.pop()
         elif text == "[" and not self._operand_before(at):
+            if not self._arrays or self._at(at - 1).text not in ("[", ","):
+                raise Unvetted("this bracket")
             return self._array(at)
+        elif text == ".":
+            before, after = self._at(at - 1), self._at(at + 1)
+            named = self._operand_before(at) or (before.kind is Lex.WORD and self._at(at - 2).text == ".")
+            if not named or not (after.kind in (Lex.WORD, Lex.QUOTED) or after.text == "*"):
+                raise Unvetted("this dot")
         elif text == ",":
-            # The parser forgives a comma too many, and knows MySQL's LIMIT a, b.
-            after = self._at(at + 1)
-            closes = after is _END or after.text in (")", "]", ",") or (
-                after.kind is Lex.WORD and after.value in RESERVED and after.value not in _BEGIN_A_VALUE
-            )
-            if closes or self._clauses[-1] in ("limit", "offset"):
-                raise Unvetted("this comma")
+            self._check_comma(at)
         self.out.append(text)
         return at + 1
+
+    def _check_comma(self, at: int) -> None:
+        """The parser forgives a comma too many, and knows MySQL's `LIMIT a, b`."""
+        before, after = self._at(at - 1), self._at(at + 1)
+        named = before.kind is Lex.WORD and (self._is(at - 2, "as") or self._at(at - 2).text == ".")
+        opens = not (self._operand_before(at) or before.text == "*" or before.value in _END_A_VALUE or named)
+        closes = after.kind is Lex.PUNCT and after.text in (")", "]", ",") or (
+            after.kind is Lex.WORD and after.value in RESERVED and after.value not in _BEGIN_A_VALUE
+        )
+        if opens or closes or after is _END or self._clauses[-1] in ("limit", "offset"):
+            raise Unvetted("this comma")
 
     def _array(self, at: int) -> int:
         """The brackets of an array constructor: `ARRAY[…]`, or `[…]` directly within one."""
         close = self._close(at)
         self.out.append('"og$arr" (')
+        self._arrays += 1
         self._run(at + 1, close)
+        self._arrays -= 1
         self.out.append(")")
         return close + 1
 
@@ -174,6 +200,8 @@ class Disguise:
         if scanned is None:
             raise Unvetted(f"the type {self._at(at).text!r}")
         type, at = scanned
+        if self._at(at).text == "(":
+            raise Unvetted(f"the size of the type {type}")
         self.out.append(f'{before} "og$t{len(self.types)}"')
         self.types.append(type)
         return at
@@ -194,6 +222,8 @@ class Disguise:
             return self._name(at)
         if self._is(at - 1, "as") and not self._structural_after_as(at):
             return self._name(at)
+        if word in COUNTED:
+            self.counts[word] += 1
         if word in _HANDLERS:
             done = _HANDLERS[word](self, at)
             if done:
@@ -230,6 +260,8 @@ class Disguise:
         value = self.tokens[at].value
         fields = ""
         at += 1
+        if type.startswith("interval "):
+            raise Unvetted("an interval's fields before its value")
         if type.startswith("interval") and self._at(at).value in _INTERVAL_FIELDS and self._at(at).kind is Lex.WORD:
             scanned = scan_type([Token(Lex.WORD, "interval", "interval", 0), *self.tokens[at : at + 6]], 0)
             assert scanned is not None
@@ -309,8 +341,51 @@ class Disguise:
         self._emit_constant(Template(("DEFAULT",), ()))
         return at + 1
 
+    def _as(self, at: int) -> int:
+        before, after = self._at(at - 1), self._at(at + 1)
+        named = self._operand_before(at) or before.text == "*" or before.kind is Lex.QUOTED
+        if not named or not (after.kind in (Lex.WORD, Lex.QUOTED) or after.text == "("):
+            raise Unvetted("this AS")
+        self.out.append("AS")
+        return at + 1
+
+    def _from(self, at: int) -> int:
+        """The parser knows queries that begin with FROM."""
+        if at == 0 or self._at(at - 1).text == "(":
+            raise Unvetted("FROM without SELECT")
+        self._keyword("from")
+        return at + 1
+
+    def _in(self, at: int) -> int:
+        if self._at(at + 1).text != "(":
+            raise Unvetted("IN without parentheses")
+        self.out.append("IN")
+        return at + 1
+
+    def _join(self, at: int) -> int:
+        """JOIN alone becomes INNER JOIN, so that it differs from a comma even where ON is missing."""
+        bare = not any(self._is(at - 1, word) for word in ("inner", "outer", "left", "right", "full", "cross"))
+        natural = self._is(at - 1, "natural")
+        self.out.append("INNER JOIN" if bare and not natural else "JOIN")
+        return at + 1
+
+    def _by(self, at: int) -> int:
+        if not (self._is(at - 1, "group") or self._is(at - 1, "order")):
+            return 0
+        after = self._at(at + 1)
+        ends = after.kind is Lex.WORD and after.value in ("having", "order", "limit", "window", "union", "offset")
+        if ends or after is _END or after.text == ")":
+            raise Unvetted("BY nothing")
+        self.out.append("BY")
+        return at + 1
+
     def _table(self, at: int) -> int:
-        """`TABLE t` is `SELECT * FROM t`."""
+        """`TABLE t` is `SELECT * FROM t`, without alias."""
+        name = at + 1 + self._is(at + 1, "only")
+        name += 2 if self._at(name + 1).text == "." else 0
+        after = self._at(name + 1)
+        if after.kind is Lex.QUOTED or (after.kind is Lex.WORD and (after.value not in RESERVED or after.value == "as")):
+            raise Unvetted("an alias of TABLE")
         self.out.append("SELECT * FROM")
         return at + 1
 
@@ -374,10 +449,11 @@ class Disguise:
                 split = position
         if split < 0:
             raise Unvetted("CAST without AS")
-        self.out.append("CAST (")
+        self.out.append("CAST ( (")  # Precedence does not matter inside.
         self._clauses.append("")
         self._run(at + 2, split)
         self._clauses.pop()
+        self.out.append(")")
         if self._typed(split + 1, "AS") != close:
             raise Unvetted("this CAST's type")
         self.out.append(")")
@@ -387,6 +463,7 @@ class Disguise:
         if self._at(at + 1).text != "(":
             return 0
         close = self._close(at + 1)
+        self._operator_ends.add(close)
         text = "".join(token.text if token.kind is Lex.OP else _part(token) for token in self.tokens[at + 2 : close])
         return self._other_operator(at, f"operator({text})", close + 1)
 
@@ -430,6 +507,8 @@ class Disguise:
         word = self.tokens[at].value
         if not any(self._is(at - 1, previous) for previous in _FOLLOWERS[word]):
             return 0
+        if word == "materialized" and self._is(at - 1, "not") and not self._is(at - 2, "as"):
+            raise Unvetted("MATERIALIZED without AS")
         self.out.append(word.upper())
         return at + 1
 
@@ -594,7 +673,9 @@ def _matching(tokens: list[Token]) -> dict[int, int]:
             continue
         if token.text in "([":
             open_.append(at)
-        elif token.text in pairs and open_ and tokens[open_[-1]].text == pairs[token.text]:
+        elif token.text in pairs:
+            if not open_ or tokens[open_[-1]].text != pairs[token.text]:
+                raise Unvetted(f"this {token.text}")
             closers[open_.pop()] = at
     return closers
 
@@ -605,7 +686,6 @@ _PAIRS = {
     "delete": ("from",),
 }
 _FOLLOWERS = {
-    "by": ("group", "order"),
     "recursive": ("with",),
     "ordinality": ("with",),
     "materialized": ("as", "not"),
@@ -623,7 +703,9 @@ _HANDLERS = {
     **dict.fromkeys(("rows", "range", "groups"), Disguise._frame),
     **dict.fromkeys(("rollup", "cube", "grouping"), Disguise._grouping),
     "array": Disguise._array_word,
+    "as": Disguise._as,
     "at": Disguise._at_time_zone,
+    "by": Disguise._by,
     "cast": Disguise._cast,
     "collate": Disguise._collate,
     "conflict": Disguise._conflict,
@@ -631,7 +713,10 @@ _HANDLERS = {
     "escape": Disguise._escape,
     "fetch": Disguise._fetch,
     "for": Disguise._for,
+    "from": Disguise._from,
+    "in": Disguise._in,
     "insert": Disguise._insert,
+    "join": Disguise._join,
     "operator": Disguise._operator_word,
     "overriding": Disguise._override,
     "set": Disguise._set,

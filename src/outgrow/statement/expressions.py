@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from outgrow.errors import ProgrammingError
 from outgrow.schema import Order
 from outgrow.statement import calls
 from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
@@ -120,6 +121,7 @@ def _logical(context: Context, node: exp.Expression, env: Env) -> Expr:
             assert isinstance(side, exp.Expression)
             taken(side, "this", "expression")
             sides += [side.expression, side.this]
+            context.counts["and"] += name == "and"
         else:
             operands.append(operand(context, side, env, PRECEDENCE[name] + 1))
     return Operation(name, tuple(operands))
@@ -149,6 +151,7 @@ _NEGATED = {
 
 def _between(context: Context, node: exp.Between, env: Env) -> Expr:
     taken(node, "this", "low", "high", "symmetric")
+    context.counts["and"] += 1
     least = PRECEDENCE["between"] + 1
     parts = tuple(operand(context, node.args[name], env, least) for name in ("this", "low", "high"))
     return Operation("between symmetric" if node.args.get("symmetric") else "between", parts)
@@ -241,7 +244,12 @@ def _column(context: Context, node: exp.Column, env: Env) -> Expr:
             raise unknown_column(name, name, all_names(env))
     else:
         name = plain(identifier)
-        found = qualified(env, plain(table), name, plain(schema) if schema else None)
+        try:
+            found = qualified(env, plain(table), name, plain(schema) if schema else None)
+        except ProgrammingError:
+            if name in context.schema.functions:
+                raise Unvetted(f"{name}, a function written like a column,") from None
+            raise
     if isinstance(found, ColumnRef) and found.name in SYSTEM_COLUMNS and found.table is None and found.type:
         context.effect(f"reads the system column {found.name}, which belongs to one server", "local")
     return found
@@ -261,6 +269,7 @@ def _tuple(context: Context, node: exp.Tuple, env: Env) -> Expr:
 
 def _cast(context: Context, node: exp.Cast, env: Env) -> Expr:
     taken(node, "this", "to")
+    taken(node.args["to"], "this", "kind")
     kind = node.args["to"].args.get("kind")
     index = calls.marked_identifier(kind, "t")
     if index is None:
@@ -273,6 +282,8 @@ def _case(context: Context, node: exp.Case, env: Env) -> Expr:
     branches = []
     for branch in node.args["ifs"]:
         taken(branch, "this", "true")
+        context.counts["when"] += 1
+        context.counts["then"] += 1
         branches.append((expression(context, branch.this, env), expression(context, branch.args["true"], env)))
     subject, default = node.args.get("this"), node.args.get("default")
     return Case(

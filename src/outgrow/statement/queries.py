@@ -56,7 +56,7 @@ def query(context: Context, node: exp.Expression, env: Env) -> tuple[Query, Outp
 def _unwrapped(node: exp.Expression) -> exp.Expression:
     """Parentheses around a query fall; clauses outside them are the query's own, as in PostgreSQL's grammar."""
     while isinstance(node, exp.Subquery | exp.Paren):
-        taken(node, "this", "alias", *_OUTER)
+        taken(node, "this", *_OUTER)
         inner = node.this
         if not isinstance(inner, exp.Query | exp.Values | exp.Paren):
             raise Unvetted("these parentheses")
@@ -86,6 +86,8 @@ def with_clause(context: Context, node: exp.Expression, env: Env) -> tuple[With,
         alias = cte.args["alias"]
         taken(alias, "this", "columns")
         columns = tuple(plain(column) for column in alias.args.get("columns") or ())
+        if bool(columns) != alias.this.this.startswith("og$f$"):
+            raise Unvetted("WITH without AS")
         if recursive:
             for later in names[at:]:
                 env = env.with_cte(later, None)
@@ -114,11 +116,10 @@ def _cte_query(
         return changes.change(context, node, env)
     if own and isinstance(node, exp.Union):
         # The first arm alone says what a recursive query's columns are.
-        effects, reads, unnamed = dict(context.effects), dict(context.reads), context.unnamed
-        try:
-            _, first = query(context, node.this, env)
-        finally:
-            context.effects, context.reads, context.unnamed = effects, reads, unnamed
+        effects, reads, counts = dict(context.effects), dict(context.reads), dict(context.counts)
+        unnamed = context.unnamed
+        _, first = query(context, node.this, env)
+        context.effects, context.reads, context.counts, context.unnamed = effects, reads, counts, unnamed
         env = env.with_cte(own, _renamed(first, columns))
     return query(context, node, env)
 
@@ -167,6 +168,7 @@ def clause(context: Context, node: exp.Expression, name: str, env: Env) -> Expr 
     if found is None:
         return None
     taken(found, "this")
+    context.counts["where"] += isinstance(found, exp.Where)
     return expression(context, found.this, env)
 
 
@@ -342,11 +344,15 @@ def _distinct(
     if isinstance(on, exp.Tuple):
         taken(on, "expressions")
     keys = on.expressions if isinstance(on, exp.Tuple) else [on]
+    if not keys:
+        raise Unvetted("DISTINCT ON nothing")
     return False, tuple(_by_output(context, key, items, env) for key in keys)
 
 
 def _window(context: Context, node: exp.Window, env: Env) -> tuple[str, object]:
     taken(node, "this", "partition_by", "order", "spec", "alias")
+    if plain(node.this) != node.this.this:
+        raise Unvetted("a window without AS")
     return plain(node.this), calls.window(context, node, env)
 
 
@@ -433,7 +439,7 @@ def _output_position(context: Context, node: exp.Expression, columns: tuple[Outp
 
 
 def _values(context: Context, node: exp.Values, outside: Env) -> tuple[Values, Outputs]:
-    taken(node, "expressions", "order", "limit", "offset", "with_", "alias")
+    taken(node, "expressions", "order", "limit", "offset", "with_")
     with_, outside = with_clause(context, node, outside)
     env = outside.inner()
     rows = []

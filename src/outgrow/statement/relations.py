@@ -260,8 +260,9 @@ def _cte(context: Context, env: Env, name: str, alias: str, renamed: tuple[str, 
 
 def _derived(context: Context, node: exp.Expression, env: Env, alias_node: object, lateral: bool) -> Bound:
     alias, renamed = alias_of(alias_node)
-    if isinstance(node, exp.Subquery):
-        taken(node, "this", "alias", "joins", "order", "limit", "offset", "with_")
+    node = node.copy()
+    node.set("alias", None)
+    node.set("joins", None)
     alias = alias or context.name_unnamed()
     query, (outputs, open_) = queries.query(context, node, env)
     if len(renamed) > len(outputs) and not open_:

@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.servers import Servers
 
 from outgrow.errors import DataError, Error, OperationalError
 from outgrow.keyspace import Hash, Keyspace
@@ -31,6 +30,7 @@ from outgrow.moving import load_split as split_module
 from outgrow.nodes import Nodes, drive
 from outgrow.topology import Copied, Placement, Sharded, ShardMap, Single, TableName, Topology
 from outgrow.waits import Steps
+from tests.servers import Servers
 
 TABLE = TableName("public", "orders")
 COLUMNS = (

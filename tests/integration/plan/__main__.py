@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections import Counter
 
 from tests.differential.block import Case, smaller
@@ -66,10 +67,9 @@ def main() -> int:
                 verdict, detail = judge(server, case)
             except Exception as error:
                 verdict, detail = "wrong", f"crashed: {type(error).__name__}: {error}"
-                print(f"CRASH {number}: {case.render()}", file=sys.stderr)
-                import traceback
-
-                traceback.print_exc(limit=-3)
+                if counts["wrong"] < asked.show:
+                    print(f"CRASH {number}: {case.render()}")
+                    traceback.print_exc(limit=-2, file=sys.stdout)
             counts[verdict] += 1
             if verdict == "refused":
                 codes[detail] += 1

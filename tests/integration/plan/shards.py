@@ -76,9 +76,7 @@ class OneServer:
             "d", "postgresql", SLOTS, tuple(Shard(node.shard, node) for node in nodes), MappingProxyType(placements)
         )
         self.keyspace = Keyspace(SLOTS, ShardMap.first(self.domain))
-        rows = {
-            name: self.links["whole"].execute(text).fetchall() for name, text in queries().items()
-        }
+        rows = {name: self.links["whole"].execute(text).fetchall() for name, text in queries().items()}
         self.schema = schemas.build("d", 1, rows)
         for table in tables:
             self._load(table, seed)
@@ -159,7 +157,8 @@ class OneServer:
             cursor.execute(sql.encode(), params if params else None)
             if cursor.description is None:
                 return Answer([], [], [], (name,))
-            types = [self.types.get(column.type_code, str(column.type_code)) for column in cursor.description]
+            # A table's row type has another OID in each database.
+            types = [self.types.get(column.type_code, "other") for column in cursor.description]
             return Answer([column.name for column in cursor.description], types, cursor.fetchall(), (name,))
 
     def close(self) -> None:
@@ -169,7 +168,7 @@ class OneServer:
         self.admin.close()
 
 
-# --- comparing ---------------------------------------------------------------------------------------------------------
+# --- comparing ----------------------------------------------------------------------------------------------------
 
 
 def same_value(one: Any, other: Any) -> bool:
@@ -193,9 +192,7 @@ def same_rows(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
     )
 
 
-def difference(
-    whole: Answer, sharded: Answer, order: str, keys: Sequence[int], unlimited: Answer | None
-) -> str | None:
+def difference(whole: Answer, sharded: Answer, order: str, keys: Sequence[int], unlimited: Answer | None) -> str | None:
     """What is wrong with the shards' answer, None if nothing is."""
     if whole.names != sharded.names:
         return f"names {sharded.names} instead of {whole.names}"
@@ -206,8 +203,9 @@ def difference(
     if order == "total":
         return None if same_rows(whole.rows, sharded.rows) else "other rows, or another order"
     if order == "keys":
-        ours = [tuple(row[at] for at in keys) for row in sharded.rows]
-        theirs = [tuple(row[at] for at in keys) for row in whole.rows]
+        padded = {at for at, type in enumerate(whole.types) if type == "bpchar"}
+        ours = [_keys(row, keys, padded) for row in sharded.rows]
+        theirs = [_keys(row, keys, padded) for row in whole.rows]
         if not same_rows(theirs, ours):
             return "another order"
     if unlimited is not None:
@@ -215,6 +213,11 @@ def difference(
         return f"rows that are not there: {missing[:3]}" if missing else None
     one, other = sorted(whole.rows, key=_shown), sorted(sharded.rows, key=_shown)
     return None if same_rows(one, other) else "other rows"
+
+
+def _keys(row: tuple[Any, ...], keys: Sequence[int], padded: set[int]) -> tuple[Any, ...]:
+    """What the order is about; trailing blanks of char(n) are not."""
+    return tuple(row[at].rstrip(" ") if at in padded and row[at] is not None else row[at] for at in keys)
 
 
 def _extra(rows: list[tuple[Any, ...]], among: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -149,7 +149,16 @@ def test_copied_tables_go_everywhere() -> None:
     assert made.rows == [2, 2, 2]
 
 
-def test_many_shards_take_the_other_path() -> None:
+@pytest.mark.parametrize("length", [1, 62, 63, 64, 65, 127, 128, 129, 1000, 4094, 4095, 4096, 5000, 100_000])
+def test_records_of_any_length_between_short_ones(length: int) -> None:
+    rows = [f"{number},{'x' * (length if number % 7 == 0 else number % 3)}\n" for number in range(60)]
+    made = splitter({"k": "int8", "v": "text"}, Sharded(("k",)))
+    hash = Hash(("int8",), SLOTS)
+    wanted = ["".join(row for n, row in enumerate(rows) if hash.slot((n,)) % 3 == shard) for shard in range(3)]
+    assert split(made, "".join(rows).encode()) == [part.encode() for part in wanted]
+
+
+def test_many_shards() -> None:
     names = tuple(f"s{number:02}" for number in range(16))
     table = LoadTable(TableName("public", "t"), (LoadColumn("k", "int8"),), Sharded(("k",)))
     made = Splitter(layout(table, LoadFormat(header=False), ["k"]), names, keyspace(names))

@@ -258,6 +258,8 @@ def test_together_stops_the_others_on_the_first_error(run, pairs):
 @drivers
 def test_together_ends_when_all_time_limits_pass_at_once(run, pairs):
     until = monotonic() + 0.02
+    for _, far in pairs:
+        threading.Timer(0.1, far.send, [b"y"]).start()
     with pytest.raises(TimeoutError):
         run(together([reader(near, [], "x", until=until) for near, _ in pairs]))
 

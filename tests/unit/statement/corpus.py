@@ -204,6 +204,7 @@ SELECT current_date = current_date, current_timestamp IS NOT NULL, localtime(0) 
 SELECT id /* a ; comment /* nested */ $1 %s */ FROM orders -- the end; %
 SELECT id::text || ':' || coalesce(note, 'null') FROM orders ORDER BY 1
 SELECT id FROM orders WHERE total::int = 10 OR total::numeric(4,1) = 7.3 ORDER BY 1
+SELECT CAST(id + 1 AS text) || 'x', cast(id = 1 as int) + 1, CAST(CASE WHEN id > 2 THEN 1 END AS int8) FROM orders ORDER BY id
 SELECT placed::date, placed::timestamp(0) with time zone FROM orders ORDER BY id
 SELECT sku::text, price::float4, line::smallint FROM items ORDER BY order_id, line
 SELECT c.customer_id, sum(i.price) FROM customers c JOIN orders o ON c.customer_id = o.customer_id JOIN items i ON i.order_id = o.id GROUP BY c.customer_id HAVING sum(i.price) > 1 ORDER BY sum(i.price) DESC

@@ -43,16 +43,13 @@ def load(
     names = tuple(name.strip() for name in columns.split(",")) if columns else None
     options = LoadOptions(columns=names, append=append, truncate_first=truncate, load_id=load_id)
     begun = time.monotonic()
-    with open_fleet(directory, fleet_file) as fleet, _bar(quiet=json) as progress:
-        opened: Any = fleet
-        loaded = opened.load(
-            "/dev/stdin" if str(file) == "-" else file,
-            table,
-            domain=domain,
-            format=form,
-            options=options,
-            progress=progress,
-        )
+    with (
+        open_fleet(directory, fleet_file) as fleet,
+        fleet.session(domain) as session,
+        _bar(quiet=json) as progress,
+    ):
+        source = "/dev/stdin" if str(file) == "-" else file
+        loaded = session.load(source, table, form=form, options=options, progress=progress)
     _report(loaded, time.monotonic() - begun, json)
 
 
