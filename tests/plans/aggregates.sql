@@ -8,7 +8,7 @@ SELECT count(*) FROM orders;
 SELECT count(*), sum(qty), avg(qty), min(day), max(total), bool_and(qty > 0) FROM orders;
 --   read, keys
 --   scan: reads orders as orders: any key
---   fragment: SELECT count(*) AS c1, sum(orders.qty) AS c2, sum(orders.qty) AS c3, count(orders.qty) AS c4, min(orders.day) AS c5, max(orders.total) AS c6, bool_and(orders.qty > 0) AS c7 FROM orders
+--   fragment: SELECT count(*) AS c1, sum(orders.qty) AS c2, count(orders.qty) AS c3, min(orders.day) AS c4, max(orders.total) AS c5, bool_and(orders.qty > 0) AS c6 FROM orders
 --   finish: combine groups: count count(…), sum sum(…), avg avg(…), min min(…), max max(…), all bool_and(…)
 --   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
 

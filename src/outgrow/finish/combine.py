@@ -1,48 +1,108 @@
 """Partial results of one group, one per shard and argument, become the group's row.
 
-The first row of a group *is* its state; every later one is merged into it, column by column.  NULL is neutral for
-every aggregate here.
+Rows are only gathered by group while they arrive; then each column of a group is folded at once, which is several
+times faster than merging row by row.  When many rows have gathered, the groups are folded early to bound memory: the
+result of a fold may be folded again.  NULL is neutral for every aggregate here.
 """
 
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import reduce
+from operator import itemgetter
 from typing import Any
 
 from outgrow.plan.spec import Aggregate, Combine, How
 
-from .compare import equality_ranker, order_ranker
+from .compare import Ranker, equality_ranker, order_ranker
 from .errors import out_of_range, unvetted_type
 from .numeric import add, average
 
 Row = tuple[Any, ...]
-Merge = Callable[[Any, Any], Any]
-#: Result types of DISTINCT sums by the argument's.
+#: The values of one column in one group → the same kind of value.
+Fold = Callable[[Sequence[Any]], Any]
+
+#: Rows gathered beyond the number of groups before an early fold.
+GATHERED_MAX = 50_000
+
+#: Result types of DISTINCT sums and averages by the argument's.
 _SUMMED = {"int2": "int8", "int4": "int8", "int8": "numeric", "numeric": "numeric", "float8": "float8"}
 _AVERAGED = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "numeric": "numeric", "float8": "float8"}
 _INT8 = 1 << 63
 
 
-def _add_floats(one: float, other: float) -> float:
-    total = one + other
-    if math.isinf(total) and not (math.isinf(one) or math.isinf(other)):
+def _there(values: Sequence[Any]) -> list[Any]:
+    return [value for value in values if value is not None]
+
+
+def _sum_ints(values: Sequence[Any]) -> Any:
+    try:
+        return sum(values) if values else None
+    except TypeError:
+        there = _there(values)
+        return sum(there) if there else None
+
+
+def _sum_numerics(values: Iterable[Any]) -> Any:
+    there = [value for value in values if value is not None]
+    return reduce(add, there) if there else None
+
+
+def _sum_floats(values: Iterable[Any]) -> Any:
+    there = [value for value in values if value is not None]
+    if not there:
+        return None
+    total = sum(there)
+    if not math.isfinite(total) and all(map(math.isfinite, there)):
         raise out_of_range("double precision")
-    return total
+    return float(total)
 
 
-_ADDERS: dict[str, Merge] = {"int8": operator.add, "numeric": add, "float8": _add_floats}
+_SUMS: dict[str, Fold] = {"int8": _sum_ints, "numeric": _sum_numerics, "float8": _sum_floats}
 
 
-def _extreme(type: str, bytes_order: bool, least: bool) -> Merge:
+def _summing(type: str, aggregate: Aggregate) -> Fold:
+    fold = _SUMS.get(type)
+    if fold is None:
+        raise unvetted_type(type, f"added ({aggregate.shown})")
+    return fold
+
+
+def _extreme(type: str, bytes_order: bool, least: bool) -> Fold:
     ranker = order_ranker(type, bytes_order)
-    if ranker is None:
-        return min if least else max
-    if least:
-        return lambda one, other: other if ranker(other) < ranker(one) else one
-    return lambda one, other: other if ranker(one) < ranker(other) else one
+    choose: Callable[..., Any] = min if least else max
+
+    def fold(values: Sequence[Any]) -> Any:
+        there = _there(values)
+        return choose(there, key=ranker) if there else None
+
+    return fold
+
+
+def _logic(combine: Callable[[Iterable[Any]], bool]) -> Fold:
+    def fold(values: Sequence[Any]) -> Any:
+        there = _there(values)
+        return combine(there) if there else None
+
+    return fold
+
+
+def _telling(ranker: Ranker | None) -> Fold:
+    """The distinct values, by what tells them apart; a dict among the values is an earlier fold's result."""
+
+    def fold(values: Sequence[Any]) -> Any:
+        told: dict[Any, Any] = {}
+        for value in values:
+            if isinstance(value, dict):
+                for rank, each in value.items():
+                    told.setdefault(rank, each)
+            elif value is not None:
+                told.setdefault(value if ranker is None else ranker(value), value)
+        return told
+
+    return fold
 
 
 class Groups:
@@ -52,14 +112,14 @@ class Groups:
         self.spec = spec
         self._types = types
         self._rankers = [equality_ranker(types[key], enums) for key in spec.keys]
-        self._merges: list[tuple[int, Merge]] = []
-        #: Column → how its values are told apart, for DISTINCT aggregates.
-        self._sets: dict[int, Any] = {}
+        #: Fragment column and fold, each once; `finals` read the folded values by their place in this list.
+        self._folds: list[tuple[int, str, Fold]] = []
         self._finals: list[Callable[[list[Any]], Any]] = []
         self.types: list[str] = [types[at] for at in (*spec.keys, *spec.carried)]
         for aggregate in spec.aggregates:
             self._prepare(aggregate, enums)
-        self._groups: dict[Any, list[Any]] = {}
+        self._groups: dict[Any, list[Row]] = {}
+        self._gathered = 0
         self._plain_key = spec.keys[0] if len(spec.keys) == 1 and self._rankers[0] is None else None
 
     # --- preparation -----------------------------------------------------------------------------------------------
@@ -69,90 +129,80 @@ class Groups:
         type = self._types[at]
         match aggregate.how:
             case How.COUNT:
-                self._merge(at, operator.add)
-                self._result("int8", lambda state: 0 if state[at] is None else state[at])
+                place = self._fold(at, "sum", sum)
+                self._result("int8", itemgetter(place))
             case How.SUM:
-                self._merge(at, self._adder(type, aggregate))
-                self._result(type, _checked(at) if type == "int8" else operator.itemgetter(at))
+                place = self._fold(at, "sum", _summing(type, aggregate))
+                self._result(type, lambda state: _bigint(state[place]) if type == "int8" else state[place])
             case How.MIN | How.MAX:
-                self._merge(at, _extreme(type, aggregate.bytes_order, aggregate.how is How.MIN))
-                self._result(type, operator.itemgetter(at))
+                least = aggregate.how is How.MIN
+                place = self._fold(at, aggregate.how, _extreme(type, aggregate.bytes_order, least))
+                self._result(type, itemgetter(place))
             case How.ALL | How.ANY:
-                self._merge(at, operator.and_ if aggregate.how is How.ALL else operator.or_)
-                self._result("bool", operator.itemgetter(at))
+                place = self._fold(at, aggregate.how, _logic(all if aggregate.how is How.ALL else any))
+                self._result("bool", itemgetter(place))
             case How.AVG:
-                self._merge(at, self._adder(type, aggregate))
-                self._merge(aggregate.inputs[1], operator.add)
-                self._average(type, at, aggregate.inputs[1])
+                self._average(aggregate, type)
             case _:
                 self._distinct(aggregate, at, type, enums)
 
-    def _adder(self, type: str, aggregate: Aggregate) -> Merge:
-        adder = _ADDERS.get(type)
-        if adder is None:
-            raise unvetted_type(type, f"added ({aggregate.shown})")
-        return adder
-
-    def _merge(self, at: int, merge: Merge) -> None:
-        if all(column != at for column, _ in self._merges):
-            self._merges.append((at, merge))
+    def _fold(self, at: int, kind: str, fold: Fold) -> int:
+        """The place of the folded column; one column is folded in one way."""
+        for place, (column, other, _) in enumerate(self._folds):
+            if column == at:
+                assert other == kind, f"column {at} is folded as {other} and as {kind}"
+                return place
+        self._folds.append((at, kind, fold))
+        return len(self._folds) - 1
 
     def _result(self, type: str, final: Callable[[list[Any]], Any]) -> None:
         self.types.append(type)
         self._finals.append(final)
 
-    def _average(self, type: str, total: int, count: int) -> None:
+    def _average(self, aggregate: Aggregate, type: str) -> None:
+        total = self._fold(aggregate.inputs[0], "sum", _summing(type, aggregate))
+        count = self._fold(aggregate.inputs[1], "sum", sum)
         if type == "float8":
             self._result("float8", lambda state: state[total] / state[count] if state[count] else None)
         else:
             self._result("numeric", lambda state: average(state[total], state[count]) if state[count] else None)
 
     def _distinct(self, aggregate: Aggregate, at: int, type: str, enums: frozenset[str]) -> None:
-        self._sets[at] = equality_ranker(type, enums)
+        place = self._fold(at, "distinct", _telling(equality_ranker(type, enums)))
         if aggregate.how is How.COUNT_DISTINCT:
-            self._result("int8", lambda state: len(state[at]))
+            self._result("int8", lambda state: len(state[place]))
             return
         kind = (_SUMMED if aggregate.how is How.SUM_DISTINCT else _AVERAGED).get(type)
         if kind is None:
             raise unvetted_type(type, f"added ({aggregate.shown})")
-        adder = _ADDERS["numeric" if kind == "numeric" else _SUMMED[type]]
 
-        def total(values: dict[Any, Any]) -> Any:
-            result: Any = None
-            for value in values.values():
-                value = Decimal(value) if kind == "numeric" else value
-                result = value if result is None else adder(result, value)
-            return result
+        def total(state: list[Any]) -> Any:
+            values = state[place].values()
+            if kind == "numeric":
+                return _sum_numerics(map(Decimal, values))
+            return _sum_floats(values) if kind == "float8" else _bigint(_sum_ints(list(values)))
 
         if aggregate.how is How.SUM_DISTINCT:
-            self._result(kind, lambda state: _bigint(total(state[at])) if kind == "int8" else total(state[at]))
+            self._result(kind, total)
         elif kind == "float8":
-            self._result(kind, lambda state: total(state[at]) / len(state[at]) if state[at] else None)
+            self._result(kind, lambda state: total(state) / len(state[place]) if state[place] else None)
         else:
-            self._result(kind, lambda state: average(total(state[at]), len(state[at])) if state[at] else None)
+            self._result(kind, lambda state: average(total(state), len(state[place])) if state[place] else None)
 
     # --- rows ------------------------------------------------------------------------------------------------------
 
     def feed(self, rows: list[Row]) -> None:
-        groups, merges, sets = self._groups, self._merges, self._sets
-        plain_key, spec_keys = self._plain_key, self.spec.keys
+        groups, plain_key, keys = self._groups, self._plain_key, self.spec.keys
         for row in rows:
-            key: Any = row[plain_key] if plain_key is not None else self._key(row, spec_keys)
-            state = groups.get(key)
-            if state is None:
-                state = groups[key] = list(row)
-                if sets:
-                    self._start_sets(state, row)
-                continue
-            for at, merge in merges:
-                new = row[at]
-                if new is not None:
-                    old = state[at]
-                    state[at] = new if old is None else merge(old, new)
-            for at, ranker in sets.items():
-                new = row[at]
-                if new is not None:
-                    state[at].setdefault(new if ranker is None else ranker(new), new)
+            key: Any = row[plain_key] if plain_key is not None else self._key(row, keys)
+            found = groups.get(key)
+            if found is None:
+                groups[key] = [row]
+            else:
+                found.append(row)
+        self._gathered += len(rows)
+        if self._gathered > GATHERED_MAX + 2 * len(groups):
+            self._condense()
 
     def _key(self, row: Row, keys: tuple[int, ...]) -> tuple[Any, ...]:
         made: list[Any] = []
@@ -161,31 +211,36 @@ class Groups:
             made.append(value if ranker is None or value is None else ranker(value))
         return tuple(made)
 
-    def _start_sets(self, state: list[Any], row: Row) -> None:
-        for at, ranker in self._sets.items():
-            value = row[at]
-            state[at] = {} if value is None else {(value if ranker is None else ranker(value)): value}
+    def _condense(self) -> None:
+        """One row for each group."""
+        for rows in self._groups.values():
+            if len(rows) > 1:
+                state = list(rows[0])
+                for at, _, fold in self._folds:
+                    state[at] = fold([row[at] for row in rows])
+                rows[:] = [tuple(state)]
+        self._gathered = len(self._groups)
 
     def rows(self) -> list[Row]:
         """One row per group: keys, carried, aggregates."""
-        groups = list(self._groups.values())
-        if self.spec.whole and not groups:
-            empty: list[Any] = [None] * len(self._types)
-            self._start_sets(empty, tuple(empty))
-            groups = [empty]
+        folds, finals = self._folds, self._finals
+        groups: Iterable[list[Row]] = self._groups.values()
+        if self.spec.whole and not self._groups:
+            groups = [[]]
         front = (*self.spec.keys, *self.spec.carried)
-        finals = self._finals
-        if len(front) == 1:
-            first = front[0]
-            return [(state[first], *[final(state) for final in finals]) for state in groups]
-        return [(*[state[at] for at in front], *[final(state) for final in finals]) for state in groups]
+        plain = [(at, fold) for at, _, fold in folds]
+        finished: list[Row] = []
+        for rows in groups:
+            columns = list(zip(*rows, strict=True)) or [()] * len(self._types)
+            state = [fold(columns[at]) for at, fold in plain]
+            made = [columns[at][0] for at in front]
+            for final in finals:
+                made.append(final(state))
+            finished.append(tuple(made))
+        return finished
 
 
 def _bigint(value: int | None) -> int | None:
     if value is not None and not -_INT8 <= value < _INT8:
         raise out_of_range("int8")
     return value
-
-
-def _checked(at: int) -> Callable[[list[Any]], Any]:
-    return lambda state: _bigint(state[at])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_05UP, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_05UP, ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
 from .errors import division_by_zero
@@ -10,6 +10,7 @@ from .errors import division_by_zero
 #: Enough digits for anything the server can send; nothing traps, so infinities behave as in PostgreSQL.
 EXACT = Context(prec=200_000, rounding=ROUND_HALF_UP, Emin=-400_000, Emax=400_000, traps=[])
 
+_TRUNCATED = Context(prec=4, rounding=ROUND_DOWN, Emin=-400_000, Emax=400_000, traps=[])
 _ZERO = Decimal(0)
 
 
@@ -25,10 +26,7 @@ def _weight(value: Decimal) -> tuple[int, int]:
     adjusted = value.adjusted()
     weight = adjusted // 4
     # The decimal digits that belong to the first base-10000 digit.
-    wanted = adjusted - 4 * weight + 1
-    digits = value.as_tuple().digits[:wanted]
-    first = int("".join(map(str, digits))) * 10 ** (wanted - len(digits))
-    return weight, first
+    return weight, int(_TRUNCATED.scaleb(value.copy_abs(), adjusted % 4 - adjusted))
 
 
 def divide(dividend: Decimal, divisor: Decimal) -> Decimal:
@@ -37,11 +35,14 @@ def divide(dividend: Decimal, divisor: Decimal) -> Decimal:
         return _divide_special(dividend, divisor)
     if not divisor:
         raise division_by_zero()
-    weight_one, first_one = _weight(dividend)
-    weight_two, first_two = _weight(divisor)
-    quotient = weight_one - weight_two - (1 if first_one <= first_two else 0)
-    digits = min(1000, max(16 - 4 * quotient, scale(dividend), scale(divisor), 0))
+    digits = _digits(_weight(dividend), _weight(divisor), max(scale(dividend), scale(divisor)))
     return round_to(_quotient(dividend, divisor, digits), digits)
+
+
+def _digits(dividend: tuple[int, int], divisor: tuple[int, int], least: int) -> int:
+    """The result's scale, from both sides' weights and first base-10000 digits."""
+    quotient = dividend[0] - divisor[0] - (1 if dividend[1] <= divisor[1] else 0)
+    return min(1000, max(16 - 4 * quotient, least))
 
 
 def _quotient(dividend: Decimal, divisor: Decimal, digits: int) -> Decimal:
@@ -53,6 +54,11 @@ def _quotient(dividend: Decimal, divisor: Decimal, digits: int) -> Decimal:
 @lru_cache(maxsize=256)
 def _sticky(digits: int) -> Context:
     return Context(prec=digits, rounding=ROUND_05UP, Emin=-400_000, Emax=400_000, traps=[])
+
+
+@lru_cache(maxsize=256)
+def _unit(digits: int) -> Decimal:
+    return Decimal((0, (1,), -digits))
 
 
 def _divide_special(dividend: Decimal, divisor: Decimal) -> Decimal:
@@ -69,7 +75,7 @@ def round_to(value: Decimal, digits: int) -> Decimal:
     """Half away from zero, to exactly `digits` decimals; PostgreSQL has no negative zero."""
     if not value.is_finite():
         return value
-    rounded = value.quantize(Decimal((0, (1,), -digits)), ROUND_HALF_UP, EXACT)
+    rounded = value.quantize(_unit(digits), ROUND_HALF_UP, EXACT)
     return rounded if rounded else rounded.copy_abs()
 
 
@@ -78,4 +84,25 @@ def add(one: Decimal, other: Decimal) -> Decimal:
 
 
 def average(total: Decimal | int, count: int) -> Decimal:
-    return divide(Decimal(total), Decimal(count))
+    """`total / count` as avg() divides; integers take a shorter way to the same digits."""
+    if not isinstance(total, int) or not -_SHORT < total < _SHORT:
+        return divide(Decimal(total), Decimal(count))
+    dividend = Decimal(total)
+    adjusted = dividend.adjusted()
+    first = abs(total) // _TENS[adjusted & ~3]
+    divisor, other_adjusted, other_first = _parts(count)
+    quotient = (adjusted >> 2) - (other_adjusted >> 2) - (first <= other_first)
+    digits = 16 - 4 * quotient if quotient < 4 else 0
+    wanted = digits + 3 + (adjusted - other_adjusted if adjusted > other_adjusted else 0)
+    return _sticky(wanted).divide(dividend, divisor).quantize(_unit(digits), ROUND_HALF_UP, EXACT)
+
+
+_SHORT = 10**40
+_TENS = [10**power for power in range(44)]
+
+
+@lru_cache(maxsize=4096)
+def _parts(count: int) -> tuple[Decimal, int, int]:
+    divisor = Decimal(count)
+    adjusted = divisor.adjusted()
+    return divisor, adjusted, count // _TENS[adjusted & ~3]

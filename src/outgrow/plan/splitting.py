@@ -160,7 +160,8 @@ class Splitter:
             self.apart.append(argument)
         return self._add(_DISTINCT[call.name], (("apart", self.apart.index(argument)),), shown)
 
-    def _partial(self, call: Expr) -> tuple[str, int]:
+    def _partial(self, call: Call) -> tuple[str, int]:
+        call = dataclasses.replace(call, type=None)
         if call not in self.partials:
             self.partials.append(call)
         return "partial", self.partials.index(call)
