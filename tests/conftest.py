@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import os
+
+import hypothesis
 import pytest
 
 from tests.servers import fleet_servers, fresh_topology
 
 __all__ = ["fleet_servers", "fresh_topology"]
 
+# Every run tries the same examples, so that a failure is a change's; the long run draws new ones, and more.
+# No deadline: a shared machine is slow at times.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=300, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked long too")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: left out of `make test`, part of `make test-long`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]

@@ -83,11 +83,19 @@ class Servers:
         address = psycopg.conninfo.make_conninfo(
             node.dsn, user="postgres", password="", host=self.sockets, **({"dbname": database} if database else {})
         )
+        try:
+            cursor = self._link(address).execute(text, params)
+        except psycopg.OperationalError:
+            # The server was killed or restarted since the link was made.
+            self.links.pop(address).close()
+            cursor = self._link(address).execute(text, params)
+        return cursor.fetchall() if cursor.description else []
+
+    def _link(self, address: str) -> psycopg.Connection[Any]:
         link = self.links.get(address)
         if link is None or link.closed or link.broken:
             link = self.links[address] = psycopg.connect(address, autocommit=True)
-        cursor = link.execute(text, params)
-        return cursor.fetchall() if cursor.description else []
+        return link
 
     @property
     def sockets(self) -> str:
@@ -115,6 +123,11 @@ class Servers:
         os.kill(self.pid(node), number)
         if number == signal.SIGKILL:
             processes.end_all(self._data(node))
+
+    def freeze(self, node: Node) -> None:
+        """SIGSTOP to the node's postmaster and all its children; `restored` wakes them."""
+        for process in processes.of(self._data(node)):
+            processes.send(process.pid, self._data(node), signal.SIGSTOP)
 
     def start(self) -> None:
         """Start whatever is not running."""

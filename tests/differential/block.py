@@ -70,8 +70,10 @@ class Case:
     keys: tuple[int, ...] = ()
     #: "%s" or "$"
     style: str = "%s"
-    #: Expected to be refused or right, never counted against the share of right answers.
+    #: May be no valid SQL.
     odd: bool = False
+    #: The statement writes: afterwards this table is read, and all is undone.
+    written: str = ""
 
     def render(self, unlimited: bool = False) -> tuple[str, list[object] | None]:
         """(text, parameters) as a program would write them; None where there are no parameters."""
@@ -102,7 +104,9 @@ def smaller(case: Case) -> Iterator[Case]:
         yield replace(case, block=replace(block, arms=block.arms[:index] + block.arms[index + 1 :]))
     for name in ("having", "limit", "offset", "tail", "distinct"):
         if getattr(block, name):
-            yield replace(case, block=replace(block, **{name: ""}))
+            shorter = replace(block)
+            setattr(shorter, name, "")
+            yield replace(case, block=shorter)
     for index in range(len(block.where)):
         yield replace(case, block=replace(block, where=block.where[:index] + block.where[index + 1 :]))
     if block.order:

@@ -49,7 +49,8 @@ class Scope:
         """Columns that together never repeat; None where some source has none."""
         if any(not table.unique for _, table in self.sources):
             return None
-        return [f"{alias}.{table.unique}" if alias else table.unique for alias, table in self.sources]
+        # Qualified always: a bare name may mean an output column of that name.
+        return [f"{alias or table.name}.{table.unique}" for alias, table in self.sources]
 
     def keyed(self) -> list[tuple[str, Tab]]:
         return [(alias, table) for alias, table in self.sources if table.key]
@@ -106,9 +107,10 @@ class Expressions:
             lambda: f"CASE WHEN {self.predicate(scope, 0)} THEN {text} ELSE {self.constant(kind)} END",
             lambda: f"nullif({text}, {self.constant(kind)})",
         )
-        special = getattr(self, f"_{kind}", lambda *_: [])(scope, text, depth - 1)
-        chosen = self.rng.choice([*common, *special, *special])
-        return chosen() if callable(chosen) else chosen
+        special: list[str] = getattr(self, f"_{kind}", lambda *_: [])(scope, text, depth - 1)
+        if special and self.chance(0.65):
+            return self.rng.choice(special)
+        return self.rng.choice(common)()
 
     def _int(self, scope: Scope, text: str, depth: int) -> list[str]:
         other = (self.column(scope, "int", small=True) or (text,))[0]
@@ -170,7 +172,10 @@ class Expressions:
 
     def _about(self, scope: Scope, text: str, col: Col, depth: int) -> str:
         r, kind = self.rng, col.kind
-        some = lambda: self.const(draw(col, r), kind)  # noqa: E731
+
+        def some() -> str:
+            return self.const(draw(col, r), kind)
+
         operator = r.choice(("=", "<>", "<", "<=", ">", ">="))
         forms = [
             lambda: f"{text} {operator} {some()}", lambda: f"{text} {operator} {some()}",

@@ -105,6 +105,8 @@ class Sources:
 
     def derived(self) -> tuple[str, Scope]:
         """A subquery in FROM: filtered, or joined with a table on the key that it hands through."""
+        if self.x.chance(0.25):
+            return self.grouped()
         table = self.rng.choice(SHARDED)
         inner = Scope([("", table)])
         picked = [table.col(table.unique), *(table.col(name) for name in table.key)]
@@ -114,6 +116,20 @@ class Sources:
         shown = Tab("d", tuple(picked), table.key, table.placement, table.unique)
         scope = Scope([("d", shown)])
         if self.x.chance(0.4):
+            group = next(g for g in COLOCATED if table.name in g)
+            other = BY_NAME[self.rng.choice(group)]
+            text += f" {self.rng.choice(JOINS)} {other.name} o ON {self._key_equality('o', other, 'd', shown)}"
+            scope.sources.append(("o", other))
+        return text, scope
+
+    def grouped(self) -> tuple[str, Scope]:
+        """A subquery in FROM that groups by the key, alone or joined back on it."""
+        table = self.rng.choice([t for t in SHARDED if len(t.key) == 1])
+        key = table.col(table.key[0])
+        text = f"(SELECT {key.name}, count(*) AS n, max(rid) AS rid FROM {table.name} GROUP BY {key.name}) d"
+        shown = Tab("d", (key, Col("n", "int8", "int"), Col("rid", "int4", "int")), table.key)
+        scope = Scope([("d", shown)])
+        if self.x.chance(0.6):
             group = next(g for g in COLOCATED if table.name in g)
             other = BY_NAME[self.rng.choice(group)]
             text += f" {self.rng.choice(JOINS)} {other.name} o ON {self._key_equality('o', other, 'd', shown)}"
@@ -150,7 +166,10 @@ class KeyPredicates:
         return self.x.const(draw(col, self.rng), col.kind)
 
     def single(self, k: str, col: Col, unique: str) -> str:
-        some = lambda: self._some(col)  # noqa: E731
+
+        def some() -> str:
+            return self._some(col)
+
         literals = [literal(draw(col, self.rng), col.kind) for _ in range(3)]
         number = self.rng.randint(1, 60)
         forms = [
@@ -172,13 +191,14 @@ class KeyPredicates:
             lambda: f"{k}::text = {literal(str(draw(col, self.rng)), 'txt')}", lambda: f"{k} = {k}",
             lambda: f"({k} = {some()} AND {unique} < 50) OR ({k} = {some()} AND {unique} > 20)",
         ]  # fmt: skip
-        special = self._of_ints(k) if col.kind == "int" else self._of_texts(k) if col.kind == "txt" else []
+        special: list[str] = self._of_ints(k) if col.kind == "int" else self._of_texts(k) if col.kind == "txt" else []
         if self.x.parameters and self.x.share and self.x.chance(0.15):
             special.append(f"{k} = ANY ({self.parameter([draw(col, self.rng) for _ in range(3)])})")
             value = wrong_typed(draw(col, self.rng), self.rng)
             special.append(f"{k} = {self.parameter(value)}")
-        chosen = self.rng.choice([*forms, *special])
-        return chosen if isinstance(chosen, str) else chosen()
+        if special and self.x.chance(0.35):
+            return self.rng.choice(special)
+        return self.rng.choice(forms)()
 
     def parameter(self, value: object) -> str:
         self.x.values.append(value)
@@ -206,8 +226,7 @@ class KeyPredicates:
     def compound(self, table: Tab, keys: list[str]) -> str:
         a, b = keys
         first, second = (table.col(name) for name in table.key)
-        pair = lambda: (self._some(first), self._some(second))  # noqa: E731
-        (p, q), (s, t) = pair(), pair()
+        p, q, s, t = (self._some(col) for col in (first, second, first, second))
         rows = f"(({p}, {q}), ({s}, {t}))"
         return self.rng.choice(
             (

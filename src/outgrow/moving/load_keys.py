@@ -15,7 +15,7 @@ from outgrow.errors import DataError
 from outgrow.keyspace import Unknowable, stored
 from outgrow.keyspace.columns import Integers, Slices
 from outgrow.moving.load_layout import KeyColumn
-from outgrow.moving.load_records import QUOTE, Positions, Records
+from outgrow.moving.load_records import QUOTE, SLACK, Positions, Records
 
 Bools = npt.NDArray[np.bool_]
 
@@ -69,7 +69,7 @@ class Fields:
             extra += plain
         if extra:
             # The buffer's own slack lies before the extra bytes now, so they bring their own.
-            self.buffer = np.concatenate([self.buffer, np.frombuffer(bytes(extra) + bytes(48), dtype=np.uint8)])
+            self.buffer = np.concatenate([self.buffer, np.frombuffer(bytes(extra) + bytes(SLACK), dtype=np.uint8)])
         return bare
 
     def text(self, row: int) -> str:

@@ -15,7 +15,7 @@ Positions = npt.NDArray[np.int64]
 
 NEWLINE, RETURN, QUOTE = 10, 13, 34
 #: Zero bytes after the block, so that whole words can be read at any place of it.
-SLACK = 48
+SLACK = 64
 
 
 @dataclass(slots=True)
@@ -62,13 +62,16 @@ class Records:
 
     def rows(self) -> list[bytes]:
         """Each record's own bytes, its line end included."""
-        if self.quotes is None:
-            lines = (self.data if self.size == len(self.data) else self.data[: self.size]).splitlines(True)
-            # A carriage return inside a record would have split it.
-            if len(lines) == len(self):
-                return lines
         data = self.data
         return [data[a:b] for a, b in zip(self.starts.tolist(), (self.ends + 1).tolist(), strict=True)]
+
+    def lines_of(self, row: int, crlf: bool, first: bool) -> int:
+        """How many lines the server counts for a record (copyfromparse.c): a quoted line end counts by its first byte,
+        and it takes \\r for that until it has seen how the first record ends.
+        """
+        mark = b"\r" if crlf or first else b"\n"
+        quoted = self.data.count(mark, int(self.starts[row]), int(self.ends[row]) + 1)
+        return quoted if crlf or not first else quoted + 1
 
     def line(self, row: int) -> int:
         """How many lines of the block lie before a record."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,9 +15,10 @@ import numpy.typing as npt
 
 from outgrow.errors import DataError
 from outgrow.keyspace import Keyspace
+from outgrow.moving.load_gather import gather
 from outgrow.moving.load_keys import WrongKey, key_column
 from outgrow.moving.load_layout import Layout
-from outgrow.moving.load_records import Ragged, Records, find_records
+from outgrow.moving.load_records import RETURN, Ragged, Records, find_records
 
 #: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
 BLOCK = 1 << 19
@@ -46,17 +46,26 @@ class _Block:
     size: int
     line: int
     rows_before: tuple[int, ...]
+    #: Every record is one line.
+    plain: bool
 
 
 class Splitter:
     """Splits one file for `shards`, in their order.
 
     `keyspace` is None for a copied or single table, where every shard gets everything.  `offset` and `line` say where
-    in the file `first`, the bytes read so far, begin.
+    in the file `first`, the bytes read so far, begin; `crlf` that a header's line ended in \\r\\n.
     """
 
     def __init__(
-        self, layout: Layout, shards: Sequence[str], keyspace: Keyspace | None, *, offset: int = 0, line: int = 1
+        self,
+        layout: Layout,
+        shards: Sequence[str],
+        keyspace: Keyspace | None,
+        *,
+        offset: int = 0,
+        line: int = 1,
+        crlf: bool = False,
     ) -> None:
         self.layout = layout
         self.rows = [0] * len(shards)
@@ -64,6 +73,7 @@ class Splitter:
         self.offset = offset
         #: Per block, where it began.
         self.trail: list[_Block] = []
+        self._crlf = crlf
         self._delimiter = ord(layout.format.delimiter)
         self._null = layout.format.null.encode()
         self._begun = offset
@@ -92,30 +102,28 @@ class Splitter:
             data = rest + more if rest else more
             if not data:
                 return
-            if not more and not data.endswith(b"\n"):
-                # The last line has no end: give it the one that the others have, or COPY would mix the two kinds.
-                data += b"\r\n" if self._returns(data) else b"\n"
-            records = self._records(data)
+            records = self._records(data if more else self._ended(data))
             if records is None:
                 if not more or len(data) > RECORD_MAX:
                     raise self._unended(data)
                 # Double what is read, or a record of many blocks would be searched again for each of them.
                 rest, read = data, max(read, len(data))
                 continue
-            rest, read = data[records.size :], BLOCK
+            rest, read = records.data[records.size :], BLOCK
             yield self._split(records)
             if not more:
                 if rest:
                     raise self._unended(rest)
                 return
 
-    def _returns(self, data: bytes) -> bool:
-        """Do this file's lines end in \\r\\n?"""
-        if self.trail:
-            return self._crlf
-        return data.find(b"\n") > 0 and data[data.find(b"\n") - 1] == 13
-
-    _crlf = False
+    def _ended(self, data: bytes) -> bytes:
+        """A file's end: its last line gets the line end that the others have, or COPY would see two kinds."""
+        if data.endswith(b"\n"):
+            return data
+        first = None if self.trail else self._records(data)
+        if first is not None:
+            self._crlf = _ends_with_return(first)
+        return data + (b"\r\n" if self._crlf else b"\n")
 
     def _records(self, data: bytes) -> Records | None:
         try:
@@ -131,14 +139,16 @@ class Splitter:
     def _split(self, records: Records) -> Parts:
         self._check_text(records)
         if not self.trail:
-            self._crlf = records.padded[records.ends[0] - 1] == 13
-        self.trail.append(_Block(self.offset, records.size, self._line, tuple(self.rows)))
+            self._crlf = _ends_with_return(records)
+        self.trail.append(
+            _Block(self.offset, records.size, self._line, tuple(self.rows), records.lines == len(records))
+        )
         owners = self._place(records)
         if owners is None:
             data: list[bytes | memoryview] = [memoryview(records.data)[: records.size]] * self._count
             counts = [len(records)] * self._count
         else:
-            data, counts = self._gathered(records, owners)
+            data, counts = gather(records, owners, self._count)
         self.rows = [total + count for total, count in zip(self.rows, counts, strict=True)]
         self.offset += records.size
         self._line += records.lines
@@ -160,17 +170,6 @@ class Splitter:
                 cure=f"{wrong.cure}; nothing was loaded",
             ) from None
         return self._owners[self._hash.slot_column(columns)]
-
-    def _gathered(self, records: Records, owners: npt.NDArray[np.uint16]) -> tuple[list[bytes | memoryview], list[int]]:
-        rows = records.rows()
-        counts = np.bincount(owners, minlength=self._count + 1)
-        if self._count <= 8:
-            return [b"".join(compress(rows, (owners == n).tobytes())) for n in range(self._count)], counts[:-1].tolist()
-        # One pass for many shards: records in the order of their shards, cut where the shard changes.
-        order = np.argsort(owners, kind="stable").tolist()
-        bounds = np.concatenate([[0], np.cumsum(counts)]).tolist()
-        take = rows.__getitem__
-        return [b"".join(map(take, order[bounds[n] : bounds[n + 1]])) for n in range(self._count)], counts[:-1].tolist()
 
     def _check_text(self, records: Records) -> None:
         data = records.data
@@ -204,20 +203,33 @@ class Splitter:
             cure="end lines with a newline; a file with lone carriage returns needs converting; nothing was loaded",
         )
 
-    def line_of(self, source: Any, shard: int, record: int) -> int | None:
-        """The file's line of a shard's `record`-th record (from 1); None if the file cannot be read again."""
-        for block in reversed(self.trail):
-            if block.rows_before[shard] < record:
-                try:
-                    source.seek(block.offset)
-                    records = find_records(source.read(block.size), self._delimiter, len(self.layout.columns))
-                except (OSError, AttributeError, Ragged, ValueError):
-                    return None
-                if records is None:
-                    return None
-                row = record - block.rows_before[shard] - 1
-                owners = self._place(records)
-                if owners is not None:
-                    row = int(np.flatnonzero(owners == shard)[row])
-                return block.line + records.line(row)
+    def line_of(self, source: Any, shard: int, line: int) -> int | None:
+        """The file's line where the record begins that a shard saw on this line of its part (from 1).
+
+        None if the file cannot be read again.
+        """
+        seen = 0
+        for number, block in enumerate(self.trail):
+            after = self.trail[number + 1].rows_before if number + 1 < len(self.trail) else tuple(self.rows)
+            rows = after[shard] - block.rows_before[shard]
+            if block.plain and seen + rows < line:
+                seen += rows
+                continue
+            try:
+                source.seek(block.offset)
+                records = find_records(source.read(block.size), self._delimiter, len(self.layout.columns))
+            except (OSError, AttributeError, Ragged, ValueError):
+                return None
+            if records is None:
+                return None
+            owners = self._place(records)
+            mine = range(len(records)) if owners is None else np.flatnonzero(owners == shard).tolist()
+            for row in mine:
+                seen += records.lines_of(row, self._crlf, first=not seen)
+                if seen >= line:
+                    return block.line + records.line(row)
         return None
+
+
+def _ends_with_return(records: Records) -> bool:
+    return bool(records.padded[records.ends[0] - 1] == RETURN)

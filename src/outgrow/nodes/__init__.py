@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from outgrow.nodes.connect import link_steps
+from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pool import Pool, PoolAges, PoolStats
-from outgrow.nodes.rows import Field, Rows
+from outgrow.nodes.rows import Field, Identity, Rows
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
@@ -16,7 +17,10 @@ __all__ = [
     "LOST_BEFORE",
     "LOST_DURING",
     "TIME_LIMIT",
+    "CopyIn",
+    "CopyOut",
     "Field",
+    "Identity",
     "Link",
     "LinkSettings",
     "Nodes",

@@ -24,16 +24,12 @@ from outgrow.clock import monotonic
 from outgrow.nodes import forks, translate
 from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.exchange import (
-    COMMAND_OK,
     COPY_BOTH,
     COPY_IN,
     COPY_OUT,
-    EMPTY_QUERY,
-    FATAL_ERROR,
     IDLE,
     INERROR,
     TUPLES_OK,
-    Broken,
     Late,
     flush_steps,
     only_result_steps,
@@ -42,9 +38,10 @@ from outgrow.nodes.pair import two_steps
 from outgrow.nodes.prepared import Preparations, Prepared
 from outgrow.nodes.queries import QUERIES
 from outgrow.nodes.recovery import lost, recover_steps, used_wrongly
-from outgrow.nodes.rows import Field, Rows, fields_of, unknown_oids
+from outgrow.nodes.rows import Field, Identity, Rows, fields_of, unknown_oids
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
+from outgrow.nodes.unprepared import first_run_steps, unusual_steps
 from outgrow.topology import Node
 from outgrow.waits import READ, Socket, Steps
 
@@ -54,7 +51,7 @@ Params = Sequence[Any] | None
 _AUTO = [[PyFormat.AUTO] * n for n in range(64)]
 
 #: Command tags after which prepared plans may name what no longer exists.
-_DDL = ("DROP", "ALTER", "CREATE", "TRUNCATE")
+_DDL = ("DROP", "ALTER")
 
 
 class Link:
@@ -67,8 +64,9 @@ class Link:
         "_readable",
         "_statements",
         "abandoned",
-        "dress",
+        "backend_pid",
         "described",
+        "dress",
         "fd",
         "idle_since",
         "in_flight",
@@ -93,6 +91,7 @@ class Link:
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
         self.pgconn = pgconn
+        self.backend_pid = pgconn.backend_pid
         self._connection: psycopg.Connection[Any] = psycopg.Connection(pgconn)
         self._readable = Socket(self.fd, READ)
         #: Columns of texts that were streamed without being prepared.
@@ -112,7 +111,13 @@ class Link:
     @property
     def broken(self) -> bool:
         """Closed, lost, or left in the middle of a statement: not to be used again."""
-        return self.abandoned or self.in_flight or self.pgconn.status != 0
+        return self.in_flight or self.abandoned or self.pgconn.status != 0
+
+    @property
+    def at_rest(self) -> bool:
+        """Neither broken nor in a transaction: fit for the next owner."""
+        # A lost connection's transaction status is "unknown", an abandoned link is in flight for ever.
+        return not self.in_flight and self.pgconn.transaction_status == IDLE
 
     @property
     def closed(self) -> bool:
@@ -126,10 +131,6 @@ class Link:
     @property
     def in_failed_transaction(self) -> bool:
         return self.pgconn.transaction_status == INERROR
-
-    @property
-    def backend_pid(self) -> int:
-        return self.pgconn.backend_pid
 
     @property
     def server_version(self) -> int:
@@ -165,6 +166,27 @@ class Link:
             self.close()
         return not self.broken
 
+    def alive_steps(self, until: float) -> Steps[bool]:
+        """Ask the server for a sign of life.  A link that gives none in time is closed: cancelling takes longer."""
+        self.in_flight = True
+        try:
+            self.pgconn.send_query_params(QUERIES["alive"].encode(), None)
+            yield from flush_steps(self.pgconn, until)
+            result = yield from only_result_steps(self.pgconn, Socket(self.fd, READ, until))
+        except (Late, psycopg.Error):
+            self.close()
+            return False
+        except BaseException:
+            self.close()
+            raise
+        self.in_flight = False
+        return result.status == TUPLES_OK
+
+    def identity_steps(self, until: float | None = None) -> Steps[Identity]:
+        """Ask which server this is; needs no privilege."""
+        rows = yield from self.run_steps(QUERIES["identity"], until=until, prepare=False)
+        return Identity(*rows.rows[0])
+
     def forget_prepared(self) -> None:
         """Prepare everything anew: the schema has changed."""
         self.preparations.drop()
@@ -180,18 +202,10 @@ class Link:
         `until` (clock.monotonic) cancels it on the server.  Whatever is thrown in cancels it too; if the server does
         not answer that in time, the link is closed.  Raises the errors of `translate`.
         """
-        transformer = self.transformer
-        if params:
-            try:
-                values: Any = transformer.dump_sequence(params, _AUTO[len(params)])
-            except Exception as error:
-                values = self._dump(params, error)
-            known = self.preparations.known.get((sql, transformer.types or ())) if prepare else None
-        else:
-            values = None
-            known = self.preparations.known.get((sql, ())) if prepare else None
-        if known is None or known.fields is None:
-            return (yield from self._first_run_steps(sql, params, values, until, prepare))
+        values, types, formats = self.dump(params) if params else (None, (), None)
+        known = self.preparations.known.get((sql, types)) if prepare else None
+        if known is None:
+            return (yield from first_run_steps(self, sql, values, types, formats, until, prepare))
         if self.in_flight:
             raise used_wrongly(self)
         self._statements = known.used = self._statements + 1
@@ -200,7 +214,7 @@ class Link:
         self.in_flight = True
         try:
             try:
-                pgconn.send_query_prepared(known.name, values, transformer.formats if values else None)
+                pgconn.send_query_prepared(known.name, values, formats)
             except psycopg.Error as error:
                 raise lost(self, error, before=True) from error
             if pgconn.flush():
@@ -221,10 +235,10 @@ class Link:
             result = yield from recover_steps(self, error, result)
         self.in_flight = False
         if result.status != TUPLES_OK:
-            return (yield from self.unusual_steps(result, known, sql, params, until))
+            return (yield from unusual_steps(self, result, sql, params, until))
         if not known.settled:
             self.follow_settings()
-            transformer = self.transformer
+        transformer = self.transformer
         count = result.ntuples
         transformer.set_pgresult(result)
         try:
@@ -307,40 +321,6 @@ class Link:
         finally:
             self.transformer.set_pgresult(None)
 
-    def _first_run_steps(
-        self, sql: str, params: Params, values: Any, until: float | None, prepare: bool
-    ) -> Steps[Rows]:
-        """A statement that is not prepared (yet): learn its columns, and prepare it when it is due."""
-        transformer = self.transformer
-        types = (transformer.types or ()) if values else ()
-        formats = transformer.formats if values else None
-        key = (sql, types)
-        preparations = self.preparations
-        if prepare and not self.in_failed_transaction and preparations.should_prepare(key):
-            prepared = yield from self._prepare_steps(sql, types, until)
-            try:
-                result = yield from self.ask_steps(
-                    lambda c: c.send_query_prepared(prepared.name, values, formats), until
-                )
-                self._check(result)
-                fields = yield from self.fields_steps(result, until)
-            except BaseException:
-                preparations.stale.append(prepared.name)
-                raise
-            rows = self.rows_of(result, fields)
-            prepared.learn(fields, rows.status)
-            prepared.used = self._statements
-            preparations.add(key, prepared)
-            return rows
-        text = self.encoded(sql)
-        result = yield from self.ask_steps(lambda c: c.send_query_params(text, values, types, formats), until)
-        self._check(result)
-        return self.rows_of(result, (yield from self.fields_steps(result, until)))
-
-    def _check(self, result: PGresult) -> None:
-        if result.status == FATAL_ERROR:
-            raise translate.from_result(result, self.node)
-
     def ask_steps(self, send: Any, until: float | None) -> Steps[PGresult]:
         """Send, and read the one result.  Shared by everything but the hot path."""
         if self.in_flight or self.abandoned:
@@ -367,16 +347,6 @@ class Link:
         self.in_flight = False
         return result
 
-    def _prepare_steps(self, sql: str, types: tuple[int, ...], until: float | None) -> Steps[Prepared]:
-        preparations = self.preparations
-        while preparations.stale:
-            name = preparations.stale.pop()
-            yield from self.ask_steps(lambda c, name=name: c.send_close_prepared(name), until)
-        prepared = preparations.new()
-        text = self.encoded(sql)
-        self._check((yield from self.ask_steps(lambda c: c.send_prepare(prepared.name, text, types), until)))
-        return prepared
-
     def fields_steps(self, result: PGresult, until: float | None) -> Steps[tuple[Field, ...]]:
         if unknown := unknown_oids(result, self.names):
             found = yield from self.run_steps(QUERIES["type_names"], [unknown], until=until, prepare=False)
@@ -392,29 +362,18 @@ class Link:
             return Rows(fields, [], status, count)
         return Rows(fields, self.load(result), status, count)
 
-    def unusual_steps(
-        self, result: PGresult | None, known: Prepared, sql: str, params: Params, until: float | None
-    ) -> Steps[Rows]:
-        """A prepared statement that returned no rows: a command, an error, or a plan out of date."""
-        if result is None:
-            raise Broken("a statement without a result")
-        if result.status in (COMMAND_OK, EMPTY_QUERY):
-            return self.rows_of(result, ())
-        if result.status != FATAL_ERROR:
-            raise Broken(f"result status {result.status}")
-        state = translate.sqlstate_of(result)
-        lookup_failed = state == "XX000" and b"cache lookup failed" in result.error_message
-        if state in translate.STALE or lookup_failed:
-            self.preparations.drop()
-            if self.pgconn.transaction_status == IDLE:
-                # It was refused before it did anything, or undone: outside a transaction once more is safe.
-                return (yield from self.run_steps(sql, params, until=until, prepare=False))
-        raise translate.from_result(result, self.node)
-
     # -- what statements change ---------------------------------------------------------------------------------------
 
     def _after_command(self, status: str) -> None:
         if status in ("SET", "RESET"):
+            if self.parameter("client_encoding") != "UTF8":
+                self.close()
+                raise errors.NotSupportedError(
+                    "OG-NODE-005",
+                    "the client encoding was changed; the connection is closed",
+                    cure="leave client_encoding at UTF8",
+                    node=self.node.name,
+                )
             self._renew_transformer()
         elif status.startswith(("DISCARD", "DEALLOCATE ALL")):
             self.preparations.gone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 from outgrow.nodes.connect import link_steps
 from outgrow.nodes.link import Link
@@ -46,8 +47,12 @@ class Nodes:
         return pool
 
     def connect_steps(self, node: Node, until: float | None) -> Steps[Link]:
-        """A link outside the pool, for whoever must not wait in its queue; the caller closes it."""
-        return self._connect(node, self._settings, self.pool(node).names, until)
+        """A link outside the pool, for whoever asks a node whether it lives: it gives up on silence at once.
+
+        The caller closes it.
+        """
+        settings = replace(self._settings, cancel_timeout_seconds=0.05)
+        return self._connect(node, settings, self.pool(node).names, until)
 
     def stats(self) -> dict[str, PoolStats]:
         """Node name → counts, for the nodes that were used."""

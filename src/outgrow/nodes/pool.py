@@ -52,6 +52,8 @@ class PoolAges:
     peek_after_seconds: float = 1.0
     #: Idle this long: ask the server (one round trip) before handing it out.
     check_after_seconds: float = 30.0
+    #: How long the server may take to answer that; then the link is replaced.
+    check_timeout_seconds: float = 2.0
     #: Idle this long: closed when the pool is tended, down to size_min.
     idle_max_seconds: float = 300.0
     #: This old: closed when it comes back.
@@ -79,6 +81,8 @@ class Pool:
         #: This server's type names beyond the built-in ones.
         self.names: dict[int, str] = {}
         self._connect = connect
+        self._peek_after_seconds = self.ages.peek_after_seconds
+        self._life_max_seconds = self.ages.life_max_seconds
         self._closed = False
         self._opened = self._taken = self._waited = self._timeouts = self._lost = 0
         self._waited_seconds = 0.0
@@ -99,10 +103,11 @@ class Pool:
     def take_now(self) -> Link | None:
         """A link that was used a moment ago; None when taking one needs steps."""
         with self._lock:
-            if not self._idle or monotonic() - self._idle[-1].idle_since > self.ages.peek_after_seconds:
+            idle = self._idle
+            if not idle or monotonic() - idle[-1].idle_since > self._peek_after_seconds:
                 return None
             self._taken += 1
-            link = self._idle.pop()
+            link = idle.pop()
             self._out.add(link)
             return link
 
@@ -210,34 +215,33 @@ class Pool:
             return False
         if idle <= self.ages.check_after_seconds:
             return True
-        limit = monotonic() + self.settings.connect_timeout_seconds
+        limit = monotonic() + self.ages.check_timeout_seconds
         try:
-            yield from link.run_steps(QUERIES["alive"], until=limit if until is None else min(limit, until))
-        except errors.Error:
-            return False
+            return (yield from link.alive_steps(limit if until is None else min(limit, until)))
         except BaseException:
             self.give(link)
             raise
-        return True
 
     # -- giving back --------------------------------------------------------------------------------------------------
 
     def give(self, link: Link) -> None:
         """Take a link back, at once.  One with an open transaction is closed: `give_steps` would roll it back."""
+        now = link.idle_since = monotonic()
+        fit = link.at_rest
+        if fit and now - link.opened_at < self._life_max_seconds:
+            with self._lock:
+                self._out.discard(link)
+                if not self._closed:
+                    if self._waiters:
+                        self._waiters.popleft().set_result(link)
+                    else:
+                        self._idle.append(link)
+                    return
         if link.abandoned:
             return
-        now = link.idle_since = monotonic()
-        fit = not link.broken and not link.in_transaction
         with self._lock:
             self._out.discard(link)
-            if fit and not self._closed and now - link.opened_at < self.ages.life_max_seconds:
-                if self._waiters:
-                    self._waiters.popleft().set_result(link)
-                else:
-                    self._idle.append(link)
-                return
-            if not fit:
-                self._lost += 1
+            self._lost += not fit
         link.close()
         self._free_place()
 
@@ -300,6 +304,7 @@ class Pool:
 
     def forget_prepared(self) -> None:
         """The schema changed: the idle links prepare anew (those in use notice by the server's error 0A000)."""
+        self.names.clear()
         with self._lock:
             for link in self._idle:
                 link.forget_prepared()

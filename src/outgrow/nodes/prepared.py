@@ -22,7 +22,7 @@ class Prepared:
     def __init__(self, name: bytes) -> None:
         self.name = name
         #: Of the first result; the server refuses (0A000) to let them change.
-        self.fields: tuple[Field, ...] | None = None
+        self.fields: tuple[Field, ...] = ()
         #: No column's Python value depends on a session setting.
         self.settled = False
         self.status = ""

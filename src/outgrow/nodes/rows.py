@@ -78,3 +78,11 @@ def fields_of(result: PGresult, names: Mapping[int, str]) -> tuple[Field, ...]:
         type_name = BUILTIN_NAMES.get(oid) or names.get(oid) or f"oid:{oid}"
         fields.append(Field((result.fname(i) or b"").decode(), type_name, result.fmod(i), oid))
     return tuple(fields)
+
+
+class Identity(NamedTuple):
+    """Which server process a link talks to: what is known of another one is not known of this one."""
+
+    system: int
+    started: str
+    in_recovery: bool

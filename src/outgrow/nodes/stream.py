@@ -54,7 +54,7 @@ class Stream:
         key = (self._sql, types)
         known = link.preparations.known.get(key)
         text = link.encoded(self._sql)
-        if known is not None and known.fields is not None:
+        if known is not None:
             name: bytes | None = known.name
             self.fields = known.fields
             link.count_use(known)
@@ -129,14 +129,17 @@ class Stream:
             self._ended = True
             self.link.in_flight = False
             return None
+        if tag := result.command_status:
+            # libpq puts it on the last chunk, or on the empty result after it.
+            self.status = tag.decode().rstrip("0123456789 ")
+            affected = result.command_tuples
+            self.count = -1 if affected is None else affected
         if result.status == TUPLES_CHUNK:
             return self.link.load(result)
         yield from self._end_steps()
         if result.status == FATAL_ERROR:
             raise translate.from_result(result, self.link.node)
-        rows = self.link.rows_of(result, self.fields)
-        self.status, self.count = rows.status, rows.count
-        return rows.rows or None
+        return self.link.rows_of(result, self.fields).rows or None
 
     def _end_steps(self) -> Steps[None]:
         """Read to the end of the statement; the link is free after it."""

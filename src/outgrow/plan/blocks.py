@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from outgrow.schema import Schema
+from outgrow.statement import type_of
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -28,6 +29,8 @@ from outgrow.statement.tree import (
     Relation,
     Scan,
     Select,
+    SetOperation,
+    Values,
 )
 
 from .walking import within_block
@@ -94,15 +97,27 @@ class Leaf:
     #: Output columns of a derived table or CTE: name → expression in the inner block.
     outputs: dict[str, Expr] = field(default_factory=dict)
     inner: Block | None = None
+    #: Types of a set operation's columns, where all arms agree on their family.
+    types: dict[str, str] = field(default_factory=dict)
+
+
+class Shared(NamedTuple):
+    """A CTE in sight; its query stands beside the block that owns the WITH, whose enclosing block is `outside`."""
+
+    cte: Cte
+    outside: Block | None
+
+
+Ctes = dict[str, Shared]
 
 
 @dataclass(slots=True)
 class Block:
-    """One SELECT, UPDATE or DELETE while it is analysed."""
+    """One SELECT, VALUES, INSERT, UPDATE or DELETE while it is analysed."""
 
     index: int
     parent: Block | None
-    ctes: dict[str, Cte]
+    ctes: Ctes
     leaves: dict[str, Leaf] = field(default_factory=dict)
     #: Names merged by FULL JOIN … USING: an unqualified reference to one is no single column.
     merged: set[str] = field(default_factory=set)
@@ -112,10 +127,7 @@ class Block:
         block: Block | None = self
         for _ in range(ref.depth):
             block = block.parent if block is not None else None
-        while block is not None and ref.relation not in block.leaves:
-            # A reference out of a CTE or set operation may count blocks differently: the nearest such alias it is.
-            block = block.parent if ref.depth else None
-        return block
+        return block if block is not None and ref.relation in block.leaves else None
 
 
 def scan_column(scan: Scan, name: str, schema: Schema) -> str:
@@ -136,8 +148,6 @@ def output_names(query: Query, aliases: tuple[str, ...]) -> list[str]:
 
 def first_items(query: Query) -> tuple[Item, ...]:
     """The items of the first arm: they name the columns of a set operation."""
-    from outgrow.statement.tree import SetOperation, Values
-
     while isinstance(query, SetOperation):
         query = query.left
     if isinstance(query, Select):
@@ -145,6 +155,14 @@ def first_items(query: Query) -> tuple[Item, ...]:
     if isinstance(query, Values) and query.rows:
         return tuple(Item(expr, f"column{number}") for number, expr in enumerate(query.rows[0], 1))
     return ()
+
+
+def agreed_types(query: Query) -> list[str | None]:
+    """Per output column of a set operation, its first arm's type if all arms' types are of one family."""
+    if isinstance(query, SetOperation):
+        pairs = zip(agreed_types(query.left), agreed_types(query.right), strict=False)
+        return [one if family(one) is not None and family(one) == family(other) else None for one, other in pairs]
+    return [type_of(item.expr) for item in query.items] if isinstance(query, Select) else []
 
 
 def leaves_of(relation: Relation | None) -> Iterator[Relation]:
@@ -187,10 +205,20 @@ def returns_set(select: Select) -> bool:
     )
 
 
+def has_unknown(select: Select) -> bool:
+    """A function of which the schema knows nothing could be an aggregate, or return a set."""
+    return any(
+        isinstance(node, Call) and node.kind is CallKind.UNKNOWN
+        for part in (*select.items, *select.order, *select.distinct_on)
+        for node in within_block(part)
+    )
+
+
 def narrowable(select: Select) -> bool:
     """A condition on an output column may move below this block's own work (grouping is judged per column)."""
     return not (
-        select.limit is not None
+        has_unknown(select)
+        or select.limit is not None
         or select.offset is not None
         or select.distinct_on
         or select.grouping_sets

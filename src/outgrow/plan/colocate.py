@@ -12,7 +12,6 @@ from itertools import count
 
 from outgrow.schema import TableKind
 from outgrow.statement.tree import (
-    Cte,
     CteScan,
     Derived,
     Expr,
@@ -32,7 +31,9 @@ from outgrow.topology import Copied, Sharded, Single
 
 from .blocks import (
     Block,
+    Ctes,
     Leaf,
+    Shared,
     Site,
     alias_of,
     bare_column,
@@ -66,9 +67,9 @@ class Colocation:
 
     # --- blocks ----------------------------------------------------------------------------------------------------
 
-    def block(self, select: Select, parent: Block | None, ctes: dict[str, Cte]) -> tuple[Block, Settled]:
+    def block(self, select: Select, parent: Block | None, ctes: Ctes) -> tuple[Block, Settled]:
         """The rows of FROM and WHERE, with every subquery of the block proved too."""
-        ctes = {**ctes, **{cte.name: cte for cte in select.with_.ctes}}
+        ctes = {**ctes, **{cte.name: Shared(cte, parent) for cte in select.with_.ctes}}
         block = Block(next(self._numbers), parent, ctes)
         self.graph.blocks.append((block, select))
         for relation in leaves_of(select.source):
@@ -131,17 +132,17 @@ class Colocation:
 
     def _table(self, block: Block, relation: Derived | CteScan) -> Settled:
         if isinstance(relation, Derived):
-            return self._derived(block, relation.query, relation.column_aliases, relation.alias, relation.lateral)
-        cte = block.ctes.get(relation.name)
+            return self._derived(block, relation.query, relation.column_aliases, relation, block)
+        shared = block.ctes.get(relation.name)
         shown = f"WITH {relation.name}"
-        if cte is None or not isinstance(cte.query, Query):
+        if shared is None or not isinstance(shared.cte.query, Query):
             raise refused("subquery", shown, "it writes")
         if relation.name in self._opened:
             raise refused("subquery", shown, "it refers to itself")
-        aliases = (*relation.column_aliases, *cte.column_aliases[len(relation.column_aliases) :])
+        aliases = (*relation.column_aliases, *shared.cte.column_aliases[len(relation.column_aliases) :])
         self._opened.append(relation.name)
         try:
-            return self._derived(block, cte.query, aliases, relation.alias, False)
+            return self._derived(block, shared.cte.query, aliases, relation, shared.outside)
         finally:
             self._opened.pop()
 
@@ -164,9 +165,8 @@ class Colocation:
         columns = places.key_columns(scan.table)
         key = tuple(Site(block.index, scan.alias, column.name) for column in columns)
         families = tuple(None if column.nondeterministic else family(column.type) for column in columns)
-        return Locus(
-            True, (key,), families, str(scan.table), tuple(f"{scan.alias}.{column.name}" for column in columns)
-        )
+        shown = tuple(f"{scan.alias}.{column.name}" for column in columns)
+        return Locus(True, (key,), (), families, str(scan.table), shown)
 
     def _join(self, block: Block, join: Join, equal: Equalities) -> Settled:
         if join.natural and not join.using:
@@ -227,13 +227,14 @@ class Colocation:
                 raise refused(
                     "join off key", left.table, right.table, ", ".join(left.columns), ", ".join(right.columns)
                 )
+            weak = left.weak + right.weak
             if kind is JoinKind.LEFT:
-                return left
+                return replace(left, weak=weak + right.keys)
             if kind is JoinKind.RIGHT:
-                return right
+                return replace(right, weak=weak + left.keys)
             if kind is JoinKind.FULL:
-                return replace(left, keys=())
-            return replace(left, keys=left.keys + right.keys)
+                return replace(left, keys=(), weak=weak + left.keys + right.keys)
+            return replace(left, keys=left.keys + right.keys, weak=weak)
         if not left.sharded and not right.sharded:
             return COPIED
         sharded = left if left.sharded else right
@@ -244,15 +245,23 @@ class Colocation:
 
     # --- queries as tables -----------------------------------------------------------------------------------------
 
-    def _derived(self, block: Block, query: Query, aliases: tuple[str, ...], alias: str, lateral: bool) -> Settled:
+    def _derived(
+        self,
+        block: Block,
+        query: Query,
+        aliases: tuple[str, ...],
+        relation: Derived | CteScan,
+        outside: Block | None,
+    ) -> Settled:
+        alias = relation.alias
         leaf = block.leaves[alias]
         names = output_names(query, aliases)
         if not is_sharded(query, self.places, block.ctes):
-            check_copies(query, lateral)
+            check_copies(query, isinstance(relation, Derived) and relation.lateral)
             return Settled(COPIED)
         if not isinstance(query, Select):
-            return Settled(self._positions(block, alias, names, query))
-        inner, settled = self.block(query, block, block.ctes)
+            return Settled(self._positions(block, alias, names, query, outside))
+        inner, settled = self.block(query, outside, block.ctes)
         leaf.inner = inner
         leaf.outputs = {name: item.expr for name, item in zip(names, query.items, strict=False)}
         links = [
@@ -263,16 +272,18 @@ class Colocation:
         if transparent(query):
             return Settled(self._with_outputs(settled, links), settled.equal + linked(links))
         self._whole(query, inner, settled, alias)
-        keys = self._output_keys(settled, links)
-        return Settled(replace(settled.locus, keys=keys))
+        keys = self._output_keys(settled, links, settled.locus.keys)
+        return Settled(replace(settled.locus, keys=keys, weak=()))
 
     def _with_outputs(self, settled: Settled, links: list[Pair]) -> Locus:
-        return replace(settled.locus, keys=settled.locus.keys + self._output_keys(settled, links))
+        outputs = self._output_keys(settled, links, settled.locus.keys)
+        weak = self._output_keys(settled, links, settled.locus.weak)
+        return replace(settled.locus, keys=settled.locus.keys + outputs, weak=settled.locus.weak + weak)
 
-    def _output_keys(self, settled: Settled, links: list[Pair]) -> tuple[Key, ...]:
-        """The keys in terms of output columns."""
+    def _output_keys(self, settled: Settled, links: list[Pair], inner: tuple[Key, ...]) -> tuple[Key, ...]:
+        """The inner keys in terms of output columns."""
         keys: list[Key] = []
-        for key in settled.locus.keys:
+        for key in inner:
             found = [next((out for out, site in links if settled.equal.same(site, column)), None) for column in key]
             named = tuple(site for site in found if site is not None)
             if len(named) == len(key) and named not in keys:
@@ -307,18 +318,18 @@ class Colocation:
             if not self.covered(block, partition, settled):
                 raise refused("window", shown, ", ".join(settled.locus.columns))
 
-    def _positions(self, block: Block, alias: str, names: list[str], query: Query) -> Locus:
+    def _positions(self, block: Block, alias: str, names: list[str], query: Query, outside: Block | None) -> Locus:
         """A set operation as a table: its keys by output position."""
-        locus, positions = self.arms(query, block, block.ctes)
+        locus, positions = self.arms(query, outside, block.ctes)
         keys = tuple(tuple(Site(block.index, alias, names[at]) for at in each) for each in positions)
         block.leaves[alias].outputs = {}
-        return replace(locus, keys=keys)
+        return replace(locus, keys=keys, weak=())
 
     def arms(
         self,
         query: Query,
         parent: Block | None,
-        ctes: dict[str, Cte],
+        ctes: Ctes,
         deduplicate: bool = False,
         top: bool = False,
     ) -> tuple[Locus, tuple[tuple[int, ...], ...]]:
@@ -327,7 +338,7 @@ class Colocation:
         With `deduplicate`, the caller drops duplicates of the whole, so UNION need not prove it can.
         """
         if isinstance(query, SetOperation):
-            ctes = {**ctes, **{cte.name: cte for cte in query.with_.ctes}}
+            ctes = {**ctes, **{cte.name: Shared(cte, parent) for cte in query.with_.ctes}}
             return self._set_operation(query, parent, ctes, deduplicate, top)
         if isinstance(query, Values) or not isinstance(query, Select) or not is_sharded(query, self.places, ctes):
             raise refused("set operation", "UNION of sharded rows with rows that every shard has")
@@ -348,7 +359,7 @@ class Colocation:
         return settled.locus, tuple(positions)
 
     def _set_operation(
-        self, query: SetOperation, parent: Block | None, ctes: dict[str, Cte], deduplicate: bool, top: bool
+        self, query: SetOperation, parent: Block | None, ctes: Ctes, deduplicate: bool, top: bool
     ) -> tuple[Locus, tuple[tuple[int, ...], ...]]:
         plain = query.operator == "union"
         if (query.limit is not None or query.offset is not None) and not top:

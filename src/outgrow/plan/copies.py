@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from outgrow.statement.tree import Call, CallKind, ColumnRef, Cte, CteScan, Query, Scan, Select, SetOperation
+from outgrow.statement.tree import Call, CallKind, ColumnRef, CteScan, Query, Scan, Select, SetOperation
 from outgrow.topology import Copied
 
+from .blocks import Ctes
 from .placing import Places
 from .refusals import refused
 from .walking import everything_below
@@ -13,7 +14,7 @@ from .walking import everything_below
 _STEADY = frozenset(("count", "sum", "min", "max", "avg", "bool_and", "bool_or", "every"))
 
 
-def is_sharded(query: Query, places: Places, ctes: dict[str, Cte]) -> bool:
+def is_sharded(query: Query, places: Places, ctes: Ctes) -> bool:
     """Anything but a copied table is read somewhere in the query."""
     stack: list[object] = [query]
     seen: set[str] = set()
@@ -23,7 +24,7 @@ def is_sharded(query: Query, places: Places, ctes: dict[str, Cte]) -> bool:
                 return True
             if isinstance(node, CteScan) and node.name in ctes and node.name not in seen:
                 seen.add(node.name)
-                stack.append(ctes[node.name].query)
+                stack.append(ctes[node.name].cte.query)
     return False
 
 

@@ -94,6 +94,8 @@ class Graph:
                 table = self.schema.tables.get(leaf.relation.table)
                 column = table.column(site.column) if table is not None else None
                 return None if column is None or column.nondeterministic else column.type
+            if site.column in leaf.types:
+                return leaf.types[site.column]
             expr = leaf.outputs.get(site.column)
             column_ref = bare_column(expr) if expr is not None else None
             if leaf.inner is None or column_ref is None:

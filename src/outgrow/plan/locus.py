@@ -15,11 +15,13 @@ Key = tuple[Site, ...]
 class Locus:
     """`sharded`: the shards' rows together are the true rows, each once.  Else every shard has all rows.
 
-    `keys` are equivalent ways to say on which shard a row is; `families` the hash families of their columns.
+    `keys` are equivalent ways to say on which shard a row is; `families` the hash families of their columns.  `weak`
+    ones say it only where they are not NULL: those of an outer join's nullable side.
     """
 
     sharded: bool
     keys: tuple[Key, ...] = ()
+    weak: tuple[Key, ...] = ()
     families: tuple[str | None, ...] = ()
     #: For messages: the sharded table, and its key columns.
     table: str = ""
@@ -36,13 +38,16 @@ class Settled:
 
 
 def meets(one: Locus, other: Locus, equal: Equalities) -> bool:
-    """Both sides' keys are equal, column by column, so that rows that belong together share a shard."""
+    """Both sides' keys are equal, column by column, so that rows that belong together share a shard.
+
+    Columns that are proved equal are proved to be there, so weak keys serve as well.
+    """
     if not one.sharded or not other.sharded or one.families != other.families or None in one.families:
         return False
     return any(
         all(equal.same(left, right) for left, right in zip(left_key, right_key, strict=True))
-        for left_key in one.keys
-        for right_key in other.keys
+        for left_key in (*one.keys, *one.weak)
+        for right_key in (*other.keys, *other.weak)
     )
 
 

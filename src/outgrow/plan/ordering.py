@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outgrow.schema import Order, Schema
+from outgrow.statement import order_of, type_of
 from outgrow.statement.tree import Collate, ColumnRef, Expr, Query, Scan, Tree
 
 from .refusals import refused
@@ -14,14 +15,14 @@ class TextOrder:
     """What is known of text order in one statement."""
 
     def __init__(self, schema: Schema, tree: Tree) -> None:
+        self._default = schema.default_order
         self.default_bytes = schema.default_order is Order.BYTES
         tables = {node.table for node in everything_below(tree) if isinstance(node, Scan)}
         columns = [column for name in tables if name in schema.tables for column in schema.tables[name].columns]
         collations = [node for node in everything_below(tree) if isinstance(node, Collate)]
         #: All text that the statement can meet compares by code point.
-        self.all_bytes = self.default_bytes and not any(
-            each.order is Order.LINGUISTIC for each in (*columns, *collations)
-        )
+        orders = [column.order for column in columns] + [collation.order for collation in collations]
+        self.all_bytes = self.default_bytes and Order.LINGUISTIC not in orders
         self._nondeterministic = {
             (name, column.name)
             for name in tables
@@ -46,6 +47,11 @@ class TextOrder:
                 return True
         if self.all_bytes:
             return True
+        kind = type_of(expr)
+        if kind is not None and kind not in TEXT_TYPES and kind != "unknown":
+            return True
+        if kind in TEXT_TYPES and order_of(expr, self._default) is Order.LINGUISTIC:
+            raise refused("text order", "an expression", "…")
         nodes = list(everything_below(expr))
         if not self.default_bytes or any(isinstance(node, Query) for node in nodes):
             return False

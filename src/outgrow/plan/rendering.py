@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from outgrow.statement import render
+from outgrow.statement import render, transform
 from outgrow.statement.tree import Parameter, Query
 
-from .walking import everything_below, rebuild
+from .walking import everything_below
 
 
 def fragment(tree: Query) -> tuple[str, tuple[int, ...]]:
@@ -15,7 +13,7 @@ def fragment(tree: Query) -> tuple[str, tuple[int, ...]]:
     used = sorted({node.index for node in everything_below(tree) if isinstance(node, Parameter)})
     renumbered = {index: number for number, index in enumerate(used, 1)}
 
-    def change(node: Any) -> Any | None:
-        return Parameter(renumbered[node.index]) if isinstance(node, Parameter) else None
+    def change(node: object) -> object:
+        return Parameter(renumbered[node.index]) if isinstance(node, Parameter) else node
 
-    return render(rebuild(tree, change)), tuple(used)
+    return render(transform(tree, change)), tuple(used)

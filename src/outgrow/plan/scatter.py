@@ -29,6 +29,7 @@ from .refusals import refused
 from .rendering import fragment
 from .spec import ORDERED_TYPES, Constant, Final, Finish, Given, Output, Position, Sort
 from .splitting import Splitter
+from .vetted import translate
 from .vetting import vet
 
 
@@ -49,7 +50,7 @@ def scatter(plan: Plan, places: Places) -> Plan:
         plan,
         fragment_sql=sql,
         fragment_params=params,
-        finish=replace(finish, enums=enums),
+        finish=replace(finish, enums=enums, text_bytes=order.all_bytes),
         reasons=(*plan.reasons, *(Reason("plan.scatter", what) for what in reasons)),
     )
 
@@ -240,11 +241,17 @@ def limits(limit: Expr | None, offset: Expr | None) -> tuple[Final | None, Final
 
 
 def _count(expr: Expr | None, clause: str) -> Final | None:
-    if expr is None:
-        return None
-    inner = expr.operand if isinstance(expr, Cast) and expr.type in ("int8", "bigint", "int4", "integer") else expr
-    if isinstance(inner, Parameter):
-        return Given(inner.index)
-    if isinstance(inner, Literal) and inner.kind in ("number", "null"):
-        return Constant(inner.kind, inner.text)
+    """LIMIT or OFFSET: numbers and parameters, and arithmetic on them."""
+    if expr is None or isinstance(expr, Literal):
+        return Constant(expr.kind, expr.text) if isinstance(expr, Literal) else None
+    if isinstance(expr, Parameter):
+        return Given(expr.index)
+    if isinstance(expr, Cast | Operation):
+        return translate(expr, lambda below: _operand(below, clause))
     raise refused("limit", f"a computed {clause}")
+
+
+def _operand(expr: Expr, clause: str) -> Final:
+    final = _count(expr, clause)
+    assert final is not None
+    return final

@@ -16,26 +16,10 @@ from dataclasses import dataclass, field
 #: Types whose *order* Python reproduces exactly (text only under code-point order).  `interval` is not among them:
 #: as a timedelta a year has 365 days, while PostgreSQL compares it as 360.
 ORDERED_TYPES = frozenset(
-    [
-        "int2",
-        "int4",
-        "int8",
-        "oid",
-        "numeric",
-        "float4",
-        "float8",
-        "text",
-        "varchar",
-        "name",
-        "bpchar",
-        "bool",
-        "date",
-        "timestamp",
-        "timestamptz",
-        "time",
-        "uuid",
-        "bytea",
-    ]
+    (
+        *("int2", "int4", "int8", "oid", "numeric", "float4", "float8", "bool", "uuid", "bytea"),
+        *("text", "varchar", "name", "bpchar", "date", "timestamp", "timestamptz", "time"),
+    )
 )
 #: Types of which order depends on a collation.
 TEXT_TYPES = frozenset(("text", "varchar", "bpchar"))
@@ -71,9 +55,9 @@ class Given(Final):
 
 @dataclass(frozen=True, slots=True)
 class Apply(Final):
-    """An operator or vetted function: `and or not = <> < <= > >= + - * / % is null … between coalesce case in round`.
+    """An operator or vetted function, as `plan.vetted` lists them.
 
-    `case` has pairs of condition and value, then the default.
+    `case` has pairs of condition and value, then the default; `in` its operand first.
     """
 
     operator: str
@@ -82,7 +66,7 @@ class Apply(Final):
 
 @dataclass(frozen=True, slots=True)
 class Convert(Final):
-    """A cast to int2, int4, int8, numeric, float8 or text/bool where it changes nothing."""
+    """A cast to int2, int4, int8, numeric, `numeric(p,s)`, float8 or text."""
 
     operand: Final
     type: str
@@ -165,6 +149,8 @@ class Finish:
     distinct: tuple[int, ...] | None = None
     limit: Final | None = None
     offset: Final | None = None
+    #: All text compares by code point (for comparisons in HAVING and the like).
+    text_bytes: bool = False
     #: Names of enum types: their equality (not their order) is that of their labels.
     enums: frozenset[str] = field(default=frozenset())
 

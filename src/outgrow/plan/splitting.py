@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from outgrow.statement import children
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -31,7 +32,7 @@ from .ordering import TextOrder
 from .refusals import refused
 from .spec import Aggregate, Combine, Constant, Final, Given, How, Position
 from .vetted import translate
-from .walking import parts, within_block
+from .walking import within_block
 
 _PLAIN = {
     "count": How.COUNT,
@@ -71,6 +72,15 @@ class Splitter:
         self.aggregates: list[tuple[How, tuple[tuple[str, int], ...], str, bool]] = []
         for expr in select.group:
             order.check_equality(expr)
+        #: One DISTINCT argument that needs the fragment to group by it makes all of them do: partial results of a
+        #: DISTINCT aggregate only add up over groups that cannot share a value.
+        self._all_apart = any(
+            node.distinct and node.name in _DISTINCT and not covered(node.args)
+            for part in (*select.items, select.having, *select.order, *select.distinct_on)
+            if part is not None
+            for node in within_block(part)
+            if isinstance(node, Call) and node.kind is CallKind.AGGREGATE and node.over is None
+        )
 
     # --- the statement's expressions -------------------------------------------------------------------------------
 
@@ -96,16 +106,16 @@ class Splitter:
 
     def _carry(self, expr: Expr) -> Final:
         """Something over group columns: each shard computes it, any row of a group will do."""
-        rest = [expr]
+        rest: list[Any] = [expr]
         while rest:
-            node: Any = rest.pop()
+            node = rest.pop()
             if node in self.select.group:
                 continue
             if isinstance(node, ColumnRef):
                 raise refused("expression", f"the column {node.name}, which is not in GROUP BY,")
             if isinstance(node, Query):
                 raise refused("expression", "a subquery")
-            rest.extend(parts(node))
+            rest.extend(children(node))
         if expr not in self.carried:
             self.carried.append(expr)
         return _Slot("carried", self.carried.index(expr))
@@ -120,7 +130,7 @@ class Splitter:
             raise refused("aggregate", f"the aggregate {shown}", self.key_columns)
         if len(call.args) > 1:
             raise refused("aggregate", f"the aggregate {shown}", self.key_columns)
-        if call.distinct and call.name in _DISTINCT and not self.covered(call.args):
+        if call.distinct and call.name in _DISTINCT and self._all_apart:
             return self._apart(call, shown)
         if call.name == "avg":
             return self._add(
@@ -150,7 +160,8 @@ class Splitter:
             self.apart.append(argument)
         return self._add(_DISTINCT[call.name], (("apart", self.apart.index(argument)),), shown)
 
-    def _partial(self, call: Expr) -> tuple[str, int]:
+    def _partial(self, call: Call) -> tuple[str, int]:
+        call = dataclasses.replace(call, type=None)
         if call not in self.partials:
             self.partials.append(call)
         return "partial", self.partials.index(call)

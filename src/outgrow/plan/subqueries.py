@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from outgrow.statement import children
 from outgrow.statement.tree import (
     Derived,
     Expr,
@@ -17,8 +18,6 @@ from outgrow.statement.tree import (
     Relation,
     Select,
 )
-
-from .walking import parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def _from(relation: Relation | None) -> Iterator[Nested]:
         else:
             yield from _anywhere(relation.on)
     elif relation is not None and not isinstance(relation, Derived):
-        for part in parts(relation):
+        for part in children(relation):
             yield from _anywhere(part)
 
 
@@ -80,4 +79,4 @@ def _anywhere(node: Any) -> Iterator[Nested]:
         if isinstance(here, Query):
             yield Nested(here)
         else:
-            stack.extend(parts(here))
+            stack.extend(children(here))

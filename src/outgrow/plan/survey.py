@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any
 
 from outgrow.schema import Schema
+from outgrow.statement import children
 from outgrow.statement.tree import (
     Cte,
     CteScan,
@@ -39,9 +40,12 @@ from outgrow.topology import TableName
 
 from .blocks import (
     Block,
+    Ctes,
     Leaf,
     Region,
+    Shared,
     Site,
+    agreed_types,
     alias_of,
     bare_column,
     family,
@@ -57,7 +61,7 @@ from .facts import NEVER, TRUE, Facts, Reader, all_of
 from .graph import Graph, Solution, known_choice
 from .keyset import Choice, Everything, KeySet
 from .strictness import reduced
-from .walking import conjuncts, everything_below, parts
+from .walking import conjuncts, everything_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Surveyor:
 
     # --- trees -----------------------------------------------------------------------------------------------------
 
-    def _tree(self, tree: Tree, parent: Block | None, ctes: dict[str, Cte], pushed: tuple[Choice | None, ...]) -> None:
+    def _tree(self, tree: Tree, parent: Block | None, ctes: Ctes, pushed: tuple[Choice | None, ...]) -> None:
         """Analyse a tree on its own; `pushed` says what is known about its output columns from outside."""
         ctes = self._with(tree, parent, ctes)
         if isinstance(tree, Select):
@@ -125,15 +129,16 @@ class Surveyor:
             below = pushed if tree.limit is None and tree.offset is None else ()
             self._tree(tree.left, parent, ctes, below)
             self._tree(tree.right, parent, ctes, below)
-            self._loose((tree.limit, tree.offset), parent, ctes)
+            self._loose((tree.limit, tree.offset), Block(next(self._numbers), parent, ctes), ctes)
         elif isinstance(tree, Values):
-            self._loose((*tree.rows, tree.order, tree.limit, tree.offset), parent, ctes)
+            own = Block(next(self._numbers), parent, ctes)
+            self._loose((*tree.rows, tree.order, tree.limit, tree.offset), own, ctes)
         elif isinstance(tree, Insert):
             self._insert(tree, parent, ctes)
         elif isinstance(tree, Update | Delete):
             self._change(tree, parent, ctes)
 
-    def _with(self, tree: Tree, parent: Block | None, ctes: dict[str, Cte]) -> dict[str, Cte]:
+    def _with(self, tree: Tree, parent: Block | None, ctes: Ctes) -> Ctes:
         """The CTEs in sight of `tree`; those that are not read as part of a block are analysed here."""
         with_ = tree.with_  # type: ignore[union-attr]
         if not with_.ctes:
@@ -144,11 +149,11 @@ class Surveyor:
                 inside.pop(cte.name, None)
                 self._tree(cte.query, parent, inside, ())
             else:
-                inside[cte.name] = cte
+                inside[cte.name] = Shared(cte, parent)
         return inside
 
     def _select(
-        self, tree: Select, parent: Block | None, ctes: dict[str, Cte], pushed: tuple[Choice | None, ...]
+        self, tree: Select, parent: Block | None, ctes: Ctes, pushed: tuple[Choice | None, ...]
     ) -> tuple[Block, Solution]:
         graph = Graph(self.schema)
         block = self._open(graph, tree, parent, ctes, ())
@@ -160,20 +165,21 @@ class Surveyor:
                     graph.preset.append((site, choice))
         return block, self._close(graph)
 
-    def _insert(self, tree: Insert, parent: Block | None, ctes: dict[str, Cte]) -> None:
+    def _insert(self, tree: Insert, parent: Block | None, ctes: Ctes) -> None:
         known: list[Choice | None] = []
+        own = Block(next(self._numbers), parent, ctes)
         if isinstance(tree.source, Select):
-            block, solution = self._select(tree.source, parent, self._with(tree.source, parent, ctes), ())
+            block, solution = self._select(tree.source, own, self._with(tree.source, own, ctes), ())
             for item in tree.source.items:
                 column = bare_column(item.expr)
                 site = Graph(self.schema).site(block, column) if column is not None else None
                 known.append(known_choice(site, solution) if site is not None else None)
         elif tree.source is not None:
-            self._tree(tree.source, parent, ctes, ())
+            self._tree(tree.source, own, ctes, ())
         self.inserts.append(Inserted(tree, tuple(known)))
-        self._loose(tree.returning, parent, ctes)
+        self._loose((tree.returning, tree.conflict_values, tree.conflict_where), own, ctes)
 
-    def _change(self, tree: Update | Delete, parent: Block | None, ctes: dict[str, Cte]) -> None:
+    def _change(self, tree: Update | Delete, parent: Block | None, ctes: Ctes) -> None:
         graph = Graph(self.schema)
         block = Block(next(self._numbers), parent, ctes)
         graph.blocks.append((block, tree))
@@ -190,7 +196,7 @@ class Surveyor:
 
     # --- one block -------------------------------------------------------------------------------------------------
 
-    def _open(self, graph: Graph, select: Select, parent: Block | None, ctes: dict[str, Cte], region: Region) -> Block:
+    def _open(self, graph: Graph, select: Select, parent: Block | None, ctes: Ctes, region: Region) -> Block:
         """Read a SELECT into the graph."""
         block = Block(next(self._numbers), parent, ctes)
         graph.blocks.append((block, select))
@@ -227,12 +233,13 @@ class Surveyor:
         if isinstance(relation, Join):
             self._join(graph, block, relation, region)
         elif isinstance(relation, Derived):
-            self._derived(graph, block, relation.query, relation.column_aliases, relation.alias)
+            self._derived(graph, block, relation.query, relation.column_aliases, relation.alias, block)
         elif isinstance(relation, CteScan):
-            cte = block.ctes.get(relation.name)
-            if cte is not None and cte.name in self._once and isinstance(cte.query, Select):
-                aliases = (*relation.column_aliases, *cte.column_aliases[len(relation.column_aliases) :])
-                self._derived(graph, block, cte.query, aliases, relation.alias)
+            shared = block.ctes.get(relation.name)
+            if shared is not None and isinstance(shared.cte.query, Select):
+                named = shared.cte.column_aliases
+                aliases = (*relation.column_aliases, *named[len(relation.column_aliases) :])
+                self._derived(graph, block, shared.cte.query, aliases, relation.alias, shared.outside)
 
     def _join(self, graph: Graph, block: Block, join: Join, region: Region) -> None:
         left = right = region
@@ -299,9 +306,7 @@ class Surveyor:
                 if one is not None and other is not None:
                     graph.add(reader.joined(one, other))
 
-    def _nested(
-        self, graph: Graph, select: Select, parent: Block | None, ctes: dict[str, Cte], region: Region
-    ) -> Block | None:
+    def _nested(self, graph: Graph, select: Select, parent: Block | None, ctes: Ctes, region: Region) -> Block | None:
         """Read an inner SELECT into the graph; if its condition is never true, only its own scans have no rows."""
         self._inlined.add(id(select))
         before, scans = graph.facts, len(graph.scans)
@@ -314,12 +319,15 @@ class Surveyor:
         graph.add(own)
         return inner
 
-    def _derived(self, graph: Graph, block: Block, query: Query, aliases: tuple[str, ...], alias: str) -> None:
+    def _derived(
+        self, graph: Graph, block: Block, query: Query, aliases: tuple[str, ...], alias: str, outside: Block | None
+    ) -> None:
         leaf = block.leaves[alias]
         if not isinstance(query, Select):
+            names = output_names(query, aliases)
+            leaf.types = {name: type for name, type in zip(names, agreed_types(query), strict=False) if type}
             return
-        # Being an inner block of this one is right for LATERAL, and harmless for a CTE, which refers to nothing here.
-        inner = self._nested(graph, query, block, self._with(query, block, block.ctes), leaf.region)
+        inner = self._nested(graph, query, outside, self._with(query, outside, block.ctes), leaf.region)
         if inner is None:
             return
         leaf.inner = inner
@@ -369,9 +377,9 @@ class Surveyor:
                 self._inlined.add(id(relation.query))
                 self._tree(relation.query, block, block.ctes, tuple(pushed))
         skip = {id(cte) for cte in tree.with_.ctes}
-        self._loose(tuple(part for part in parts(tree) if part is not tree.with_), block, block.ctes, skip)
+        self._loose(tuple(part for part in children(tree) if part is not tree.with_), block, block.ctes, skip)
 
-    def _loose(self, nodes: Any, parent: Block | None, ctes: dict[str, Cte], skip: set[int] | None = None) -> None:
+    def _loose(self, nodes: Any, parent: Block | None, ctes: Ctes, skip: set[int] | None = None) -> None:
         """Queries inside expressions that nobody read yet."""
         stack = [nodes]
         while stack:
@@ -383,4 +391,4 @@ class Surveyor:
                     self._inlined.add(id(here))
                     self._tree(here, parent, ctes, ())
             elif here is not None and not isinstance(here, str | int | bool) and id(here) not in (skip or ()):
-                stack.extend(parts(here))
+                stack.extend(children(here))

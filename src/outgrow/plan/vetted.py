@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from outgrow.statement.tree import Call, Case, Cast, Expr, InList, Literal, Operation, Quantified
@@ -26,6 +27,7 @@ _OPERATORS = {
     "*": 2,
     "/": 2,
     "%": 2,
+    "||": 2,
     "is null": 1,
     "is not null": 1,
     "is true": 1,
@@ -38,7 +40,8 @@ _OPERATORS = {
     "not between": 3,
 }
 _FUNCTIONS = {"coalesce": (1, 99), "nullif": (2, 2), "abs": (1, 1), "round": (1, 2)}
-_CASTS = frozenset(("int2", "int4", "int8", "numeric", "float8"))
+_NUMERIC = re.compile(r"numeric\([0-9]+(, ?[0-9]+)?\)")
+_CASTS = frozenset(("int2", "int4", "int8", "numeric", "float8", "text"))
 
 
 def translate(expr: Expr, below: Callable[[Expr], Final]) -> Final:
@@ -58,7 +61,7 @@ def translate(expr: Expr, below: Callable[[Expr], Final]) -> Final:
             least, most = _FUNCTIONS[expr.name]
             if least <= len(expr.args) <= most:
                 return Apply(expr.name, tuple(below(arg) for arg in expr.args))
-        case Cast() if plain_type(expr.type) in _CASTS:
+        case Cast() if plain_type(expr.type) in _CASTS or _NUMERIC.fullmatch(expr.type):
             return Convert(below(expr.operand), plain_type(expr.type))
     raise refused("expression", _shown(expr))
 

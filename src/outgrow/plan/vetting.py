@@ -30,82 +30,16 @@ MOMENTS = frozenset(
 
 #: Built-in STABLE functions whose result depends on their arguments and the session's settings alone.
 STABLE = frozenset(
-    [
-        "to_char",
-        "to_date",
-        "to_timestamp",
-        "to_number",
-        "date_trunc",
-        "date_part",
-        "extract",
-        "timezone",
-        "age",
-        "format",
-        "concat",
-        "concat_ws",
-        "array_to_string",
-        "string_to_array",
-        "to_json",
-        "to_jsonb",
-        "row_to_json",
-        "json_build_object",
-        "json_build_array",
-        "jsonb_build_object",
-        "jsonb_build_array",
-        "json_object",
-        "jsonb_object",
-        "array_to_json",
-        "to_tsvector",
-        "to_tsquery",
-        "plainto_tsquery",
-        "phraseto_tsquery",
-        "websearch_to_tsquery",
-        "ts_headline",
-        "make_timestamptz",
-        "quote_literal",
-        "quote_nullable",
-        "generate_series",
-        "date_add",
-        "date_subtract",
-        "date_bin",
-        "overlaps",
-        "interval",
-        "timestamptz",
-        "timestamp",
-        "date",
-        "time",
-        "timetz",
-        "text",
-        "convert_from",
-        "convert_to",
-        "jsonb_path_exists_tz",
-        "jsonb_path_query_tz",
-        "json_populate_record",
-        "jsonb_populate_record",
-        "json_to_record",
-        "jsonb_to_record",
-        "json_to_recordset",
-        "jsonb_to_recordset",
-        "current_user",
-        "session_user",
-        "user",
-        "current_role",
-        "current_setting",
-        "string_agg",
-        "array_agg",
-        "json_agg",
-        "jsonb_agg",
-        "json_object_agg",
-        "jsonb_object_agg",
-        "count",
-        "sum",
-        "min",
-        "max",
-        "avg",
-        "bool_and",
-        "bool_or",
-        "every",
-    ]
+    (
+        "to_char to_date to_timestamp to_number date_trunc date_part extract timezone age format concat concat_ws "
+        "array_to_string string_to_array to_json to_jsonb row_to_json json_build_object json_build_array "
+        "jsonb_build_object jsonb_build_array json_object jsonb_object array_to_json to_tsvector to_tsquery "
+        "plainto_tsquery phraseto_tsquery websearch_to_tsquery ts_headline make_timestamptz quote_literal "
+        "quote_nullable generate_series date_add date_subtract overlaps timestamptz timestamp date time timetz "
+        "json_populate_record jsonb_populate_record json_to_record jsonb_to_record json_to_recordset "
+        "jsonb_to_recordset current_user session_user current_role current_setting "
+        "json_agg jsonb_agg json_object_agg jsonb_object_agg length numeric ts_rank ts_rank_cd date_bin interval"
+    ).split()
 )
 
 _SYSTEM_COLUMNS = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
@@ -146,7 +80,7 @@ def _walk(tree: Tree) -> None:
 
 def _call(call: Call) -> None:
     name = call.name
-    if not call.builtin or call.kind is CallKind.UNKNOWN:
+    if call.kind is CallKind.UNKNOWN or (not call.builtin and call.volatility is not Volatility.IMMUTABLE):
         raise refused("unvetted", f"the function {name}")
     if name in MOMENTS or (name == "age" and len(call.args) == 1):
         raise refused("moment", f"{name}()")

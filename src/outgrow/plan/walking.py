@@ -1,32 +1,12 @@
-"""Walking `statement.tree` without knowing every node: the fields of its dataclasses are enough."""
+"""Walking `statement.tree` in the ways that planning needs beside `statement.walk`."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
+from outgrow.statement import children
 from outgrow.statement.tree import Delete, Expr, Insert, Operation, Query, Update
-
-
-@cache
-def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(each.name for each in dataclasses.fields(kind))
-
-
-def parts(node: Any) -> Iterator[Any]:
-    """The dataclass nodes directly below `node`, tuples looked through."""
-    for name in _fields(type(node)):
-        yield from _nodes(getattr(node, name))
-
-
-def _nodes(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        for item in value:
-            yield from _nodes(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield value
 
 
 def everything_below(node: Any) -> Iterator[Any]:
@@ -35,7 +15,7 @@ def everything_below(node: Any) -> Iterator[Any]:
     while stack:
         here = stack.pop()
         yield here
-        stack.extend(parts(here))
+        stack.extend(children(here))
 
 
 def within_block(node: Any) -> Iterator[Any]:
@@ -45,26 +25,7 @@ def within_block(node: Any) -> Iterator[Any]:
         here = stack.pop()
         yield here
         if here is node or not isinstance(here, Query | Insert | Update | Delete):
-            stack.extend(parts(here))
-
-
-def rebuild(node: Any, change: Callable[[Any], Any | None]) -> Any:
-    """A copy in which `change(node)`, where it is not None, stands instead of a node (and is not entered)."""
-    if isinstance(node, tuple) and not hasattr(node, "_fields"):
-        items = tuple(rebuild(item, change) for item in node)
-        return node if all(new is old for new, old in zip(items, node, strict=True)) else items
-    if not dataclasses.is_dataclass(node) or isinstance(node, type):
-        return node
-    replaced = change(node)
-    if replaced is not None:
-        return replaced
-    changed = {}
-    for name in _fields(type(node)):
-        old = getattr(node, name)
-        new = rebuild(old, change)
-        if new is not old:
-            changed[name] = new
-    return dataclasses.replace(node, **changed) if changed else node
+            stack.extend(children(here))
 
 
 def conjuncts(expr: Expr | None) -> Iterator[Expr]:

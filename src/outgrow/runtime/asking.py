@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from outgrow import ledger
 from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, Rows
-from outgrow.route import Check, Choice, Level, Position, choose, parse_lsn, reachable
+from outgrow.route import Check, Choice, Level, Position, choose
 from outgrow.runtime import generation
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
-from outgrow.nodes import Rows, together
+from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
+from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Located, locate
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, ddl
+from outgrow.runtime import asking, ddl, loading
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
@@ -21,6 +23,9 @@ from outgrow.runtime.result import Result
 from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.waits import Steps
+
+#: psycopg's placeholders, left standing because no parameters were given.
+_FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
 
 
 class Conversation:
@@ -106,6 +111,12 @@ class Conversation:
             return (yield from self._ddl_steps(prepared, until))
         if kind in (Kind.SESSION, Kind.COPY) and shard is None:
             return (yield from self._session_command_steps(prepared, until))
+        if kind is Kind.OPAQUE and _FORGOTTEN.search(prepared.sql):
+            raise ProgrammingError(
+                "OG-RUN-002",
+                "the statement has placeholders but was given no parameters",
+                cure="pass the parameters as the second argument",
+            )
         if shard is not None:
             self._known_shard(shard)
             return (yield from self._on_one_steps(prepared, shard, values, until))
@@ -163,7 +174,28 @@ class Conversation:
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
         fields, rows = finished(Finisher(plan.finish, values), answers)
-        return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
+        return Result(fields, rows, "SELECT", len(rows), nodes)
+
+    def load_steps(
+        self,
+        source: BinaryIO,
+        table: str,
+        form: LoadFormat,
+        options: LoadOptions,
+        progress: Progress | None,
+    ) -> Steps[Loaded]:
+        """Bulk load, outside of any transaction."""
+        if self.closed or self._busy:
+            raise self._unusable()
+        if self.transaction is not None:
+            raise NotSupportedError(
+                "OG-RUN-044", "a bulk load is a transaction of its own", cure="load outside of the transaction"
+            )
+        self._busy = True
+        try:
+            return (yield from loading.load_steps(self, source, table, form, options, progress))
+        finally:
+            self._busy = False
 
     # -- transactions --------------------------------------------------------------------------------------------
 
@@ -320,9 +352,9 @@ class Conversation:
         )
 
 
-def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[Sequence[Any], list[tuple[Any, ...]]]:
+def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
     """The one result of fragments that have all arrived."""
-    fields = finisher.begin([answer.fields for answer in answers])
+    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
     for index, answer in enumerate(answers):
         finisher.feed(index, answer.rows)
         finisher.end(index)

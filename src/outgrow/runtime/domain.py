@@ -42,7 +42,8 @@ class DomainState:
             if disagreement is not None:
                 raise disagreement
         planned = plan.build(bound, picture.schema, picture.domain)
-        prepared = Prepared(bound, planned, _point(planned, picture.placer))
+        point = _point(planned, picture.placer) if bound.placeholders.names is None else None
+        prepared = Prepared(bound, planned, point)
         picture.plans.keep((text, parameters), prepared)
         return prepared
 

@@ -16,8 +16,8 @@ from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.prepared import Parameters, values_of
-from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.runtime.result import Result
+from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.topology import Topology, read
 
 #: How long opening may wait for servers (seconds).

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from outgrow.errors import InterfaceError
+from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import drive, drive_async
 from outgrow.route import Level
 from outgrow.runtime.block import Block
@@ -15,6 +18,9 @@ from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.streaming import Streaming
+
+_CSV = LoadFormat()
+_INTO_EMPTY = LoadOptions()
 
 
 class Session:
@@ -66,6 +72,25 @@ class Session:
             drive(block.leave_steps(False))
             raise
         drive(block.leave_steps(True))
+
+    def load(
+        self,
+        source: str | Path | BinaryIO,
+        table: str,
+        *,
+        form: LoadFormat = _CSV,
+        options: LoadOptions = _INTO_EMPTY,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Load a CSV file into a table, split by its key, all shards at once; then this session sees the rows.
+
+        Every shard's part is one transaction, and all are committed only when all have arrived; a crash between the
+        commits is mended by running the same load again with the same `options.load_id`.
+        """
+        with contextlib.ExitStack() as stack:
+            if isinstance(source, (str, Path)):
+                source = stack.enter_context(open_file(Path(source)))
+            return drive(self._conversation.load_steps(source, table, form, options, progress))
 
     def token(self) -> str:
         """What this session has seen, as signed text for another process."""
@@ -139,6 +164,15 @@ class AsyncSession:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def open_file(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InterfaceError(
+            "OG-RUN-045", f"{path} cannot be read: {error.strerror}", cure="give the path of a readable CSV file"
+        ) from error
 
 
 def needed(secret: bytes | None) -> bytes:

@@ -86,7 +86,10 @@ class Streaming:
             link = yield from self._link_steps(shard, prepared.read_only)
             self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
         fields = yield from together([stream.open_steps() for stream in self._streams])
-        self.fields = fields[0] if self._finisher is None else tuple(self._finisher.begin(fields))
+        if self._finisher is None:
+            self.fields = fields[0]
+        else:
+            self.fields = tuple(Field(*column) for column in self._finisher.begin(fields))
 
     def _link_steps(self, shard: str, read_only: bool) -> Steps[Link]:
         conversation = self._conversation

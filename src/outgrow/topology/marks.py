@@ -29,8 +29,8 @@ class Spot:
     def line(self) -> int:
         return int(self.node.start_mark.line) + 1
 
-    def fail(self, number: str, message: str, cure: str) -> NoReturn:
-        raise refusal(self.source, self.line, number, message, cure)
+    def fail(self, code: str, message: str, cure: str) -> NoReturn:
+        raise refusal(self.source, self.line, code, message, cure)
 
     def kind(self) -> str:
         """What is written there, in words; never the value."""
@@ -50,7 +50,11 @@ class Spot:
             name = key.text()
             if name in found:
                 first = found[name][0].line
-                key.fail("004", f"{name!r} is here twice{self._inside()}; first in line {first}", "remove one of them")
+                key.fail(
+                    "OG-TOPO-004",
+                    f"{name!r} is here twice{self._inside()}; first in line {first}",
+                    "remove one of them",
+                )
             found[name] = (key, Spot(value_node, self.source, f"{self.path}.{name}".lstrip(".")))
         return found
 
@@ -61,10 +65,10 @@ class Spot:
             if name not in known:
                 near = nearest(name, known)
                 cure = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
-                key.fail("003", f"unknown key {name!r}{self._inside()}", cure)
+                key.fail("OG-TOPO-003", f"unknown key {name!r}{self._inside()}", cure)
         for name in required:
             if name not in found:
-                self.fail("006", f"{name!r} is missing{self._inside()}", f"add `{name}:`")
+                self.fail("OG-TOPO-006", f"{name!r} is missing{self._inside()}", f"add `{name}:`")
         return {name: value for name, (_, value) in found.items()}
 
     def items(self) -> list[Spot]:
@@ -104,12 +108,12 @@ class Spot:
         return f" in {self.path}" if self.path else ""
 
     def _wrong(self, wanted: str, more: str = "") -> NoReturn:
-        self.fail("005", f"{self.path or 'the file'} is {self.kind()}", f"write {wanted}{more}")
+        self.fail("OG-TOPO-005", f"{self.path or 'the file'} is {self.kind()}", f"write {wanted}{more}")
 
 
-def refusal(source: str, line: int | None, number: str, message: str, cure: str) -> ConfigurationError:
+def refusal(source: str, line: int | None, code: str, message: str, cure: str) -> ConfigurationError:
     place = f"{source}, line {line}" if line is not None else source
-    return ConfigurationError(f"OG-TOPO-{number}", f"{place}: {message}", cure=cure)
+    return ConfigurationError(code, f"{place}: {message}", cure=cure)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -125,10 +129,16 @@ def compose(text: str, source: str) -> Spot:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
         raise refusal(
-            source, mark.line + 1 if mark else None, "002", f"this is not YAML: {problem}", "correct the syntax there"
+            source,
+            mark.line + 1 if mark else None,
+            "OG-TOPO-002",
+            f"this is not YAML: {problem}",
+            "correct the syntax there",
         ) from None
     except (RecursionError, ValueError):
-        raise refusal(source, None, "002", "this is not YAML that a fleet needs", "correct the syntax") from None
+        raise refusal(
+            source, None, "OG-TOPO-002", "this is not YAML that a fleet needs", "correct the syntax"
+        ) from None
     if node is None:
-        raise refusal(source, 1, "002", "the file is empty", "start with `fleet: NAME` and `domains:`")
+        raise refusal(source, 1, "OG-TOPO-002", "the file is empty", "start with `fleet: NAME` and `domains:`")
     return Spot(node, source, "")

@@ -47,13 +47,17 @@ def read(path: str | os.PathLike[str], environment: Mapping[str, str] | None = N
         content = place.read_bytes()
     except OSError as error:
         raise refusal(
-            str(place), None, "001", f"cannot be read: {error.strerror or error}", "check the path, or run `outgrow up`"
+            str(place),
+            None,
+            "OG-TOPO-001",
+            f"cannot be read: {error.strerror or error}",
+            "check the path, or run `outgrow up`",
         ) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise refusal(str(place), line, "002", "this is not UTF-8 text", "save the file as UTF-8") from None
+        raise refusal(str(place), line, "OG-TOPO-002", "this is not UTF-8 text", "save the file as UTF-8") from None
     return parse(text, str(place), environment, folder=place.parent)
 
 
@@ -68,7 +72,7 @@ def parse(
     for name, (key, spot) in top["domains"].mapping().items():
         domains.append(_domain(_named(key, name, "domain"), spot, outside))
     if not domains:
-        top["domains"].fail("023", "the fleet has no domains", "add one under `domains:`")
+        top["domains"].fail("OG-TOPO-023", "the fleet has no domains", "add one under `domains:`")
     return Topology(_named(top["fleet"], top["fleet"].text(), "fleet"), tuple(domains), secret)
 
 
@@ -83,7 +87,7 @@ class _Outside:
     def variable(self, spot: Spot, name: str) -> str:
         value = self.environment.get(name) if name else None
         if not value:
-            spot.fail("017", f"the environment variable {name!r} is not set", "set it, or correct its name")
+            spot.fail("OG-TOPO-017", f"the environment variable {name!r} is not set", "set it, or correct its name")
         return value
 
     def content(self, spot: Spot, name: str) -> str:
@@ -91,30 +95,36 @@ class _Outside:
             return (self.folder / Path(name).expanduser()).read_text(encoding="utf-8").strip("\r\n")
         except (OSError, ValueError, RuntimeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
-            spot.fail("018", f"the file {name!r} cannot be read: {why}", "check the path and who may read it")
+            spot.fail("OG-TOPO-018", f"the file {name!r} cannot be read: {why}", "check the path and who may read it")
         raise AssertionError
 
 
 def _named(spot: Spot, name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
-        spot.fail("007", f"{name!r} is no name for a {what}", "use letters, digits, _ and -, beginning with a letter")
+        spot.fail(
+            "OG-TOPO-007", f"{name!r} is no name for a {what}", "use letters, digits, _ and -, beginning with a letter"
+        )
     return name
 
 
 def _secret(spot: Spot, outside: _Outside) -> bytes:
     value = _referred(spot, outside).encode()
     if len(value) < SECRET_BYTES_MIN:
-        spot.fail("022", f"the secret has fewer than {SECRET_BYTES_MIN} bytes", "use a long random text")
+        spot.fail("OG-TOPO-022", f"the secret has fewer than {SECRET_BYTES_MIN} bytes", "use a long random text")
     return value
 
 
 def _referred(spot: Spot, outside: _Outside) -> str:
     """`{env: NAME}` or `{file: PATH}`."""
     if not spot.is_mapping():
-        spot.fail("005", f"{spot.path} is {spot.kind()}", "write {env: NAME} or {file: PATH}: secrets stay out of here")
+        spot.fail(
+            "OG-TOPO-005",
+            f"{spot.path} is {spot.kind()}",
+            "write {env: NAME} or {file: PATH}: secrets stay out of here",
+        )
     fields = spot.fields(("env", "file"))
     if len(fields) != 1:
-        spot.fail("020", f"{spot.path} needs exactly one of env and file", "write {env: NAME} or {file: PATH}")
+        spot.fail("OG-TOPO-020", f"{spot.path} needs exactly one of env and file", "write {env: NAME} or {file: PATH}")
     [(kind, where)] = fields.items()
     return outside.variable(where, where.text()) if kind == "env" else outside.content(where, where.text())
 
@@ -122,38 +132,40 @@ def _referred(spot: Spot, outside: _Outside) -> str:
 def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
     known = ("engine", "strategy", "slots", "shards", "tables", "pool")
     fields = spot.fields(known, ("engine", "shards"))
-    engine = _one_of(fields["engine"], ENGINES, "008", "engine")
+    engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
     if "strategy" in fields:
-        _one_of(fields["strategy"], STRATEGIES, "012", "strategy")
+        _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
     shards = []
     for shard, (key, value) in fields["shards"].mapping().items():
         shards.append(_shard(name, _named(key, shard, "shard"), value, outside))
     if not shards:
-        fields["shards"].fail("009", f"{name} has no shards", "name at least one: s1: {primary: …}")
+        fields["shards"].fail("OG-TOPO-009", f"{name} has no shards", "name at least one: s1: {primary: …}")
     slots = SLOTS_DEFAULT
     if "slots" in fields:
         slots = fields["slots"].whole()
         if not 1 <= slots <= SLOTS_MAX or slots & (slots - 1):
-            fields["slots"].fail("010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024")
+            fields["slots"].fail(
+                "OG-TOPO-010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024"
+            )
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
-        where.fail("011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
+        where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
         if table in tables:
-            key.fail("021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
+            key.fail("OG-TOPO-021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     return Domain(name, engine, slots, tuple(shards), tables, pool)
 
 
-def _one_of(spot: Spot, known: tuple[str, ...], number: str, what: str) -> str:
+def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:
     value = spot.text()
     if value not in known:
         near = nearest(value, known)
         spot.fail(
-            number,
+            code,
             f"unknown {what} {value!r}" + (f"; did you mean {near!r}?" if near else ""),
             f"choose one of: {', '.join(known)}",
         )
@@ -186,16 +198,18 @@ def _node(name: str, domain: str, shard: str, role: Role, spot: Spot, outside: _
     try:
         found = dsns.parameters(dsn)
     except dsns.NotADsn as error:
-        where.fail("016", f"the address of {name} is no connection string: {error}", "write postgresql://user@host/db")
+        where.fail(
+            "OG-TOPO-016", f"the address of {name} is no connection string: {error}", "write postgresql://user@host/db"
+        )
     if password is not None:
         if "password" in found:
-            where.fail("020", f"{name} has two passwords", "keep one of them, outside the address")
+            where.fail("OG-TOPO-020", f"{name} has two passwords", "keep one of them, outside the address")
         dsn = dsns.with_password(dsn, password)
     address = dsns.address(dsn)
     if address in outside.seen:
         other, line = outside.seen[address]
         where.fail(
-            "015",
+            "OG-TOPO-015",
             f"{name} has the same address as {other} in line {line}: {dsns.without_password(dsn)}",
             "give each node a server or database of its own",
         )
@@ -211,7 +225,9 @@ def _expanded(spot: Spot, text: str, outside: _Outside) -> str:
             return "$"
         if match[1] is None:
             spot.fail(
-                "017", "a lone $ in an address", "write ${NAME} for an environment variable, $$ for a dollar sign"
+                "OG-TOPO-017",
+                "a lone $ in an address",
+                "write ${NAME} for an environment variable, $$ for a dollar sign",
             )
         return outside.variable(spot, match[1])
 
@@ -221,7 +237,9 @@ def _expanded(spot: Spot, text: str, outside: _Outside) -> str:
 def _table(spot: Spot, text: str) -> TableName:
     match = _TABLE.fullmatch(text)
     if match is None:
-        spot.fail("007", f"{text!r} is no table name", 'write name or schema.name; quote parts with dots: "a.b"')
+        spot.fail(
+            "OG-TOPO-007", f"{text!r} is no table name", 'write name or schema.name; quote parts with dots: "a.b"'
+        )
     schema, name = (None if part is None else _unquoted(part) for part in match.groups())
     return TableName(schema or "public", name or "")
 
@@ -235,28 +253,28 @@ def _placement(spot: Spot, table: str, shards: list[str]) -> Placement:
     fields = spot.fields(kinds)
     if len(fields) != 1:
         spot.fail(
-            "013",
+            "OG-TOPO-013",
             f"{table} needs exactly one placement, not {len(fields)}",
             "write {shard_by: column}, {copy: everywhere} or {single: shard}",
         )
     [(kind, value)] = fields.items()
     if kind == "copy":
         if value.text() != "everywhere":
-            value.fail("013", f"{table} is copied to {value.text()!r}", "write {copy: everywhere}")
+            value.fail("OG-TOPO-013", f"{table} is copied to {value.text()!r}", "write {copy: everywhere}")
         return Copied()
     if kind == "single":
         shard = value.text()
         if shard not in shards:
             near = nearest(shard, shards)
             value.fail(
-                "014",
+                "OG-TOPO-014",
                 f"{table} is placed on the unknown shard {shard!r}",
                 f"did you mean {near!r}?" if near else f"the shards are: {', '.join(shards)}",
             )
         return Single(shard)
     columns = tuple(item.text() for item in value.items()) if value.is_list() else (value.text(),)
     if not columns or not all(columns) or len(set(columns)) < len(columns):
-        value.fail("013", f"the key of {table} has no, an empty or a repeated column", "name each column once")
+        value.fail("OG-TOPO-013", f"the key of {table} has no, an empty or a repeated column", "name each column once")
     return Sharded(columns)
 
 
@@ -268,7 +286,7 @@ def _pool(spot: Spot) -> PoolLimits:
     wait = fields["wait_timeout_seconds"].seconds() if "wait_timeout_seconds" in fields else usual.wait_timeout_seconds
     if not 0 <= size_min <= size_max or size_max < 1 or wait <= 0:
         spot.fail(
-            "019",
+            "OG-TOPO-019",
             f"a pool of {size_min} to {size_max} connections and {wait:g} s of waiting",
             "0 ≤ size_min ≤ size_max, 1 ≤ size_max, and a wait above 0",
         )

@@ -10,14 +10,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.integration import launcher
 
 from outgrow import ledger
 from outgrow.errors import Error, OperationalError
+from outgrow.nodes import Nodes
+from outgrow.nodes import drive as drive_nodes
 from outgrow.topology import Copied, Domain, Node, Role, Shard, Sharded, ShardMap, Single, TableName
 from outgrow.waits import Steps
+from tests.servers import Servers, serving
 
-SERVERS = [*launcher.INSTALLED[:1], None]
 SHARDS = ("s1", "s2")
 TABLES = {
     TableName("public", "orders"): Sharded(("customer", "day")),
@@ -45,10 +46,13 @@ class Answer:
 class Connected:
     """A `Runner` over psycopg; after `budget` statements the link is cut, before or after the last one ran."""
 
-    def __init__(self, dsn: str, budget: list[int] | None = None, reply_lost: bool = False) -> None:
+    def __init__(
+        self, dsn: str, budget: list[int] | None = None, reply_lost: bool = False, log: list[str] | None = None
+    ) -> None:
         self.connection = psycopg.connect(dsn, autocommit=True, cursor_factory=psycopg.RawCursor)
         self.budget = budget
         self.reply_lost = reply_lost
+        self.log = log
 
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[Answer]:
         last = self.budget is not None and self.budget[0] == 1
@@ -57,6 +61,8 @@ class Connected:
             raise Lost("OG-NODE-001", "the link is cut")
         if self.budget is not None:
             self.budget[0] -= 1
+        if self.log is not None:
+            self.log.append(sql)
         try:
             cursor = self.connection.execute(sql, params)
             rows = cursor.fetchall() if cursor.description else []
@@ -77,25 +83,23 @@ def drive(steps: Steps[Any]) -> Any:
     raise AssertionError("these steps must not wait")
 
 
-@pytest.fixture(scope="module", params=SERVERS, ids=lambda p: "embedded" if p is None else p.parent.name)
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    with launcher.server(request.param or launcher.embedded()) as dsn:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            for name in SHARDS:
-                connection.execute(f"CREATE DATABASE {name}")
-        yield dsn
+@pytest.fixture(scope="module")
+def databases(fleet_servers: Servers) -> Iterator[dict[str, str]]:
+    topology = fleet_servers.fresh()
+    yield {shard.name: shard.primary.dsn for shard in topology.domains[0].shards}
+    fleet_servers.drop(topology)
 
 
 @pytest.fixture
-def dsns(server: str) -> dict[str, str]:
-    found = {name: server.replace("dbname=postgres", f"dbname={name}") for name in SHARDS}
-    for dsn in found.values():
+def dsns(databases: dict[str, str]) -> dict[str, str]:
+    """Two databases without a ledger; their owner is an ordinary role."""
+    for dsn in databases.values():
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("DROP SCHEMA IF EXISTS outgrow CASCADE")
-    return found
+    return databases
 
 
-def install(dsns: dict[str, str], domain: Domain = DOMAIN, budget: list[int] | None = None, **how: bool) -> Any:
+def install(dsns: dict[str, str], domain: Domain = DOMAIN, budget: list[int] | None = None, **how: Any) -> Any:
     with ExitStack() as stack:
         runners = {name: Connected(dsn, budget, **how) for name, dsn in dsns.items()}
         for runner in runners.values():
@@ -129,22 +133,24 @@ def test_installing_again_changes_nothing_but_adds_new_tables(dsns: dict[str, st
     assert state.placements == {**TABLES, TableName("public", "new"): Copied()}
 
 
-@pytest.mark.parametrize("reply_lost", [False, True], ids=["not sent", "reply lost"])
-def test_interrupted_at_any_statement_the_next_run_finishes(dsns: dict[str, str], reply_lost: bool) -> None:
-    whole = [10_000]
-    expected = install(dsns, budget=whole)
-    statements = 10_000 - whole[0]
-    assert statements > 30
-    for budget in range(1, statements + 1):
+def test_interrupted_at_any_statement_the_next_run_finishes(dsns: dict[str, str]) -> None:
+    budget, log = [10_000], []
+    expected = install(dsns, budget=budget, log=log)
+    assert len(log) == 10_000 - budget[0] > 30
+    # A lost reply leaves something else behind than a lost question only where the statement commits.
+    cuts = [(number, False) for number in range(1, len(log) + 1)]
+    cuts += [(number, True) for number, sql in enumerate(log, 1) if sql == "COMMIT"]
+    assert len(cuts) == len(log) + 3
+    for number, reply_lost in cuts:
         for dsn in dsns.values():
             with psycopg.connect(dsn, autocommit=True) as connection:
                 connection.execute("DROP SCHEMA IF EXISTS outgrow CASCADE")
         with pytest.raises(Lost):
-            install(dsns, budget=[budget], reply_lost=reply_lost)
+            install(dsns, budget=[number], reply_lost=reply_lost)
         # What a reader meets in between is "not installed", or all of it; never a half.
         between = read(dsns)
-        assert between is None or between == expected, budget
-        assert install(dsns) == expected, budget
+        assert between is None or between == expected, number
+        assert install(dsns) == expected, number
 
 
 def test_many_processes_install_at_once(dsns: dict[str, str]) -> None:
@@ -229,15 +235,36 @@ def test_token_guard_epochs_and_loads(dsns: dict[str, str]) -> None:
     runner.connection.close()
 
 
-def test_an_ordinary_role_that_owns_its_database_can_do_all_this(server: str) -> None:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE ROLE app LOGIN")
-        for name in SHARDS:
-            connection.execute(f"CREATE DATABASE app_{name} OWNER app")
-    user = server.replace("user=postgres", "user=app")
-    dsns = {name: user.replace("dbname=postgres", f"dbname=app_{name}") for name in SHARDS}
-    install(dsns)
-    runner = Connected(dsns["s1"])
-    assert drive(ledger.meet_primary_steps(runner)).counter == 1
-    assert drive(runner.run_steps(ledger.queries()["token"])).rows[0][0] == 1
-    runner.connection.close()
+def test_a_promotion_begins_a_generation_even_for_a_connection_that_survived_it() -> None:
+    with serving(1, 1) as servers:
+        domain = servers.fresh().domains[0]
+        primary, replica = Connected(domain.home.primary.dsn), None
+        state = drive(ledger.install_steps({"s1": primary}, replace(domain, name="sales", tables={})))
+        assert state.placements == {}
+        first = drive(ledger.meet_primary_steps(primary))
+        servers.wait_replayed()
+        replica = Connected(domain.home.replicas[0].dsn)
+        ask = ledger.queries()
+        ((counter, replayed, in_recovery),) = drive(replica.run_steps(ask["guard"])).rows
+        assert (counter, in_recovery) == (1, True)
+        assert replayed > 0
+        servers.sql(domain.home.replicas[0], "SELECT pg_promote()", database="postgres")
+        ((counter, _, recorded, actual),) = drive(replica.run_steps(ask["token"])).rows
+        assert (counter, recorded, actual) == (1, 1, 2)
+        assert drive(ledger.meet_primary_steps(replica)) == replace(first, counter=2, timeline=2)
+        assert drive(replica.run_steps(ask["guard"])).rows[0][::2] == (2, False)
+        for runner in (primary, replica):
+            runner.connection.close()
+
+
+def test_installed_through_the_nodes_room(fleet_servers: Servers) -> None:
+    topology = fleet_servers.fresh()
+    nodes = Nodes(topology)
+    domain = replace(topology.domains[0], tables=TABLES)
+    links = {shard.name: drive_nodes(nodes.pool(shard.primary).take_steps(None)) for shard in domain.shards}
+    assert drive_nodes(ledger.install_steps(links, domain)).placements == TABLES
+    assert drive_nodes(ledger.meet_primary_steps(links["s2"])).counter == 1
+    for shard in domain.shards:
+        nodes.pool(shard.primary).give(links[shard.name])
+    nodes.close()
+    fleet_servers.drop(topology)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import psycopg
-from tests.servers import Servers
 
 from outgrow.topology import Topology
+from tests.servers import Servers
 
 
 def test_fresh_databases_are_empty_and_replicated(fleet_servers: Servers, fresh_topology: Topology) -> None:

@@ -15,7 +15,6 @@ import pytest
 from outgrow import errors
 from outgrow.clock import monotonic
 from outgrow.nodes import LOST_DURING, Field, Link, LinkSettings, drive, link_steps
-from outgrow.topology import Node
 
 
 def run(link: Link, sql: str, params=None, **more):
@@ -361,44 +360,3 @@ def test_notices_do_not_disturb(link):
     run(link, "LISTEN channel")
     run(link, "NOTIFY channel, 'x'")
     assert run(link, "SELECT 1").rows == [(1,)]
-
-
-def test_connection_failures_have_their_codes(server, node: Node):
-    from .conftest import node_of
-    from .server import free_port
-
-    cases = [
-        (server.dsn(user="guarded", password="wrong"), "OG-NODE-002"),
-        (server.dsn(user="guarded"), "OG-NODE-002"),
-        (server.dsn(user="stranger"), "OG-NODE-002"),
-        (server.dsn(database="nowhere"), "OG-NODE-003"),
-        (server.dsn(port=str(free_port())), "OG-NODE-001"),
-        ("host=/nowhere/at/all dbname=x", "OG-NODE-001"),
-        ("host=no-such-host.invalid dbname=x", "OG-NODE-009"),
-        ("host=127.0.0.1 password=top secret", "OG-NODE-007"),
-        ("postgresql://u:top%secret@127.0.0.1/x", "OG-NODE-007"),
-    ]
-    for dsn, code in cases:
-        with pytest.raises(errors.DatabaseError) as caught:
-            drive(link_steps(node_of(dsn), LinkSettings()))
-        assert caught.value.code == code, dsn
-        assert caught.value.cure
-        assert "secret" not in str(caught.value)
-        assert "wrong" not in str(caught.value).replace("is wrong", "")
-    good = drive(link_steps(node_of(server.dsn(user="guarded", password="'open sesame'")), LinkSettings()))
-    assert good.server_version >= 150000
-    good.close()
-
-
-def test_a_silent_host_meets_the_connect_time_limit():
-    import socket
-
-    from .conftest import node_of
-
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(1)
-        dsn = f"host=127.0.0.1 port={silent.getsockname()[1]} dbname=x"
-        with pytest.raises(errors.OperationalError) as caught:
-            drive(link_steps(node_of(dsn), LinkSettings(connect_timeout_seconds=0.2)))
-        assert caught.value.code == "OG-NODE-006"

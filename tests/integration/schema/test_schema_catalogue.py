@@ -1,4 +1,4 @@
-"""The catalogue queries on real servers, old and new."""
+"""The catalogue queries on a real server."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.integration import launcher
 
 from outgrow.schema import Order, Schema, TableKind, Volatility, build, differences, queries
 from outgrow.topology import TableName
-
-SERVERS = [*launcher.INSTALLED[:1], None]
+from tests.servers import Servers
 
 DDL = r"""
-CREATE SCHEMA app;
+CREATE SCHEMA shop;
 CREATE TYPE mood AS ENUM ('low', 'high');
 CREATE DOMAIN email AS text CHECK (VALUE LIKE '%@%');
 CREATE DOMAIN stamp AS uuid DEFAULT gen_random_uuid();
-CREATE FUNCTION app.dice() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 4';
+CREATE FUNCTION shop.dice() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 4';
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TABLE parent (
     id bigserial PRIMARY KEY, other int GENERATED ALWAYS AS IDENTITY, name varchar(20) NOT NULL DEFAULT 'x' UNIQUE,
     twice text GENERATED ALWAYS AS (name || name) STORED, price numeric(10, 2), tags text[], feeling mood, mail email,
-    at timestamptz DEFAULT now(), rolled int DEFAULT app.dice(), token stamp, c "char", p char(3) COLLATE "POSIX",
+    at timestamptz DEFAULT now(), rolled int DEFAULT shop.dice(), token stamp, c "char", p char(3) COLLATE "POSIX",
     UNIQUE (price, mail), UNIQUE (tags) DEFERRABLE
 );
 CREATE UNIQUE INDEX ON parent (lower(name));
@@ -31,13 +29,13 @@ CREATE UNIQUE INDEX ON parent (at) WHERE at > '2020-01-01';
 CREATE UNIQUE INDEX ON parent (rolled) INCLUDE (c);
 CREATE TABLE child (id int8 REFERENCES parent ON DELETE CASCADE, a int, b int, PRIMARY KEY (id, b));
 CREATE TABLE "Grand child" (id int8, b int, FOREIGN KEY (id, b) REFERENCES child ON UPDATE SET NULL);
-CREATE TABLE app.parts (k int, v text) PARTITION BY HASH (k);
-CREATE TABLE app.parts0 PARTITION OF app.parts FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE TABLE shop.parts (k int, v text) PARTITION BY HASH (k);
+CREATE TABLE shop.parts0 PARTITION OF shop.parts FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 CREATE TRIGGER t_note BEFORE INSERT ON child FOR EACH ROW EXECUTE FUNCTION note();
 CREATE RULE keep AS ON DELETE TO child DO INSTEAD NOTHING;
-CREATE VIEW names AS SELECT name, app.dice() FROM parent;
+CREATE VIEW names AS SELECT name, shop.dice() FROM parent;
 CREATE MATERIALIZED VIEW m AS SELECT 1 AS one;
-ALTER TABLE app.parts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.parts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE child DROP COLUMN a;
 CREATE SCHEMA outgrow;
 CREATE TABLE outgrow.meta (version int);
@@ -45,10 +43,11 @@ CREATE TEMP TABLE temporary (a int);
 """
 
 
-@pytest.fixture(scope="module", params=SERVERS, ids=lambda p: "embedded" if p is None else p.parent.name)
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    with launcher.server(request.param or launcher.embedded()) as dsn:
-        yield dsn
+@pytest.fixture(scope="module")
+def server(fleet_servers: Servers) -> Iterator[str]:
+    topology = fleet_servers.fresh()
+    yield topology.domains[0].home.primary.dsn
+    fleet_servers.drop(topology)
 
 
 def snapshot(connection: psycopg.Connection[tuple[object, ...]]) -> Schema:
@@ -123,7 +122,7 @@ def test_keys_and_cascades(schema: Schema) -> None:
 
 
 def test_triggers_rules_views_partitions_security(schema: Schema) -> None:
-    child, names, parts = schema.find("child"), schema.find("names"), schema.find("parts", "app")
+    child, names, parts = schema.find("child"), schema.find("names"), schema.find("parts", "shop")
     assert child is not None
     assert names is not None
     assert parts is not None
@@ -133,7 +132,7 @@ def test_triggers_rules_views_partitions_security(schema: Schema) -> None:
     assert names.triggers == ()
     assert parts.kind is TableKind.PARTITIONED
     assert parts.row_security
-    assert schema.tables[TableName("app", "parts0")].partition_of == parts.name
+    assert schema.tables[TableName("shop", "parts0")].partition_of == parts.name
     materialized = schema.find("m")
     assert materialized is not None
     assert materialized.kind is TableKind.MATERIALIZED_VIEW
@@ -146,12 +145,12 @@ def test_functions_and_types(schema: Schema) -> None:
     assert {f.kind for f in schema.functions["row_number"]} == {"window"}
     assert [f.returns_set for f in schema.functions["unnest"]] == [True] * len(schema.functions["unnest"])
     (dice,) = schema.functions["dice"]
-    assert (dice.schema, dice.builtin, dice.returns, dice.volatility) == ("app", False, "int4", Volatility.VOLATILE)
+    assert (dice.schema, dice.builtin, dice.returns, dice.volatility) == ("shop", False, "int4", Volatility.VOLATILE)
 
 
 def test_what_is_nobodys_business_is_left_out(schema: Schema) -> None:
     schemas = {name.schema for name in schema.tables}
-    assert schemas == {"public", "app", "pg_catalog", "information_schema"}
+    assert schemas == {"public", "shop", "pg_catalog", "information_schema"}
     assert schema.find("pg_class") is not None
 
 

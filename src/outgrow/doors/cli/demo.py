@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json as jsonlib
+import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from rich.text import Text
 from outgrow.clock import monotonic
 from outgrow.doors.cli import drills, flights
 from outgrow.doors.cli.stage import Stage, staged
-from outgrow.runtime import Fleet, open_fleet
+from outgrow.moving import LoadFormat
+from outgrow.runtime import Fleet, Session, open_fleet
 
+FORM = LoadFormat(null="NA")
 #: What the whole may take on two cores (seconds); told, not enforced.
 PROMISED_SECONDS = 90
 
@@ -77,7 +80,7 @@ class Seen:
 
 def demo(json: bool = False) -> int:
     """Run the story on a fleet of its own, which is removed at the end.  The exit code: 0 all as promised, else 1."""
-    console = Console(quiet=json, highlight=False)
+    console = Console(quiet=json, highlight=False, width=None if sys.stdout.isatty() else 110)
     seen = Seen()
     begun = monotonic()
     with tempfile.TemporaryDirectory(prefix="outgrow-flights-") as unpacked:
@@ -110,16 +113,15 @@ def _load(console: Console, fleet: Fleet, stage: Stage, files: dict[str, Path], 
         table.add_column(heading, justify="right" if heading in ("rows", "s") else "left")
     for data in flights.TABLES:
         started = monotonic()
-        for domain in ("flights", "plain"):
+        rows = 0
+        parts: Mapping[str, int] = {}
+        for domain in ("plain", "flights"):
             with fleet.session(domain) as session:
                 session.execute(data.create)
-        parts = load(fleet, "flights", data.table, files[data.table])
-        load(fleet, "plain", data.table, files[data.table])
-        for domain in ("flights", "plain"):
-            with fleet.session(domain) as session:
+                parts = session.load(files[data.table], data.table, form=FORM).rows_by_shard
                 for index in data.indexes:
                     session.execute(index)
-        rows = _counted(fleet, data.table)
+                rows = _counted(session, data.table)
         seen.rows_loaded += rows
         where = ", ".join(f"{shard}: {count:,}" for shard, count in parts.items())
         table.add_row(data.table, data.placement.strip("{}"), f"{rows:,}", where, f"{monotonic() - started:.1f}")
@@ -128,10 +130,9 @@ def _load(console: Console, fleet: Fleet, stage: Stage, files: dict[str, Path], 
     console.print(table)
 
 
-def _counted(fleet: Fleet, table: str) -> int:
-    """The table's rows, counted by the fleet itself."""
-    with fleet.session("flights") as session:
-        row = session.execute(f"SELECT count(*) FROM {table}").fetchone()
+def _counted(session: Session, table: str) -> int:
+    """The table's rows, counted by the session that loaded them."""
+    row = session.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -151,9 +152,21 @@ def _ask(console: Console, fleet: Fleet, seen: Seen) -> None:
     console.print(table)
     for question in flights.QUESTIONS:
         if question.explained:
-            explained = str(fleet.explain(question.sql, question.params, domain="flights"))
-            title = Text(f"explain: {question.says}")
-            console.print(Panel(Text(f"{question.sql}\n\n{explained}"), title=title, title_align="left"))
+            console.print(_explained(fleet, question))
+
+
+def _explained(fleet: Fleet, question: flights.Question) -> Panel:
+    """The heart of what `outgrow explain` prints."""
+    facts = fleet.explain(question.sql, question.params, domain="flights").to_dict()
+    lines = [("statement", question.sql), ("fragment", facts["fragment"])]
+    if len(facts["shards"]["shards"]) > 1:
+        lines.append(("finish", "; ".join(facts["plan"].get("finish") or ())))
+    lines += [("shards", reason) for reason in facts["shards"]["reasons"]]
+    lines += [(shard, f"{route['node']}: {route['reason']}") for shard, route in facts["route"].items()]
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for heading, says in lines:
+        table.add_row(Text(heading, "dim"), Text(says))
+    return Panel(table, title=Text(f"explain: {question.says}"), title_align="left")
 
 
 def _answer(fleet: Fleet, question: flights.Question) -> Answer:

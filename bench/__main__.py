@@ -1,0 +1,70 @@
+"""`python -m bench`: run every bench, and write what they print into `bench/RESULTS.md`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+NAMES = ("point", "scatter", "load", "ryw", "keyspace")
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+HEAD = """\
+# Measured
+
+Every table is one run of `python -m bench.NAME`, as it printed it; `python -m bench` makes this page anew. Peers run
+beside outgrow in interleaved blocks of one run, over the same transport, data and servers; figures are medians over at
+least five rounds, with client and servers pinned to cores and the cores kept awake. `vs_x` is x's median time ÷ ours:
+above 1, outgrow is faster. `null` is a peer that could not be started. Take ratios from here, not absolute times: the
+machine is small, and shared.
+
+{date}; {versions}.
+"""
+
+PACKAGES = ("psycopg", "asyncpg", "uvloop", "SQLAlchemy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", default=NAMES, help=f"which benches (all: {', '.join(NAMES)})")
+    parser.add_argument("--dry", action="store_true", help="leave RESULTS.md as it is")
+    options = parser.parse_args()
+    old = sections(RESULTS.read_text()) if RESULTS.exists() else {}
+    failed = []
+    for name in options.names:
+        print(f"== {name}", flush=True)
+        ran = subprocess.run([sys.executable, "-m", f"bench.{name}"], capture_output=True, text=True, check=False)
+        print(ran.stdout, ran.stderr, sep="", flush=True)
+        if ran.returncode:
+            failed.append(name)
+            continue
+        old[name] = section(name, ran.stdout)
+    if not options.dry:
+        today = datetime.date.today().isoformat()
+        versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+        text = HEAD.format(date=today, versions=versions)
+        RESULTS.write_text(text + "".join(f"\n{old[name]}" for name in NAMES if name in old))
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def section(name: str, output: str) -> str:
+    """One bench's part of the page: its tables, then its figures one a line."""
+    *shown, last = output.rstrip().splitlines()
+    figures = json.dumps(json.loads(last), indent=2, ensure_ascii=False)
+    tables = "\n".join(line.rstrip() for line in shown)
+    return f"## bench.{name}\n\n```text\n{tables}\n```\n\n```json\n{figures}\n```\n"
+
+
+def sections(text: str) -> dict[str, str]:
+    """The parts of an earlier page by name."""
+    parts = text.split("\n## bench.")[1:]
+    return {part.split("\n", 1)[0]: f"## bench.{part.rstrip()}\n" for part in parts}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""`outgrow up`, `status`, `down`: the local fleet."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from outgrow.doors.cli.printing import console, plain_table
+from outgrow.local import FleetStatus, ServerStatus
+from outgrow.local import directory_of as local_directory_of
+from outgrow.local import down as local_down
+from outgrow.local import status as local_status
+from outgrow.local import up as local_up
+
+Directory = Annotated[
+    Path | None, typer.Option("--dir", metavar="DIR", help="The fleet's directory; without it, the local fleet.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def up(
+    shards: Annotated[int | None, typer.Option(min=1, max=64, help="How many shards (2).")] = None,
+    replicas: Annotated[int | None, typer.Option(min=0, max=9, help="Replicas of each shard (1).")] = None,
+    directory: Directory = None,
+    pg: Annotated[
+        str | None, typer.Option("--pg", metavar="WHICH", help="PostgreSQL: a version (15, 16, 18) or a bin directory.")
+    ] = None,
+    tcp: Annotated[
+        bool | None, typer.Option("--tcp/--unix", help="Loopback TCP with a password, or unix sockets, in fleet.yaml.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Start a real PostgreSQL fleet on this machine, or what is missing of it."""
+    begun = time.monotonic()
+    out = console(stderr=True)
+    where = local_directory_of(directory)
+    if out.is_terminal:
+        with out.status("starting") as spinner:
+            local_up(shards, replicas, directory, pg, lambda line: spinner.update(escape(line)), tcp=tcp)
+    else:
+        local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp)
+    seconds = time.monotonic() - begun
+    now = local_status(directory)
+    if json:
+        extra = {"fleet_yaml": str(where / "fleet.yaml"), "seconds": round(seconds, 2)}
+        print(jsonlib.dumps(_status_document(now) | extra))
+        return
+    _print_status(now)
+    out = console()
+    opening = "" if directory is None else repr(str(Path(directory) / "fleet.yaml"))
+    out.print(
+        f"\nUp in {seconds:.1f} s.  Addresses, and room for your tables: [bold]{escape(str(where / 'fleet.yaml'))}[/]"
+    )
+    out.print(
+        f"  [cyan]outgrow init{_dir_option(directory)}[/] and then [cyan]outgrow.open({escape(opening)})[/] use it"
+    )
+
+
+def status(directory: Directory = None, json: Json = False) -> None:
+    """How each server of the local fleet is; exit code 1 when one does not run."""
+    now = local_status(directory)
+    if json:
+        print(jsonlib.dumps(_status_document(now)))
+    else:
+        _print_status(now)
+    raise typer.Exit(0 if now.running else 1)
+
+
+def down(
+    directory: Directory = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Also remove the fleet and all its data.")] = False,
+    json: Json = False,
+) -> None:
+    """Stop the local fleet."""
+    out = console(stderr=True)
+    where = local_directory_of(directory)
+    found = local_down(directory, delete, lambda line: out.print(escape(line)) if not json else None)
+    if json:
+        print(jsonlib.dumps({"directory": str(where), "found": found, "deleted": found and delete}))
+    elif not found:
+        console().print(f"Nothing runs in {escape(str(where))}.")
+
+
+def _dir_option(directory: Path | None) -> str:
+    return "" if directory is None else f" --dir {escape(str(directory))}"
+
+
+def _status_document(now: FleetStatus) -> dict[str, Any]:
+    return {
+        "directory": str(now.directory),
+        "version": now.version,
+        "running": now.running,
+        "sockets": now.sockets,
+        "servers": [
+            {
+                "shard": server.shard,
+                "name": server.name,
+                "condition": server.condition,
+                "replays": server.replays,
+                "lag_bytes": server.lag_bytes,
+                "pid": server.pid,
+                "port": server.port,
+            }
+            for server in now.servers
+        ],
+    }
+
+
+def _print_status(now: FleetStatus) -> None:
+    out = console()
+    out.print(f"PostgreSQL {now.version} in {escape(str(now.directory))}, sockets in {escape(now.sockets)}\n")
+    table = plain_table("shard", "server", "condition", "does", "behind", "port", "pid", right=(4, 5, 6))
+    for server in now.servers:
+        colour = {"running": "green", "stopped": "red"}.get(server.condition, "yellow")
+        behind = "" if server.lag_bytes is None else f"{server.lag_bytes:,} B"
+        pid = "" if server.pid is None else str(server.pid)
+        table.add_row(
+            server.shard, server.name, f"[{colour}]{server.condition}[/]", _does(server), behind, str(server.port), pid
+        )
+    out.print(table)
+
+
+def _does(server: ServerStatus) -> str:
+    """What the server really does, said aloud where it is not what it was made for."""
+    if server.replays is None:
+        return ""
+    made_for_replay = server.name != "primary"
+    text = "replays" if server.replays else "writes"
+    return text if server.replays == made_for_replay else f"[yellow]{text}![/]"

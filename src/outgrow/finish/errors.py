@@ -1,0 +1,54 @@
+"""What finishing can fail with: codes OG-FINISH-NNN."""
+
+from __future__ import annotations
+
+from outgrow.errors import DataError, InternalError, NotSupportedError
+
+
+def disagree(fragment: int, column: int, first: str, other: str) -> InternalError:
+    return InternalError(
+        "OG-FINISH-001",
+        f"column {column + 1} is {other} in fragment {fragment + 1} but {first} in the first one",
+        cure="a shard has another definition of a table: compare their schemas (`outgrow status`)",
+    )
+
+
+def unvetted_type(type: str, purpose: str) -> NotSupportedError:
+    return NotSupportedError(
+        "OG-FINISH-002",
+        f"values of type {type} cannot be {purpose} over several shards as PostgreSQL would",
+        cure='cast it to a plain type (for text with a language\'s order: `COLLATE "C"`), or restrict the '
+        "statement to one key",
+    )
+
+
+def out_of_range(type: str) -> DataError:
+    name = {"int2": "smallint", "int4": "integer", "int8": "bigint"}.get(type, type)
+    return DataError("OG-FINISH-003", f"{name} out of range", cure="cast to numeric before adding", sqlstate="22003")
+
+
+def division_by_zero() -> DataError:
+    return DataError("OG-FINISH-004", "division by zero", cure="guard the divisor with nullif(…, 0)", sqlstate="22012")
+
+
+def negative(clause: str) -> DataError:
+    return DataError(
+        "OG-FINISH-005",
+        f"{clause} must not be negative",
+        cure="pass zero or more",
+        sqlstate="2201W" if clause == "LIMIT" else "2201X",
+    )
+
+
+def unvetted_expression(what: str) -> NotSupportedError:
+    return NotSupportedError(
+        "OG-FINISH-006",
+        f"{what} over combined results is not vetted to mean the same as in PostgreSQL",
+        cure="select the aggregates alone and compute it in the application, or GROUP BY the shard key",
+    )
+
+
+def invalid_text(type: str, text: str) -> DataError:
+    return DataError(
+        "OG-FINISH-007", f"invalid input for type {type}: {text!r}", cure="correct the literal", sqlstate="22P02"
+    )

@@ -1,0 +1,104 @@
+"""`python -m tests.differential --statements N --seed S [--json]`: exit 0 when no answer is wrong, 1 otherwise."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import sys
+import time
+from typing import Any
+
+from tests.differential.block import Block, Case
+from tests.differential.corpus import corpus
+from tests.differential.run import Report, described, random_cases, run
+from tests.differential.sides import How, opened
+from tests.differential.statements import statement
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
+    parser.add_argument("--statements", type=int, default=2000, help="how many random statements (default 2000)")
+    parser.add_argument("--seed", type=int, help="the same seed draws the same statements (default: random, printed)")
+    parser.add_argument("--shards", type=int, default=3)
+    parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
+    parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
+    parser.add_argument("--replay", help="one statement again: NUMBER, or SEED/NUMBER as a report names it")
+    parser.add_argument("--sql", help="compare this statement instead of random ones")
+    parser.add_argument("--stop", action="store_true", help="stop at the first wrong answer")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    if options.pg:
+        os.environ["OUTGROW_TEST_PG"] = options.pg
+    seed = options.seed if options.seed is not None else secrets.randbelow(10**9)
+    if options.replay or options.sql:
+        return replay(options, seed)
+    print(f"seed {seed}", file=sys.stderr)
+    started = time.monotonic()
+    with opened(options.shards) as sides:
+        cases = list(corpus()) if options.corpus else []
+        report = run(sides, [*cases, *random_cases(options.statements, seed)], seed, Progress(options.stop))
+    if not options.json:
+        tell(report, time.monotonic() - started)
+    else:
+        print(json.dumps(report.to_dict(), default=str, ensure_ascii=False))
+    return 1 if report.wrong else 0
+
+
+class Progress:
+    """A line on a terminal every thousand statements; stops at the first wrong answer where asked to."""
+
+    def __init__(self, stop: bool) -> None:
+        self.stop = stop
+
+    def __call__(self, report: Report) -> None:
+        if report.total % 1000 == 0:
+            counts = f"{report.right} right, {report.wrong} wrong, {report.refused} refused"
+            print(f"{report.total} statements: {counts}", file=sys.stderr)
+        if self.stop and report.wrong:
+            show(report.failures[0])
+            raise SystemExit(1)
+
+
+def tell(report: Report, seconds: float) -> None:
+    for failure in report.failures:
+        show(failure)
+    for code, count in report.refused_by_code.most_common():
+        print(f"refused {count:6} {code}: {report.refused_examples[code][0][:300]}")
+    for construct, count in report.total_by_construct.most_common():
+        print(f"{construct:14} {count:6}, refused {report.refused_by_construct[construct]}")
+    print(
+        f"seed {report.seed}: {report.total} statements in {seconds:.0f} s: "
+        f"{report.right} right, {report.wrong} wrong, {report.refused} refused"
+    )
+
+
+def show(failure: dict[str, Any]) -> None:
+    for name, value in failure.items():
+        print(f"{name:>15}: {value}")
+    print()
+
+
+def replay(options: argparse.Namespace, seed: int) -> int:
+    if options.sql:
+        case, how, name = Case(Block(raw=options.sql), (), "given"), How(), "given"
+    else:
+        first, _, second = options.replay.rpartition("/")
+        name = f"{first or seed}/{second}"
+        case = statement(int(first or seed), int(second))
+        how = next(how for n, _, how in random_cases(int(second) + 1, int(first or seed)) if n == name)
+    with opened(options.shards) as sides:
+        verdict, plain, fleet = sides.verdict(case, how)
+        show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
+        text, params = case.render()
+        print(sides.fleet.explain(text, params) if verdict.kind != "refused" else verdict.why)
+    return 1 if verdict.kind == "wrong" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""When two answers are the same.
+
+Names, types, values exactly (a numeric with its scale); floats within 1e-12 relative, because shards add in another
+order; the order of rows where ORDER BY fixes it; under LIMIT without a total order, any right subset.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tests.differential.block import Case
+
+TOLERANCE = 1e-12
+#: The first two characters of a SQLSTATE ↔ the exception that outgrow raises when it finds the mistake itself.
+CLASSES = {"42": "ProgrammingError", "22": "DataError", "23": "IntegrityError", "21": "ProgrammingError"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`code` is outgrow's, or "" for a failure of the plain server; `kind` the exception's name."""
+
+    code: str
+    sqlstate: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    #: "right", "wrong", "refused"
+    kind: str
+    why: str = ""
+
+
+def judge(case: Case, plain: Answer | Failure, fleet: Answer | Failure, unlimited: Callable[[], list[Any]]) -> Verdict:
+    """Is the fleet's answer to `case` right?  `unlimited` gives the plain rows without LIMIT and OFFSET."""
+    if isinstance(fleet, Failure):
+        if fleet.kind == "NotSupportedError" and not (isinstance(plain, Failure) and fleet.sqlstate):
+            return Verdict("refused", fleet.code)
+        if isinstance(plain, Answer):
+            return Verdict("wrong", f"failed: {fleet.message}")
+        return _failures(plain, fleet)
+    if isinstance(plain, Failure):
+        return Verdict("wrong", f"answered, but the plain database fails: {plain.message}")
+    if plain.columns != fleet.columns:
+        return Verdict("wrong", f"columns {fleet.columns} instead of {plain.columns}")
+    if plain.types != fleet.types:
+        return Verdict("wrong", f"types {fleet.types} instead of {plain.types}")
+    why = _rows(case, plain, fleet.rows, unlimited)
+    return Verdict("wrong", why) if why else Verdict("right")
+
+
+def _failures(plain: Failure, fleet: Failure) -> Verdict:
+    """Both fail: with the same class of SQLSTATE, or outgrow saw the same kind of mistake by itself."""
+    if fleet.sqlstate:
+        same = fleet.sqlstate[:2] == plain.sqlstate[:2]
+    else:
+        same = CLASSES.get(plain.sqlstate[:2]) in (fleet.kind, None) or fleet.kind == "ProgrammingError"
+    return Verdict("right") if same else Verdict("wrong", f"failed with {fleet.message} instead of {plain.message}")
+
+
+def _rows(case: Case, expected: Answer, fleet: list[Any], unlimited: Callable[[], list[Any]]) -> str:
+    plain = expected.rows
+    if len(plain) != len(fleet):
+        return f"{len(fleet)} rows instead of {len(plain)}"
+    if case.order == "total":
+        for number, (one, other) in enumerate(zip(plain, fleet, strict=True)):
+            if not same_row(one, other):
+                return f"row {number} is {other} instead of {one}"
+        return ""
+    if case.order == "keys":
+        for number, (one, other) in enumerate(zip(plain, fleet, strict=True)):
+            if not all(_ties(one[key], other[key], expected.types[key]) for key in case.keys):
+                return f"row {number} sorts as {other} instead of {one}"
+    if case.limited:
+        return _first_missing(fleet, unlimited(), "is none of the unlimited answer's")
+    return _first_missing(fleet, plain, "is not there, or not as often")
+
+
+def _first_missing(fleet: Sequence[Any], plain: Sequence[Any], why: str) -> str:
+    """Is `fleet` contained in `plain`, counting repetitions?  The first row that is not, told with `why`; or ""."""
+    left = Counter(map(_exact, plain))
+    odd = []
+    for row in fleet:
+        key = _exact(row)
+        if left[key]:
+            left[key] -= 1
+        else:
+            odd.append(row)
+    if not odd:
+        return ""
+    # Only rows that differ in the last bits of a float are left to find partners.
+    spare: dict[Any, list[Any]] = defaultdict(list)
+    for row in plain:
+        key = _exact(row)
+        if left[key]:
+            left[key] -= 1
+            spare[_without_floats(row)].append(row)
+    for row in odd:
+        partners = spare[_without_floats(row)]
+        found = next((index for index, partner in enumerate(partners) if same_row(row, partner)), None)
+        if found is None:
+            return f"row {row} {why}"
+        partners.pop(found)
+    return ""
+
+
+def _exact(row: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(_frozen(value) for value in row)
+
+
+def _frozen(value: Any) -> Any:
+    """Hashable, and different where the value's look is: 1.0 is not 1.00, True is not 1, '1' is not 1."""
+    if isinstance(value, list | tuple):
+        return (type(value).__name__, *(_frozen(item) for item in value))
+    return (type(value).__name__, repr(value))
+
+
+def _without_floats(row: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple("float" if isinstance(value, float) else _frozen(value) for value in row)
+
+
+def same_row(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return (math.isnan(one) and math.isnan(other)) or math.isclose(one, other, rel_tol=TOLERANCE)
+    return bool(_frozen(one) == _frozen(other))
+
+
+def _ties(one: Any, other: Any, type_: str) -> bool:
+    """Equal for ORDER BY: 1.0 and 1.00 are, and so are char(n) values that differ in trailing spaces."""
+    if type_ == "bpchar" and isinstance(one, str) and isinstance(other, str):
+        return one.rstrip(" ") == other.rstrip(" ")
+    if isinstance(one, Decimal) and isinstance(other, Decimal):
+        return one == other or (one.is_nan() and other.is_nan())
+    return _same(one, other)

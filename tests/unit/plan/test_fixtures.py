@@ -1,0 +1,81 @@
+"""Every statement of `tests/plans/*.sql` gets the plan that is written below it.
+
+Each statement ends with `;` and is followed by comment lines with its plan.  After an intended change:
+`OUTGROW_REGENERATE=1 pytest tests/unit/plan/test_fixtures.py`, then read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outgrow.errors import Error
+from outgrow.plan.model import describe_finish
+
+from .world import plan
+
+DIRECTORY = Path(__file__).parents[2] / "plans"
+FILES = sorted(DIRECTORY.glob("*.sql"))
+
+
+def described(sql: str) -> list[str]:
+    """The plan as comment lines."""
+    try:
+        made = plan(sql)
+    except Error as error:
+        return [f"--   error: {error.code} {error.message}"]
+    lines = [f"--   {made.access}, {made.where}"]
+    lines += [f"--   scan: {scan.describe()}" for scan in made.scans]
+    if made.fixed:
+        lines.append(f"--   single: {', '.join(made.fixed)}")
+    if made.fragment_sql is not None and made.finish is not None:
+        numbers = f" with {list(made.fragment_params)}" if made.fragment_params else ""
+        lines.append(f"--   fragment: {made.fragment_sql}{numbers}")
+        lines.append(f"--   finish: {'; '.join(describe_finish(made.finish))}")
+    if made.refusal is not None:
+        lines.append(f"--   refused over several: {made.refusal.code} {made.refusal.message}")
+    shown = {f"plan.keys: {scan.describe()}" for scan in made.scans}
+    for reason in made.reasons:
+        line = f"{reason.who}: {reason.what}"
+        if line not in shown and "it is refused" not in line:
+            lines.append(f"--   because: {line}")
+    return lines
+
+
+def cases(path: Path) -> Iterator[tuple[list[str], str, list[str]]]:
+    """(comments before, statement, plan lines) of one file."""
+    before: list[str] = []
+    statement: list[str] = []
+    expected: list[str] = []
+    for line in [*path.read_text().splitlines(), ""]:
+        if line.startswith("--   "):
+            expected.append(line)
+            continue
+        if statement and statement[-1].endswith(";"):
+            yield before, "\n".join(statement), expected
+            before, statement, expected = [], [], []
+        if line.startswith("--") or not line.strip():
+            before.append(line)
+        else:
+            statement.append(line)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_plans(path: Path) -> None:
+    found = list(cases(path))
+    assert found
+    if os.environ.get("OUTGROW_REGENERATE"):
+        lines: list[str] = []
+        for before, sql, _ in found:
+            lines += [*before, sql, *described(sql)]
+        path.write_text("\n".join(lines).strip("\n") + "\n")
+        return
+    for _, sql, expected in found:
+        assert described(sql) == expected, sql
+
+
+def test_there_are_plans() -> None:
+    assert len(FILES) >= 5
