@@ -12,7 +12,7 @@ from bench.fleet import BenchFleet, Server
 from outgrow.finish import Finisher
 from outgrow.nodes import Field
 
-QUERY = "SELECT bucket, count(*), sum(kind), avg(kind) FROM points GROUP BY bucket"
+QUERY = "SELECT bucket, count(*), sum(wait_ms), avg(wait_ms) FROM points GROUP BY bucket"
 GROUPS = 25
 
 
