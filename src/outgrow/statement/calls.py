@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
 from outgrow.statement import expressions, queries
 from outgrow.statement.context import Context, plain, taken
-from outgrow.statement.disguise import Unvetted
+from outgrow.statement.inference import call_type
 from outgrow.statement.quoting import name_sql
 from outgrow.statement.scope import Env
 from outgrow.statement.tree import (
@@ -25,7 +26,7 @@ from outgrow.statement.tree import (
     Template,
     Window,
 )
-from outgrow.statement.inference import call_type
+from outgrow.statement.unvetted import Unvetted
 
 __all__ = ["call", "marked", "marked_identifier", "name_sql", "quantified", "quantifier", "subquery"]
 
@@ -57,10 +58,14 @@ def quantified(context: Context, node: exp.Expression, env: Env) -> Expr | Query
     taken(node, "this", "expressions")
     if len(node.expressions) != 1:
         raise Unvetted("ANY of several values")
-    inner = node.expressions[0]
-    if isinstance(inner, exp.Query | exp.Values):
+    inner: Any = node.expressions[0]
+    if _is_query(inner):
         return subquery(context, inner, env)
     return expressions.expression(context, inner, env)
+
+
+def _is_query(node: object) -> bool:
+    return isinstance(node, exp.Query | exp.Values)
 
 
 def subquery(context: Context, node: exp.Expression, env: Env) -> Query:
@@ -183,7 +188,8 @@ def _disguised(context: Context, node: exp.Anonymous, name: str, env: Env) -> Ex
             raise Unvetted(name[3:])
         if not isinstance(nodes[0], exp.Query | exp.Values):
             raise Unvetted(f"{name[3:]} of no query")
-        query = subquery(context, nodes[0], env)
+        inner: Any = nodes[0]
+        query = subquery(context, inner, env)
         return Exists(query) if name == "og$exists" else ScalarQuery(query, True)
     index = marked_identifier(node.this, "x")
     if name not in ("og$row", "og$arr") and index is None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from outgrow.schema import Schema, TableKind, Volatility
-from outgrow.statement.disguise import COUNTED, Disguise, Unvetted
+from outgrow.statement.disguise import COUNTED, Disguise
 from outgrow.statement.functions import Known, is_local, lookup
 from outgrow.statement.model import Effect
+from outgrow.statement.unvetted import Unvetted
 from outgrow.topology import TableName
 
 #: Arguments of parser nodes that say nothing about the statement.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outgrow.schema import Order
+from outgrow.statement.keywords import words
 from outgrow.statement.tree import (
     ArrayOf,
     Call,
@@ -26,14 +27,25 @@ from outgrow.statement.tree import (
 )
 
 _TESTS = frozenset(
-    "and, or, not, =, <>, <, <=, >, >=, like, ilike, similar to, between, not between, between symmetric, "
-    "not between symmetric, is null, is not null, is true, is not true, is false, is not false, is distinct from, "
-    "is not distinct from, ~, ~*, !~, !~*, ~~, !~~, ~~*, !~~*, @>, <@, &&, ?, ?|, ?&".split(", ")
-)
+    words("and or not = <> < <= > >= like ilike between ~ ~* !~ !~* ~~ !~~ ~~* !~~* @> <@ && ? ?| ?&")
+) | {
+    "similar to",
+    "not between",
+    "between symmetric",
+    "not between symmetric",
+    "is null",
+    "is not null",
+    "is true",
+    "is not true",
+    "is false",
+    "is not false",
+    "is distinct from",
+    "is not distinct from",
+}
 _NUMBERS = ("int2", "int4", "int8", "numeric", "float4", "float8")
 TEXTUAL = frozenset(("text", "varchar", "bpchar", "name", "unknown"))
 _SAME_AS_ARGUMENT = frozenset(
-    "min max any_value first_value last_value nth_value lag lead coalesce greatest least".split()
+    words("min max any_value first_value last_value nth_value lag lead coalesce greatest least")
 )
 _SUM = {"int2": "int8", "int4": "int8", "int8": "numeric"}
 _AVG = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "float4": "float8"}

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from outgrow.statement.render import explains_itself, expr_sql, in_parentheses, sort_sql, window_sql
 from outgrow.statement.quoting import name_sql
+from outgrow.statement.render import explains_itself, expr_sql, in_parentheses, sort_sql, window_sql
 from outgrow.statement.tree import (
     ColumnRef,
     Cte,

@@ -7,7 +7,6 @@ import pytest
 
 from outgrow.nodes import Link, LinkSettings, Pool, drive, link_steps
 from outgrow.topology import Node, PoolLimits, Role
-
 from tests.integration.nodes.server import Server
 
 

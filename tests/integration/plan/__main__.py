@@ -14,6 +14,17 @@ from tests.integration.plan.shards import Answer, Failure, OneServer, difference
 
 def judge(server: OneServer, case: Case) -> tuple[str, str]:
     """("right" | "refused" | "wrong" | "error", detail)"""
+    if not case.written:
+        return _judge(server, case)
+    with server.undone():
+        verdict = _judge(server, case)
+        if verdict[0] != "right" or verdict[1]:
+            return verdict
+        wrong = difference(*server.table(case.written), "none", (), None)
+    return ("wrong", f"{case.written} afterwards: {wrong}") if wrong else verdict
+
+
+def _judge(server: OneServer, case: Case) -> tuple[str, str]:
     text, params = case.render()
     whole, sharded = server.one(text, params), server.sharded(text, params)
     if isinstance(sharded, Failure):

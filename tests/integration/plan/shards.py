@@ -6,7 +6,9 @@ and finished.  The same statement runs on the database with all rows; `Differenc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -63,9 +65,9 @@ class OneServer:
         self.admin = psycopg.connect(dsn, autocommit=True)
         self.links: dict[str, psycopg.Connection[Any]] = {}
         for name in (*self.names, "whole"):
-            self.admin.execute(f"DROP DATABASE IF EXISTS og_{name} WITH (FORCE)")
-            self.admin.execute(f"CREATE DATABASE og_{name}")
-            link = self.links[name] = psycopg.connect(make_conninfo(dsn, dbname=f"og_{name}"), autocommit=True)
+            self.admin.execute(f"DROP DATABASE IF EXISTS {self._database(name)} WITH (FORCE)")
+            self.admin.execute(f"CREATE DATABASE {self._database(name)}")
+            link = self.links[name] = psycopg.connect(make_conninfo(dsn, dbname=self._database(name)), autocommit=True)
             link.prepare_threshold = None
             for table in tables:
                 link.execute(ddl(table))
@@ -80,6 +82,9 @@ class OneServer:
         self.schema = schemas.build("d", 1, rows)
         for table in tables:
             self._load(table, seed)
+
+    def _database(self, name: str) -> str:
+        return f"og_{os.getpid()}_{name}"
 
     def _placement(self, table: Tab) -> Placement:
         if table.placement == "sharded":
@@ -148,6 +153,25 @@ class OneServer:
         except psycopg.Error as error:
             return Failure(error.sqlstate or "", str(error))
 
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """What is written inside is rolled back everywhere."""
+        for link in self.links.values():
+            link.execute("BEGIN")
+        try:
+            yield
+        finally:
+            for link in self.links.values():
+                link.execute("ROLLBACK")
+
+    def table(self, name: str) -> tuple[Answer, Answer]:
+        """All rows of a table: of the one database, and of the shards that own them."""
+        placement = next(table.placement for table in self.tables if table.name == name)
+        shards = self.names if placement == "sharded" else self.names[:1]
+        parts = [self._run(shard, f"SELECT * FROM {name}", []) for shard in shards]
+        rows = [row for part in parts for row in part.rows]
+        return self._run("whole", f"SELECT * FROM {name}", []), Answer(parts[0].names, parts[0].types, rows)
+
     def _fields(self, answer: Answer) -> list[Field]:
         return [Field(name, type, -1, 0) for name, type in zip(answer.names, answer.types, strict=True)]
 
@@ -164,7 +188,7 @@ class OneServer:
     def close(self) -> None:
         for name, link in self.links.items():
             link.close()
-            self.admin.execute(f"DROP DATABASE IF EXISTS og_{name} WITH (FORCE)")
+            self.admin.execute(f"DROP DATABASE IF EXISTS {self._database(name)} WITH (FORCE)")
         self.admin.close()
 
 

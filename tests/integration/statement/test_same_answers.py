@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.integration import launcher
-from tests.unit.statement.corpus import CHANGES, QUERIES
-from tests.unit.statement.shop import DDL
 
 from outgrow.errors import Error
 from outgrow.schema import Schema, build, queries
 from outgrow.statement import Kind, bind, render
 from outgrow.statement.lexer import lex, significant
+from tests.integration import launcher
+from tests.unit.statement.corpus import CHANGES, QUERIES
+from tests.unit.statement.shop import DDL
 
 SERVERS = [*launcher.INSTALLED[:1], None]
 Connection = psycopg.Connection[tuple[object, ...]]
