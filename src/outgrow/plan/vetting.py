@@ -30,7 +30,7 @@ MOMENTS = frozenset(
 
 #: Built-in STABLE functions whose result depends on their arguments and the session's settings alone.
 STABLE = frozenset(
-    (  # noqa: SIM905
+    (
         "to_char to_date to_timestamp to_number date_trunc date_part extract timezone age format concat concat_ws "
         "array_to_string string_to_array to_json to_jsonb row_to_json json_build_object json_build_array "
         "jsonb_build_object jsonb_build_array json_object jsonb_object array_to_json to_tsvector to_tsquery "
