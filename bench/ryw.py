@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import multiprocessing
 import random
 import statistics
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -130,7 +131,7 @@ class Worker:
         row = result.fetchone()
         value = row[0] if row else -1
         quiet = started - holder.wrote.get(shard, 0.0)
-        replica = "replica" in result.node
+        replica = "replica" in str(result.node)
         tally.reads += 1
         tally.from_replicas += replica
         least = holder.seen.get(key, 0)
@@ -145,15 +146,16 @@ class Worker:
             tally.eligible_from_replicas += replica
 
 
-def work(path: Path, place: dict[int, int], steady: Any, stop: Any, wanted: int, seed: int, answers: Any) -> None:
-    """One worker process: until it is told to stop and has read often enough."""
+def work(path: Path, place: dict[int, int], steady: Any, stop: Any, counts: Any, seed: int, answers: Any) -> None:
+    """One worker process: until it is told to stop.  `counts[seed]` says how often it has read."""
     try:
         import outgrow
 
         with outgrow.open(path) as opened:
             worker = Worker(opened, place, steady, seed)
-            while not stop.is_set() or worker.tally.reads < wanted:
+            while not stop.is_set():
                 worker.step()
+                counts[seed] = worker.tally.reads
             answers.put(worker.tally)
     except BaseException:
         answers.put(traceback.format_exc())
@@ -179,10 +181,15 @@ def paused(replica: Server) -> Iterator[None]:
             connection.execute("SELECT pg_wal_replay_resume()")
 
 
-def direct(running: BenchFleet, steady: Any, scale: float) -> None:
-    """Take the replicas through all phases; `steady` is 1 only while nothing holds their replay back."""
+def direct(running: BenchFleet, steady: Any, scale: float, enough: Callable[[], bool]) -> None:
+    """Take the replicas through all phases, and round again until the workers have read enough.
+
+    `steady` is 1 only while nothing holds the replicas' replay back.
+    """
     replicas = [replica for _, *replicas in running.shards for replica in replicas]
-    for phase in PHASES:
+    for number, phase in enumerate(itertools.cycle(PHASES)):
+        if number >= len(PHASES) and enough():
+            return
         until = time.monotonic() + phase.seconds * scale
         if phase.delay_ms:
             delay(replicas, phase.delay_ms)
@@ -211,17 +218,16 @@ def run(reads: int, processes: int, scale: float, pg: str | None) -> list[Tally]
         place = where(running)
         context = multiprocessing.get_context("spawn")
         steady, stop, answers = context.Value("i", 0), context.Event(), context.Queue()
-        wanted = -(-reads // processes)
+        counts = context.RawArray("q", processes)
         workers = [
-            context.Process(target=work, args=(running.path, place, steady, stop, wanted, seed, answers))
+            context.Process(target=work, args=(running.path, place, steady, stop, counts, seed, answers))
             for seed in range(processes)
         ]
         for worker in workers:
             worker.start()
         try:
             time.sleep(1.0)  # everyone at work before the first phase counts
-            direct(running, steady, scale)
-            steady.value = 1
+            direct(running, steady, scale, lambda: sum(counts) >= reads or not all(map(alive, workers)))
             stop.set()
             tallies = [answers.get(timeout=900) for _ in workers]
         finally:
@@ -234,6 +240,10 @@ def run(reads: int, processes: int, scale: float, pg: str | None) -> list[Tally]
     return tallies
 
 
+def alive(worker: Any) -> bool:
+    return bool(worker.is_alive())
+
+
 def install(running: BenchFleet) -> None:
     import outgrow
 
@@ -242,7 +252,7 @@ def install(running: BenchFleet) -> None:
 
 def where(running: BenchFleet) -> dict[int, int]:
     """key → number of its shard."""
-    place = {}
+    place: dict[int, int] = {}
     for number, primary in enumerate(running.primaries):
         with primary.connect() as connection:
             place |= {row[0]: number for row in connection.execute("SELECT id FROM counters")}

@@ -14,7 +14,7 @@ __all__ = ["fleet_servers", "fresh_topology"]
 # Every run tries the same examples, so that a failure is a change's; the long run draws new ones, and more.
 # No deadline: a shared machine is slow at times.
 hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=300, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 

@@ -58,7 +58,7 @@ def judge(case: Case, plain: Answer | Failure, fleet: Answer | Failure, unlimite
         return Verdict("wrong", f"columns {fleet.columns} instead of {plain.columns}")
     if plain.types != fleet.types:
         return Verdict("wrong", f"types {fleet.types} instead of {plain.types}")
-    why = _rows(case, plain.rows, fleet.rows, unlimited)
+    why = _rows(case, plain, fleet.rows, unlimited)
     return Verdict("wrong", why) if why else Verdict("right")
 
 
@@ -71,7 +71,8 @@ def _failures(plain: Failure, fleet: Failure) -> Verdict:
     return Verdict("right") if same else Verdict("wrong", f"failed with {fleet.message} instead of {plain.message}")
 
 
-def _rows(case: Case, plain: list[Any], fleet: list[Any], unlimited: Callable[[], list[Any]]) -> str:
+def _rows(case: Case, expected: Answer, fleet: list[Any], unlimited: Callable[[], list[Any]]) -> str:
+    plain = expected.rows
     if len(plain) != len(fleet):
         return f"{len(fleet)} rows instead of {len(plain)}"
     if case.order == "total":
@@ -81,7 +82,7 @@ def _rows(case: Case, plain: list[Any], fleet: list[Any], unlimited: Callable[[]
         return ""
     if case.order == "keys":
         for number, (one, other) in enumerate(zip(plain, fleet, strict=True)):
-            if not all(_ties(one[key], other[key]) for key in case.keys):
+            if not all(_ties(one[key], other[key], expected.types[key]) for key in case.keys):
                 return f"row {number} sorts as {other} instead of {one}"
     if case.limited:
         return _first_missing(fleet, unlimited(), "is none of the unlimited answer's")
@@ -141,8 +142,10 @@ def _same(one: Any, other: Any) -> bool:
     return bool(_frozen(one) == _frozen(other))
 
 
-def _ties(one: Any, other: Any) -> bool:
-    """Equal for ORDER BY: 1.0 and 1.00 are."""
+def _ties(one: Any, other: Any, type_: str) -> bool:
+    """Equal for ORDER BY: 1.0 and 1.00 are, and so are char(n) values that differ in trailing spaces."""
+    if type_ == "bpchar" and isinstance(one, str) and isinstance(other, str):
+        return one.rstrip(" ") == other.rstrip(" ")
     if isinstance(one, Decimal) and isinstance(other, Decimal):
         return one == other or (one.is_nan() and other.is_nan())
     return _same(one, other)

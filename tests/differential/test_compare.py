@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.differential.compare import Answer, Failure, judge
 ROWS: list[tuple[Any, ...]] = [(1, "a", Decimal("1.50"), 0.1), (2, "b", None, 1e9), (2, "b", None, 1e9)]
 
 
-def answer(rows: list[tuple[Any, ...]], columns: str = "abcd", types: str = "ittf") -> Answer:
+def answer(rows: list[tuple[Any, ...]], columns: str = "abcd", types: Sequence[str] = "ittf") -> Answer:
     return Answer(tuple(columns), tuple(types), rows)
 
 
@@ -70,6 +70,9 @@ def test_the_columns_sorted_by_count_and_ties_do_not() -> None:
     asked = case("keys", (0,))
     assert verdict(answer([rows[1], rows[0], rows[2]], "ab", "it"), answer(rows, "ab", "it"), asked) == "right"
     assert verdict(answer([rows[2], rows[0], rows[1]], "ab", "it"), answer(rows, "ab", "it"), asked) == "wrong"
+    padded = [("x ", 1), ("x   ", 2)]
+    assert verdict(answer(padded[::-1], "ab", ("bpchar", "i")), answer(padded, "ab", ("bpchar", "i")), asked) == "right"
+    assert verdict(answer(padded[::-1], "ab", ("text", "i")), answer(padded, "ab", ("text", "i")), asked) == "wrong"
     equal = [(Decimal("1.0"), "x"), (Decimal("1.00"), "y")]
     assert verdict(answer(equal[::-1], "ab", "nt"), answer(equal, "ab", "nt"), asked) == "right"
 

@@ -174,7 +174,7 @@ class Conversation:
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
         fields, rows = finished(Finisher(plan.finish, values), answers)
-        return Result(fields, rows, f"SELECT {len(rows)}", len(rows), nodes)
+        return Result(fields, rows, "SELECT", len(rows), nodes)
 
     def load_steps(
         self,

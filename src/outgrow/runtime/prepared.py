@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 
 from outgrow.errors import ProgrammingError
 from outgrow.plan import Plan
-from outgrow.statement import Kind, Placeholders, Statement
+from outgrow.statement import READING, Kind, Placeholders, Statement
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+_HARMLESS = READING | {"locking"}
 
 
 class Point(NamedTuple):
@@ -35,8 +38,10 @@ class Prepared:
         self.read_only = plan.access == "read"
         self.point = point
         self.parameters = statement.placeholders.count
-        #: It may change rows (a locking read is sent to the primary, but writes nothing).
-        self.writes = statement.kind is not Kind.QUERY or any(effect.kind != "locking" for effect in statement.effects)
+        #: It may change rows.  (A locking read goes to the primary, but writes nothing.)
+        self.writes = statement.kind is not Kind.SESSION and not (
+            statement.kind is Kind.QUERY and all(effect.kind in _HARMLESS for effect in statement.effects)
+        )
 
 
 class PlanCache:

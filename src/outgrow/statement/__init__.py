@@ -1,11 +1,11 @@
 """SQL text + schema → what it is, what it touches, and its relational tree.  The only import of the SQL parser."""
 
 from outgrow.statement.bind import bind, syntax_error
+from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
 from outgrow.statement.quoting import name_sql, string_sql
 from outgrow.statement.render import render
-from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.walk import children, columns_of, expressions_of, queries_in, transform, walk
 
 __all__ = [

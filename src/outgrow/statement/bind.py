@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
@@ -10,13 +12,14 @@ from outgrow.schema import Schema
 from outgrow.statement import commands
 from outgrow.statement.changes import change
 from outgrow.statement.context import Context
-from outgrow.statement.disguise import Disguise, Unvetted
+from outgrow.statement.disguise import Disguise
 from outgrow.statement.lexer import Lex, Token, significant
 from outgrow.statement.model import Effect, Kind, Statement
 from outgrow.statement.placeholders import Prepared, prepare
 from outgrow.statement.queries import query
 from outgrow.statement.scope import Env
 from outgrow.statement.tree import Delete, Insert, Query, Tree, Update
+from outgrow.statement.unvetted import Unvetted
 
 
 class _Dialect(Postgres):
@@ -74,7 +77,7 @@ def _tree(context: Context, disguise: Disguise, first: str) -> tuple[Tree, str]:
         raise Unvetted(f"it: the parser fails ({type(error).__name__})") from None
     if len(parsed) != 1 or parsed[0] is None:
         raise Unvetted("it")
-    node = parsed[0]
+    node: Any = parsed[0]
     try:
         if type(node).__name__ in ("Insert", "Update", "Delete"):
             tree: Tree = change(context, node, Env())[0]
@@ -100,7 +103,7 @@ def _select_into(tokens: list[Token]) -> commands.Command | None:
         if token.kind is not Lex.WORD or token.value != "into" or at == 0:
             continue
         before = tokens[at - 1]
-        if before.kind is Lex.WORD and before.value in ("insert", "as", "merge") or before.text == ".":
+        if (before.kind is Lex.WORD and before.value in ("insert", "as", "merge")) or before.text == ".":
             continue
         words = {t.value for t in tokens[at + 1 : at + 3] if t.kind is Lex.WORD}
         effects = [Effect("SELECT INTO makes a table", "writes")]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
 from outgrow.statement import expressions, queries
 from outgrow.statement.context import Context, plain, taken
-from outgrow.statement.disguise import Unvetted
+from outgrow.statement.functions import settled
+from outgrow.statement.inference import call_type, type_of
 from outgrow.statement.quoting import name_sql
 from outgrow.statement.scope import Env
 from outgrow.statement.tree import (
@@ -25,7 +27,7 @@ from outgrow.statement.tree import (
     Template,
     Window,
 )
-from outgrow.statement.inference import call_type
+from outgrow.statement.unvetted import Unvetted
 
 __all__ = ["call", "marked", "marked_identifier", "name_sql", "quantified", "quantifier", "subquery"]
 
@@ -57,10 +59,14 @@ def quantified(context: Context, node: exp.Expression, env: Env) -> Expr | Query
     taken(node, "this", "expressions")
     if len(node.expressions) != 1:
         raise Unvetted("ANY of several values")
-    inner = node.expressions[0]
-    if isinstance(inner, exp.Query | exp.Values):
+    inner: Any = node.expressions[0]
+    if _is_query(inner):
         return subquery(context, inner, env)
     return expressions.expression(context, inner, env)
+
+
+def _is_query(node: object) -> bool:
+    return isinstance(node, exp.Query | exp.Values)
 
 
 def subquery(context: Context, node: exp.Expression, env: Env) -> Query:
@@ -127,12 +133,13 @@ def _named(context: Context, node: exp.Anonymous, env: Env, schema: str | None, 
     known = context.call(name, schema)
     kind = CallKind.WINDOW if trimmings.over is not None else known.kind
     args = tuple(trimmings.args)
+    types = [type_of(arg) for arg in args]
     return Call(
         name,
         args,
         schema,
         kind,
-        known.volatility,
+        settled(name, known, types),
         known.builtin,
         trimmings.star,
         trimmings.distinct,
@@ -183,7 +190,8 @@ def _disguised(context: Context, node: exp.Anonymous, name: str, env: Env) -> Ex
             raise Unvetted(name[3:])
         if not isinstance(nodes[0], exp.Query | exp.Values):
             raise Unvetted(f"{name[3:]} of no query")
-        query = subquery(context, nodes[0], env)
+        inner: Any = nodes[0]
+        query = subquery(context, inner, env)
         return Exists(query) if name == "og$exists" else ScalarQuery(query, True)
     index = marked_identifier(node.this, "x")
     if name not in ("og$row", "og$arr") and index is None:
@@ -194,6 +202,8 @@ def _disguised(context: Context, node: exp.Anonymous, name: str, env: Env) -> Ex
     if index is None:
         return RowOf(items) if name == "og$row" else ArrayOf(items)
     special = context.disguise.specials[index]
+    if len(items) != len(special.pieces) - 1:
+        raise Unvetted(f"this {special.function}()")
     known = context.call(special.function, None)
     return Template(special.pieces, items, known.volatility, special.name)
 

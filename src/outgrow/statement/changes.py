@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from outgrow.errors import ProgrammingError
-from outgrow.schema import Table
+from outgrow.schema import Order, Table
 from outgrow.statement import queries, relations
 from outgrow.statement.context import Context, plain, taken
-from outgrow.statement.disguise import Unvetted
 from outgrow.statement.expressions import expression
+from outgrow.statement.inference import order_of, type_of
 from outgrow.statement.scope import Env, Names, Output, Source, Visible, unknown_column
 from outgrow.statement.tree import (
     ColumnRef,
@@ -27,7 +29,7 @@ from outgrow.statement.tree import (
     Update,
     Values,
 )
-from outgrow.statement.inference import order_of, type_of
+from outgrow.statement.unvetted import Unvetted
 
 
 def change(context: Context, node: exp.Expression, env: Env) -> tuple[Insert | Update | Delete, queries.Outputs]:
@@ -88,7 +90,7 @@ def _type(column: Visible) -> str | None:
     return type_of(column.expr)
 
 
-def _order(column: Visible) -> object:
+def _order(column: Visible) -> Order:
     assert isinstance(column.expr, ColumnRef)
     return column.expr.order
 
@@ -99,7 +101,8 @@ def _order(column: Visible) -> object:
 def _insert(context: Context, node: exp.Insert, outside: Env) -> Insert:
     taken(node, "this", "expression", "conflict", "returning", "with_", "default")
     with_, outside = queries.with_clause(context, node, outside)
-    target, listed = node.this, ()
+    target: exp.Expression = node.this
+    listed: tuple[str, ...] = ()
     if isinstance(target, exp.Schema):
         taken(target, "this", "expressions")
         listed = tuple(plain(column) for column in target.expressions)
@@ -131,12 +134,12 @@ def _insert(context: Context, node: exp.Insert, outside: Env) -> Insert:
             sqlstate="42601",
         )
     names = _target_names(table, alias)
-    conflict = _conflict(context, node.args.get("conflict"), table, alias, env, names)
-    returning = _returning(context, node, env, names)
-    return Insert(
-        table.name, alias, columns, source, returning=returning, with_=with_, overriding=context.disguise.overriding,
-        columns_written=bool(listed), qualified=qualified, **conflict,
+    insert = Insert(
+        table.name, alias, columns, source, returning=_returning(context, node, env, names), with_=with_,
+        overriding=context.disguise.overriding, columns_written=bool(listed), qualified=qualified,
     )  # fmt: skip
+    conflict = node.args.get("conflict")
+    return insert if conflict is None else _conflict(context, conflict, table, insert, env.within(names))
 
 
 def _known(table: Table, name: str) -> None:
@@ -144,37 +147,37 @@ def _known(table: Table, name: str) -> None:
         raise unknown_column(f"{table.name}.{name}", name, (column.name for column in table.columns))
 
 
-def _conflict(
-    context: Context, node: exp.OnConflict | None, table: Table, alias: str, env: Env, names: Names
-) -> dict[str, object]:
-    if node is None:
-        return {}
+def _conflict(context: Context, node: exp.OnConflict, table: Table, insert: Insert, env: Env) -> Insert:
     taken(node, "expressions", "action", "conflict_keys", "index_predicate", "where", "constraint")
     action = {"DO NOTHING": "nothing", "DO UPDATE": "update"}.get(str(node.args["action"].this).upper())
     if action is None:
         raise Unvetted("this ON CONFLICT")
-    inside = env.within(names)
     target = []
     for key in node.args.get("conflict_keys") or ():
         if isinstance(key, exp.Ordered):
             taken(key, "this")
             key = key.this
-        target.append(expression(context, key, inside))
+        target.append(expression(context, key, env))
     constraint = node.args.get("constraint")
+    if node.args.get("index_predicate") is not None and not target:
+        raise Unvetted("ON CONFLICT WHERE without columns")
     excluded = tuple(
         Visible(column.name, ColumnRef("excluded", column.name, column.type, column.order)) for column in table.columns
     )
-    both = env.within(Names((*names.sources, Source("excluded", excluded)), names.columns))
+    both = env.within(Names((*env.names.sources, Source("excluded", excluded)), env.names.columns))
     assigns = _assigns(context, node.expressions, table, both)
-    return {
-        "conflict": action,
-        "conflict_assigns": tuple(name for name, _ in assigns),
-        "conflict_values": tuple(value for _, value in assigns),
-        "conflict_target": tuple(target),
-        "conflict_target_where": queries.clause(context, node, "index_predicate", inside),
-        "conflict_constraint": plain(constraint) if constraint is not None else "",
-        "conflict_where": queries.clause(context, node, "where", both),
-    }
+    if (action == "update") != bool(assigns):
+        raise Unvetted("ON CONFLICT DO UPDATE without SET")
+    return replace(
+        insert,
+        conflict=action,
+        conflict_assigns=tuple(name for name, _ in assigns),
+        conflict_values=tuple(value for _, value in assigns),
+        conflict_target=tuple(target),
+        conflict_target_where=queries.clause(context, node, "index_predicate", env),
+        conflict_constraint=plain(constraint) if constraint is not None else "",
+        conflict_where=queries.clause(context, node, "where", both),
+    )
 
 
 # ── UPDATE and DELETE ────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""What a statement is, by its first keywords: transaction and session commands, DDL, and the rest never see a parser."""
+"""What a statement is, by its first keywords.  Only queries and INSERT, UPDATE, DELETE are read any further."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from outgrow.errors import NotSupportedError, ProgrammingError
+from outgrow.statement.keywords import words
 from outgrow.statement.lexer import Lex, Token
 from outgrow.statement.model import Effect, Kind
 from outgrow.topology import TableName
@@ -23,14 +24,16 @@ class Command(NamedTuple):
 
 PARSED = frozenset({"select", "with", "values", "table", "insert", "update", "delete"})
 _DDL = frozenset(
-    "create alter drop truncate comment grant revoke reindex security refresh import reassign".split(),
+    words("create alter drop truncate comment grant revoke reindex security refresh import reassign"),
 )
-_SESSION = frozenset("set reset show discard listen unlisten notify deallocate".split())
-_TRANSACTION = frozenset("begin start commit end rollback abort savepoint release".split())
+_SESSION = frozenset(words("set reset show discard listen unlisten notify deallocate"))
+_TRANSACTION = frozenset(words("begin start commit end rollback abort savepoint release"))
 #: Words between CREATE, ALTER or DROP and the kind of thing.
 _FILLERS = frozenset(
-    "or replace global local temporary temp unlogged unique concurrently if not exists recursive only".split()
-    + ["materialized", "foreign", "trusted", "procedural", "constraint", "event", "default"]
+    words(
+        "or replace global local temporary temp unlogged unique concurrently if not exists recursive only materialized "
+        "foreign trusted procedural constraint event default"
+    )
 )
 
 

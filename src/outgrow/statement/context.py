@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from outgrow.schema import Schema, TableKind, Volatility
-from outgrow.statement.disguise import COUNTED, Disguise, Unvetted
+from outgrow.statement.disguise import COUNTED, Disguise
 from outgrow.statement.functions import Known, is_local, lookup
 from outgrow.statement.model import Effect
+from outgrow.statement.unvetted import Unvetted
 from outgrow.topology import TableName
 
 #: Arguments of parser nodes that say nothing about the statement.
@@ -73,6 +74,8 @@ class Context:
 
 def taken(node: exp.Expression, *args: str) -> None:
     """Every argument that says something must be among `args`: else part of the statement would be lost."""
+    if not isinstance(node, exp.Expr):
+        raise Unvetted("it: a part is missing")
     for name, value in node.args.items():
         if value is None or value is False or value == [] or value == "" or name in args or name in _NOISE:
             continue

@@ -10,7 +10,6 @@ from outgrow.errors import ProgrammingError
 from outgrow.schema import Order
 from outgrow.statement import calls
 from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
-from outgrow.statement.disguise import Unvetted
 from outgrow.statement.naming import output_name
 from outgrow.statement.precedence import PRECEDENCE, level
 from outgrow.statement.scope import (
@@ -36,6 +35,7 @@ from outgrow.statement.tree import (
     SortKey,
     Template,
 )
+from outgrow.statement.unvetted import Unvetted
 
 BINARY = {
     exp.EQ: "=",
@@ -185,7 +185,9 @@ def _in(context: Context, node: exp.In, env: Env, negated: bool = False) -> Expr
 
 def _sign(context: Context, node: exp.Neg | exp.BitwiseNot, env: Env) -> Expr:
     taken(node, "this")
-    return Operation("-" if isinstance(node, exp.Neg) else "+", (operand(context, node.this, env, PRECEDENCE["unary"]),))
+    return Operation(
+        "-" if isinstance(node, exp.Neg) else "+", (operand(context, node.this, env, PRECEDENCE["unary"]),)
+    )
 
 
 def _chain(context: Context, node: exp.DPipe, env: Env) -> Expr:
@@ -342,7 +344,7 @@ def _bracket(context: Context, node: exp.Bracket, env: Env) -> Expr:
     pieces, holes = ["" if plainly else "("], [base]
     close = "" if plainly else ")"
     for subscript in reversed(subscripts):
-        bounds = [subscript]
+        bounds: list[exp.Expression | None] = [subscript]
         if isinstance(subscript, exp.Slice):
             taken(subscript, "this", "expression")
             bounds = [subscript.this, subscript.args.get("expression")]
@@ -366,10 +368,6 @@ def _dot(context: Context, node: exp.Dot, env: Env) -> Expr:
 
 def _scalar_query(context: Context, node: exp.Expression, env: Env) -> Expr:
     return ScalarQuery(calls.subquery(context, node, env))
-
-
-def _parser_constant(context: Context, node: exp.Expression, env: Env) -> Expr:
-    raise Unvetted(f"the word {node.sql()}")
 
 
 _HANDLERS: dict[type, Callable[[Context, exp.Expression, Env], Expr]] = {

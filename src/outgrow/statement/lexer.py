@@ -52,7 +52,7 @@ _SCAN = re.compile(
         |(?:\d(?:_?\d)*(?:\.(?!\.)(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?)
     | (?P<param>\$\d+)
     | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
-    | (?P<word>{_IDENT})
+    | (?P<word>(?![eEbBxXnN]'|[uU]&['"]){_IDENT})
     | (?P<typecast>::|:=|\.\.)
     | (?P<op>[+\-*/<>=~!@\#%^&|`?]+)
     | (?P<punct>[()\[\],;.:])
@@ -202,7 +202,7 @@ def _unicode(body: str, text: str, position: int) -> str:
 
 def _stuck(text: str, position: int) -> ProgrammingError:
     rest = text[position : position + 20]
-    if rest[0] in "'\"$" or rest[:2] == "/*" or rest[1:2] in "'&\"":
+    if rest[0] in "'\"$" or rest[:2] == "/*" or (len(rest) > 1 and rest[1] in "'&"):
         what = "comment" if rest[:2] == "/*" else "quote"
         return ProgrammingError(
             "OG-STMT-003",

@@ -32,9 +32,9 @@ class Effect:
     """One reason why a statement is not a plain read: `what` as in "calls volatile function nextval"."""
 
     what: str
-    #: "volatile", "locking", "writes", "temporary", "advisory", "unvetted"; and three that do not keep a statement off a
-    #: replica, but out of a scatter: "catalogue" (reads pg_catalog or information_schema), "local" (the answer belongs
-    #: to one server) and "opaque-function" (a stable function that may read tables, or columns only a server knows).
+    #: "volatile", "locking", "writes", "temporary", "advisory", "unvetted"; and three that do not keep a statement off
+    #: a replica, but out of a scatter: "catalogue" (reads pg_catalog or information_schema), "local" (the answer
+    #: belongs to one server), "opaque-function" (a stable function that may read tables, or unknown columns).
     kind: str
 
 

@@ -29,9 +29,9 @@ def prepare(text: str, parameters: bool) -> Prepared:
         return Prepared(text, tokens, Placeholders(_native(tokens)))
     styled = [m for m in _PERCENT.finditer(text) if m.group(2) in ("s", "b", "t") or m.group(3) in ("s", "b", "t")]
     if not styled:
-        tokens = _lex_or_none(text)
-        if tokens is not None and _native(tokens):
-            return Prepared(text, tokens, Placeholders(_native(tokens)))
+        raw = _lex_or_none(text)
+        if raw is not None and _native(raw):
+            return Prepared(text, raw, Placeholders(_native(raw)))
     return _psycopg(text)
 
 

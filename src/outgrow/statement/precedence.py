@@ -21,7 +21,7 @@ PRECEDENCE: dict[str, float] = {
             "is not distinct from",
         ),
         4,
-    ),  # fmt: skip
+    ),
     **dict.fromkeys(("=", "<>", "<", "<=", ">", ">="), 5),
     **dict.fromkeys(
         (
@@ -36,7 +36,7 @@ PRECEDENCE: dict[str, float] = {
             "escape",
         ),
         6,
-    ),  # fmt: skip
+    ),
     "||": 7,
     "+": 8,
     "-": 8,

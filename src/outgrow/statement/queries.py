@@ -8,10 +8,11 @@ from outgrow.errors import ProgrammingError
 from outgrow.schema import Order
 from outgrow.statement import calls, changes, relations
 from outgrow.statement.context import Context, plain, taken
-from outgrow.statement.disguise import Unvetted
 from outgrow.statement.expressions import expression, sort_keys
+from outgrow.statement.inference import common, order_of, type_of
+from outgrow.statement.keys import bare_name, by_output, distinct_keys, group_keys, limits, locking_sql, position_of
 from outgrow.statement.naming import output_name
-from outgrow.statement.scope import CteColumns, Env, Names, Output, bare, qualified
+from outgrow.statement.scope import CteColumns, Env, Names, Output, qualified
 from outgrow.statement.tree import (
     ColumnRef,
     Cte,
@@ -19,7 +20,6 @@ from outgrow.statement.tree import (
     Expr,
     Insert,
     Item,
-    Literal,
     Query,
     Select,
     SetOperation,
@@ -27,9 +27,10 @@ from outgrow.statement.tree import (
     Template,
     Update,
     Values,
+    Window,
     With,
 )
-from outgrow.statement.inference import common, order_of, type_of
+from outgrow.statement.unvetted import Unvetted
 
 Outputs = tuple[tuple[Output, ...], bool]
 #: Clauses that `(SELECT …) ORDER BY …` puts around a query in parentheses.
@@ -68,7 +69,7 @@ def _unwrapped(node: exp.Expression) -> exp.Expression:
                 raise Unvetted(f"{clause.rstrip('_').upper()} twice")
             inner = inner.copy()
             inner.set(clause, outer)
-        node = inner
+        node = inner  # type: ignore[assignment]
     return node
 
 
@@ -137,19 +138,19 @@ def _select(context: Context, node: exp.Select, outside: Env) -> tuple[Select, O
     env = outside.inner().within(names)
     where = clause(context, node, "where", env)
     items, open_ = select_items(context, node.expressions, env)
-    group, grouping_sets = _group(context, node.args.get("group"), items, env)
+    group, grouping_sets = group_keys(context, node.args.get("group"), items, env)
     having = clause(context, node, "having", env)
-    distinct, distinct_on = _distinct(context, node.args.get("distinct"), items, env)
+    distinct, distinct_on = distinct_keys(context, node.args.get("distinct"), items, env)
     windows = tuple(_window(context, window, env) for window in node.args.get("windows") or ())
     order_node = node.args.get("order")
     order: tuple[SortKey, ...] = ()
     if order_node is not None:
         taken(order_node, "expressions")
-        order = sort_keys(context, order_node, lambda key: _by_output(context, key, items, env))
+        order = sort_keys(context, order_node, lambda key: by_output(context, key, items, env))
     limit, with_ties, offset = limits(context, node, env)
     bound = Select(
         items, source, where, group, grouping_sets, having, distinct, distinct_on, windows, order, limit, with_ties,
-        offset, _locking(context, node), with_,
+        offset, locking_sql(context, node), with_,
     )  # fmt: skip
     default = context.schema.default_order
     outputs = tuple(
@@ -199,7 +200,7 @@ def select_items(context: Context, nodes: list[exp.Expression], env: Env) -> tup
 def _named(node: exp.Expression, bound: Expr) -> Item:
     """An item without alias.  A column of FULL JOIN … USING is a coalesce() that keeps the column's name."""
     name = output_name(bound)[0]
-    written = _bare_name(node)
+    written = bare_name(node)
     if written is not None and name != written:
         return Item(bound, written, written)
     if name == "coalesce" and not isinstance(node, exp.Anonymous | exp.Subquery) and "og$f$coalesce" not in node.sql():
@@ -237,166 +238,11 @@ def _star(context: Context, names: Names, node: exp.Column | None, items: list[I
     return False
 
 
-def _group(context: Context, node: exp.Group | None, items: tuple[Item, ...], env: Env) -> tuple[tuple[Expr, ...], str]:
-    if node is None:
-        return (), ""
-    taken(node, "expressions")
-    keys: list[Expr] = []
-    sets = False
-
-    def shown(part: exp.Expression) -> str:
-        nonlocal sets
-        name = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}.get(type(part))
-        if name:
-            sets = True
-            taken(part, "expressions")
-            return f"{name} ({', '.join(shown(inner) for inner in part.expressions)})"
-        if isinstance(part, exp.Tuple):
-            taken(part, "expressions")
-            return f"({', '.join(shown(inner) for inner in part.expressions)})"
-        key = _group_key(context, part, items, env)
-        if key not in keys or not sets:
-            keys.append(key)
-        return f"{{{keys.index(key)}}}"
-
-    text = ", ".join(shown(part) for part in node.expressions)
-    return tuple(keys), text if sets or any(isinstance(p, exp.Tuple) for p in node.expressions) else ""
-
-
-def _group_key(context: Context, node: exp.Expression, items: tuple[Item, ...], env: Env) -> Expr:
-    """A bare name is an input column first, then an output column."""
-    name = _bare_name(node)
-    if name is not None and bare(env.names, name) is None:
-        found = _output(name, items, "GROUP BY")
-        if found is not None:
-            return found
-    return _ordinal(context, node, items, "GROUP BY") or expression(context, node, env)
-
-
-def _by_output(context: Context, node: exp.Expression, items: tuple[Item, ...], env: Env) -> Expr:
-    """ORDER BY and DISTINCT ON: a bare name is an output column first, then an input column."""
-    name = _bare_name(node)
-    if name is not None:
-        found = _output(name, items, "ORDER BY")
-        if found is not None:
-            return found
-    return _ordinal(context, node, items, "ORDER BY") or expression(context, node, env)
-
-
-def _bare_name(node: exp.Expression) -> str | None:
-    while isinstance(node, exp.Paren):
-        node = node.this
-    if isinstance(node, exp.Column) and node.args.get("table") is None and isinstance(node.this, exp.Identifier):
-        return None if node.this.this.startswith("og$") else plain(node.this)
-    return None
-
-
-def _output(name: str, items: tuple[Item, ...], what: str) -> Expr | None:
-    found = [item.expr for item in items if item.name == name]
-    if any(expr != found[0] for expr in found):
-        raise ProgrammingError(
-            "OG-STMT-014",
-            f"{what} {name!r} is ambiguous",
-            cure="Give the output columns different aliases.",
-            sqlstate="42702",
-        )
-    return found[0] if found else None
-
-
-def _ordinal(context: Context, node: exp.Expression, items: tuple[Item, ...], what: str) -> Expr | None:
-    position = position_of(context, node)
-    if position is None:
-        return None
-    if any(item.name == "*" for item in items):
-        raise Unvetted(f"{what} {position} behind a star over unknown columns")
-    if not 1 <= position <= len(items):
-        raise ProgrammingError(
-            "OG-STMT-016",
-            f"{what} position {position} is not in the select list",
-            cure=f"Use a position from 1 to {len(items)}, or a column's name.",
-            sqlstate="42P10",
-        )
-    return items[position - 1].expr
-
-
-def position_of(context: Context, node: exp.Expression) -> int | None:
-    """The ordinal that a sort or group key is; other constants are refused, as the server does."""
-    while isinstance(node, exp.Paren):
-        node = node.this
-    index = calls.marked(node, "k")
-    constant = context.disguise.constants[index] if index is not None else None
-    if not isinstance(constant, Literal):
-        return None
-    if constant.kind != "number" or not constant.text.isdigit():
-        raise Unvetted("a constant as a sort or group key")
-    return int(constant.text)
-
-
-def _distinct(
-    context: Context, node: exp.Distinct | None, items: tuple[Item, ...], env: Env
-) -> tuple[bool, tuple[Expr, ...]]:
-    if node is None:
-        return False, ()
-    taken(node, "on")
-    on = node.args.get("on")
-    if on is None:
-        return True, ()
-    if isinstance(on, exp.Tuple):
-        taken(on, "expressions")
-    keys = on.expressions if isinstance(on, exp.Tuple) else [on]
-    if not keys:
-        raise Unvetted("DISTINCT ON nothing")
-    return False, tuple(_by_output(context, key, items, env) for key in keys)
-
-
-def _window(context: Context, node: exp.Window, env: Env) -> tuple[str, object]:
+def _window(context: Context, node: exp.Window, env: Env) -> tuple[str, Window]:
     taken(node, "this", "partition_by", "order", "spec", "alias")
     if plain(node.this) != node.this.this:
         raise Unvetted("a window without AS")
     return plain(node.this), calls.window(context, node, env)
-
-
-def limits(context: Context, node: exp.Expression, env: Env) -> tuple[Expr | None, bool, Expr | None]:
-    """LIMIT, WITH TIES, OFFSET."""
-    limit = with_ties = offset = None
-    found = node.args.get("limit")
-    if isinstance(found, exp.Fetch):
-        taken(found, "direction", "count", "limit_options")
-        index = calls.marked_identifier(found.args.get("count"), "k")
-        index = calls.marked(found.args.get("count"), "k") if index is None else index
-        options = found.args.get("limit_options")
-        if index is None or options is None or not options.args.get("with_ties") or options.args.get("percent"):
-            raise Unvetted("this FETCH")
-        limit, with_ties = context.disguise.constants[index], True
-    elif found is not None:
-        taken(found, "expression")
-        limit = expression(context, found.expression, env)
-        if limit == Literal("null", "NULL"):
-            limit = None
-    found = node.args.get("offset")
-    if found is not None:
-        taken(found, "expression")
-        offset = expression(context, found.expression, env)
-    return limit, bool(with_ties), offset
-
-
-def _locking(context: Context, node: exp.Select) -> str:
-    clauses = []
-    for lock in node.args.get("locks") or ():
-        taken(lock, "update", "expressions", "wait", "key")
-        update, key = lock.args.get("update"), lock.args.get("key")
-        text = "FOR " + ("NO KEY UPDATE" if update and key else "UPDATE" if update else "KEY SHARE" if key else "SHARE")
-        names = []
-        for table in lock.expressions:
-            taken(table, "this")
-            names.append(calls.name_sql(plain(table.this)))
-        if names:
-            text += " OF " + ", ".join(names)
-        wait = lock.args.get("wait")
-        text += "" if wait is None else " NOWAIT" if wait else " SKIP LOCKED"
-        clauses.append(text)
-        context.effect(f"locks rows ({text})", "locking")
-    return " ".join(clauses)
 
 
 # ── set operations and VALUES ────────────────────────────────────────────────────────────────────────────────
@@ -431,7 +277,7 @@ def _output_position(context: Context, node: exp.Expression, columns: tuple[Outp
     position = position_of(context, node)
     if position is not None and 1 <= position <= len(columns):
         return position - 1
-    name = _bare_name(node)
+    name = bare_name(node)
     places = [at for at, column in enumerate(columns) if column.name == name]
     if len(places) != 1:
         raise Unvetted("ORDER BY over a set operation by anything but an output column")

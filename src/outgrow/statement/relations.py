@@ -8,9 +8,10 @@ from outgrow.errors import ProgrammingError
 from outgrow.schema import Order, Table, Volatility
 from outgrow.statement import calls, queries
 from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
-from outgrow.statement.disguise import Unvetted
 from outgrow.statement.expressions import expression
 from outgrow.statement.functions import lookup
+from outgrow.statement.inference import common, type_of
+from outgrow.statement.keywords import words
 from outgrow.statement.scope import Env, Names, Source, Visible, nearest, unknown_column
 from outgrow.statement.tree import (
     Call,
@@ -26,7 +27,7 @@ from outgrow.statement.tree import (
     Relation,
     Scan,
 )
-from outgrow.statement.inference import common, type_of
+from outgrow.statement.unvetted import Unvetted
 from outgrow.topology import TableName
 
 Bound = tuple[Relation, Names]
@@ -333,8 +334,10 @@ def _function_columns(
 
 #: Set-returning functions whose column bears the alias.
 _SINGLE = frozenset(
-    "generate_series generate_subscripts string_to_table regexp_split_to_table unnest json_object_keys jsonb_object_keys "
-    "jsonb_path_query".split()
+    words(
+        "generate_series generate_subscripts string_to_table regexp_split_to_table unnest json_object_keys "
+        "jsonb_object_keys jsonb_path_query"
+    )
 )
 #: What PostgreSQL's own functions with OUT parameters offer, whatever the alias.
 _COLUMNS: dict[str, tuple[tuple[str, str | None], ...]] = {

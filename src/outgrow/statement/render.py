@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outgrow.errors import NotSupportedError
+from outgrow.statement.keywords import words
 from outgrow.statement.naming import output_name
 from outgrow.statement.precedence import PRECEDENCE
 from outgrow.statement.quoting import name_sql, string_sql
@@ -143,7 +144,9 @@ def _quantified(node: Quantified) -> str:
         return f"{operand} {_symbol(node.operator)} {node.quantifier.upper()} ({render(node.of)})"
     if isinstance(node.of, ScalarQuery) and not node.of.array:
         # In any parentheses the server would take it for the query that ANY ranges over.
-        raise NotSupportedError("OG-STMT-020", "ANY over an array from a subquery", cure="Cast the subquery to its type.")
+        raise NotSupportedError(
+            "OG-STMT-020", "ANY over an array from a subquery", cure="Cast the subquery to its type."
+        )
     return f"{operand} {_symbol(node.operator)} {node.quantifier.upper()} ({expr_sql(node.of)})"
 
 
@@ -195,7 +198,7 @@ def window_sql(window: Window) -> str:
 
 
 #: The only forms in which these are calls of functions without being names that need quotes.
-_UNQUOTED = frozenset("coalesce greatest least nullif grouping".split())
+_UNQUOTED = frozenset(words("coalesce greatest least nullif grouping"))
 
 
 def _call(node: Call) -> str:

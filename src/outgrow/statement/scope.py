@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from outgrow.errors import ProgrammingError
 from outgrow.schema import Order
-from outgrow.statement.disguise import Unvetted
 from outgrow.statement.tree import ColumnRef, Expr, WholeRow
+from outgrow.statement.unvetted import Unvetted
 from outgrow.topology import TableName
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from outgrow.statement.keywords import words
 from outgrow.statement.lexer import Lex, Token
 
 
@@ -16,12 +17,14 @@ class Special(NamedTuple):
     name: str
 
 
-SPECIAL = frozenset("extract substring position overlay trim normalize".split())
+SPECIAL = frozenset(words("extract substring position overlay trim normalize"))
 #: Forms that are not understood at all.
 UNKNOWN_FORMS = frozenset(
-    "json_array json_arrayagg json_exists json_objectagg json_query json_scalar json_serialize json_table json_value "
-    "treat xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize "
-    "xmltable merge_action".split()
+    words(
+        "json_array json_arrayagg json_exists json_objectagg json_query json_scalar json_serialize json_table "
+        "json_value treat xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi "
+        "xmlroot xmlserialize xmltable merge_action"
+    )
 )
 
 Spans = list[tuple[int, int]]
@@ -101,4 +104,4 @@ def _split(tokens: Sequence[Token], start: int, end: int, comma: bool = False) -
     return found
 
 
-_SEPARATORS = frozenset("from for in placing similar escape".split())
+_SEPARATORS = frozenset(words("from for in placing similar escape"))

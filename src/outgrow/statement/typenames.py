@@ -1,9 +1,10 @@
-"""Type names as SQL spells them → as the catalogue does: `integer` → `int4`, `character varying(10)` → `varchar(10)`."""
+"""Type names as SQL spells them → as the catalogue does: `integer` → `int4`, `character varying(9)` → `varchar(9)`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from outgrow.statement.keywords import RESERVED, words
 from outgrow.statement.lexer import Lex, Token
 from outgrow.statement.quoting import name_sql
 
@@ -17,13 +18,8 @@ _ALIASES = {
     "decimal": "numeric",
     "dec": "numeric",
 }
-_INTERVAL_FIELDS = frozenset("year month day hour minute second".split())
-_NOT_TYPES = frozenset(
-    "select from where and or not in is as on using case when then else end join left right full inner cross natural "
-    "order group having limit offset fetch union intersect except returning set values default null true false "
-    "distinct all any some exists between like ilike similar with for array collate both leading trailing "
-    "asc desc escape only into lateral window variadic".split()
-)
+_INTERVAL_FIELDS = frozenset(words("year month day hour minute second"))
+_NOT_TYPES = RESERVED | {"set", "values", "exists", "escape"}
 
 
 def scan_type(tokens: Sequence[Token], at: int) -> tuple[str, int] | None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from outgrow.statement.tree import (
     ColumnRef,
@@ -32,14 +31,20 @@ _QUERIES = (Query, Insert, Update, Delete)
 N = TypeVar("N")
 
 
-@lru_cache(maxsize=256)
-def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def _fields(node: Any) -> tuple[str, ...]:
+    """The names of a node's fields; there are few kinds of nodes, so all are remembered."""
+    known = _FIELDS.get(type(node))
+    if known is None:
+        known = _FIELDS[type(node)] = tuple(field.name for field in dataclasses.fields(node))
+    return known
 
 
 def children(node: object) -> Iterator[object]:
     """The nodes directly inside a node, in the order of its fields."""
-    for name in _fields(type(node)):
+    for name in _fields(node):
         yield from _nodes(getattr(node, name))
 
 
@@ -120,7 +125,7 @@ def _rebuilt(value: object, change: Callable[[object], object]) -> object:
     if not isinstance(value, _NODES):
         return value
     changed = {}
-    for name in _fields(type(value)):
+    for name in _fields(value):
         old = getattr(value, name)
         if isinstance(old, (*_NODES, tuple)):
             new = _rebuilt(old, change)

@@ -10,7 +10,7 @@ _URL = re.compile(
     r"(?:/(?P<path>[^?#]*))?(?:\?(?P<query>.*))?\Z",
     re.S,
 )
-_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?")
+_HOST = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]*))(?::(\d*))?")
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?=\s|\Z)", re.S)
 
 
@@ -86,13 +86,13 @@ def _of_url(dsn: str) -> dict[str, str]:
         place = _HOST.fullmatch(one)
         if place is None:
             raise NotADsn("its host or port cannot be read; special characters in a password are percent-encoded")
-        hosts.append(unquote(place[1].strip("[]")))
-        ports.append(place[2] or "")
+        hosts.append(unquote(place[1] or place[2] or ""))
+        ports.append(place[3] or "")
     for keyword, value in (
         ("user", unquote(user)),
         ("password", unquote(password)),
-        ("host", ",".join(hosts).strip(",")),
-        ("port", ",".join(ports).strip(",")),
+        ("host", ",".join(hosts)),
+        ("port", ",".join(ports)),
         ("dbname", unquote(match["path"] or "")),
     ):
         if value:

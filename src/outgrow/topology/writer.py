@@ -22,7 +22,18 @@ def write(topology: Topology, *, secret: Mapping[str, str] | None = None) -> str
     }
     if secret is not None:
         document["secret"] = dict(secret)
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1_000_000)
+    return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text that is not plainly printable with escapes: in other styles PyYAML loses line breaks such as NEL."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _text)
 
 
 def _domain(domain: Domain) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.servers import Servers, serving
 
 from outgrow import ledger
 from outgrow.errors import Error, OperationalError
@@ -18,6 +17,7 @@ from outgrow.nodes import Nodes
 from outgrow.nodes import drive as drive_nodes
 from outgrow.topology import Copied, Domain, Node, Role, Shard, Sharded, ShardMap, Single, TableName
 from outgrow.waits import Steps
+from tests.servers import Servers, serving
 
 SHARDS = ("s1", "s2")
 TABLES = {

@@ -7,8 +7,7 @@ import pytest
 
 from outgrow.nodes import Link, LinkSettings, Pool, drive, link_steps
 from outgrow.topology import Node, PoolLimits, Role
-
-from .server import Server, binaries
+from tests.integration.nodes.server import Server
 
 
 def node_of(dsn: str) -> Node:
@@ -17,8 +16,6 @@ def node_of(dsn: str) -> Node:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    if binaries() is None:
-        pytest.skip("no installed PostgreSQL")
     started = Server()
     try:
         with psycopg.connect(started.dsn(), autocommit=True) as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import glob
+import contextlib
 import os
 import shutil
 import signal
@@ -12,16 +12,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from outgrow import local
+
 #: `nobody`: the server binaries refuse to run as root.
 UNPRIVILEGED = 65534
 
 
-def binaries() -> Path | None:
-    """The folder of the server programs: OUTGROW_TEST_SERVER, else the newest that Debian installed."""
-    if chosen := os.environ.get("OUTGROW_TEST_SERVER"):
-        return Path(chosen)
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.split("/")[4]))
-    return Path(found[-1]).parent if found else None
+def binaries() -> Path:
+    """The folder of the server programs: those that `OUTGROW_TEST_PG` chooses, else the embedded ones."""
+    return local.find(os.environ.get("OUTGROW_TEST_PG") or None).directory
 
 
 def free_port() -> int:
@@ -35,14 +34,19 @@ class Server:
     """One server on TCP and a unix socket, user `postgres` without a password, user `guarded` with one."""
 
     def __init__(self) -> None:
-        bin_directory = binaries()
-        assert bin_directory is not None
-        self.bin = bin_directory
+        self.bin = binaries()
         self.directory = Path(tempfile.mkdtemp(prefix="outgrow-nodes-", dir="/var/tmp"))
         self.port = free_port()
         self.data = self.directory / "data"
         if os.getuid() == 0:
             os.chown(self.directory, UNPRIVILEGED, UNPRIVILEGED)
+        try:
+            self._make()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _make(self) -> None:
         self._run(
             "initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "-E", "UTF8", "-N"
         )
@@ -82,10 +86,12 @@ class Server:
         except (OSError, ValueError):
             pid = 0
         if pid:
-            os.kill(pid, signal.SIGQUIT)
-            deadline = time.monotonic() + 10
-            while time.monotonic() < deadline and (self.data / "postmaster.pid").exists():
-                time.sleep(0.05)
+            for sign in (signal.SIGQUIT, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, sign)
+                deadline = time.monotonic() + 10
+                while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+                    time.sleep(0.05)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def dsn(self, user: str = "postgres", database: str = "postgres", **more: str) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.servers import Servers
 
 from outgrow.schema import Order, Schema, TableKind, Volatility, build, differences, queries
 from outgrow.topology import TableName
+from tests.servers import Servers
 
 DDL = r"""
 CREATE SCHEMA shop;

@@ -1,6 +1,7 @@
+# ruff: noqa: E501 - a statement is a line
 """Statements that PostgreSQL runs over `shop`, and that outgrow must read without doubt.
 
-Each ends at a blank line or at a line of its own; `QUERIES` are compared row by row with a server, `CHANGES` are run in
+Each is one line; `QUERIES` are compared row by row with a server, `CHANGES` are run in
 a transaction that is rolled back.
 """
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.statement.corpus import CHANGES, QUERIES
-from tests.unit.statement.shop import SCHEMA
 
 from outgrow.statement import Kind, bind, render
+from tests.unit.statement.corpus import CHANGES, QUERIES
+from tests.unit.statement.shop import SCHEMA
 
 
 @pytest.mark.parametrize("text", QUERIES + CHANGES)

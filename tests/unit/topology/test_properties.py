@@ -64,7 +64,17 @@ def topologies(draw: st.DrawFn) -> Topology:
     return Topology(str(draw(names)), tuple(domains))
 
 
+ODD = Domain(
+    "a",
+    "postgresql",
+    4,
+    (Shard("a", Node("a/a/primary", "a", "a", Role.PRIMARY, "host=h", "host=h")),),
+    {TableName("a\n", "\x85"): Sharded((" \u2028\x85", "no", "1e3", "'\t", "\ufeff"))},
+)
+
+
 @given(topologies())
+@example(Topology("a", (ODD,)))
 def test_written_and_read_is_the_same(topology: Topology) -> None:
     assert parse(write(topology)) == topology
 
@@ -120,6 +130,9 @@ def test_passwords_arrive_at_libpq_and_nowhere_else(password: str, dsn: str) -> 
 @given(st.text(max_size=60) | st.from_regex(r"\Apostgres(ql)?://[^\0]{0,50}\Z"))
 @example("postgresql://u:p@h:1,g:2/d?host=/tmp&port=3")
 @example("postgresql://[::1]:5/d")
+@example("postgres://,")
+@example("postgres://]")
+@example("postgres://a,:5/")
 @example("postgresql://u@/d?host=/a%20b")
 @example("host = 'a b' port= 5 user='x\\'y'")
 def test_libpq_agrees_with_what_is_read(dsn: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,11 @@ class Stage:
 @contextlib.contextmanager
 def staged() -> Iterator[Stage]:
     """Two shards with a replica each, one plain database, and the `fleet.yaml` that describes all of it."""
-    with local.temporary(shards=2, replicas=1) as (topology, directory):
-        stage = Stage(directory, topology, directory / "demo.yaml")
+    with (
+        tempfile.TemporaryDirectory(prefix="outgrow-demo-") as own,
+        local.temporary(shards=2, replicas=1) as (topology, directory),
+    ):
+        stage = Stage(directory, topology, Path(own) / "fleet.yaml")
         stage.make_plain()
         shards = [
             (shard.name, shard.primary.dsn, [replica.dsn for replica in shard.replicas])

@@ -1,0 +1,52 @@
+"""The benches run to their end and print their keys.  What they measure is not tested: a test's machine is busy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def last_line(name: str, *arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def test_point() -> None:
+    pytest.importorskip("sqlalchemy")
+    figures = last_line("point", "--rounds", "5", "--calls", "20")
+    for key in ("added_us_one_core", "added_us_two_cores", "vs_psycopg", "vs_horizontal_shard"):
+        assert isinstance(figures[key], float), key
+    assert isinstance(figures["session_read_added_us"], float)
+    # They come from Debian's packages: None where they are missing.
+    assert {"vs_pgbouncer", "vs_pgpool"} <= set(figures)
+
+
+def test_scatter() -> None:
+    pytest.importorskip("asyncpg")
+    pytest.importorskip("uvloop")
+    figures = last_line("scatter", "--rounds", "5", "--calls", "20")
+    for key in ("vs_threads", "vs_sequential_5ms", "vs_asyncpg", "finish_us"):
+        assert isinstance(figures[key], float), key
+
+
+def test_ryw() -> None:
+    figures = last_line("ryw", "--scale", "0.05", "--reads", "3000")
+    assert figures["violations"] == 0
+    assert figures["reads"] >= 3000
+    assert figures["replica_share"] > 0
