@@ -11,7 +11,7 @@ from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, Programm
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import Field, Rows, together
-from outgrow.plan import Located, locate
+from outgrow.plan import Located
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, ddl, loading
 from outgrow.runtime.asking import Footing
@@ -120,7 +120,7 @@ class Conversation:
         if shard is not None:
             self._known_shard(shard)
             return (yield from self._on_one_steps(prepared, shard, values, until))
-        located = locate(prepared.plan, values, self.state.picture.placer)
+        located = prepared.locate(values, self.state.picture.placer)
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
         there = self._preferred() if located.any else located.shards[0]

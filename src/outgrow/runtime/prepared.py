@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from outgrow.errors import ProgrammingError
-from outgrow.plan import Plan
+from outgrow.plan import Everything, Located, Placer, Plan, Where, locate
 from outgrow.statement import READING, Kind, Placeholders, Statement
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -29,7 +29,7 @@ class Point(NamedTuple):
 class Prepared:
     """One text's plan, with what the hot path wants at hand."""
 
-    __slots__ = ("parameters", "plan", "point", "read_only", "sql", "statement", "writes")
+    __slots__ = ("located", "parameters", "plan", "point", "read_only", "sql", "statement", "writes")
 
     def __init__(self, statement: Statement, plan: Plan, point: Point | None) -> None:
         self.statement = statement
@@ -37,11 +37,24 @@ class Prepared:
         self.sql = statement.sql
         self.read_only = plan.access == "read"
         self.point = point
+        #: Where it goes whatever its parameters are; None where they decide, or nobody has asked yet.
+        self.located: Located | None = None
         self.parameters = statement.placeholders.count
         #: It may change rows.  (A locking read goes to the primary, but writes nothing.)
         self.writes = statement.kind is not Kind.SESSION and not (
             statement.kind is Kind.QUERY and all(effect.kind in _HARMLESS for effect in statement.effects)
         )
+
+    def locate(self, values: Sequence[Any], placer: Placer) -> Located:
+        """The shards for these parameters."""
+        if self.located is not None:
+            return self.located
+        located = locate(self.plan, values, placer)
+        plan = self.plan
+        everywhere = all(isinstance(scan.keys, Everything) for scan in plan.scans)
+        if everywhere and plan.where is Where.KEYS and not plan.key_changes:
+            self.located = located
+        return located
 
 
 class PlanCache:
