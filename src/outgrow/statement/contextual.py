@@ -30,6 +30,8 @@ def _default(d: Disguise, at: int) -> int:
     if d.says(at + 1, "values"):
         d.out.append("DEFAULT VALUES")
         return at + 2
+    if d.token_at(at - 1).text not in ("(", ",", "="):
+        raise Unvetted("DEFAULT here")
     d.emit_constant(Template(("DEFAULT",), ()))
     return at + 1
 
@@ -236,7 +238,7 @@ def _set(d: Disguise, at: int) -> int:
     """SET begins the assignments of an UPDATE; a name elsewhere."""
     after = d.token_at(at + 1)
     if (
-        d.token_at(at - 1).text == "("
+        d.token_at(at - 1).text in ("(", ")")
         or "update" not in d.writes
         or not (after.kind in (Lex.WORD, Lex.QUOTED) or after.text == "(")
     ):

@@ -151,6 +151,8 @@ SELECT * FROM orders AS u (x, y, z) WHERE x = 1
 SELECT s.n FROM customers c, LATERAL (SELECT count(*) AS n FROM orders o WHERE o.customer_id = c.customer_id) s ORDER BY c.customer_id
 SELECT c.name, s.id FROM customers c LEFT JOIN LATERAL (SELECT id FROM orders o WHERE o.customer_id = c.customer_id ORDER BY id DESC LIMIT 1) s ON true ORDER BY 1
 SELECT c.customer_id, v.* FROM customers c CROSS JOIN LATERAL (VALUES (c.customer_id + 1), (c.spare)) v ORDER BY 1, 2
+SELECT o.id, (SELECT max(sku) FROM items o WHERE order_id = id) FROM orders o ORDER BY 1
+SELECT id FROM orders o WHERE EXISTS (SELECT FROM items o WHERE EXISTS (SELECT FROM countries o WHERE order_id = id)) ORDER BY 1
 SELECT * FROM generate_series(1, 3)
 SELECT * FROM generate_series(1, 3) AS g ORDER BY g DESC
 SELECT g.n, n + 1 FROM generate_series(1, 3) AS g (n)
