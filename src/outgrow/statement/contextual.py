@@ -132,7 +132,7 @@ def _operator_word(d: Disguise, at: int) -> int:
     qualified = all((n.text == ".") if i % 2 else n.kind in (Lex.WORD, Lex.QUOTED) for i, n in enumerate(names))
     if symbol.kind is not Lex.OP or not qualified or len(names) % 2:
         raise Unvetted("this OPERATOR()")
-    d.operator_ends.add(close)
+    d.not_values.add(close)
     text = "".join(token.text if token.kind is Lex.OP else _part(token) for token in d.tokens[at + 2 : close])
     return d.other_operator(at, f"operator({text})", close + 1)
 

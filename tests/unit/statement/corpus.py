@@ -30,6 +30,8 @@ SELECT country, count(DISTINCT customer_id) FROM customers GROUP BY country HAVI
 SELECT DISTINCT customer_id FROM orders ORDER BY customer_id DESC
 SELECT DISTINCT ON (customer_id) customer_id, id FROM orders ORDER BY customer_id, id DESC
 SELECT DISTINCT ON (c) customer_id AS c, id FROM orders ORDER BY c, id DESC
+SELECT DISTINCT ON (customer_id) 'x' AS c, id FROM orders ORDER BY customer_id, id
+SELECT DISTINCT ON (customer_id) - id AS c, ~id FROM orders ORDER BY customer_id, id
 SELECT DISTINCT ON (1, 2) customer_id, note FROM orders ORDER BY 1, 2
 SELECT ALL id FROM orders ORDER BY id LIMIT 2 OFFSET 1
 SELECT id FROM orders ORDER BY id OFFSET 1 LIMIT 2
