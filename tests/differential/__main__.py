@@ -21,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
     parser.add_argument("--statements", type=int, default=2000, help="how many random statements (default 2000)")
     parser.add_argument("--seed", type=int, help="the same seed draws the same statements (default: random, printed)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first statement (default 0)")
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
@@ -42,7 +43,9 @@ def main() -> int:
     started = time.monotonic()
     with opened(options.shards) as sides:
         cases = list(corpus()) if options.corpus else []
-        report = run(sides, [*cases, *random_cases(options.statements, seed)], seed, Progress(options.stop))
+        report = run(
+            sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, Progress(options.stop)
+        )
     if not options.json:
         tell(report, time.monotonic() - started)
     else:
@@ -91,7 +94,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         first, _, second = options.replay.rpartition("/")
         name = f"{first or seed}/{second}"
         case = statement(int(first or seed), int(second))
-        how = next(how for n, _, how in random_cases(int(second) + 1, int(first or seed)) if n == name)
+        how = next(iter(random_cases(1, int(first or seed), int(second))))[2]
     with opened(options.shards) as sides:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})

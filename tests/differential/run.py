@@ -36,9 +36,9 @@ class Report:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def random_cases(count: int, seed: int) -> Iterable[tuple[str, Case, How]]:
-    """(name, case, how to ask) of statements 0 to `count` - 1."""
-    for number in range(count):
+def random_cases(count: int, seed: int, first: int = 0) -> Iterable[tuple[str, Case, How]]:
+    """(name, case, how to ask) of `count` statements from number `first` on."""
+    for number in range(first, first + count):
         yield f"{seed}/{number}", statement(seed, number), How.drawn(random.Random(f"how/{seed}/{number}"))
 
 
@@ -79,11 +79,13 @@ def described(
 ) -> dict[str, Any]:
     """A wrong answer for people, with a smaller statement that goes wrong too where one is found."""
     text, params = case.render()
+    # Right when asked again: what went before matters (connections, plans), so replay a whole stretch with --first.
+    repeats = sides.verdict(case, how)[0].kind == "wrong"
     least = shrunk(sides, case, how)
     least_text, least_params = least.render()
     told = {
         "name": name, "text": text, "params": _shown(params), "how": str(how),
-        "why": why, "plain": _told(plain), "fleet": _told(fleet),
+        "why": why, "repeats": repeats, "plain": _told(plain), "fleet": _told(fleet),
     }  # fmt: skip
     if least_text != text:
         told |= {"smaller": least_text, "smaller_params": _shown(least_params)}

@@ -18,6 +18,7 @@ from outgrow.nodes.exchange import (
     FATAL_ERROR,
     PIPELINE_ABORTED,
     PIPELINE_SYNC,
+    TUPLES_CHUNK,
     Broken,
     Late,
     cancel_steps,
@@ -98,6 +99,12 @@ class _Part:
         elif fields is None:
             fields = fields_of(result, link.names)
         rows = link.rows_of(result, fields)
+        # libpq's chunked mode, set by a stream, outlives it and reaches into the pipeline that comes next.
+        if chunks := [chunk for chunk in self.results if chunk.status == TUPLES_CHUNK]:
+            rows.rows[:0] = [row for chunk in chunks for row in link.load(chunk)]
+            if not rows.status:
+                rows.status = (chunks[-1].command_status or b"").decode().rstrip("0123456789 ")
+                rows.count = -1 if chunks[-1].command_tuples is None else chunks[-1].command_tuples
         prepared = self.known or self.new
         if prepared is not None:
             prepared.learn(fields, rows.status)

@@ -271,3 +271,15 @@ def test_errors_name_their_node_and_never_the_password(server):
     assert caught.value.code == "OG-NODE-102"
     assert not re.search("sesame", str(caught.value) + repr(caught.value) + repr(link) + repr(link.node))
     link.close()
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 10])
+def test_a_stream_leaves_the_next_pair_whole(link, chunk_rows):
+    """libpq keeps the chunked mode for the first statement of the pipeline after it."""
+    series = "SELECT i FROM generate_series(1, 25) i"
+    for _ in range(8):  # plain, being prepared, prepared
+        drive(read_all(link.stream(series, chunk_rows=chunk_rows)))
+        first, second = pair(link, (series, None), ("SELECT 1", None))
+        assert [row[0] for row in first.rows] == list(range(1, 26))
+        assert (first.status, first.count) == ("SELECT", 25)
+        assert second.rows == [(1,)]
