@@ -176,6 +176,8 @@ def _arguments(context: Context, nodes: list[exp.Expression], env: Env, trimming
         elif isinstance(node, exp.Kwarg):
             taken(node, "this", "expression")
             value = expressions.expression(context, node.expression, env)
+            if node.this.name.startswith("og$"):
+                raise Unvetted("a constant as an argument's name")
             trimmings.args.append(Template((f"{name_sql(node.this.name)} => ", ""), (value,)))
         else:
             trimmings.args.append(expressions.expression(context, node, env))

@@ -192,6 +192,8 @@ def _update(context: Context, node: exp.Update, outside: Env) -> Update:
     names = names.beside(others)
     env = outside.inner().within(names)
     assigns = _assigns(context, node.expressions, table, env)
+    if not assigns:
+        raise Unvetted("UPDATE without SET")
     where = queries.clause(context, node, "where", env)
     returning = _returning(context, node, env, names)
     return Update(table.name, alias, assigns, source, where, returning, with_, only, qualified)

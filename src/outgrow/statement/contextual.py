@@ -30,6 +30,8 @@ def _default(d: Disguise, at: int) -> int:
     if d.says(at + 1, "values"):
         d.out.append("DEFAULT VALUES")
         return at + 2
+    if d.token_at(at - 1).text not in ("(", ",", "="):
+        raise Unvetted("DEFAULT here")
     d.emit_constant(Template(("DEFAULT",), ()))
     return at + 1
 
@@ -130,7 +132,7 @@ def _operator_word(d: Disguise, at: int) -> int:
     qualified = all((n.text == ".") if i % 2 else n.kind in (Lex.WORD, Lex.QUOTED) for i, n in enumerate(names))
     if symbol.kind is not Lex.OP or not qualified or len(names) % 2:
         raise Unvetted("this OPERATOR()")
-    d.operator_ends.add(close)
+    d.not_values.add(close)
     text = "".join(token.text if token.kind is Lex.OP else _part(token) for token in d.tokens[at + 2 : close])
     return d.other_operator(at, f"operator({text})", close + 1)
 
@@ -236,7 +238,7 @@ def _set(d: Disguise, at: int) -> int:
     """SET begins the assignments of an UPDATE; a name elsewhere."""
     after = d.token_at(at + 1)
     if (
-        d.token_at(at - 1).text == "("
+        d.token_at(at - 1).text in ("(", ")")
         or "update" not in d.writes
         or not (after.kind in (Lex.WORD, Lex.QUOTED) or after.text == "(")
     ):

@@ -58,7 +58,7 @@ class Disguise:
         self.counts = dict.fromkeys(COUNTED, 0)
         #: Innermost last: the clause word in force at each depth of parentheses ("window", "group", "set", "").
         self.clauses = [""]
-        self.operator_ends: set[int] = set()  # the parentheses that close OPERATOR(…)
+        self.not_values: set[int] = set()  # the parentheses that close OPERATOR(…) and DISTINCT ON (…)
         self.arrays = 0  # array constructors that are open
         self.windows: set[int] = set()  # depths at which a window specification is open
         self.writes = {t.value for t in tokens if t.kind is Lex.WORD and t.value in ("insert", "update")}
@@ -94,7 +94,7 @@ class Disguise:
 
     def operand_before(self, at: int) -> bool:
         before = self.token_at(at - 1)
-        if at - 1 in self.operator_ends:
+        if at - 1 in self.not_values:
             return False
         if before.kind is Lex.WORD:
             if before.value == "by" and any(self.says(at - 2, word) for word in ("group", "order", "partition")):
@@ -128,6 +128,8 @@ class Disguise:
             if self.says(at - 1, "over") or (self.says(at - 1, "as") and self.clauses[-1] == "window"):
                 self.windows.add(len(self.clauses))
             self.clauses.append("")
+            if self.says(at - 2, "distinct", "on"):
+                self.not_values.add(self.close(at))
         elif text == ")":
             self.windows.discard(len(self.clauses) - 1)
             self.clauses.pop()

@@ -39,6 +39,8 @@ class ColumnRef(Expr):
     table: TableName | None = None
     #: Written without its qualifier; no part of what the reference is, so equality ignores it.
     bare: bool = field(default=False, compare=False)
+    #: Between here and its block another item bears the alias: only the bare name reaches the column.
+    shadowed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

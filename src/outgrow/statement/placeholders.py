@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(text: str, parameters: bool) -> Prepared:
-    """`text` with `$n`, its tokens, and how parameters map.  Errors OG-STMT-005 to 008."""
+    """`text` with `$n`, its tokens, and how parameters map.  Errors OG-STMT-005 to 007."""
     if not parameters or "%" not in text:
         tokens = lex(text)
         return Prepared(text, tokens, Placeholders(_native(tokens)))

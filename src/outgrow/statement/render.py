@@ -87,7 +87,7 @@ def _level(node: Expr) -> float:
 
 
 def _column(node: ColumnRef) -> str:
-    if not node.relation or node.relation == "*VALUES*":
+    if not node.relation or node.relation == "*VALUES*" or node.shadowed:
         return name_sql(node.name)
     return f"{name_sql(node.relation)}.{name_sql(node.name)}"
 

@@ -119,7 +119,7 @@ def unqualified(env: Env, name: str) -> Expr | None:
         if found is not None:
             if guess is not None:
                 raise Unvetted(f"whose column {name} is")
-            return shift(found, depth)
+            return _outer(found, env, depth)
         open_ = [source for source in place.names.sources if source.open]
         if open_ and (guess is not None or len(open_) > 1):
             raise Unvetted(f"whose column {name} is")
@@ -128,6 +128,19 @@ def unqualified(env: Env, name: str) -> Expr | None:
         if place.parent is None:
             return guess or _whole_row(env, name)
         place, depth = place.parent, depth + 1
+
+
+def _outer(found: Expr, env: Env, depth: int) -> Expr:
+    """What a bare name means `depth` blocks further in than where it was found."""
+    shifted = shift(found, depth)
+    if isinstance(shifted, ColumnRef):
+        place = env
+        for _ in range(depth):
+            if place.names.source(shifted.relation) is not None:
+                return replace(shifted, shadowed=True)
+            assert place.parent is not None
+            place = place.parent
+    return shifted
 
 
 def _whole_row(env: Env, name: str) -> Expr | None:

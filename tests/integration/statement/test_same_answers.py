@@ -15,19 +15,20 @@ from outgrow.statement import Kind, bind, render, type_of
 from outgrow.statement.functions import FALLBACK, RANK, lookup
 from outgrow.statement.lexer import lex, significant
 from outgrow.statement.tree import CallKind
-from tests.integration import launcher
+from tests.servers import Servers
 from tests.unit.statement.corpus import CHANGES, QUERIES
 from tests.unit.statement.shop import DDL
 
-SERVERS = [*launcher.INSTALLED[:1], None]
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-@pytest.fixture(scope="module", params=SERVERS, ids=lambda p: "embedded" if p is None else p.parent.name)
-def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    with launcher.server(request.param or launcher.embedded()) as dsn, psycopg.connect(dsn, autocommit=True) as opened:
+@pytest.fixture(scope="module")
+def connection(fleet_servers: Servers) -> Iterator[Connection]:
+    topology = fleet_servers.fresh()
+    with psycopg.connect(topology.domains[0].home.primary.dsn, autocommit=True) as opened:
         opened.execute(DDL)
         yield opened
+    fleet_servers.drop(topology)
 
 
 @pytest.fixture(scope="module")

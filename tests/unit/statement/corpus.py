@@ -30,6 +30,8 @@ SELECT country, count(DISTINCT customer_id) FROM customers GROUP BY country HAVI
 SELECT DISTINCT customer_id FROM orders ORDER BY customer_id DESC
 SELECT DISTINCT ON (customer_id) customer_id, id FROM orders ORDER BY customer_id, id DESC
 SELECT DISTINCT ON (c) customer_id AS c, id FROM orders ORDER BY c, id DESC
+SELECT DISTINCT ON (customer_id) 'x' AS c, id FROM orders ORDER BY customer_id, id
+SELECT DISTINCT ON (customer_id) - id AS c, ~id FROM orders ORDER BY customer_id, id
 SELECT DISTINCT ON (1, 2) customer_id, note FROM orders ORDER BY 1, 2
 SELECT ALL id FROM orders ORDER BY id LIMIT 2 OFFSET 1
 SELECT id FROM orders ORDER BY id OFFSET 1 LIMIT 2
@@ -151,6 +153,8 @@ SELECT * FROM orders AS u (x, y, z) WHERE x = 1
 SELECT s.n FROM customers c, LATERAL (SELECT count(*) AS n FROM orders o WHERE o.customer_id = c.customer_id) s ORDER BY c.customer_id
 SELECT c.name, s.id FROM customers c LEFT JOIN LATERAL (SELECT id FROM orders o WHERE o.customer_id = c.customer_id ORDER BY id DESC LIMIT 1) s ON true ORDER BY 1
 SELECT c.customer_id, v.* FROM customers c CROSS JOIN LATERAL (VALUES (c.customer_id + 1), (c.spare)) v ORDER BY 1, 2
+SELECT o.id, (SELECT max(sku) FROM items o WHERE order_id = id) FROM orders o ORDER BY 1
+SELECT id FROM orders o WHERE EXISTS (SELECT FROM items o WHERE EXISTS (SELECT FROM countries o WHERE order_id = id)) ORDER BY 1
 SELECT * FROM generate_series(1, 3)
 SELECT * FROM generate_series(1, 3) AS g ORDER BY g DESC
 SELECT g.n, n + 1 FROM generate_series(1, 3) AS g (n)
