@@ -12,23 +12,24 @@ from bench.fleet import BenchFleet, Server
 from outgrow.finish import Finisher
 from outgrow.nodes import Field
 
-QUERY = "SELECT bucket, count(*), sum(kind), avg(kind) FROM points GROUP BY bucket"
+QUERY = "SELECT bucket, count(*), sum(wait_ms), avg(wait_ms) FROM points GROUP BY bucket"
 GROUPS = 25
 
 
 def partials(opened: outgrow.Fleet, running: BenchFleet) -> Callable[[], list[tuple[Any, ...]]]:
     """One call finishes once, from the fragments' rows to the result's."""
     plan = opened._state(None).prepare(QUERY, False).plan
-    if plan.finish is None:
+    spec, sql = plan.finish, plan.fragment_sql
+    if spec is None or sql is None:
         raise SystemExit(f"{QUERY} should need a finish")
-    answers = [fragment(primary, plan.fragment_sql) for primary in running.primaries]
+    answers = [fragment(primary, sql) for primary in running.primaries]
     fields = [answer[0] for answer in answers]
     rows = [answer[1] for answer in answers]
     if any(len(part) != GROUPS for part in rows):
         raise SystemExit(f"expected {GROUPS} groups from each shard")
 
     def once() -> list[tuple[Any, ...]]:
-        finisher = Finisher(plan.finish, ())
+        finisher = Finisher(spec, ())
         finisher.begin(fields)
         out: list[tuple[Any, ...]] = []
         for number, part in enumerate(rows):

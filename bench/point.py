@@ -62,7 +62,7 @@ def outgrow(stack: ExitStack, running: BenchFleet, level: str) -> Block:
         session.execute("UPDATE items SET category = category WHERE id = %s", [key])
         running.await_replicas()
         node = session.execute(QUERY, [key]).node
-        if "replica" not in node:
+        if "replica" not in str(node):
             raise SystemExit(f"a session read should have come from a replica, not from {node}")
     return calling(lambda key: session.execute(QUERY, (key,)).fetchall())
 

@@ -131,7 +131,7 @@ class Worker:
         row = result.fetchone()
         value = row[0] if row else -1
         quiet = started - holder.wrote.get(shard, 0.0)
-        replica = "replica" in result.node
+        replica = "replica" in str(result.node)
         tally.reads += 1
         tally.from_replicas += replica
         least = holder.seen.get(key, 0)
@@ -252,7 +252,7 @@ def install(running: BenchFleet) -> None:
 
 def where(running: BenchFleet) -> dict[int, int]:
     """key → number of its shard."""
-    place = {}
+    place: dict[int, int] = {}
     for number, primary in enumerate(running.primaries):
         with primary.connect() as connection:
             place |= {row[0]: number for row in connection.execute("SELECT id FROM counters")}

@@ -58,7 +58,7 @@ _TELLERS: dict[str, Ranker] = {**_RANKERS, "numeric": _same, "float4": _same, "f
 
 def equality_ranker(type: str, enums: frozenset[str]) -> Ranker | None:
     """Like `order_ranker` where only equality matters: any deterministic text and enum labels too."""
-    if type not in ORDERED_TYPES and type not in enums:
+    if type not in ORDERED_TYPES and type.rpartition(".")[2] not in enums:
         raise unvetted_type(type, "compared")
     return _TELLERS.get(type)
 

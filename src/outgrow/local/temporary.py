@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,7 @@ def reserved() -> Iterator[Path]:
 def remove(directory: Path) -> None:
     """Take a temporary fleet down; the note of its maker goes last, so that a removal cut short is repeated."""
     fleets.down(directory, delete=True)
+    shutil.rmtree(directory, ignore_errors=True)  # also what its user put beside the fleet
     directory.with_suffix(MAKER).unlink(missing_ok=True)
 
 

@@ -339,7 +339,7 @@ class Link:
                 raise errors.NotSupportedError(
                     "OG-NODE-017",
                     "COPY was run as a plain statement",
-                    cure="use session.copy(...) or `outgrow load`",
+                    cure="use session.load(...) or `outgrow load`",
                     node=self.node.name,
                 )
         except BaseException as error:

@@ -47,7 +47,7 @@ from .blocks import (
 from .copies import check_copies, is_sharded
 from .equalities import Equalities, Pair, linked
 from .graph import Graph
-from .locus import COPIED, Key, Locus, Settled, covers, meets
+from .locus import COPIED, Key, Locus, Settled, covers, meets, positions_of
 from .placing import Places
 from .refusals import refused
 from .subqueries import nested_queries
@@ -348,15 +348,7 @@ class Colocation:
         if not transparent(query):
             self._whole(query, block, settled, "in the set operation")
         sites = [self._column(block, item.expr) for item in query.items]
-        positions: list[tuple[int, ...]] = []
-        for key in settled.locus.keys:
-            found = [
-                next((at for at, site in enumerate(sites) if site and settled.equal.same(site, column)), -1)
-                for column in key
-            ]
-            if -1 not in found:
-                positions.append(tuple(found))
-        return settled.locus, tuple(positions)
+        return settled.locus, positions_of(settled, sites)
 
     def _set_operation(
         self, query: SetOperation, parent: Block | None, ctes: Ctes, deduplicate: bool, top: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .blocks import Site
@@ -54,3 +55,15 @@ def meets(one: Locus, other: Locus, equal: Equalities) -> bool:
 def covers(sites: set[Site], locus: Locus, equal: Equalities) -> bool:
     """Some key of the locus is determined by these columns."""
     return any(all(any(equal.same(column, site) for site in sites) for column in key) for key in locus.keys)
+
+
+def positions_of(settled: Settled, sites: Sequence[Site | None]) -> tuple[tuple[int, ...], ...]:
+    """For each key that is wholly among the output columns `sites`: where its parts are."""
+    found = (
+        tuple(
+            next((at for at, site in enumerate(sites) if site and settled.equal.same(site, column)), -1)
+            for column in key
+        )
+        for key in settled.locus.keys
+    )
+    return tuple(positions for positions in found if -1 not in positions)

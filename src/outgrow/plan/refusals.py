@@ -24,7 +24,7 @@ REFUSALS: dict[str, Refusal] = {
     "unparsed": Refusal(
         2,
         "{0} is not understood well enough to choose a shard for it",
-        "choose the shard yourself: `session.on(shard).execute(…)`",
+        "choose the shard yourself: `execute(…, shard=…)`",
     ),
     "write to several shards": Refusal(
         3,
@@ -34,7 +34,7 @@ REFUSALS: dict[str, Refusal] = {
     "write to a copied table": Refusal(
         4,
         "{0} changes the copied table {1}, which every shard must do together",
-        "load copied tables with `session.copy` or `outgrow load`, or change each shard by itself",
+        "load copied tables with `session.load` or `outgrow load`, or change each shard by itself",
     ),
     "insert without key": Refusal(
         5,
@@ -166,7 +166,7 @@ REFUSALS: dict[str, Refusal] = {
     "insert rows apart": Refusal(
         30,
         "the rows of the INSERT into {0} belong to several shards, which would have to commit together",
-        "insert the rows of each key by themselves, or load them with `session.copy`",
+        "insert the rows of each key by themselves, or load them with `session.load`",
     ),
 }
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.statement import children
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -32,7 +31,7 @@ from .ordering import TextOrder
 from .refusals import refused
 from .spec import Aggregate, Combine, Constant, Final, Given, How, Position
 from .vetted import translate
-from .walking import within_block
+from .walking import children, within_block
 
 _PLAIN = {
     "count": How.COUNT,

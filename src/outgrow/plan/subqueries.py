@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.statement import children
 from outgrow.statement.tree import (
     Derived,
     Expr,
@@ -18,6 +17,8 @@ from outgrow.statement.tree import (
     Relation,
     Select,
 )
+
+from .walking import children
 
 
 @dataclass(frozen=True, slots=True)

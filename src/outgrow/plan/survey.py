@@ -15,7 +15,6 @@ from itertools import count
 from typing import Any
 
 from outgrow.schema import Schema
-from outgrow.statement import children
 from outgrow.statement.tree import (
     Cte,
     CteScan,
@@ -61,7 +60,7 @@ from .facts import NEVER, TRUE, Facts, Reader, all_of
 from .graph import Graph, Solution, known_choice
 from .keyset import Choice, Everything, KeySet
 from .strictness import reduced
-from .walking import conjuncts, everything_below
+from .walking import children, conjuncts, everything_below
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,44 @@
-"""Walking `statement.tree` in the ways that planning needs beside `statement.walk`."""
+"""Walking `statement.tree` in the ways that planning needs beside `statement.walk`, and faster."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-from outgrow.statement import children
 from outgrow.statement.tree import Delete, Expr, Insert, Operation, Query, Update
+
+#: Annotations of fields that can hold nodes; all others are plain values.
+_NODES = re.compile(r"\b(Expr|Query|Relation|Item|SortKey|Window|With|Cte|Insert|Update|Delete)\b")
+_BLOCKS = (Query, Insert, Update, Delete)
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """The fields of a node that can hold nodes."""
+    return tuple(each.name for each in dataclasses.fields(kind) if _NODES.search(str(each.type)))
+
+
+def children(node: Any) -> list[Any]:
+    """The nodes directly below `node`, tuples looked through."""
+    found: list[Any] = []
+    for name in _fields(node.__class__):
+        value = getattr(node, name)
+        if value.__class__ is tuple:
+            _gather(value, found)
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+def _gather(values: tuple[Any, ...], found: list[Any]) -> None:
+    for value in values:
+        if value.__class__ is tuple:
+            _gather(value, found)
+        elif value is not None and value.__class__ is not str:
+            found.append(value)
 
 
 def everything_below(node: Any) -> Iterator[Any]:
@@ -15,7 +47,7 @@ def everything_below(node: Any) -> Iterator[Any]:
     while stack:
         here = stack.pop()
         yield here
-        stack.extend(children(here))
+        stack += children(here)
 
 
 def within_block(node: Any) -> Iterator[Any]:
@@ -24,8 +56,8 @@ def within_block(node: Any) -> Iterator[Any]:
     while stack:
         here = stack.pop()
         yield here
-        if here is node or not isinstance(here, Query | Insert | Update | Delete):
-            stack.extend(children(here))
+        if here is node or not isinstance(here, _BLOCKS):
+            stack += children(here)
 
 
 def conjuncts(expr: Expr | None) -> Iterator[Expr]:

@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from outgrow.statement import expressions, queries
 from outgrow.statement.context import Context, plain, taken
-from outgrow.statement.inference import call_type
+from outgrow.statement.functions import settled
+from outgrow.statement.inference import call_type, type_of
 from outgrow.statement.quoting import name_sql
 from outgrow.statement.scope import Env
 from outgrow.statement.tree import (
@@ -132,12 +133,13 @@ def _named(context: Context, node: exp.Anonymous, env: Env, schema: str | None, 
     known = context.call(name, schema)
     kind = CallKind.WINDOW if trimmings.over is not None else known.kind
     args = tuple(trimmings.args)
+    types = [type_of(arg) for arg in args]
     return Call(
         name,
         args,
         schema,
         kind,
-        known.volatility,
+        settled(name, known, types),
         known.builtin,
         trimmings.star,
         trimmings.distinct,
@@ -200,6 +202,8 @@ def _disguised(context: Context, node: exp.Anonymous, name: str, env: Env) -> Ex
     if index is None:
         return RowOf(items) if name == "og$row" else ArrayOf(items)
     special = context.disguise.specials[index]
+    if len(items) != len(special.pieces) - 1:
+        raise Unvetted(f"this {special.function}()")
     known = context.call(special.function, None)
     return Template(special.pieces, items, known.volatility, special.name)
 

@@ -159,11 +159,15 @@ def _conflict(context: Context, node: exp.OnConflict, table: Table, insert: Inse
             key = key.this
         target.append(expression(context, key, env))
     constraint = node.args.get("constraint")
+    if node.args.get("index_predicate") is not None and not target:
+        raise Unvetted("ON CONFLICT WHERE without columns")
     excluded = tuple(
         Visible(column.name, ColumnRef("excluded", column.name, column.type, column.order)) for column in table.columns
     )
     both = env.within(Names((*env.names.sources, Source("excluded", excluded)), env.names.columns))
     assigns = _assigns(context, node.expressions, table, both)
+    if (action == "update") != bool(assigns):
+        raise Unvetted("ON CONFLICT DO UPDATE without SET")
     return replace(
         insert,
         conflict=action,

@@ -74,6 +74,8 @@ class Context:
 
 def taken(node: exp.Expression, *args: str) -> None:
     """Every argument that says something must be among `args`: else part of the statement would be lost."""
+    if not isinstance(node, exp.Expr):
+        raise Unvetted("it: a part is missing")
     for name, value in node.args.items():
         if value is None or value is False or value == [] or value == "" or name in args or name in _NOISE:
             continue

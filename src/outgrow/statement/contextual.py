@@ -126,6 +126,10 @@ def _operator_word(d: Disguise, at: int) -> int:
     if d.token_at(at + 1).text != "(":
         return 0
     close = d.close(at + 1)
+    *names, symbol = d.tokens[at + 2 : close] or [d.tokens[at]]
+    qualified = all((n.text == ".") if i % 2 else n.kind in (Lex.WORD, Lex.QUOTED) for i, n in enumerate(names))
+    if symbol.kind is not Lex.OP or not qualified or len(names) % 2:
+        raise Unvetted("this OPERATOR()")
     d.operator_ends.add(close)
     text = "".join(token.text if token.kind is Lex.OP else _part(token) for token in d.tokens[at + 2 : close])
     return d.other_operator(at, f"operator({text})", close + 1)
@@ -231,7 +235,11 @@ def _update(d: Disguise, at: int) -> int:
 def _set(d: Disguise, at: int) -> int:
     """SET begins the assignments of an UPDATE; a name elsewhere."""
     after = d.token_at(at + 1)
-    if "update" not in d.writes or not (after.kind in (Lex.WORD, Lex.QUOTED) or after.text == "("):
+    if (
+        d.token_at(at - 1).text == "("
+        or "update" not in d.writes
+        or not (after.kind in (Lex.WORD, Lex.QUOTED) or after.text == "(")
+    ):
         return 0
     if after.kind is Lex.WORD and after.value in RESERVED:
         return 0

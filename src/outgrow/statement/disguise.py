@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from outgrow.schema import Volatility
 from outgrow.statement import contextual
-from outgrow.statement.keywords import RESERVED, VALUE_WORDS, words
+from outgrow.statement.keywords import FOREIGN, RESERVED, VALUE_WORDS, words
 from outgrow.statement.lexer import Lex, Token
 from outgrow.statement.special import SPECIAL, UNKNOWN_FORMS, Special, special_form
 from outgrow.statement.tree import Cast, Expr, Literal, Parameter, Template
@@ -224,6 +224,8 @@ class Disguise:
         elif word in RESERVED:
             if word in ("left", "right") and after.text == "(":
                 return self.name(at)
+            if word in FOREIGN:
+                raise Unvetted(f"{word.upper()} here")
             self.keyword(word)
             return at + 1
         elif word in VALUE_WORDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from outgrow.schema import Function, Schema, Volatility
@@ -29,40 +30,40 @@ _FORCED_VOLATILE = frozenset(
     )
 )
 _AGGREGATES = (
-    "count sum min max avg array_agg string_agg bool_and bool_or every bit_and bit_or bit_xor json_agg "
-    "jsonb_agg json_object_agg jsonb_object_agg stddev stddev_pop stddev_samp variance var_pop var_samp corr "
-    "covar_pop covar_samp regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy "
-    "regr_syy percentile_cont percentile_disc mode xmlagg range_agg range_intersect_agg any_value"
+    "count sum min max avg array_agg string_agg bool_and bool_or every bit_and bit_or bit_xor "
+    "jsonb_object_agg stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp "
+    "regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy "
+    "percentile_cont percentile_disc mode xmlagg range_agg range_intersect_agg any_value"
 )
 _WINDOWS = "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value"
 _SETS = (
-    "generate_series unnest generate_subscripts json_array_elements json_array_elements_text "
-    "jsonb_array_elements jsonb_array_elements_text json_each json_each_text jsonb_each jsonb_each_text "
-    "json_object_keys jsonb_object_keys regexp_matches regexp_split_to_table string_to_table "
-    "json_to_recordset jsonb_to_recordset json_populate_recordset jsonb_populate_recordset jsonb_path_query"
+    "unnest generate_subscripts json_array_elements json_array_elements_text jsonb_array_elements "
+    "jsonb_array_elements_text json_each json_each_text jsonb_each jsonb_each_text json_object_keys "
+    "jsonb_object_keys regexp_matches regexp_split_to_table string_to_table jsonb_path_query"
 )
+_STABLE_AGGREGATES = "json_agg jsonb_agg json_object_agg"
+_STABLE_SETS = "generate_series json_to_recordset jsonb_to_recordset json_populate_recordset jsonb_populate_recordset"
 _IMMUTABLE = (
     "abs ceil ceiling floor round trunc sign sqrt cbrt exp ln log log10 power pow mod div gcd lcm degrees "
     "radians pi sin cos tan cot asin acos atan atan2 sinh cosh tanh factorial width_bucket scale min_scale "
-    "trim_scale numeric_in int2 int4 int8 float4 float8 numeric text bool varchar bpchar name length "
-    "char_length character_length octet_length bit_length lower upper initcap btrim ltrim rtrim lpad rpad "
-    "substr substring strpos position overlay replace translate reverse repeat left right split_part "
-    "starts_with ascii chr md5 sha224 sha256 sha384 sha512 encode decode get_byte set_byte quote_ident "
-    "quote_literal quote_nullable to_hex regexp_replace regexp_match regexp_like regexp_count regexp_instr "
-    "regexp_substr regexp_split_to_array string_to_array array_to_tsvector array_append array_prepend "
-    "array_cat array_length array_ndims array_dims array_lower array_upper array_position array_positions "
-    "array_remove array_replace array_fill cardinality trim_array date_part extract make_date make_time "
-    "make_timestamp make_interval justify_days justify_hours justify_interval isfinite timezone "
-    "json_array_length jsonb_array_length json_typeof jsonb_typeof json_extract_path json_extract_path_text "
-    "jsonb_extract_path jsonb_extract_path_text jsonb_set jsonb_insert jsonb_strip_nulls json_strip_nulls "
-    "jsonb_pretty jsonb_path_exists jsonb_path_match jsonb_path_query_array jsonb_path_query_first int4range "
-    "int8range numrange tsrange daterange lower_inc upper_inc isempty range_merge host masklen network "
-    "netmask hashint2 hashint4 hashint8 hashtext hashint2extended hashint4extended hashint8extended "
-    "hashtextextended uuid_hash_extended timestamp_hash_extended hash_numeric_extended hashfloat8extended "
-    "hashinetextended jsonb_hash_extended hashcharextended num_nulls num_nonnulls crc32 crc32c bit_count like "
-    "ilike notlike similar_to_escape point box circle line lseg path polygon area center diameter height "
-    "width radius npoints to_number normalize is_normalized unistr uuid_extract_version "
-    "uuid_extract_timestamp setweight strip to_ascii"
+    "trim_scale numeric_in int2 int4 int8 float4 float8 text bool varchar bpchar name char_length "
+    "character_length octet_length bit_length lower upper initcap btrim ltrim rtrim lpad rpad substr "
+    "substring strpos position overlay replace translate reverse repeat left right split_part starts_with "
+    "ascii chr md5 sha224 sha256 sha384 sha512 encode decode get_byte set_byte quote_ident to_hex "
+    "regexp_replace regexp_match regexp_like regexp_count regexp_instr regexp_substr regexp_split_to_array "
+    "string_to_array array_to_tsvector array_append array_prepend array_cat array_length array_ndims "
+    "array_dims array_lower array_upper array_position array_positions array_remove array_replace array_fill "
+    "cardinality trim_array make_date make_time make_timestamp make_interval justify_days justify_hours "
+    "justify_interval isfinite json_array_length jsonb_array_length json_typeof jsonb_typeof "
+    "json_extract_path json_extract_path_text jsonb_extract_path jsonb_extract_path_text jsonb_set "
+    "jsonb_insert jsonb_strip_nulls json_strip_nulls jsonb_pretty jsonb_path_exists jsonb_path_match "
+    "jsonb_path_query_array jsonb_path_query_first int4range int8range numrange tsrange daterange lower_inc "
+    "upper_inc isempty range_merge host masklen network netmask hashint2 hashint4 hashint8 hashtext "
+    "hashint2extended hashint4extended hashint8extended hashtextextended uuid_hash_extended "
+    "timestamp_hash_extended hash_numeric_extended hashfloat8extended hashinetextended jsonb_hash_extended "
+    "hashcharextended num_nulls num_nonnulls crc32 crc32c bit_count like ilike notlike similar_to_escape "
+    "point box circle line lseg path polygon area center diameter height width radius npoints normalize "
+    "is_normalized unistr uuid_extract_version uuid_extract_timestamp setweight strip to_ascii"
 )
 _STABLE = (
     "now transaction_timestamp statement_timestamp current_database current_schema current_schemas "
@@ -76,16 +77,14 @@ _STABLE = (
     "pg_encoding_to_char pg_get_userbyid to_regclass to_regtype to_regproc pg_table_is_visible format_type "
     "quote_all_identifiers inet_server_addr inet_server_port inet_client_addr inet_client_port pg_backend_pid "
     "pg_postmaster_start_time pg_conf_load_time pg_is_other_temp_schema pg_column_size date time timestamp "
-    "interval overlaps"
+    "interval overlaps date_part extract length numeric quote_literal quote_nullable timezone to_number"
 )
 _RETURNS = {
-    **dict.fromkeys(
-        words("length char_length octet_length strpos position ascii rank_ ntile array_length cardinality"), "int4"
-    ),
+    **dict.fromkeys(words("char_length octet_length strpos position ascii ntile array_length cardinality"), "int4"),
     **dict.fromkeys(
         words(
-            "lower upper initcap btrim ltrim rtrim lpad rpad substr replace translate reverse repeat left right "
-            "split_part md5 concat concat_ws format to_char array_to_string string_agg_"
+            "initcap lpad rpad replace translate repeat left right split_part md5 concat concat_ws format to_char "
+            "array_to_string"
         ),
         "text",
     ),
@@ -105,7 +104,6 @@ _RETURNS = {
     "make_date": "date",
     "percent_rank": "float8",
     "cume_dist": "float8",
-    "random": "float8",
     "gen_random_uuid": "uuid",
     "nextval": "int8",
     "currval": "int8",
@@ -140,6 +138,8 @@ def _fallback() -> dict[str, Known]:
         (_STABLE, CallKind.SCALAR, _S),
         (_IMMUTABLE, CallKind.SCALAR, _I),
         (_SETS, CallKind.SET, _I),
+        (_STABLE_SETS, CallKind.SET, _S),
+        (_STABLE_AGGREGATES, CallKind.AGGREGATE, _S),
         (_WINDOWS, CallKind.WINDOW, _I),
         (_AGGREGATES, CallKind.AGGREGATE, _I),
     ):
@@ -152,9 +152,12 @@ def _fallback() -> dict[str, Known]:
     return table
 
 
-_FALLBACK = _fallback()
+#: What serves while a snapshot has no functions.
+FALLBACK = _fallback()
+_NUMBERS = frozenset(words("int2 int4 int8 numeric"))
 _KINDS = {"aggregate": CallKind.AGGREGATE, "window": CallKind.WINDOW}
-_RANK = {_I: 0, _S: 1, _V: 2}
+#: How little may be assumed of a function.
+RANK = {_I: 0, _S: 1, _V: 2}
 
 
 def lookup(schema: Schema, name: str, written_schema: str | None = None) -> Known:
@@ -164,8 +167,8 @@ def lookup(schema: Schema, name: str, written_schema: str | None = None) -> Know
     overloads = [f for f in schema.functions.get(name, ()) if written_schema in (None, f.schema)]
     if overloads:
         return _of(name, overloads)
-    if not schema.functions and name in _FALLBACK and written_schema in (None, "pg_catalog"):
-        return _FALLBACK[name]
+    if not schema.functions and name in FALLBACK and written_schema in (None, "pg_catalog"):
+        return FALLBACK[name]
     if not schema.functions and name.startswith(("pg_", "lo_", "txid_")):
         return Known(CallKind.SCALAR, _V, True, None)
     return Known(CallKind.UNKNOWN, _V, False, None)
@@ -175,12 +178,24 @@ def _of(name: str, overloads: list[Function]) -> Known:
     kinds = {_KINDS.get(f.kind, CallKind.SET if f.returns_set else CallKind.SCALAR) for f in overloads}
     kind = next((k for k in (CallKind.AGGREGATE, CallKind.WINDOW, CallKind.SET) if k in kinds), CallKind.SCALAR)
     builtin = all(f.builtin for f in overloads)
-    volatility = max((f.volatility for f in overloads), key=_RANK.__getitem__)
+    volatility = max((f.volatility for f in overloads), key=RANK.__getitem__)
     if builtin and name in _FORCED_VOLATILE:
         volatility = _V
     returns = {f.returns for f in overloads}
     type = next(iter(returns)) if len(returns) == 1 else None
     return Known(kind, volatility, builtin, None if type in _POLYMORPHIC else type)
+
+
+def settled(name: str, known: Known, types: Sequence[str | None]) -> Volatility:
+    """The volatility for these argument types, where only other overloads of a builtin are stable."""
+    if not known.builtin or known.volatility is not _S or not types:
+        return known.volatility
+    immutable = (
+        (name in ("length", "numeric") and len(types) == 1)
+        or (name == "generate_series" and all(type in _NUMBERS for type in types))
+        or (name in ("quote_literal", "quote_nullable") and types[0] in ("text", "unknown"))
+    )
+    return _I if immutable else _S
 
 
 def is_local(name: str) -> bool:

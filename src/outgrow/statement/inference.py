@@ -26,9 +26,7 @@ from outgrow.statement.tree import (
     Values,
 )
 
-_TESTS = frozenset(
-    words("and or not = <> < <= > >= like ilike between ~ ~* !~ !~* ~~ !~~ ~~* !~~* @> <@ && ? ?| ?&")
-) | {
+_TESTS = frozenset(words("and or not = <> < <= > >= like ilike between ~ ~* !~ !~* ~~ !~~ ~~* !~~* @> <@ ? ?| ?&")) | {
     "similar to",
     "not between",
     "between symmetric",
@@ -47,6 +45,8 @@ TEXTUAL = frozenset(("text", "varchar", "bpchar", "name", "unknown"))
 _SAME_AS_ARGUMENT = frozenset(
     words("min max any_value first_value last_value nth_value lag lead coalesce greatest least")
 )
+#: They exist for other types too (bytea, ranges), so the catalogue alone does not tell.
+_TEXT_OF_TEXT = frozenset(words("lower upper btrim ltrim rtrim substr substring overlay reverse"))
 _SUM = {"int2": "int8", "int4": "int8", "int8": "numeric"}
 _AVG = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "float4": "float8"}
 
@@ -110,6 +110,10 @@ def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | 
         return _AVG.get(first or "", first if first in ("numeric", "float8", "interval") else None)
     if name == "nullif":
         return first
+    if name == "length":
+        return declared or ("int4" if first in TEXTUAL or first == "bytea" else None)
+    if name in _TEXT_OF_TEXT:
+        return declared or ("text" if first in TEXTUAL else None)
     if name in _SAME_AS_ARGUMENT:
         wide = common(*(type_of(arg) for arg in args)) if name in ("coalesce", "greatest", "least") else first
         if name in ("min", "max") and wide in ("varchar", "unknown"):
@@ -170,7 +174,8 @@ def _literal(literal: Literal) -> str:
 
 def _operation(operation: Operation) -> str | None:
     name = operation.operator
-    if name in _TESTS:
+    unary_symbol = len(operation.operands) == 1 and name in ("~", "?")
+    if name in _TESTS and not unary_symbol:
         return "bool"
     types = [type_of(operand) for operand in operation.operands]
     if name in ("+", "-", "*", "/", "%"):

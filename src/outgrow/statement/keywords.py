@@ -17,6 +17,13 @@ RESERVED = frozenset(
         "when where window with between"
     )
 )
+#: Reserved words that stand in none of the statements that are parsed, but for what is rewritten before.
+FOREIGN = frozenset(
+    words(
+        "analyse analyze both check column constraint create foreign freeze grant initially leading placing primary "
+        "references trailing"
+    )
+)
 #: Functions that are written without parentheses.
 VALUE_WORDS = frozenset(
     words(

@@ -106,7 +106,12 @@ def _by_position(items: tuple[Item, ...]) -> Callable[[Expr], str]:
 
 def _grouping_sets(node: Select) -> str:
     """Inside sets a position would be a constant, so expressions stand there in full."""
-    return re.sub(r"\{(\d+)\}", lambda found: expr_sql(node.group[int(found.group(1))]), node.grouping_sets)
+
+    def key(found: re.Match[str]) -> str:
+        expr = node.group[int(found.group(1))]
+        return expr_sql(expr) if isinstance(expr, ColumnRef) else f"({expr_sql(expr)})"
+
+    return re.sub(r"\{(\d+)\}", key, node.grouping_sets)
 
 
 def _tail(limit: Expr | None, with_ties: bool, offset: Expr | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from outgrow.statement.keywords import words
+from outgrow.statement.keywords import RESERVED, words
 from outgrow.statement.lexer import Lex, Token
 from outgrow.statement.quoting import name_sql
 
@@ -19,14 +19,7 @@ _ALIASES = {
     "dec": "numeric",
 }
 _INTERVAL_FIELDS = frozenset(words("year month day hour minute second"))
-_NOT_TYPES = frozenset(
-    words(
-        "select from where and or not in is as on using case when then else end join left right full inner cross "
-        "natural order group having limit offset fetch union intersect except returning set values default null "
-        "true false distinct all any some exists between like ilike similar with for array collate both leading "
-        "trailing asc desc escape only into lateral window variadic"
-    )
-)
+_NOT_TYPES = RESERVED | {"set", "values", "exists", "escape"}
 
 
 def scan_type(tokens: Sequence[Token], at: int) -> tuple[str, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -160,7 +161,9 @@ def test_a_recycled_pid_is_a_stranger(place: Path) -> None:
         stranger.kill()
 
 
-@pytest.mark.parametrize("delay_seconds", [0.25, 0.6, 0.9, 1.2, 1.6, 2.2])
+@pytest.mark.parametrize(
+    "delay_seconds", [0.4, 1.2, 2.0, *(pytest.param(tenths / 10, marks=pytest.mark.long) for tenths in range(1, 30, 2))]
+)
 def test_up_killed_at_any_moment(place: Path, delay_seconds: float) -> None:
     with subprocess.Popen([sys.executable, "-c", UP, str(place), PG or ""]) as starting:
         time.sleep(delay_seconds)
@@ -370,7 +373,7 @@ def test_an_ordinary_user(place: Path) -> None:
         text=True,
         check=False,
     )
+    shutil.rmtree(place)
     if "PermissionError" in ran.stderr or "No module named" in ran.stderr:
         pytest.skip("an ordinary user cannot read this checkout")
     assert ran.stdout.splitlines() == ["['running', 'running'] 1", "False"], ran.stderr
-    place.rmdir()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -58,10 +58,18 @@ class Failure:
 class OneServer:
     """`dsn` may create databases; call `close()` to drop them."""
 
-    def __init__(self, dsn: str, shards: int = 3, seed: int = 1, tables: Sequence[Tab] = TABLES) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        shards: int = 3,
+        seed: int = 1,
+        tables: Sequence[Tab] = TABLES,
+        rows: Callable[[Tab, int], list[tuple[Any, ...]]] = rows_of,
+    ) -> None:
         self.dsn = dsn
         self.names = tuple(f"s{n}" for n in range(1, shards + 1))
         self.tables = tables
+        self._rows = rows
         self.admin = psycopg.connect(dsn, autocommit=True)
         self.links: dict[str, psycopg.Connection[Any]] = {}
         for name in (*self.names, "whole"):
@@ -92,7 +100,7 @@ class OneServer:
         return Copied() if table.placement == "copied" else Single(self.names[0])
 
     def _load(self, table: Tab, seed: int) -> None:
-        rows = rows_of(table, seed)
+        rows = self._rows(table, seed)
         for name, link in self.links.items():
             mine = [row for row in rows if name == "whole" or name in self._homes(table, row)]
             if mine:

@@ -11,8 +11,10 @@ import pytest
 
 from outgrow.errors import Error
 from outgrow.schema import Schema, build, queries
-from outgrow.statement import Kind, bind, render
+from outgrow.statement import Kind, bind, render, type_of
+from outgrow.statement.functions import FALLBACK, RANK, lookup
 from outgrow.statement.lexer import lex, significant
+from outgrow.statement.tree import CallKind
 from tests.integration import launcher
 from tests.unit.statement.corpus import CHANGES, QUERIES
 from tests.unit.statement.shop import DDL
@@ -45,6 +47,12 @@ def answer(connection: Connection, sql: str) -> tuple[list[tuple[str, int, int]]
     return fields, cursor.fetchall()
 
 
+def type_name(connection: Connection, oid: int) -> str:
+    row = connection.execute("SELECT typname FROM pg_type WHERE oid = %s", [oid]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 @pytest.mark.parametrize("text", QUERIES)
 def test_a_query_renders_to_the_same_answer(connection: Connection, schema: Schema, text: str) -> None:
     bound = bind(text, schema, parameters=False)
@@ -57,6 +65,9 @@ def test_a_query_renders_to_the_same_answer(connection: Connection, schema: Sche
     items = getattr(bound.tree, "items", None)
     if items is not None and all(item.name != "*" for item in items):
         assert [item.name for item in items] == [name for name, _, _ in fields]
+        for item, (_, oid, _) in zip(items, fields, strict=True):
+            inferred = type_of(item.expr)
+            assert inferred is None or type_name(connection, oid) == inferred.replace("unknown", "text"), item
 
 
 @pytest.mark.parametrize("text", CHANGES)
@@ -189,3 +200,16 @@ def test_operators_group_as_the_server_groups_them(connection: Connection, schem
         assert same, f"seed {seed}: {text}\n→ {rendered}"
     assert taken > 20
     assert understood > taken * 0.7, f"seed {seed}: only {understood} of {taken} understood"
+
+
+def test_the_built_in_table_of_functions_is_as_careful_as_the_catalogue(connection: Connection, schema: Schema) -> None:
+    """Without a snapshot of functions the room's own table serves: never less volatile, and of the same kind."""
+    windows = (CallKind.WINDOW, CallKind.AGGREGATE)  # rank() and its kin are both
+    wrong = []
+    for name in sorted(FALLBACK.keys() & schema.functions.keys()):
+        own, real = FALLBACK[name], lookup(schema, name)
+        same_kind = own.kind is real.kind or (own.kind in windows and real.kind in windows)
+        if not same_kind or RANK[own.volatility] < RANK[real.volatility] or own.type not in (None, real.type):
+            wrong.append((name, own, real))
+    assert not wrong
+    assert len(FALLBACK.keys() & schema.functions.keys()) > 250
