@@ -70,6 +70,12 @@ def test_the_columns_sorted_by_count_and_ties_do_not() -> None:
     asked = case("keys", (0,))
     assert verdict(answer([rows[1], rows[0], rows[2]], "ab", "it"), answer(rows, "ab", "it"), asked) == "right"
     assert verdict(answer([rows[2], rows[0], rows[1]], "ab", "it"), answer(rows, "ab", "it"), asked) == "wrong"
+    sums = [(0.3, "x"), (0.1 + 0.2, "y"), (0.5, "a")]
+    by_sum = case("keys", (0, 1))
+    swapped = [sums[1], sums[0], sums[2]]
+    types = ("float8", "t")
+    assert verdict(answer(swapped, "ab", types), answer(sums, "ab", types), by_sum) == "right"
+    assert verdict(answer(sums[::-1], "ab", types), answer(sums, "ab", types), by_sum) == "wrong"
     padded = [("x ", 1), ("x   ", 2)]
     assert verdict(answer(padded[::-1], "ab", ("bpchar", "i")), answer(padded, "ab", ("bpchar", "i")), asked) == "right"
     assert verdict(answer(padded[::-1], "ab", ("text", "i")), answer(padded, "ab", ("text", "i")), asked) == "wrong"
