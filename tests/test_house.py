@@ -58,7 +58,6 @@ BANNED_TEXT = {
 LONG: dict[str, int] = {
     "src/outgrow/nodes/link.py": 436,
     "src/outgrow/nodes/link.py:run_steps": 65,
-    "src/outgrow/plan/colocate.py": 404,
     "src/outgrow/statement/disguise.py": 640,
     "src/outgrow/statement/queries.py": 465,
     "src/outgrow/statement/tree.py": 424,
