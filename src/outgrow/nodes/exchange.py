@@ -15,6 +15,7 @@ import psycopg
 from psycopg.pq import ExecStatus, PollingStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from outgrow.clock import monotonic
 from outgrow.waits import READ, WRITE, Future, Socket, Steps
 
 # Plain integers: the compiled pq returns them, and comparing enum members costs ten times as much.
@@ -34,6 +35,9 @@ INERROR = int(TransactionStatus.INERROR)
 _POLL_READING = int(PollingStatus.READING)
 _POLL_WRITING = int(PollingStatus.WRITING)
 _POLL_OK = int(PollingStatus.OK)
+
+#: How long a cancelled statement may be silent before it is cancelled again.
+_CANCEL_AGAIN_SECONDS = 0.2
 
 
 class Late(Exception):
@@ -84,11 +88,24 @@ def only_result_steps(pgconn: PGconn, readable: Socket) -> Steps[PGresult]:
 
 
 def cancel_steps(pgconn: PGconn, until: float) -> Steps[None]:
-    """Ask the server to cancel what this backend runs.
+    """Ask the server to cancel what this backend runs, until it answers on the connection.
 
-    Over when the server has sent the backend its signal: a late cancel cannot hit the next statement, because a
-    backend discards the signal when it starts to read a command.
+    A backend discards the signal when it starts to read a command: so a late cancel cannot hit the next statement,
+    but one that overtakes its own statement is lost, and must be asked for again.
     """
+    while True:
+        yield from _request_cancel_steps(pgconn, until)
+        if not pgconn.is_busy():
+            return
+        again = min(until, monotonic() + _CANCEL_AGAIN_SECONDS)
+        if (yield Socket(pgconn.socket, READ, again)):
+            return
+        if monotonic() >= until:
+            raise Late
+
+
+def _request_cancel_steps(pgconn: PGconn, until: float) -> Steps[None]:
+    """Over when the server has sent the backend its signal."""
     cancel = pgconn.cancel_conn()
     cancel.start()
     try:
