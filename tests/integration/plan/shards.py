@@ -238,7 +238,9 @@ def difference(whole: Answer, sharded: Answer, order: str, keys: Sequence[int], 
         padded = {at for at, type in enumerate(whole.types) if type == "bpchar"}
         ours = [_keys(row, keys, padded) for row in sharded.rows]
         theirs = [_keys(row, keys, padded) for row in whole.rows]
-        if not same_rows(theirs, ours):
+        # Sums of floats differ in their last digit with the order of addition, and so may the order by them.
+        added = any(whole.types[at] in ("float4", "float8") for at in keys)
+        if not same_rows(theirs, ours) and not added:
             return "another order"
     if unlimited is not None:
         missing = _extra(sharded.rows, unlimited.rows)
