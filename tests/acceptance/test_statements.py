@@ -1,0 +1,152 @@
+"""`outgrow init`, `sql`, `explain`, `load` and the shell, as programs on a real fleet."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outgrow.topology import Copied, Sharded, TableName, write
+from tests.acceptance.test_cli import outgrow, told
+from tests.servers import Servers
+
+TABLES = {TableName("public", "orders"): Sharded(("customer_id",)), TableName("public", "countries"): Copied()}
+
+
+@pytest.fixture(scope="module")
+def fleet(fleet_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The `--fleet` file of fresh databases with a ledger and two tables."""
+    topology = fleet_servers.fresh(dict(TABLES))
+    path = tmp_path_factory.mktemp("cli") / "fleet.yaml"
+    path.write_text(write(topology))
+    run = outgrow("init", "--fleet", str(path), "--json")
+    assert (run.returncode, told(run)) == (0, {"domains": {"app": ["s1", "s2"]}}), run.stderr
+    script = """
+        CREATE TABLE orders (customer_id int8, note text, total numeric(10,2));
+        CREATE TABLE countries (code text PRIMARY KEY, name text); -- two; statements
+        """
+    run = outgrow("sql", "--fleet", str(path), stdin=script)
+    assert run.returncode == 0, run.stderr
+    yield str(path)
+    fleet_servers.drop(topology)
+
+
+def sql(fleet: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return outgrow("sql", "--fleet", fleet, *arguments)
+
+
+def test_write_and_read(fleet: str) -> None:
+    for customer in range(1, 11):
+        insert = "INSERT INTO orders VALUES (%s, %s, %s)"
+        run = sql(fleet, insert, "-p", str(customer), "-p", "a;b", "-p", '"9.50"', "--json")
+        assert (run.returncode, told(run)["rowcount"]) == (0, 1), run.stderr
+    query = "SELECT customer_id, note, total FROM orders WHERE customer_id <= %s ORDER BY customer_id LIMIT 2"
+    answer = told(sql(fleet, query, "-p", "7", "--json", "--level", "strong"))
+    assert answer["rows"] == [[1, "a;b", "9.50"], [2, "a;b", "9.50"]]
+    assert [column["type"] for column in answer["columns"]] == ["int8", "text", "numeric"]
+    assert len(answer["nodes"]) == 2
+    said = sql(fleet, query, "-p", "7", "--csv", "--level", "strong").stdout
+    assert said == "customer_id,note,total\n1,a;b,9.50\n2,a;b,9.50\n"
+    shown = sql(fleet, query, "-p", "7", "--level", "strong").stdout
+    assert "(2 rows, " in shown
+
+
+def test_explain(fleet: str) -> None:
+    query = "SELECT * FROM orders WHERE customer_id = 42"
+    facts = told(outgrow("explain", "--fleet", fleet, query, "--json"))
+    assert len(facts["shards"]["shards"]) == 1
+    shown = outgrow("explain", "--fleet", fleet, query)
+    assert facts["shards"]["shards"][0] in shown.stdout
+
+
+def test_errors_are_lines(fleet: str) -> None:
+    for statement, word in (
+        ("SELEC 1", "OG-"),
+        ("SELECT * FROM nowhere", "OG-"),
+        ("SELECT %s", "OG-"),
+        ("SELECT rank() OVER (ORDER BY total) FROM orders", "OG-PLAN-"),
+    ):
+        run = sql(fleet, statement)
+        assert run.returncode == 1, statement
+        assert run.stderr.startswith(word), run.stderr
+        assert "Traceback" not in run.stderr
+        assert told(sql(fleet, statement, "--json"))["error"]["code"].startswith(word)
+
+
+def test_load(fleet: str, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(
+        "customer_id;total;note\n" + "".join(f'{n};{n}.5;"x;\n{n}"\n' for n in range(100, 200)) + "NA;1;NA\n"
+    )
+    run = outgrow(
+        "load", "--fleet", fleet, str(path), "orders", "--delimiter", ";", "--null", "NA", "--append", "--json"
+    )
+    assert run.returncode == 0, run.stderr
+    loaded = told(run)
+    assert loaded["rows"] == sum(loaded["rows_by_shard"].values()) == 101
+    assert set(loaded["rows_by_shard"]) == {"s1", "s2"}
+    count = "SELECT count(*), sum(total), count(note) FROM orders WHERE customer_id >= 100 OR customer_id IS NULL"
+    assert told(sql(fleet, count, "--json", "--level", "strong"))["rows"] == [[101, "15001.00", 100]]
+
+    again = outgrow("load", "--fleet", fleet, str(path), "orders", "--delimiter", ";", "--null", "NA")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("OG-LOAD-008: ")
+
+    piped = outgrow("load", "--fleet", fleet, "-", "countries", stdin="code,name\nNL,Netherlands\nFR,France\n")
+    assert piped.returncode == 0, piped.stderr
+    assert "2 rows into countries" in piped.stdout
+    missing = outgrow("load", "--fleet", fleet, str(tmp_path / "none.csv"), "orders")
+    assert missing.stderr.startswith("OG-RUN-045: ")
+
+
+def test_the_shell(fleet: str, tmp_path: Path) -> None:
+    """On a terminal: statements over lines, commands, an error, and the way out."""
+    master, slave = pty.openpty()
+    history = tmp_path / "history"
+    environment = {**os.environ, "OUTGROW_HISTORY": str(history), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    program = [str(Path(sys.executable).parent / "outgrow"), "sql", "--fleet", fleet, "--level", "strong"]
+    with subprocess.Popen(program, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd="/") as shell:
+        os.close(slave)
+        said = _until(master, b"\\? for help")
+        for line, answer in (
+            (b"SELECT 6 *\r7 AS answer;\r", b"42"),
+            (b"\\tables\r", b"sharded by customer_id"),
+            (b"SELEC;\r", b"cure:"),
+            (b"SELECT 'still here' AS x;\r", b"(1 row"),
+        ):
+            os.write(master, line)
+            said += _until(master, answer)
+        os.write(master, b"\\q\r")
+        _until(master, None)
+        assert shell.wait(20) == 0, said.decode(errors="replace")
+    os.close(master)
+    assert history.stat().st_mode & 0o777 == 0o600
+    assert "+7 AS answer;" in history.read_text()
+
+
+def _until(master: int, wanted: bytes | None, patience_seconds: float = 30.0) -> bytes:
+    """Read the terminal until it shows `wanted`, or until it closes."""
+    said = b""
+    until = time.monotonic() + patience_seconds
+    while wanted is None or wanted not in said:
+        assert time.monotonic() < until, said.decode(errors="replace")
+        try:
+            some = os.read(master, 65536)
+        except OSError:  # Linux says EIO when the other side has gone
+            return said
+        if not some:
+            return said
+        said += some
+    return said
+
+
+def test_json_is_one_line_a_statement(fleet: str) -> None:
+    run = outgrow("sql", "--fleet", fleet, "--json", stdin="SELECT 1; SELECT ';' AS x")
+    assert [json.loads(line)["rows"] for line in run.stdout.splitlines()] == [[[1]], [[";"]]]
