@@ -1,7 +1,8 @@
 """psycopg's placeholders become `$n`: `%s`, `%b`, `%t`, `%(name)s`; `%%` becomes `%`.
 
 psycopg (`psycopg/_queries.py`) splits the text without looking at quotes; so does this, and then checks with the
-lexer that every placeholder stands alone.  Texts with `$n` and no psycopg placeholder are taken as they are.
+lexer that every placeholder stands alone.  Texts with `$n` and no psycopg placeholder outside of
+quotes are taken as they are.
 """
 
 from __future__ import annotations
@@ -27,12 +28,17 @@ def prepare(text: str, parameters: bool) -> Prepared:
     if not parameters or "%" not in text:
         tokens = lex(text)
         return Prepared(text, tokens, Placeholders(_native(tokens)))
-    styled = [m for m in _PERCENT.finditer(text) if m.group(2) in ("s", "b", "t") or m.group(3) in ("s", "b", "t")]
-    if not styled:
-        raw = _lex_or_none(text)
-        if raw is not None and _native(raw):
-            return Prepared(text, raw, Placeholders(_native(raw)))
+    raw = _lex_or_none(text)
+    if raw is not None and _native(raw) and not _bare_placeholders(text, raw):
+        return Prepared(text, raw, Placeholders(_native(raw)))
     return _psycopg(text)
+
+
+def _bare_placeholders(text: str, tokens: list[Token]) -> bool:
+    """A psycopg placeholder stands outside of every literal, name and comment of the text taken as it is."""
+    bare = {token.start for token in tokens if token.text.startswith("%")}
+    forms = (found for found in _PERCENT.finditer(text) if "".join(filter(None, found.group(2, 3))) in ("s", "b", "t"))
+    return any(found.start() in bare for found in forms)
 
 
 def _lex_or_none(text: str) -> list[Token] | None:

@@ -75,3 +75,16 @@ def test_any_text_is_prepared_or_refused(text: str, parameters: bool) -> None:
     except Error:
         return
     assert "".join(token.text for token in prepared.tokens) == prepared.sql
+
+
+@pytest.mark.parametrize("literal", ["'%b%'", "'100%'", "'%s'", "$x$ %t $x$", '"a%s"'])
+def test_beside_native_placeholders_a_percent_sign_in_quotes_is_itself(literal: str) -> None:
+    text = f"SELECT $1, {literal} FROM t WHERE a = $2"
+    found = prepare(text, True)
+    assert found.sql == text
+    assert found.placeholders.count == 2
+
+
+def test_both_styles_outside_of_quotes_are_an_error() -> None:
+    with pytest.raises(ProgrammingError, match="OG-STMT-007"):
+        prepare("SELECT $1, %s FROM t WHERE a LIKE '%b%%'", True)
