@@ -44,6 +44,10 @@ def up(
             local_up(shards, replicas, directory, pg, lambda line: spinner.update(escape(line)), tcp=tcp)
     else:
         local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp)
+    from outgrow.runtime import open_fleet
+
+    # One command makes a fleet that `outgrow.open()` can use; on one that has its ledger this changes nothing.
+    open_fleet(where / "fleet.yaml", install=True).close()
     seconds = time.monotonic() - begun
     now = local_status(directory)
     if json:
@@ -57,7 +61,7 @@ def up(
         f"\nUp in {seconds:.1f} s.  Addresses, and room for your tables: [bold]{escape(str(where / 'fleet.yaml'))}[/]"
     )
     out.print(
-        f"  [cyan]outgrow init{_dir_option(directory)}[/] and then [cyan]outgrow.open({escape(opening)})[/] use it"
+        f"  [cyan]outgrow.open({escape(opening)})[/] uses it, and so does [cyan]outgrow sql{_dir_option(directory)}[/]"
     )
 
 
