@@ -67,10 +67,13 @@ class Transaction:
             self.failed = error
             raise
 
-    def link_steps(self, shard: str, until: float | None) -> Steps[Link]:
-        """The branch's own connection, for a stream that reads inside the transaction."""
+    def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
+        """The branch's own connection, for a stream inside the transaction."""
         self._check_usable()
+        if writes:
+            self._check_one_writer(shard)
         branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
+        branch.wrote |= writes
         return branch.link
 
     def _on_branch_steps(
@@ -85,17 +88,25 @@ class Transaction:
         return rows
 
     def _open_steps(self, shard: str, until: float | None) -> Steps[Branch]:
+        """A branch on the shard's primary.  Nothing has run yet, so a lost connection costs only another try."""
         state = self.state
-        node = state.health.seats(state.name, shard).primary
-        pool = state.nodes.pool(node)
-        try:
-            link = pool.take_now() or (yield from pool.take_steps(until))
-        except NodeLost as error:
-            if not (yield from state.survey_steps(shard, until, cause=error)):
-                raise
+        for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
-            pool = state.nodes.pool(node)
-            link = yield from pool.take_steps(until)
+            try:
+                link = yield from self._begun_steps(node, until)
+            except NodeLost as error:
+                yield from state.survey_steps(shard, until, cause=error)
+                if last_try:
+                    raise
+                continue
+            break
+        branch = self.branches[shard] = Branch(shard, node, link)
+        self.touched.add(shard)
+        return branch
+
+    def _begun_steps(self, node: Node, until: float | None) -> Steps[Link]:
+        pool = self.state.nodes.pool(node)
+        link = pool.take_now() or (yield from pool.take_steps(until))
         try:
             if link.dress != self.dress:
                 yield from dressed_steps(link, self.dress)
@@ -107,9 +118,7 @@ class Transaction:
         except BaseException:
             pool.give(link)
             raise
-        branch = self.branches[shard] = Branch(shard, node, link)
-        self.touched.add(shard)
-        return branch
+        return link
 
     def commit_steps(self, until: float | None) -> Steps[dict[str, Position]]:
         """Commit everywhere; returns the place behind the writer's commit, per shard."""

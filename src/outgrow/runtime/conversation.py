@@ -79,9 +79,16 @@ class Conversation:
     def prepared_steps(self, sql: str, parameters: bool, until: float | None) -> Steps[Prepared]:
         """The plan of this text, from the cache or made now."""
         state = self.state
-        if state.stale:
-            yield from state.refresh_steps(until)
         found = state.picture.plans.find((sql, parameters))
+        if state.stale:
+            try:
+                yield from state.refresh_steps(until)
+            except NodeLost:
+                # A shard out of reach must not stop what the others can answer with the plans of before.
+                if found is None:
+                    raise
+                return found
+            found = state.picture.plans.find((sql, parameters))
         if found is not None:
             return found
         try:
@@ -105,6 +112,12 @@ class Conversation:
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
     ) -> Steps[Result]:
         kind = prepared.statement.kind
+        if any(effect.kind == "temporary" for effect in prepared.statement.effects):
+            raise NotSupportedError(
+                "OG-RUN-034",
+                "a temporary table belongs to one connection, and a session has many",
+                cure="use an ordinary table (UNLOGGED, if it may be lost), or a CTE",
+            )
         if kind is Kind.TRANSACTION:
             return (yield from self._transaction_command_steps(prepared, until))
         if kind is Kind.DDL and shard is None:
@@ -327,13 +340,12 @@ class Conversation:
         """What this session has seen, per shard; asks a server where a read left no place behind."""
         floors = {}
         for shard, footing in self._footing.items():
-            if footing.unplaced or footing.last is not None:
+            if footing.unplaced:
                 primary = self.state.health.seats(self.state.name, shard).primary
-                try:
-                    yield from self.state.sample_steps(primary, footing, until)
-                except NodeLost:
-                    if footing.unplaced:
-                        raise
+                yield from self.state.sample_steps(primary, footing, until)
+            elif footing.last is not None:
+                # Where the replica stands now is past all that the session has seen on it.
+                yield from self.state.sample_replica_steps(footing.last, footing, until)
             if footing.floor is not None:
                 floors[f"{self.state.name}/{shard}"] = footing.floor
         return Token(floors, {self.state.name: self.state.picture.map.epoch})

@@ -131,6 +131,17 @@ class DomainState:
         finally:
             pool.give(link)
 
+    def sample_replica_steps(self, node: Node, footing: Footing, until: float | None) -> Steps[None]:
+        """Ask a replica how far it has got, and stand there."""
+        pool = self.nodes.pool(node)
+        link = yield from pool.take_steps(until)
+        try:
+            rows = yield from link.run_steps(generation.GUARD_SQL, None, until=until)
+        finally:
+            pool.give(link)
+        position, _ = generation.guard_of(rows)
+        footing.raise_floor(position)
+
 
 def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
     """The shortcut for the commonest statement: its one key is one integer or text parameter."""

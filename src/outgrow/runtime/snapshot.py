@@ -33,13 +33,14 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
     epoch = known.schema_epoch
     schemas = yield from together(
         [
-            _on_shard_steps(
+            _schema_if_there_steps(
                 domain, shard.name, nodes, health, until, lambda link: _schema_steps(link, domain.name, epoch)
             )
             for shard in domain.shards
         ]
     )
-    by_shard = dict(zip((shard.name for shard in domain.shards), schemas, strict=True))
+    # A shard that is wholly gone cannot be compared; its statements will fail by themselves.
+    by_shard = {shard.name: found for shard, found in zip(domain.shards, schemas, strict=True) if found is not None}
     return Picture(
         domain=domain,
         schema=_one_schema(domain, by_shard),
@@ -82,6 +83,17 @@ def _on_shard_steps(
             pool.give(link)
     assert lost is not None
     raise lost
+
+
+def _schema_if_there_steps(
+    domain: Domain, shard: str, nodes: Nodes, health: Health, until: float | None, ask: Callable[[Link], Steps[Schema]]
+) -> Steps[Schema | None]:
+    try:
+        return (yield from _on_shard_steps(domain, shard, nodes, health, until, ask))
+    except NodeLost:
+        if shard == domain.home.name:
+            raise
+        return None
 
 
 def _schema_steps(link: Link, domain: str, epoch: int) -> Steps[Schema]:

@@ -10,7 +10,7 @@ from outgrow.finish import Finisher
 from outgrow.nodes import Field, Link, Stream, together
 from outgrow.plan import locate
 from outgrow.runtime.dress import dressed_steps
-from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.waits import Steps
@@ -83,7 +83,7 @@ class Streaming:
             params = prepared.plan.fragment_values(values) or None
             self._finisher = Finisher(prepared.plan.finish, values)
         for shard in located.shards:
-            link = yield from self._link_steps(shard, prepared.read_only)
+            link = yield from self._link_steps(shard, prepared)
             self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
         fields = yield from together([stream.open_steps() for stream in self._streams])
         if self._finisher is None:
@@ -91,11 +91,11 @@ class Streaming:
         else:
             self.fields = tuple(Field(*column) for column in self._finisher.begin(fields))
 
-    def _link_steps(self, shard: str, read_only: bool) -> Steps[Link]:
+    def _link_steps(self, shard: str, prepared: Prepared) -> Steps[Link]:
         conversation = self._conversation
         if conversation.transaction is not None:
-            return (yield from conversation.transaction.link_steps(shard, self._until))
-        node = yield from conversation.stream_node_steps(shard, read_only, self._until)
+            return (yield from conversation.transaction.link_steps(shard, prepared.writes, self._until))
+        node = yield from conversation.stream_node_steps(shard, prepared.read_only, self._until)
         pool = conversation.state.nodes.pool(node)
         link = yield from pool.take_steps(self._until)
         self._borrowed.append((node, link))

@@ -149,3 +149,32 @@ def test_a_promoted_replica_is_found_and_old_tokens_lead_to_it() -> None:
             assert result.node == shard.replicas[0].name
             floor = session._conversation.footing(shard.name).floor
             assert floor is not None and floor.generation == 2
+
+
+def test_a_fleet_with_a_dead_primary_opens_and_reads() -> None:
+    with serving(shards=2, replicas=1) as servers:
+        topology = servers.fresh(TABLES)
+        with outgrow.open(topology, install=True) as fleet, fleet.session() as session:
+            session.execute(CUSTOMERS)
+            for key in range(20):
+                session.execute(WRITE, [key, "a"])
+        servers.wait_replayed()
+        servers.kill(topology.domains[0].shards[1].primary)
+        with outgrow.open(topology) as fleet, fleet.session() as session:
+            for key in range(20):
+                assert session.execute(READ, [key]).fetchall() == [("a",)]
+            assert session.execute("SELECT count(*) FROM customers").fetchall() == [(20,)]
+
+
+def test_a_token_of_a_session_that_only_read_replicas_needs_no_primary(fleet: Fleet, fleet_servers: Servers) -> None:
+    with fleet.session() as writer:
+        writer.execute(WRITE, [1, "a"])
+    fleet_servers.wait_replayed()
+    with fleet.session() as session:
+        session.execute(READ, [1])
+        with fleet_servers.restored():
+            for shard in fleet.topology.domains[0].shards:
+                fleet_servers.kill(shard.primary)
+            token = session.token()
+            with fleet.session(token=token) as other:
+                assert other.execute(READ, [1]).fetchall() == [("a",)]

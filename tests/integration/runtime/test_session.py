@@ -205,3 +205,43 @@ def test_streams_merge_in_order_and_give_their_connections_back(fleet: Fleet) ->
             assert row == (499,)
             break
         assert session.execute("SELECT count(*) FROM customers").fetchall() == [(500,)]
+
+
+def test_temporary_tables_are_refused_by_name(fleet: Fleet) -> None:
+    with fleet.session() as session, pytest.raises(outgrow.NotSupportedError, match="OG-RUN-034"):
+        session.execute("CREATE TEMP TABLE scratch (n int)")
+
+
+def test_an_index_is_built_concurrently_on_every_shard(fleet: Fleet) -> None:
+    with fleet.session(level="strong") as session:
+        session.execute("CREATE INDEX CONCURRENTLY by_country ON customers (country)")
+        for shard in ("s1", "s2"):
+            found = session.execute("SELECT count(*) FROM pg_indexes WHERE indexname = 'by_country'", shard=shard)
+            assert found.fetchall() == [(1,)]
+
+
+def test_a_stream_that_locks_counts_as_what_it_is(fleet: Fleet) -> None:
+    first, second = keys_on_two_shards(fleet)
+    add(fleet, first, second)
+    with fleet.session() as session, session.transaction():
+        rows = list(session.stream("SELECT name FROM customers WHERE customer_id = %s FOR UPDATE", [first]))
+        assert rows == [(f"c{first}",)]
+        session.execute("UPDATE customers SET name = 'new' WHERE customer_id = %s", [second])
+
+
+def test_an_unlisted_table_is_named_with_a_proposal(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        session.execute("CREATE TABLE stray (id int8 PRIMARY KEY)")
+        with pytest.raises(outgrow.ProgrammingError) as caught:
+            session.execute("SELECT * FROM stray")
+        assert "shard_by: id" in caught.value.cure
+
+
+def test_a_table_that_a_shard_lacks_fails_alone(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        session.execute("DROP TABLE orders", shard="s2")
+        with outgrow.open(fleet.topology) as again, again.session() as other:
+            with pytest.raises(outgrow.ConfigurationError) as caught:
+                other.execute("SELECT count(*) FROM orders")
+            assert caught.value.code.startswith("OG-SCHEMA-")
+            assert other.execute("SELECT count(*) FROM customers").fetchall() == [(0,)]
