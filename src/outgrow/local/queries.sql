@@ -7,8 +7,9 @@ SELECT 'CREATE DATABASE app OWNER app' WHERE NOT EXISTS (SELECT FROM pg_database
 \gexec
 
 -- name: create_slot
--- One replica's replication slot, without which its primary could drop log it still needs.
-SELECT pg_create_physical_replication_slot(:'slot')
+-- One replica's replication slot, without which its primary could drop log it still needs.  Reserving at once matters:
+-- otherwise nothing is kept until the base backup's second connection comes, and another backup's checkpoint may be first.
+SELECT pg_create_physical_replication_slot(:'slot', true)
  WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = :'slot');
 
 -- name: drop_lost_slot

@@ -105,7 +105,11 @@ def sleepers(admin) -> list[str]:
 
 def test_ctrl_c_reaches_every_server(server: Server, admin):
     child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(SLEEPER), server.dsn()], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", textwrap.dedent(SLEEPER), server.dsn()],
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell's background job ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
