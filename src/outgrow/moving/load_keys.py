@@ -63,7 +63,7 @@ class Fields:
         self.starts, self.ends = self.starts + whole, self.ends - whole
         extra = bytearray()
         for row in odd.tolist():
-            plain = _without_quotes(records.data[self.starts[row] : self.ends[row]])
+            plain = _without_quotes(bytes(records.data[self.starts[row] : self.ends[row]]))
             self.starts[row] = len(self.buffer) + len(extra)
             self.ends[row] = self.starts[row] + len(plain)
             extra += plain
@@ -138,7 +138,13 @@ def _spelt_out(fields: Fields, key: KeyColumn, row: int, seen: dict[str, Any] | 
 
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
 _ZEROS = np.uint64(0x3030303030303030)
-_EIGHT = np.uint64(8)
+_HIGH = np.uint64(0x8080808080808080)
+#: One digit to a byte becomes two to a double byte, four to a half word, eight to a word: factor, shift, mask before.
+_PAIRS = [
+    (np.uint64(2561), np.uint64(8), np.uint64(0x0F0F0F0F0F0F0F0F)),
+    (np.uint64(6553601), np.uint64(16), np.uint64(0x00FF00FF00FF00FF)),
+    (np.uint64(42949672960001), np.uint64(32), np.uint64(0x0000FFFF0000FFFF)),
+]
 _POWERS = np.array([10**n for n in range(9)], dtype=np.uint64)
 
 
@@ -149,8 +155,15 @@ def _integers(fields: Fields, key: KeyColumn) -> Integers:
     if some_negative:
         starts = starts + negative
     digits = fields.ends - starts
-    magnitude, good = _decimal(buffer, starts, np.clip(digits, 0, 19))
-    good = good & (digits >= 1) & (digits <= 19) & (magnitude < np.uint64(1 << _BITS[key.type]))
+    bits = _BITS[key.type]
+    fewest, most = int(digits.min(initial=1)), int(digits.max(initial=1))
+    if fewest >= 1 and most <= 19:
+        magnitude, good = _decimal(buffer, starts, digits, most)
+    else:
+        magnitude, good = _decimal(buffer, starts, np.clip(digits, 0, 19), min(max(most, 1), 19))
+        good &= (digits >= 1) & (digits <= 19)
+    if 10**most > 1 << bits:
+        good &= magnitude < np.uint64(1 << bits)
     values = magnitude.view(np.int64)
     if some_negative:
         values = np.where(negative, -values, values)
@@ -164,26 +177,31 @@ def _integers(fields: Fields, key: KeyColumn) -> Integers:
 
 
 def _decimal(
-    buffer: npt.NDArray[np.uint8], starts: Positions, digits: Positions
+    buffer: npt.NDArray[np.uint8], starts: Positions, digits: Positions, most: int
 ) -> tuple[npt.NDArray[np.uint64], Bools]:
-    """Numbers of up to 19 digits, eight digits to a word; False where something else than a digit stood."""
+    """Numbers of up to `most` digits, eight to a word; False where something else than a digit stood."""
     words: npt.NDArray[np.uint64] = np.ndarray((len(buffer) - 7,), dtype="<u8", buffer=buffer.data, strides=(1,))
-    value = np.zeros(len(starts), dtype=np.uint64)
-    good = np.ones(len(starts), dtype=np.bool_)
-    for turn in range(max((int(digits.max(initial=0)) + 7) // 8, 1)):
-        here = np.clip(digits - 8 * turn, 0, 8).astype(np.uint64)
-        bits = here * _EIGHT
-        # The first digit is the lowest byte: move the digits up and fill with zeros from below.
-        left = words[starts + 8 * turn].astype(np.uint64, copy=False)
-        word: npt.NDArray[np.uint64] = np.where(here > 0, left << (np.uint64(64) - bits), np.uint64(0))
-        word |= np.where(here < 8, _ZEROS >> bits, np.uint64(0))
-        high = np.uint64(0xF0F0F0F0F0F0F0F0)
-        good &= np.equal(word & high, _ZEROS)
-        good &= np.equal((word + np.uint64(0x0606060606060606)) & high, _ZEROS)
-        word = (word & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2561) >> _EIGHT
-        word = (word & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601) >> np.uint64(16)
-        word = (word & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001) >> np.uint64(32)
-        value = word if not turn else value * _POWERS[here.astype(np.int64)] + word
+    value = np.zeros(0, dtype=np.uint64)
+    good = np.ones(0, dtype=np.bool_)
+    for turn in range((most + 7) // 8):
+        here = digits if most <= 8 else np.clip(digits - 8 * turn, 0, 8)
+        word = words[starts + 8 * turn if turn else starts].astype(np.uint64, copy=False)
+        word ^= _ZEROS
+        # The first digit is the lowest byte: move the digits up; a shift by 64 leaves nothing, which is a zero.
+        word <<= ((8 - here) << 3).view(np.uint64)
+        # A byte above nine gets its highest bit, if it had not got it before.
+        wrong = word + np.uint64(0x7676767676767676)
+        wrong |= word
+        wrong &= _HIGH
+        for factor, shift, mask in _PAIRS:
+            word &= mask
+            word *= factor
+            word >>= shift
+        if turn:
+            value = value * _POWERS[here] + word
+            good &= np.equal(wrong, 0)
+        else:
+            value, good = word, np.equal(wrong, 0)
     return value, good
 
 

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from outgrow.errors import DataError
 from outgrow.keyspace import Keyspace
-from outgrow.moving.load_gather import gather
+from outgrow.moving.load_blocks import Blocks, Source
+from outgrow.moving.load_gather import Pool, gather
 from outgrow.moving.load_keys import WrongKey, key_column
 from outgrow.moving.load_layout import Layout
-from outgrow.moving.load_records import RETURN, Ragged, Records, find_records
+from outgrow.moving.load_records import NEWLINE, QUOTE, RETURN, SLACK, Block, Ragged, Records, find_records
 
 #: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
 BLOCK = 1 << 19
 #: A record longer than this is taken for a quote that nobody closed.
 RECORD_MAX = 64 << 20
-
-
-class Source(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 class Parts(NamedTuple):
@@ -39,7 +36,7 @@ class Parts(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Block:
+class _Trace:
     """Where a block lay, so that a record that a server refuses can be found again."""
 
     offset: int
@@ -72,7 +69,7 @@ class Splitter:
         #: Where in the file the next block begins.
         self.offset = offset
         #: Per block, where it began.
-        self.trail: list[_Block] = []
+        self.trail: list[_Trace] = []
         self._crlf = crlf
         self._delimiter = ord(layout.format.delimiter)
         self._null = layout.format.null.encode()
@@ -80,10 +77,13 @@ class Splitter:
         self._line = line
         self._seen: list[dict[str, Any]] = [{} for _ in layout.keys]
         self._count = len(shards)
+        self._pool = Pool(BLOCK + 2 * SLACK)
+        self._columns: list[int] = []
         self._owners: npt.NDArray[np.uint16] | None = None
         # One shard that owns everything needs no hash; one that owns a part (a resumed load) does.
         if keyspace is not None and set(keyspace.owners) != set(shards[:1]):
             self._hash = keyspace.strategy(tuple(key.type for key in layout.keys))
+            self._columns = [key.position for key in layout.keys]
             place = {shard: number for number, shard in enumerate(shards)}
             # Slots of shards that are not loaded go to a place behind all of them.
             self._owners = np.array([place.get(owner, self._count) for owner in keyspace.owners], dtype=np.uint16)
@@ -95,39 +95,41 @@ class Splitter:
 
     def blocks(self, source: Source, first: bytes = b"") -> Iterator[Parts]:
         """Split all of a file.  Raises DataError OG-LOAD-003 to OG-LOAD-006 with the line of the bad record."""
-        rest = first
-        read = BLOCK
+        blocks = Blocks(source, first, BLOCK)
         while True:
-            more = source.read(read)
-            data = rest + more if rest else more
-            if not data:
+            more = blocks.fill()
+            if not blocks.filled:
                 return
-            records = self._records(data if more else self._ended(data))
-            if records is None:
-                if not more or len(data) > RECORD_MAX:
-                    raise self._unended(data)
-                # Double what is read, or a record of many blocks would be searched again for each of them.
-                rest, read = data, max(read, len(data))
-                continue
-            rest, read = records.data[records.size :], BLOCK
-            yield self._split(records)
             if not more:
-                if rest:
-                    raise self._unended(rest)
+                self._end(blocks)
+            records = self._records(blocks.block())
+            if records is None:
+                if not more or blocks.filled > RECORD_MAX:
+                    raise self._unended(blocks.block())
+                blocks.widen()
+                continue
+            yield self._split(records)
+            blocks.drop(records.size)
+            if not more:
+                if blocks.filled:
+                    raise self._unended(blocks.block())
                 return
 
-    def _ended(self, data: bytes) -> bytes:
+    def _end(self, blocks: Blocks) -> None:
         """A file's end: its last line gets the line end that the others have, or COPY would see two kinds."""
-        if data.endswith(b"\n"):
-            return data
-        first = None if self.trail else self._records(data)
+        if blocks.data[blocks.filled - 1] == NEWLINE:
+            return
+        first = None if self.trail else self._records(blocks.block())
         if first is not None:
             self._crlf = _ends_with_return(first)
-        return data + (b"\r\n" if self._crlf else b"\n")
+        blocks.append(b"\r\n" if self._crlf else b"\n")
 
-    def _records(self, data: bytes) -> Records | None:
+    def _found(self, block: Block) -> Records | None:
+        return find_records(block, self._delimiter, len(self.layout.columns), self._columns)
+
+    def _records(self, block: Block) -> Records | None:
         try:
-            return find_records(data, self._delimiter, len(self.layout.columns))
+            return self._found(block)
         except Ragged as ragged:
             expected = len(self.layout.columns)
             raise DataError(
@@ -141,14 +143,15 @@ class Splitter:
         if not self.trail:
             self._crlf = _ends_with_return(records)
         self.trail.append(
-            _Block(self.offset, records.size, self._line, tuple(self.rows), records.lines == len(records))
+            _Trace(self.offset, records.size, self._line, tuple(self.rows), records.lines == len(records))
         )
         owners = self._place(records)
         if owners is None:
-            data: list[bytes | memoryview] = [memoryview(records.data)[: records.size]] * self._count
+            # The block's buffer is filled again while this waits to be sent.
+            data: list[bytes | memoryview] = [bytes(memoryview(records.data)[: records.size])] * self._count
             counts = [len(records)] * self._count
         else:
-            data, counts = gather(records, owners, self._count)
+            data, counts = gather(records, owners, self._count, self._pool)
         self.rows = [total + count for total, count in zip(self.rows, counts, strict=True)]
         self.offset += records.size
         self._line += records.lines
@@ -172,14 +175,13 @@ class Splitter:
         return self._owners[self._hash.slot_column(columns)]
 
     def _check_text(self, records: Records) -> None:
-        data = records.data
+        data, size = records.data, records.size
+        inside = records.padded[:size]
+        if inside.max() < 128 and inside.min() > 0:
+            return
         try:
-            if data.isascii():
-                at = data.find(0, 0, records.size)
-            else:
-                at = -1
-                data[: records.size].decode()
-                at = data.find(0, 0, records.size)
+            str(memoryview(data)[:size], "utf-8")
+            at = data.find(0, 0, size)
         except UnicodeDecodeError as error:
             at = error.start
         if at >= 0:
@@ -189,8 +191,9 @@ class Splitter:
                 cure="convert the file, for example with iconv -t UTF-8; nothing was loaded",
             )
 
-    def _unended(self, data: bytes) -> DataError:
-        if b'"' in data:
+    def _unended(self, block: Block) -> DataError:
+        data, filled = block
+        if data.find(QUOTE, 0, filled) >= 0:
             # The record that never ends begins behind the last newline with even quotes before it.
             return DataError(
                 "OG-LOAD-006",
@@ -199,7 +202,7 @@ class Splitter:
             )
         return DataError(
             "OG-LOAD-006",
-            f"line {self._line}: no line end within {len(data)} bytes",
+            f"line {self._line}: no line end within {filled} bytes",
             cure="end lines with a newline; a file with lone carriage returns needs converting; nothing was loaded",
         )
 
@@ -217,7 +220,7 @@ class Splitter:
                 continue
             try:
                 source.seek(block.offset)
-                records = find_records(source.read(block.size), self._delimiter, len(self.layout.columns))
+                records = self._found(Block.of(source.read(block.size)))
             except (OSError, AttributeError, Ragged, ValueError):
                 return None
             if records is None:

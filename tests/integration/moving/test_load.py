@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -193,6 +194,19 @@ def test_one_bad_line_loads_nothing(place: Place, line: bytes, code: str, words:
     # The links are as good as new.
     place.load(orders(40), options=LoadOptions(truncate_first=True))
     assert sum(place.counts()) == 40
+
+
+@pytest.mark.parametrize("pair", [(b"5,x,1", b"6,x,1,2024-01-01,7"), (b"6,x,1,2024-01-01,7", b"5,x,1")])
+def test_ragged_lines_that_make_up_for_each_other_load_nothing(place: Place, pair: tuple[bytes, bytes]) -> None:
+    """The number of delimiters is right, so the splitter lets them pass; the servers do not."""
+    rows = [b"%d,a,1,2024-01-01" % number for number in range(3000)]
+    rows[1000:1000] = pair
+    with pytest.raises(DataError) as caught:
+        place.load(b"customer,item,price,day\n" + b"\n".join(rows) + b"\n")
+    assert caught.value.code == "OG-LOAD-009"
+    # Whichever server is first to see the one that it has.
+    assert re.match(r".*line 100[23][:,]", caught.value.message)
+    assert sum(place.counts()) == 0
 
 
 def test_a_line_that_older_servers_take_for_the_end_loses_nothing(place: Place) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +149,52 @@ def test_copied_tables_go_everywhere() -> None:
     made = splitter({"n": "int4", "t": "text"}, Copied())
     assert split(made, data) == [data + b"\n"] * 3
     assert made.rows == [2, 2, 2]
+
+
+def test_parts_outlive_the_blocks_they_are_of(block: int, tmp_path: Path) -> None:
+    """The buffers are filled again only when nobody has a part of them any more; also of files read in place."""
+    data = "".join(f"{number},{'x' * (number % 90)}\n" for number in range(9000)).encode()
+    path = tmp_path / "file.csv"
+    path.write_bytes(data)
+    for key in (Sharded(("k",)), Copied()):
+        wanted = split(splitter({"k": "int8", "v": "text"}, key), data)
+        with open(path, "rb") as source:
+            kept = list(splitter({"k": "int8", "v": "text"}, key).blocks(source))
+        assert [b"".join(parts.data[shard] for parts in kept) for shard in range(3)] == wanted
+        assert sum(parts.taken for parts in kept) == len(data)
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("widths", [(0, 3), (6, 9), (0, 40), (100, 300)])
+def test_keys_behind_fields_of_any_length(place: int, widths: tuple[int, int]) -> None:
+    rng = random.Random(place)
+    rows = []
+    for number in range(500):
+        fields = ["x" * rng.randint(*widths) for _ in range(5)]
+        fields[place] = str(number)
+        rows.append(",".join(fields) + "\n")
+    columns = {f"c{at}": "int8" if at == place else "text" for at in range(5)}
+    hash = Hash(("int8",), SLOTS)
+    wanted = ["".join(row for n, row in enumerate(rows) if hash.slot((n,)) % 3 == shard) for shard in range(3)]
+    parts = split(splitter(columns, Sharded((f"c{place}",))), "".join(rows).encode())
+    assert parts == [part.encode() for part in wanted]
+
+
+@pytest.mark.parametrize("key", ["a", "b", "c"])
+def test_ragged_records_that_make_up_for_each_other(key: str) -> None:
+    """COPY will refuse them; until then each is placed by its own key, or refused here when it has none."""
+    data = b"1,1,1\n2,2\n3,3,3,3\n4,4,4\n"
+    made = splitter({"a": "int8", "b": "int8", "c": "int8"}, Sharded((key,)))
+    if key != "a":
+        with pytest.raises(DataError) as caught:
+            split(made, data)
+        assert caught.value.code in ("OG-LOAD-003", "OG-LOAD-004") and "line 2:" in caught.value.message
+        return
+    parts = split(made, data)
+    assert sorted(b"".join(parts).splitlines()) == sorted(data.splitlines())
+    for shard, part in enumerate(parts):
+        for number, line in enumerate(part.splitlines(), 1):
+            assert made.line_of(io.BytesIO(data), shard, number) == int(line[:1])
 
 
 @pytest.mark.parametrize("length", [1, 62, 63, 64, 65, 127, 128, 129, 1000, 4094, 4095, 4096, 5000, 100_000])
