@@ -5,8 +5,8 @@ Keys live on shard 1, so that every peer asks the same server the same questions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
