@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
+from outgrow.errors import Error
 from outgrow.nodes.connect import link_steps
 from outgrow.nodes.link import Link
 from outgrow.nodes.pool import Connect, Pool, PoolAges, PoolStats
@@ -53,6 +54,15 @@ class Nodes:
         """
         settings = replace(self._settings, cancel_timeout_seconds=0.05)
         return self._connect(node, settings, self.pool(node).names, until)
+
+    def tend_steps(self) -> Steps[None]:
+        """Let go of what lay idle too long and open what pools are to have at least; never raises for a node."""
+        for pool in list(self._pools.values()):
+            try:
+                yield from pool.tend_steps()
+            except Error:
+                # A node out of reach is the health table's business.
+                continue
 
     def stats(self) -> dict[str, PoolStats]:
         """Node name → counts, for the nodes that were used."""

@@ -54,7 +54,8 @@ def _locate(plan: Plan, params: Params, placer: Placer) -> Located:
     if plan.where is Where.ALL:
         return Located(placer.shards, reasons=(Reason("plan.locate", "every shard, in order"),))
     if plan.where is Where.CHOSEN and len(placer.shards) > 1:
-        raise refuse("unparsed", plan.statement.command)
+        why = "; ".join(effect.what for effect in plan.statement.effects)
+        raise refuse("unparsed", plan.statement.command, why)
     return Located((home,), reasons=(Reason("plan.locate", f"{home} is the home shard"),))
 
 

@@ -23,8 +23,8 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "unparsed": Refusal(
         2,
-        "{0} is not understood well enough to choose a shard for it",
-        "choose the shard yourself: `execute(…, shard=…)`",
+        "{0} is not understood well enough to choose a shard for it: {1}",
+        "correct it, or choose the shard yourself: `execute(…, shard=…)`",
     ),
     "write to several shards": Refusal(
         3,

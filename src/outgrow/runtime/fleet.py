@@ -51,6 +51,10 @@ class Fleet:
         except BaseException:
             self._nodes.close()
             raise
+        if any(domain.pool.size_min for domain in topology.domains):
+            for node in (node for domain in topology.domains for shard in domain.shards for node in shard.nodes):
+                self._nodes.pool(node)
+            drive(self._nodes.tend_steps())
         self.health = health
         self._heartbeat = Heartbeat(list(self._states.values()))
 

@@ -21,6 +21,8 @@ from outgrow.waits import Steps
 
 #: Between two beats while there is interest (seconds).
 _PERIOD_SECONDS = 0.05
+#: Between two looks at what lies idle in the pools (seconds).
+_TEND_SECONDS = 10.0
 #: How long a node may take to answer: one that was fine, and one that was not.
 _ANSWER_SECONDS = 1.0
 _PROBE_SECONDS = 0.25
@@ -58,7 +60,11 @@ class Heartbeat:
 
     def _run(self) -> None:
         seen = {state.name: -1 for state in self._states}
+        tended = monotonic()
         while not self._stop.wait(_PERIOD_SECONDS):
+            if monotonic() - tended > _TEND_SECONDS:
+                drive(self._states[0].nodes.tend_steps())
+                tended = monotonic()
             beats: list[Steps[None]] = []
             for state in self._states:
                 interest = state.health.interest

@@ -6,6 +6,8 @@ import asyncio
 import os
 import time
 
+import pytest
+
 import outgrow
 from outgrow import Fleet
 from outgrow.topology import Node
@@ -178,3 +180,22 @@ def test_a_token_of_a_session_that_only_read_replicas_needs_no_primary(fleet: Fl
             token = session.token()
             with fleet.session(token=token) as other:
                 assert other.execute(READ, [1]).fetchall() == [("a",)]
+
+
+def test_a_server_restarted_in_mid_transaction_loses_it_whole() -> None:
+    with serving(shards=1, replicas=0) as servers:
+        topology = servers.fresh(TABLES)
+        with outgrow.open(topology, install=True) as fleet, fleet.session() as session:
+            session.execute(CUSTOMERS)
+            session.execute("BEGIN")
+            session.execute(WRITE, [1, "lost"])
+            servers.kill(topology.domains[0].shards[0].primary)
+            servers.start()
+            with pytest.raises(outgrow.OperationalError) as caught:
+                session.execute(WRITE, [2, "lost"])
+            assert isinstance(caught.value, outgrow.NodeLost)
+            session.execute("ROLLBACK")
+            assert session.execute("SELECT count(*) FROM customers").fetchall() == [(0,)]
+            with session.transaction():
+                session.execute(WRITE, [3, "kept"])
+            assert session.execute("SELECT name FROM customers").fetchall() == [("kept",)]

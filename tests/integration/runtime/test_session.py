@@ -245,3 +245,38 @@ def test_a_table_that_a_shard_lacks_fails_alone(fleet: Fleet) -> None:
                 other.execute("SELECT count(*) FROM orders")
             assert caught.value.code.startswith("OG-SCHEMA-")
             assert other.execute("SELECT count(*) FROM customers").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("SELEC 1", "SELEC"),
+        ("SELECT * FROM customers WHERE", "not understood"),
+        ("SELECT * FROM customers TABLESAMPLE system(1)", "TABLESAMPLE"),
+        ("", ""),
+        ("SELECT 1; SELECT 2", ""),
+        ("SELECT * FROM custommers", "custommers"),
+        ("SELECT nam FROM customers", "nam"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_with_its_reason(fleet: Fleet, sql: str, says: str) -> None:
+    with fleet.session() as session, pytest.raises(outgrow.Error) as caught:
+        session.execute(sql)
+    assert says in caught.value.message
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize("value", ["not a number", b"bytes", [1, 2], object()])
+def test_a_key_of_the_wrong_type_writes_nothing(fleet: Fleet, value: object) -> None:
+    with fleet.session() as session:
+        with pytest.raises(outgrow.Error) as caught:
+            session.execute("INSERT INTO customers VALUES (%s, 'a', 'DE')", [value])
+        assert caught.value.code.startswith(("OG-KEY-", "OG-NODE-", "OG-PLAN-"))
+        assert session.execute("SELECT count(*) FROM customers").fetchall() == [(0,)]
+
+
+def test_a_key_is_placed_as_the_server_stores_it(fleet: Fleet) -> None:
+    """1.5 becomes 2 on its way into an int8: the row must lie where 2 lies."""
+    with fleet.session() as session:
+        session.execute("INSERT INTO customers VALUES (%s, 'a', 'DE')", [1.5])
+        assert session.execute("SELECT customer_id FROM customers WHERE customer_id = %s", [2]).fetchall() == [(2,)]
