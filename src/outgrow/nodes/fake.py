@@ -152,7 +152,8 @@ class FakeLink(Link):
         self.settings = settings
         self.names = {}
         self.opened_at = self.idle_since = monotonic()
-        self.abandoned = self.in_flight = False
+        self.abandoned = self.in_flight = self.standby = False
+        self.dress = ()
         self.backend_pid = id(self)
         self._closed = self._block = self._failed = False
 

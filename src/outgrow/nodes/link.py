@@ -76,6 +76,7 @@ class Link:
         "pgconn",
         "preparations",
         "settings",
+        "standby",
         "transformer",
     )
 
@@ -88,6 +89,9 @@ class Link:
         self.opened_at = self.idle_since = monotonic()
         #: What sessions have SET on this connection, as its last user left it; the user's business alone.
         self.dress: tuple[Any, ...] = ()
+        #: The server was a replica when this connection was made.  (A primary becomes one only by a restart, which
+        #: ends its connections; a replica that is promoted keeps them.)
+        self.standby = pgconn.parameter_status(b"in_hot_standby") == b"on"
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
         self.pgconn = pgconn

@@ -86,7 +86,7 @@ def _ask_steps(
     params: Sequence[Any] | None,
     until: float | None,
 ) -> Steps[Rows | None]:
-    """The rows; None where the guard said that the replica is not fresh enough."""
+    """The rows; None where the node is not what it was chosen for: not fresh enough, or not a primary any more."""
     node, check, _ = choice
     pool = state.nodes.pool(node)
     link = pool.take_now() or (yield from pool.take_steps(until))
@@ -94,6 +94,9 @@ def _ask_steps(
     try:
         if link.dress is not footing.dress and link.dress != footing.dress:
             yield from dressed_steps(link, footing.dress)
+        if on_primary and link.standby:
+            yield from state.not_primary_steps(node, link, until)
+            return None
         if check is Check.NOTHING:
             if on_primary:
                 rows = yield from link.run_steps(sql, params, until=until)

@@ -100,13 +100,20 @@ class Transaction:
                     raise
                 continue
             break
-        branch = self.branches[shard] = Branch(shard, node, link)
+        branch = self.branches[shard] = Branch(shard, link.node, link)
         self.touched.add(shard)
         return branch
 
     def _begun_steps(self, node: Node, until: float | None) -> Steps[Link]:
         pool = self.state.nodes.pool(node)
         link = pool.take_now() or (yield from pool.take_steps(until))
+        if link.standby:
+            try:
+                yield from self.state.not_primary_steps(node, link, until)
+            finally:
+                pool.give(link)
+            seats = self.state.health.seats(self.state.name, node.shard)
+            return (yield from self._begun_steps(seats.primary, until))
         try:
             if link.dress != self.dress:
                 yield from dressed_steps(link, self.dress)

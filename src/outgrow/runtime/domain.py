@@ -96,6 +96,22 @@ class DomainState:
             yield from self._raise_generation_steps(primary, timeline, until)
         return changed
 
+    def not_primary_steps(self, node: Node, link: Link, until: float | None) -> Steps[None]:
+        """The node that we take for the shard's primary was a replica when this connection was made.
+
+        Over when that has been settled: it has been promoted since, or another node is primary.
+        """
+        if link.parameter("in_hot_standby") == "off":
+            link.standby = False
+        elif not (yield from self.survey_steps(node.shard, until, cause=None)):
+            raise OperationalError(
+                "OG-RUN-014",
+                f"the shard {node.shard} has no primary: {node.name} is a replica now",
+                cure="promote a replica, or name the new primary in fleet.yaml; it is noticed by itself",
+                shard=node.shard,
+                node=node.name,
+            )
+
     def _role_steps(self, node: Node, until: float | None) -> Steps[tuple[bool, int] | None]:
         pool = self.nodes.pool(node)
         try:

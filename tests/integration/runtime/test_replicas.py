@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -199,3 +200,36 @@ def test_a_server_restarted_in_mid_transaction_loses_it_whole() -> None:
             with session.transaction():
                 session.execute(WRITE, [3, "kept"])
             assert session.execute("SELECT name FROM customers").fetchall() == [("kept",)]
+
+
+def test_what_servers_say_of_their_roles_wins_over_the_file(fleet: Fleet, fleet_servers: Servers) -> None:
+    """A file that calls the replica primary: strong reads, transactions and writes find the true one."""
+    with fleet.session() as session:
+        session.execute(WRITE, [1, "a"])
+    fleet_servers.wait_replayed()
+    domain = fleet.topology.domains[0]
+    swapped = tuple(replace(shard, primary=shard.replicas[0], replicas=(shard.primary,)) for shard in domain.shards)
+    topology = replace(fleet.topology, domains=(replace(domain, shards=swapped),))
+    primaries = {shard.primary.name for shard in domain.shards}
+    with outgrow.open(topology) as wrong, wrong.session(level="strong") as session:
+        result = session.execute(READ, [1])
+        assert result.fetchall() == [("a",)]
+        assert result.node in primaries
+    with outgrow.open(topology) as wrong, wrong.session() as session, session.transaction():
+        session.execute(WRITE, [1, "b"])
+        assert session.execute(READ, [1]).node in primaries
+    with outgrow.open(topology) as wrong, wrong.session() as session:
+        assert session.execute(WRITE, [1, "c"]).node in primaries
+
+
+def test_a_shard_of_replicas_only_is_named(fleet: Fleet) -> None:
+    domain = fleet.topology.domains[0]
+    headless = tuple(replace(shard, primary=shard.replicas[0], replicas=()) for shard in domain.shards)
+    topology = replace(fleet.topology, domains=(replace(domain, shards=headless),))
+    with outgrow.open(topology) as wrong, wrong.session(level="strong") as session:
+        with pytest.raises(outgrow.OperationalError, match="OG-RUN-014"):
+            session.execute(READ, [1])
+        with pytest.raises(outgrow.Error):
+            session.execute(WRITE, [1, "a"])
+        with pytest.raises(outgrow.OperationalError, match="OG-RUN-014"), session.transaction():
+            session.execute(READ, [1])
