@@ -1,5 +1,7 @@
 -- name: create_app
--- The application's role and its database; running it again changes nothing but the password.
+-- The application's role and its database; running it again changes nothing but the password.  The lock waits for the
+-- same statements of an `up` that was killed: the server goes on with them.
+SELECT pg_advisory_lock(x'6f757467726f77'::int8);
 SELECT 'CREATE ROLE app LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app')
 \gexec
 ALTER ROLE app PASSWORD :'password';

@@ -77,33 +77,31 @@ class Heartbeat:
                 drive(together(beats))
 
     def _beat_steps(self, state: DomainState, node: Node) -> Steps[None]:
-        """Ask one node for its place; never raises."""
-        health = state.health
-        was_usable = health.usable(node)
-        at = monotonic()
-        until = at + (_ANSWER_SECONDS if was_usable else _PROBE_SECONDS)
+        """Ask one node for its place; a node that does not answer is recorded as lost, whatever it was asked."""
+        was_usable = state.health.usable(node)
+        until = monotonic() + (_ANSWER_SECONDS if was_usable else _PROBE_SECONDS)
         try:
-            link = self._links.get(node.name)
-            if link is None:
-                link = self._links[node.name] = yield from state.nodes.connect_steps(node, until)
-            rows = yield from link.run_steps(generation.BEAT_SQL, None, until=until)
+            yield from self._asked_steps(state, node, until)
         except Error as error:
-            health.note_lost(node, error)
+            state.health.note_lost(node, error)
             broken = self._links.pop(node.name, None)
             if broken is not None:
                 broken.close()
             if not was_usable:
                 # Twice silent: whoever still waits for it (SIGSTOP, a cut cable) is woken, and reads elsewhere.
                 state.nodes.pool(node).cut()
-            return
+
+    def _asked_steps(self, state: DomainState, node: Node, until: float) -> Steps[None]:
+        health = state.health
+        at = monotonic()
+        link = self._links.get(node.name)
+        if link is None:
+            link = self._links[node.name] = yield from state.nodes.connect_steps(node, until)
+        beat = generation.beat_of((yield from link.run_steps(generation.BEAT_SQL, None, until=until)))
         health.note_alive(node)
-        beat = generation.beat_of(rows)
         seats = health.seats(state.name, node.shard)
         if (node is seats.primary) == beat.in_recovery:
-            try:
-                yield from state.survey_steps(node.shard, monotonic() + _ANSWER_SECONDS, None)
-            except Error as error:
-                health.note_lost(node, error)
+            yield from state.survey_steps(node.shard, monotonic() + _ANSWER_SECONDS, None)
         elif beat.in_recovery:
             health.note_replayed(node, beat.position)
         else:
