@@ -87,13 +87,16 @@ class Servers:
             cursor = self._link(address).execute(text, params)
         except psycopg.OperationalError:
             # The server was killed or restarted since the link was made.
-            self.links.pop(address).close()
+            if (lost := self.links.pop(address, None)) is not None:
+                lost.close()
             cursor = self._link(address).execute(text, params)
         return cursor.fetchall() if cursor.description else []
 
     def _link(self, address: str) -> psycopg.Connection[Any]:
         link = self.links.get(address)
         if link is None or link.closed or link.broken:
+            if link is not None:
+                link.close()
             link = self.links[address] = psycopg.connect(address, autocommit=True)
         return link
 
