@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 import hypothesis
 import pytest
@@ -33,3 +34,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """For tests over random statements: the same in every run, a new one in the long run.  Failures print it."""
+    return random.randrange(2**32) if request.config.getoption("--long") else 1

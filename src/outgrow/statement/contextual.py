@@ -139,6 +139,8 @@ def _operator_word(d: Disguise, at: int) -> int:
 
 def _collate(d: Disguise, at: int) -> int:
     names, at = [], at + 1
+    if d.token_at(at).kind is Lex.WORD and d.tokens[at].value in RESERVED:
+        raise Unvetted("COLLATE without a collation")  # the server can take the word for a column's alias
     while d.token_at(at).kind in (Lex.WORD, Lex.QUOTED):
         names.append(name_sql(d.tokens[at].value))
         at += 1

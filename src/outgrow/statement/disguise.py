@@ -257,6 +257,10 @@ class Disguise:
         value = self.tokens[at].value
         fields = ""
         at += 1
+        if type == "bpchar(1)" and self.token_at(at - 2).text != ")":
+            type = "bpchar"  # before a constant, a character type without size takes any length
+        elif type == "bit(1)" and self.token_at(at - 2).text != ")":
+            raise Unvetted("a bit constant without size")
         if type.startswith("interval "):
             raise Unvetted("an interval's fields before its value")
         if (

@@ -232,6 +232,9 @@ def _star(context: Context, names: Names, node: exp.Column | None, items: list[I
         items.append(Item(Template((shown,), ()), "*"))
         context.effect(f"{shown} stands for columns that only the server knows", "opaque-function")
         return True
+    if any(len({column.name for column in source.columns}) < len(source.columns) for source in sources):
+        # Rendering names every column of the star; a name that two of them share would be ambiguous.
+        raise Unvetted("a star over two columns of one name")
     for column in columns:
         named = output_name(column.expr)[0]
         items.append(Item(column.expr, column.name, None if named == column.name else column.name))

@@ -96,6 +96,7 @@ SELECT tags @> ARRAY['a'], tags && '{c,a}', tags || 'z'::text, 'a' = ANY (tags),
 SELECT (ARRAY[1, 2, 3])[2], (ARRAY[[1, 2], [3, 4]])[2][1], ARRAY[]::int[], '{1,2}'::int4[], array_length(ARRAY[1], 1)
 SELECT ARRAY(SELECT id FROM orders ORDER BY id DESC), array(VALUES (1), (2))
 SELECT '42'::int8, int8 '42', CAST('42' AS bigint), CAST(1.5 AS numeric(3, 1)), '1'::character varying(3), 'ab'::char(5), x'1F', b'101'
+SELECT character '42', char 'ab ', char(1) 'ab', varchar 'ab', varchar(1) 'ab', bit(3) '101'
 SELECT date '2024-02-29' + 1, timestamp with time zone '2024-01-01 00:00+00' AT TIME ZONE 'UTC', time '10:00', double precision '1.5'
 SELECT interval '1 day', interval '1' day, interval '3' hour * 2, interval '1 day 2 hours' day to hour, '1 day'::interval, interval(3) '1.2345 s'
 SELECT timestamp '2024-01-01' AT TIME ZONE 'UTC' AT TIME ZONE 'UTC', '2024-01-01'::timestamptz AT TIME ZONE 'UTC' + interval '1 h'

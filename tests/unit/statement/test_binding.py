@@ -220,6 +220,9 @@ def test_writes() -> None:
     ("text", "code", "sqlstate", "hint"),
     [
         ("SELECT * FROM order", "OPAQUE", "", ""),
+        ("SELECT * FROM (SELECT id, note, note FROM orders) s", "OPAQUE", "", ""),
+        ("SELECT s.* FROM (SELECT id, note, note FROM orders) AS s (a)", "OPAQUE", "", ""),
+        ("SELECT note COLLATE FROM orders ORDER BY note", "OPAQUE", "", ""),
         ("SELECT * FROM ordres", "OG-STMT-010", "42P01", "orders"),
         ("SELECT * FROM other.orders", "OG-STMT-010", "42P01", "other.orders"),
         ("INSERT INTO nope VALUES (1)", "OG-STMT-010", "42P01", "nope"),
