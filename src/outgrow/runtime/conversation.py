@@ -13,11 +13,11 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, ddl, loading
+from outgrow.runtime import asking, commands, loading
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
-from outgrow.runtime.dress import Dress, Setting, dressed_steps, with_setting, without
+from outgrow.runtime.dress import Dress
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.result import Result
 from outgrow.statement import Kind
@@ -37,9 +37,9 @@ class Conversation:
         self.transaction: Transaction | None = None
         self.closed = False
         self._busy = False
-        self._dress: Dress = ()
+        self.dress: Dress = ()
         floors = token.floors if token else {}
-        self._footing = {
+        self.footings = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
         }
 
@@ -70,7 +70,7 @@ class Conversation:
                 if type(value) is point.python_type:
                     there = point.shard_of(value)
                     if there is not None:
-                        return (yield from self._on_one_steps(prepared, there, parameters, until))
+                        return (yield from self.on_one_steps(prepared, there, parameters, until))
             values = values_of(prepared.statement.placeholders, parameters)
             return (yield from self._dispatch_steps(prepared, values, until, shard))
         finally:
@@ -100,13 +100,13 @@ class Conversation:
             return state.prepare(sql, parameters)
 
     def footing(self, shard: str) -> Footing:
-        return self._footing[shard]
+        return self.footings[shard]
 
     def stream_node_steps(self, shard: str, read_only: bool, until: float | None) -> Steps[Node]:
         """The node that a longer read of the shard should use."""
         if not read_only:
             return self.state.health.seats(self.state.name, shard).primary
-        return (yield from asking.node_steps(self.state, shard, self._footing[shard], self.level, until))
+        return (yield from asking.node_steps(self.state, shard, self.footings[shard], self.level, until))
 
     def _dispatch_steps(
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
@@ -119,11 +119,11 @@ class Conversation:
                 cure="use an ordinary table (UNLOGGED, if it may be lost), or a CTE",
             )
         if kind is Kind.TRANSACTION:
-            return (yield from self._transaction_command_steps(prepared, until))
+            return (yield from commands.transaction_steps(self, prepared, until))
         if kind is Kind.DDL and shard is None:
-            return (yield from self._ddl_steps(prepared, until))
+            return (yield from commands.ddl_steps(self, prepared, until))
         if kind in (Kind.SESSION, Kind.COPY) and shard is None:
-            return (yield from self._session_command_steps(prepared, until))
+            return (yield from commands.session_steps(self, prepared, until))
         if kind is Kind.OPAQUE and _FORGOTTEN.search(prepared.sql):
             raise ProgrammingError(
                 "OG-RUN-002",
@@ -132,12 +132,12 @@ class Conversation:
             )
         if shard is not None:
             self._known_shard(shard)
-            return (yield from self._on_one_steps(prepared, shard, values, until))
+            return (yield from self.on_one_steps(prepared, shard, values, until))
         located = prepared.locate(values, self.state.picture.placer)
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
         there = self._preferred() if located.any else located.shards[0]
-        return (yield from self._on_one_steps(prepared, there, values, until))
+        return (yield from self.on_one_steps(prepared, there, values, until))
 
     def _preferred(self) -> str:
         """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
@@ -146,16 +146,14 @@ class Conversation:
         shards = self.state.picture.domain.shards
         return shards[self.state.next_turn() % len(shards)].name
 
-    def _on_one_steps(
-        self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None
-    ) -> Steps[Result]:
+    def on_one_steps(self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None) -> Steps[Result]:
         params = values if prepared.parameters else None
         transaction = self.transaction
         if transaction is not None:
             pairs = [(shard, prepared.sql)]
             (rows,) = yield from transaction.run_steps(pairs, params, prepared.writes, until)
             return Result(rows.fields, rows.rows, rows.status, rows.count, (transaction.branches[shard].node.name,))
-        footing = self._footing[shard]
+        footing = self.footings[shard]
         if prepared.read_only:
             rows, node = yield from asking.read_steps(
                 self.state, shard, footing, self.level, prepared.sql, params, until
@@ -179,7 +177,7 @@ class Conversation:
             both = yield from together(
                 [
                     asking.read_steps(
-                        self.state, shard, self._footing[shard], self.level, plan.fragment_sql, params, until
+                        self.state, shard, self.footings[shard], self.level, plan.fragment_sql, params, until
                     )
                     for shard in located.shards
                 ]
@@ -220,7 +218,7 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, self._dress)
+        self.transaction = Transaction(self.state, sql, self.dress)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
@@ -229,20 +227,20 @@ class Conversation:
         self.transaction = None
         places = yield from transaction.commit_steps(until)
         for shard, place in places.items():
-            self._footing[shard].raise_floor(place)
+            self.footings[shard].raise_floor(place)
         for branch_shard in transaction.touched:
             # The primary was read: the floor lies somewhere above what we know, unless COMMIT told it.
             if branch_shard not in places:
-                self._footing[branch_shard].unplaced = True
-            self._footing[branch_shard].last = None
+                self.footings[branch_shard].unplaced = True
+            self.footings[branch_shard].last = None
 
     def rollback_steps(self, until: float | None = None) -> Steps[None]:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             yield from transaction.rollback_steps(until)
             for shard in transaction.touched:
-                self._footing[shard].unplaced = True
-                self._footing[shard].last = None
+                self.footings[shard].unplaced = True
+                self.footings[shard].last = None
 
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
@@ -254,84 +252,12 @@ class Conversation:
             )
         yield from self.transaction.savepoint_steps(command, name, until)
 
-    def _transaction_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
-        command, argument = prepared.statement.command, prepared.statement.argument
-        tag = command
-        if command == "BEGIN":
-            self.begin(prepared.sql.rstrip("; \n"))
-        elif command == "COMMIT" and not argument:
-            yield from self.commit_steps(until)
-        elif command == "ROLLBACK" and not argument:
-            yield from self.rollback_steps(until)
-        elif command in ("SAVEPOINT", "RELEASE", "ROLLBACK TO"):
-            yield from self.savepoint_steps(command, argument, until)
-        elif command.startswith("SET ") and self.transaction is not None:
-            yield from self.transaction.set_steps(prepared.sql, until)
-            tag = "SET"
-        else:
-            raise NotSupportedError(
-                "OG-RUN-027",
-                f"{command} {argument}".strip() + " is not something a session does over a fleet",
-                cure="use BEGIN, COMMIT, ROLLBACK and savepoints; or run it on one shard: execute(sql, shard=...)",
-            )
-        return Result((), [], tag, -1, ())
-
-    # -- everything else -----------------------------------------------------------------------------------------
-
-    def _ddl_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
-        if self.transaction is not None and len(self.state.picture.domain.shards) > 1:
-            raise NotSupportedError(
-                "OG-RUN-030",
-                f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
-                cure="run it outside the transaction",
-            )
-        if self.transaction is not None:
-            shard = self.state.picture.domain.home.name
-            (rows,) = yield from self.transaction.run_steps([(shard, prepared.sql)], None, True, until)
-            self.state.stale = True
-            return Result(rows.fields, rows.rows, rows.status, rows.count, ())
-        done = yield from ddl.run_steps(self.state, prepared.sql, until)
-        for shard, place in done.places.items():
-            self._footing[shard].raise_floor(place)
-            self._footing[shard].unplaced = False
-        return Result((), [], done.status, -1, done.nodes)
-
-    def _session_command_steps(self, prepared: Prepared, until: float | None) -> Steps[Result]:
-        command, name = prepared.statement.command, prepared.statement.argument
-        home = self.state.picture.domain.home.name
-        if command == "SHOW":
-            return (yield from self._on_one_steps(prepared, home, (), until))
-        if command == "SET LOCAL" and self.transaction is not None:
-            yield from self.transaction.set_steps(prepared.sql, until)
-        elif command in ("SET", "SET SESSION AUTHORIZATION") and self.transaction is None:
-            setting = Setting(name if command == "SET" else "session_authorization", prepared.sql)
-            yield from self._wear_steps(with_setting(self._dress, setting), until)
-        elif command == "RESET" and self.transaction is None:
-            yield from self._wear_steps(without(self._dress, name), until)
-        elif command == "DISCARD" and self.transaction is None:
-            yield from self._wear_steps((), until)
-        else:
-            raise NotSupportedError(
-                "OG-RUN-031",
-                f"{command} is not something a session does over a fleet"
-                + (" inside a transaction" if self.transaction is not None else ""),
-                cure="SET outside of transactions, SET LOCAL inside; for COPY use `outgrow load`; or name the shard",
-            )
-        return Result((), [], command.partition(" ")[0], -1, ())
-
-    def _wear_steps(self, dress: Dress, until: float | None) -> Steps[None]:
-        """Try the settings on one connection; where the server takes them, they are the session's from now on."""
-        yield from self.state.on_home_steps(lambda link: dressed_steps(link, dress), until)
-        self._dress = dress
-        for footing in self._footing.values():
-            footing.dress = dress
-
     def _known_shard(self, shard: str) -> None:
-        if shard not in self._footing:
+        if shard not in self.footings:
             raise InterfaceError(
                 "OG-RUN-007",
                 f"the domain {self.state.name} has no shard {shard!r}",
-                cure=f"one of: {', '.join(self._footing)}",
+                cure=f"one of: {', '.join(self.footings)}",
             )
 
     # -- tokens and ends -----------------------------------------------------------------------------------------
@@ -339,7 +265,7 @@ class Conversation:
     def token_steps(self, until: float | None = None) -> Steps[Token]:
         """What this session has seen, per shard; asks a server where a read left no place behind."""
         floors = {}
-        for shard, footing in self._footing.items():
+        for shard, footing in self.footings.items():
             if footing.unplaced:
                 primary = self.state.health.seats(self.state.name, shard).primary
                 yield from self.state.sample_steps(primary, footing, until)

@@ -1,0 +1,92 @@
+"""Statements that speak to the session itself, or to every shard: what they do to a conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from outgrow.errors import NotSupportedError
+from outgrow.runtime import ddl
+from outgrow.runtime.dress import Dress, Setting, dressed_steps, with_setting, without
+from outgrow.runtime.prepared import Prepared
+from outgrow.runtime.result import Result
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.conversation import Conversation
+
+
+def transaction_steps(conversation: Conversation, prepared: Prepared, until: float | None) -> Steps[Result]:
+    """BEGIN, COMMIT, ROLLBACK, savepoints."""
+    command, argument = prepared.statement.command, prepared.statement.argument
+    tag = command
+    if command == "BEGIN":
+        conversation.begin(prepared.sql.rstrip("; \n"))
+    elif command == "COMMIT" and not argument:
+        yield from conversation.commit_steps(until)
+    elif command == "ROLLBACK" and not argument:
+        yield from conversation.rollback_steps(until)
+    elif command in ("SAVEPOINT", "RELEASE", "ROLLBACK TO"):
+        yield from conversation.savepoint_steps(command, argument, until)
+    elif command.startswith("SET ") and conversation.transaction is not None:
+        yield from conversation.transaction.set_steps(prepared.sql, until)
+        tag = "SET"
+    else:
+        raise NotSupportedError(
+            "OG-RUN-027",
+            f"{command} {argument}".strip() + " is not something a session does over a fleet",
+            cure="use BEGIN, COMMIT, ROLLBACK and savepoints; or run it on one shard: execute(sql, shard=...)",
+        )
+    return Result((), [], tag, -1, ())
+
+
+def ddl_steps(conversation: Conversation, prepared: Prepared, until: float | None) -> Steps[Result]:
+    """CREATE, ALTER, DROP, …: on every shard."""
+    if conversation.transaction is not None and len(conversation.state.picture.domain.shards) > 1:
+        raise NotSupportedError(
+            "OG-RUN-030",
+            f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
+            cure="run it outside the transaction",
+        )
+    if conversation.transaction is not None:
+        shard = conversation.state.picture.domain.home.name
+        (rows,) = yield from conversation.transaction.run_steps([(shard, prepared.sql)], None, True, until)
+        conversation.state.stale = True
+        return Result(rows.fields, rows.rows, rows.status, rows.count, ())
+    done = yield from ddl.run_steps(conversation.state, prepared.sql, until)
+    for shard, place in done.places.items():
+        conversation.footings[shard].raise_floor(place)
+        conversation.footings[shard].unplaced = False
+    return Result((), [], done.status, -1, done.nodes)
+
+
+def session_steps(conversation: Conversation, prepared: Prepared, until: float | None) -> Steps[Result]:
+    """SET, RESET, SHOW, DISCARD."""
+    command, name = prepared.statement.command, prepared.statement.argument
+    home = conversation.state.picture.domain.home.name
+    if command == "SHOW":
+        return (yield from conversation.on_one_steps(prepared, home, (), until))
+    if command == "SET LOCAL" and conversation.transaction is not None:
+        yield from conversation.transaction.set_steps(prepared.sql, until)
+    elif command in ("SET", "SET SESSION AUTHORIZATION") and conversation.transaction is None:
+        setting = Setting(name if command == "SET" else "session_authorization", prepared.sql)
+        yield from _wear_steps(conversation, with_setting(conversation.dress, setting), until)
+    elif command == "RESET" and conversation.transaction is None:
+        yield from _wear_steps(conversation, without(conversation.dress, name), until)
+    elif command == "DISCARD" and conversation.transaction is None:
+        yield from _wear_steps(conversation, (), until)
+    else:
+        raise NotSupportedError(
+            "OG-RUN-031",
+            f"{command} is not something a session does over a fleet"
+            + (" inside a transaction" if conversation.transaction is not None else ""),
+            cure="SET outside of transactions, SET LOCAL inside; for COPY use `outgrow load`; or name the shard",
+        )
+    return Result((), [], command.partition(" ")[0], -1, ())
+
+
+def _wear_steps(conversation: Conversation, dress: Dress, until: float | None) -> Steps[None]:
+    """Try the settings on one connection; where the server takes them, they are the session's from now on."""
+    yield from conversation.state.on_home_steps(lambda link: dressed_steps(link, dress), until)
+    conversation.dress = dress
+    for footing in conversation.footings.values():
+        footing.dress = dress
