@@ -15,7 +15,7 @@ from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Singl
 from outgrow.waits import Steps
 
 #: The version of the tables that this library writes and reads.
-VERSION = 1
+VERSION = 2
 
 
 class Answer(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from outgrow.errors import Error, NodeLost, NotSupportedError, OperationalError, ProgrammingError
+from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import generation
@@ -54,8 +54,6 @@ class Transaction:
     ) -> Steps[list[Rows]]:
         """Run `(shard, sql)` pairs, each on its branch; all at once where there are several."""
         self._check_usable()
-        if writes:
-            self._check_one_writer(asked[0][0])
         try:
             if len(asked) == 1:
                 shard, sql = asked[0]
@@ -70,8 +68,6 @@ class Transaction:
     def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
         """The branch's own connection, for a stream inside the transaction."""
         self._check_usable()
-        if writes:
-            self._check_one_writer(shard)
         branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
         branch.wrote |= writes
         return branch.link
@@ -230,16 +226,6 @@ class Transaction:
                 cure="ROLLBACK, or ROLLBACK TO a savepoint set before the failure",
                 sqlstate="25P02",
             ) from self.failed
-
-    def _check_one_writer(self, shard: str) -> None:
-        others = [branch.shard for branch in self.branches.values() if branch.wrote and branch.shard != shard]
-        if others:
-            raise NotSupportedError(
-                "OG-RUN-024",
-                f"this transaction has written to shard {others[0]} and would now write to {shard}",
-                cure="keep a transaction's writes on one key; atomic commit over several shards is not there yet",
-                shard=shard,
-            )
 
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)
