@@ -10,6 +10,7 @@ from outgrow.statement.model import Kind, Statement
 from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
+from .changing import spread
 from .keyset import Match, Value
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
@@ -194,7 +195,7 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
         if plan.fixed:
             raise Refused(_single_apart(plan, places))
         if plan.statement.kind is Kind.WRITE:
-            raise Refused(_several_writes(plan))
+            return spread(plan, places)
         return scatter(plan, places)
     except Refused as refusal:
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
@@ -206,11 +207,3 @@ def _single_apart(plan: Plan, places: Places) -> Error:
     assert tree is not None
     name = next((name for name in _tables(tree) if isinstance(places.of(name), Single)), "a table")
     return refuse("single apart", str(name), ", ".join(plan.fixed))
-
-
-def _several_writes(plan: Plan) -> Error:
-    inserts = [scan for scan in plan.scans if scan.role == "inserts into"]
-    if inserts and len(plan.scans) == 1:
-        return refuse("insert rows apart", str(inserts[0].table))
-    written = next((scan for scan in plan.scans if scan.role != "reads"), plan.scans[0])
-    return refuse("write to several shards", plan.statement.command, ", ".join(written.columns))

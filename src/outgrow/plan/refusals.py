@@ -28,8 +28,8 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "write to several shards": Refusal(
         3,
-        "{0} would have to change several shards together",
-        "restrict it by the shard key ({1}), or send one statement for each key",
+        "{0} writes in several places, and over several shards it is not proved that they belong together",
+        "restrict it by the shard key ({1}), or send its parts as statements of one transaction",
     ),
     "write to a copied table": Refusal(
         4,
@@ -163,10 +163,15 @@ REFUSALS: dict[str, Refusal] = {
         "{0} needs the values of all shards together",
         "GROUP BY the shard key ({1}), or select the distinct values and aggregate them in the application",
     ),
-    "insert rows apart": Refusal(
-        30,
-        "the rows of the INSERT into {0} belong to several shards, which would have to commit together",
-        "insert the rows of each key by themselves, or load them with `session.load`",
+    "trigger": Refusal(
+        31,
+        "the statement trigger or rule {0} of {1} would run once for each shard",
+        "make it a trigger FOR EACH ROW, or restrict the statement to one key",
+    ),
+    "skipped rows": Refusal(
+        32,
+        "{0} may skip rows given for {1}, so over several shards the order of what it returns is not known",
+        "leave out RETURNING, or what skips rows, or insert the rows of each key by themselves",
     ),
 }
 

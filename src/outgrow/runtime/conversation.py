@@ -13,7 +13,7 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading
+from outgrow.runtime import asking, commands, loading, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
@@ -134,6 +134,8 @@ class Conversation:
             self._known_shard(shard)
             return (yield from self.on_one_steps(prepared, shard, values, until))
         located = prepared.locate(values, self.state.picture.placer)
+        if located.scatter and prepared.plan.change is not None:
+            return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
         there = self._preferred() if located.any else located.shards[0]

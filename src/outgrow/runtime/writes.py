@@ -1,0 +1,116 @@
+"""Statements that several shards must do together: in the session's transaction, else in one of their own.
+
+What each shard runs and how the answers come together is the plan's `Change`; here it is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from outgrow.finish import Finisher
+from outgrow.nodes import Field, Rows, together
+from outgrow.plan import Gather, Located, Part, Plan, check_all_answered, parts
+from outgrow.runtime.branches import Transaction
+from outgrow.runtime.prepared import Prepared
+from outgrow.runtime.result import Result
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.conversation import Conversation
+
+
+def change_steps(
+    conversation: Conversation, prepared: Prepared, located: Located, values: Sequence[Any], until: float | None
+) -> Steps[Result]:
+    """All shards or none; outside of a transaction it is committed before the answer is given."""
+    if conversation.transaction is not None:
+        return (yield from _run_steps(conversation.transaction, prepared.plan, located, values, until))
+    conversation.begin()
+    try:
+        transaction = conversation.transaction
+        assert transaction is not None
+        result = yield from _run_steps(transaction, prepared.plan, located, values, until)
+    except BaseException:
+        yield from conversation.rollback_steps()
+        raise
+    yield from conversation.commit_steps(until)
+    return result
+
+
+def _run_steps(
+    transaction: Transaction, plan: Plan, located: Located, values: Sequence[Any], until: float | None
+) -> Steps[Result]:
+    change = plan.change
+    assert change is not None
+    if change.once:
+        values = [*values, *(yield from _once_steps(transaction, change.once, located, until))]
+    if change.gather is Gather.ROWS:
+        todo = parts(change, located.rows, values)
+        answers = yield from _parts_steps(transaction, located.shards, todo, until)
+        return _in_given_order(plan, todo, answers, _nodes(transaction, located))
+    assert plan.fragment_sql is not None
+    params = plan.fragment_values(values) or None
+    pairs = [(shard, plan.fragment_sql) for shard in located.shards]
+    answers = yield from transaction.run_steps(pairs, params, True, until)
+    assert plan.finish is not None
+    finisher = Finisher(plan.finish, values)
+    fields = _fields(finisher, answers)
+    rows = [row for answer in answers for row in answer.rows]
+    return Result(fields, rows, answers[0].status, _sum(answers), _nodes(transaction, located))
+
+
+def _once_steps(
+    transaction: Transaction, once: Sequence[str], located: Located, until: float | None
+) -> Steps[tuple[Any, ...]]:
+    """What shards would compute differently, from the shard whose branch is the oldest: its moment is the session's."""
+    shard = next(iter(transaction.branches), located.shards[0])
+    sql = "SELECT " + ", ".join(f"({expression})::text" for expression in once)
+    (answer,) = yield from transaction.run_steps([(shard, sql)], None, False, until)
+    return answer.rows[0]
+
+
+def _parts_steps(
+    transaction: Transaction, shards: Sequence[str], todo: Sequence[Part], until: float | None
+) -> Steps[list[Rows]]:
+    """The answers in the order of the parts; shards at once, parts of one shard one after another."""
+    answers: dict[int, Rows] = {}
+
+    def shard_steps(shard: str) -> Steps[None]:
+        for at, part in enumerate(todo):
+            if part.shard == shard:
+                (answers[at],) = yield from transaction.run_steps([(shard, part.sql)], part.params or None, True, until)
+
+    yield from together([shard_steps(shard) for shard in shards])
+    return [answers[at] for at in range(len(todo))]
+
+
+def _in_given_order(plan: Plan, todo: Sequence[Part], answers: Sequence[Rows], nodes: tuple[str, ...]) -> Result:
+    assert plan.finish is not None
+    fields = _fields(Finisher(plan.finish, ()), answers)
+    rows: list[tuple[Any, ...]] = []
+    if fields:
+        given = plan.change.given if plan.change is not None else None
+        assert given is not None
+        if given.runs:
+            rows = [row for answer in answers for row in answer.rows]
+        else:
+            placed: list[Any] = [None] * len(given.rows)
+            for part, answer in zip(todo, answers, strict=True):
+                check_all_answered(plan, part, len(answer.rows))
+                for at, row in zip(part.rows, answer.rows, strict=True):
+                    placed[at] = row
+            rows = placed
+    return Result(fields, rows, answers[0].status, _sum(answers), nodes)
+
+
+def _fields(finisher: Finisher, answers: Sequence[Rows]) -> list[Field]:
+    return [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
+
+
+def _sum(answers: Sequence[Rows]) -> int:
+    return sum(answer.count for answer in answers)
+
+
+def _nodes(transaction: Transaction, located: Located) -> tuple[str, ...]:
+    return tuple(transaction.branches[shard].node.name for shard in located.shards)
