@@ -15,6 +15,7 @@ from .keyset import Match, Value
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
+from .relocating import relocating
 from .scatter import scatter
 from .survey import Found, Surveyor
 from .walking import everything_below
@@ -111,7 +112,7 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
             change = key_change(updated, places)
             if change is not None:
                 draft.changes.append(change)
-                draft.say("writing", f"the key of {change.table} is assigned: it must stay what it was")
+                draft.say("writing", f"the key of {change.table} is assigned")
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)
@@ -194,6 +195,8 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
             raise Refused(refuse("catalogue", str(draft.catalogues[0])))
         if plan.fixed:
             raise Refused(_single_apart(plan, places))
+        if plan.key_changes:
+            return relocating(plan, places)
         if plan.statement.kind is Kind.WRITE:
             return spread(plan, places)
         return scatter(plan, places)

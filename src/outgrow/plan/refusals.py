@@ -173,6 +173,11 @@ REFUSALS: dict[str, Refusal] = {
         "{0} may skip rows given for {1}, so over several shards the order of what it returns is not known",
         "leave out RETURNING, or what skips rows, or insert the rows of each key by themselves",
     ),
+    "key move": Refusal(
+        40,
+        "the statement would give rows of {0} the key of another shard, but {1}",
+        "delete the rows and insert them with their new key, or leave the key as it is",
+    ),
 }
 
 

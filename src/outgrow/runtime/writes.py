@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Gather, Located, Part, Plan, check_all_answered, parts
+from outgrow.runtime import keymoves
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
@@ -45,6 +46,8 @@ def _run_steps(
     assert change is not None
     if change.once:
         values = [*values, *(yield from _once_steps(transaction, change.once, located, until))]
+    if change.gather is Gather.MOVE:
+        return (yield from keymoves.move_steps(transaction, plan, located, values, until))
     if change.gather is Gather.ROWS:
         todo = parts(change, located.rows, values)
         answers = yield from _parts_steps(transaction, located.shards, todo, until)
