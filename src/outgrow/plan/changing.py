@@ -48,13 +48,13 @@ Write = Insert | Update | Delete
 def spread(plan: Plan, places: Places) -> Plan:
     """The plan with its change.  Raises Refused with what cannot be done."""
     tree = plan.statement.tree
-    if not isinstance(tree, Insert | Update | Delete) or _writes_below(tree):
+    if not isinstance(tree, Insert | Update | Delete) or writes_below(tree):
         raise refused("write to several shards", plan.statement.command, _key_columns(plan))
     table = _target(tree, places)
     once = Once(plan.statement.placeholders.count)
-    tree = _with_defaults(once.moments(tree), table, once, places)  # type: ignore[arg-type]
+    tree = with_defaults(once.moments(tree), table, once, places, copied=False)  # type: ignore[arg-type]
     vet_change(plan.statement, tree, per_row(tree))
-    _check_literals(tree, table)
+    check_literals(tree, table)
     why = _prove(tree, places)
     if isinstance(tree, Insert) and isinstance(tree.source, Values):
         given = given_rows(tree, places)
@@ -77,7 +77,7 @@ def returned(tree: Write) -> Finish:
     return Finish(tuple(Output(item.name, Position(at)) for at, item in enumerate(tree.returning)), width, width)
 
 
-def _writes_below(tree: Write) -> bool:
+def writes_below(tree: Write) -> bool:
     return any(isinstance(node, Insert | Update | Delete) for node in everything_below(tree) if node is not tree)
 
 
@@ -133,52 +133,73 @@ def assigned(tree: Tree, table: Table) -> Iterator[tuple[Column, Expr]]:
             yield column, expr
 
 
-def _check_literals(tree: Write, table: Table) -> None:
+def check_literals(tree: Write, table: Table) -> None:
     """`'now'` written to a column of a time type is a moment."""
     for column, expr in assigned(tree, table):
         if is_moment_word(expr) and is_timed(column.type):
             raise refused("moment", f"{expr.text!r} for {column.name}")  # type: ignore[attr-defined]
 
 
-def _with_defaults(tree: Write, table: Table, once: Once, places: Places) -> Write:
+def with_defaults(tree: Write, table: Table, once: Once, places: Places, *, copied: bool) -> Write:
     """The statement with those defaults written out that every shard would compute for itself."""
+
+    def default(name: str, expr: Expr) -> Expr:
+        column = table.column(name)
+        if column is None or not is_default(expr):
+            return expr
+        return once.default(column, places.schema, copied) or expr
+
     if isinstance(tree, Update):
-        return replace(
-            tree, assigns=tuple((name, _default_in(expr, table, name, once, places)) for name, expr in tree.assigns)
-        )
+        return replace(tree, assigns=tuple((name, default(name, expr)) for name, expr in tree.assigns))
     if not isinstance(tree, Insert):
         return tree
-    values = zip(tree.conflict_assigns, tree.conflict_values, strict=True)
-    tree = replace(tree, conflict_values=tuple(_default_in(expr, table, name, once, places) for name, expr in values))
-    missing: list[tuple[str, Expr]] = []
-    for column in table.columns:
-        if column.name not in tree.columns:
-            default = once.default(column, places.schema, copied=False)
-            if default is not None:
-                missing.append((column.name, default))
-    source = tree.source
-    if isinstance(source, Values):
-        rows = tuple(
-            tuple(_default_in(expr, table, name, once, places) for name, expr in zip(tree.columns, row, strict=False))
-            for row in source.rows
-        )
-        source = replace(source, rows=tuple((*row, *(expr for _, expr in missing)) for row in rows))
-    elif isinstance(source, Select) and missing:
-        source = replace(source, items=(*source.items, *(Item(expr, name, name) for name, expr in missing)))
-    elif missing:
-        raise refused("moment", f"the default of {missing[0][0]}")
-    if not missing:
+    pairs = zip(tree.conflict_assigns, tree.conflict_values, strict=True)
+    tree = replace(tree, conflict_values=tuple(default(name, expr) for name, expr in pairs))
+    missing = [column for column in table.columns if column.name not in tree.columns]
+    if tree.source is None or isinstance(tree.source, Values):
+        given = tree.source.rows if isinstance(tree.source, Values) else ((),)
+        _check_width(tree, len(given[0]))
+        rows = [[default(name, expr) for name, expr in zip(tree.columns, row, strict=True)] for row in given]
+        return _with_rows(tree, rows, missing, once, places, copied)
+    added = [(column.name, once.default(column, places.schema, copied)) for column in missing]
+    items = tuple(Item(expr, name, name) for name, expr in added if expr is not None)
+    if not items:
+        return tree
+    if not isinstance(tree.source, Select):
+        raise refused("moment", f"the default of {items[0].name}")
+    _check_width(tree, len(tree.source.items))
+    return _with_columns(tree, replace(tree.source, items=(*tree.source.items, *items)), [item.name for item in items])
+
+
+def _check_width(tree: Insert, width: int) -> None:
+    """Columns that are added must not stand where the server expects those that were forgotten."""
+    if width < len(tree.columns) and tree.source is not None:
+        raise refused("missing values", str(tree.table), str(len(tree.columns)), str(width))
+
+
+def _with_rows(
+    tree: Insert, rows: list[list[Expr]], missing: list[Column], once: Once, places: Places, copied: bool
+) -> Insert:
+    """The rows with the defaults of columns that the statement leaves out."""
+    names: list[str] = []
+    for column in missing:
+        for number, row in enumerate(rows):
+            value = once.default(column, places.schema, copied)
+            if value is None:
+                break
+            row.append(value)
+            if not number:
+                names.append(column.name)
+    if tree.source is None and not names:
+        return tree
+    source = tree.source if isinstance(tree.source, Values) else Values(())
+    return _with_columns(tree, replace(source, rows=tuple(map(tuple, rows))), names)
+
+
+def _with_columns(tree: Insert, source: Query, names: list[str]) -> Insert:
+    if not names:
         return replace(tree, source=source)
-    columns = (*tree.columns, *(name for name, _ in missing))
-    return replace(tree, source=source, columns=columns, columns_written=True)
-
-
-def _default_in(expr: Expr, table: Table, name: str, once: Once, places: Places) -> Expr:
-    """`DEFAULT` as a value, where it must not be left to each shard."""
-    column = table.column(name)
-    if column is None or not is_default(expr):
-        return expr
-    return once.default(column, places.schema, copied=False) or expr
+    return replace(tree, source=source, columns=(*tree.columns, *names), columns_written=True)
 
 
 # --- proofs --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from .change import GivenRows
 from .keyset import Candidate, Choice, Either, Elements, Everything, KeySet, Match, Nothing, Null
 from .literals import python_value
 from .model import KeyChange, Located, Placer, Plan, Reason, ScanKeys, Where
+from .moments import says_moment
 from .refusals import refuse
 from .rowwise import check_runs
 
@@ -57,6 +58,9 @@ def _locate(plan: Plan, params: Params, placer: Placer) -> Located:
         if plan.refusal is not None and len(placer.shards) > 1:
             raise plan.refusal
         together = plan.change is not None and len(placer.shards) > 1
+        for index in plan.change.timed if plan.change is not None else ():
+            if says_moment(params[index - 1]):
+                raise refuse("moment", f"the word in ${index}")
         return Located(placer.shards, together, reasons=(Reason("plan.locate", "every shard, in order"),))
     if plan.where is Where.CHOSEN and len(placer.shards) > 1:
         why = "; ".join(effect.what for effect in plan.statement.effects)

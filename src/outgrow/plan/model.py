@@ -12,7 +12,7 @@ from outgrow.plan.change import Change, describe_change
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set
 from outgrow.plan.spec import Finish
-from outgrow.statement.model import Statement
+from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
 
 
@@ -136,7 +136,7 @@ class Plan:
         if self.fragment_sql is not None:
             shown["fragment"] = self.fragment_sql
             shown["fragment_params"] = list(self.fragment_params)
-        if self.finish is not None:
+        if self.finish is not None and (self.change is None or self.statement.kind is Kind.QUERY):
             shown["finish"] = describe_finish(self.finish)
         if self.change is not None:
             shown["change"] = describe_change(self.change)

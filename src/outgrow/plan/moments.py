@@ -14,7 +14,7 @@ from outgrow.schema import Column, Schema, Volatility
 from outgrow.statement import Kind, bind, name_sql, render, transform
 from outgrow.statement.tree import Call, Cast, ColumnRef, Expr, Literal, Operation, Parameter, Template, Tree
 
-from .walking import everything_below
+from .walking import everything_below, within_block
 
 #: Functions of a moment without arguments → their type.
 _FUNCTIONS = dict.fromkeys(("now", "transaction_timestamp", "statement_timestamp"), "timestamptz")
@@ -47,6 +47,8 @@ class Once:
     def __init__(self, statement_params: int) -> None:
         self._first = statement_params + 1
         self.sql: list[str] = []
+        #: Of defaults: whether every shard computes the same.
+        self._same: dict[str, bool] = {}
 
     def parameter(self, sql: str, type_sql: str, shared: bool = True) -> Expr:
         """The parameter for an expression; `shared`: the same text is the same value."""
@@ -65,10 +67,11 @@ class Once:
         return transform(tree, change)
 
     def drawn(self, expr: Expr) -> Expr:
-        """The expression with its volatile calls replaced, each by a value of its own."""
+        """The expression with its volatile calls replaced, each by a value of its own; not those in subqueries."""
+        own = {id(node) for node in within_block(expr)}
 
         def change(node: object) -> object:
-            if isinstance(node, Call) and node.builtin and node.name in _DRAWN and not node.args:
+            if isinstance(node, Call) and node.builtin and node.name in _DRAWN and not node.args and id(node) in own:
                 return self.parameter(render(node), _DRAWN[node.name], shared=False)
             return node
 
@@ -82,7 +85,9 @@ class Once:
         volatile = column.default_volatile
         if volatile and not copied:
             return None
-        if not volatile and _same_everywhere(default, schema):
+        if not volatile and default not in self._same:
+            self._same[default] = _same_everywhere(default, schema)
+        if self._same.get(default):
             return None
         return self.parameter(default, type_sql(column.type), shared=not volatile)
 
@@ -126,8 +131,9 @@ def is_moment_word(node: object) -> bool:
     return isinstance(node, Literal) and node.kind == "string" and says_moment(node.text)
 
 
-def says_moment(text: str) -> bool:
-    return _MOMENT_WORD.search(text) is not None
+def says_moment(value: object) -> bool:
+    """A text with such a word in it, alone or in an array."""
+    return isinstance(value, str | list | tuple) and _MOMENT_WORD.search(str(value)) is not None
 
 
 def timed_parameters(tree: Tree, assigned: Iterable[tuple[str, Expr]]) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from outgrow.statement.tree import (
 )
 
 from .change import Change, Gather, Piece
-from .changing import _check_literals, _with_defaults, _writes_below, as_query, per_row, returned, told
+from .changing import as_query, check_literals, per_row, returned, told, with_defaults, writes_below
 from .colocate import Colocation
 from .facts import is_constant
 from .keymove import Assigned, KeyMove
@@ -51,7 +51,7 @@ FAITHFUL = (
 def relocating(plan: Plan, places: Places) -> Plan:
     """The plan with its key move.  Raises Refused with what stands in the way, whatever the rows."""
     tree = plan.statement.tree
-    if not isinstance(tree, Update) or _writes_below(tree):
+    if not isinstance(tree, Update) or writes_below(tree):
         raise refused("key update", str(plan.key_changes[0].table))
     table = places.table(tree.table)
     assert table is not None
@@ -76,10 +76,10 @@ def _for_several(statement: Statement, tree: Update, table: Table, once: Once, p
     """The statement as each of several shards can read its part of the rows.  Raises Refused."""
     if table.statement_triggers:
         raise refused("trigger", table.statement_triggers[0], str(tree.table))
-    several = _with_defaults(once.moments(tree), table, once, places)  # type: ignore[arg-type]
+    several = with_defaults(once.moments(tree), table, once, places, copied=False)  # type: ignore[arg-type]
     assert isinstance(several, Update)
     vet_change(statement, several, per_row(several))
-    _check_literals(several, table)
+    check_literals(several, table)
     Colocation(places).block(as_query(several), None, {})
     return several
 

@@ -71,10 +71,8 @@ def vet_change(statement: Statement, tree: Tree, per_row: Collection[int]) -> No
     `per_row` holds the ids of nodes that are evaluated for each row written, where volatile built-ins may stand.
     """
     for effect in statement.effects:
-        if effect.kind in ("advisory", "local", "catalogue", "opaque-function", "temporary"):
-            raise refused("volatile", f"the statement {effect.what}: that")
-        if effect.kind == "unvetted":
-            raise refused("unvetted", f"the statement {effect.what}: that")
+        if effect.kind not in ("writes", "volatile", "locking"):
+            raise refused("volatile" if effect.kind == "advisory" else "unvetted", f"the statement {effect.what}: that")
     _walk(tree, per_row)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from outgrow.errors import OperationalError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Gather, Located, Part, Plan, check_all_answered, parts
-from outgrow.runtime import keymoves
+from outgrow.runtime import asking, keymoves
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.prepared import Prepared
-from outgrow.runtime.result import Result
+from outgrow.runtime.result import Result, finished
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ def change_steps(
     conversation: Conversation, prepared: Prepared, located: Located, values: Sequence[Any], until: float | None
 ) -> Steps[Result]:
     """All shards or none; outside of a transaction it is committed before the answer is given."""
+    if not prepared.writes:
+        return (yield from _lock_steps(conversation, prepared.plan, located, values, until))
     if conversation.transaction is not None:
-        return (yield from _run_steps(conversation.transaction, prepared.plan, located, values, until))
+        return (yield from _run_steps(conversation, prepared.plan, located, values, until))
     conversation.begin()
     try:
-        transaction = conversation.transaction
-        assert transaction is not None
-        result = yield from _run_steps(transaction, prepared.plan, located, values, until)
+        result = yield from _run_steps(conversation, prepared.plan, located, values, until)
     except BaseException:
         yield from conversation.rollback_steps()
         raise
@@ -39,13 +40,31 @@ def change_steps(
     return result
 
 
-def _run_steps(
-    transaction: Transaction, plan: Plan, located: Located, values: Sequence[Any], until: float | None
+def _lock_steps(
+    conversation: Conversation, plan: Plan, located: Located, values: Sequence[Any], until: float | None
 ) -> Steps[Result]:
-    change = plan.change
-    assert change is not None
+    """A locking read, one shard after another; outside of a transaction the locks are let go as soon as taken."""
+    assert plan.change is not None and plan.fragment_sql is not None and plan.finish is not None
+    if plan.change.once:
+        values = [*values, *(yield from _once_steps(conversation, plan.change.once, located, until))]
+    params = plan.fragment_values(values) or None
+    answers: list[Rows] = []
+    nodes: list[str] = []
+    for shard in located.shards:
+        rows, node = yield from _on_primary_steps(conversation, shard, plan.fragment_sql, params, until)
+        answers.append(rows)
+        nodes.append(node)
+    fields, found = finished(Finisher(plan.finish, values), answers)
+    return Result(fields, found, "SELECT", len(found), tuple(nodes))
+
+
+def _run_steps(
+    conversation: Conversation, plan: Plan, located: Located, values: Sequence[Any], until: float | None
+) -> Steps[Result]:
+    transaction, change = conversation.transaction, plan.change
+    assert transaction is not None and change is not None
     if change.once:
-        values = [*values, *(yield from _once_steps(transaction, change.once, located, until))]
+        values = [*values, *(yield from _once_steps(conversation, change.once, located, until))]
     if change.gather is Gather.MOVE:
         return (yield from keymoves.move_steps(transaction, plan, located, values, until))
     if change.gather is Gather.ROWS:
@@ -55,8 +74,17 @@ def _run_steps(
     assert plan.fragment_sql is not None
     params = plan.fragment_values(values) or None
     pairs = [(shard, plan.fragment_sql) for shard in located.shards]
-    answers = yield from transaction.run_steps(pairs, params, True, until)
     assert plan.finish is not None
+    if change.gather is Gather.SAME:
+        first = yield from _alike_steps(transaction, plan, pairs, params, until)
+        fields = _fields(Finisher(plan.finish, values), [first])
+        return Result(fields, first.rows, first.status, first.count, _nodes(transaction, located))
+    if change.gather is Gather.TURN:
+        answers = []
+        for pair in pairs:
+            answers += yield from transaction.run_steps([pair], params, True, until)
+    else:
+        answers = yield from transaction.run_steps(pairs, params, True, until)
     finisher = Finisher(plan.finish, values)
     fields = _fields(finisher, answers)
     rows = [row for answer in answers for row in answer.rows]
@@ -64,13 +92,27 @@ def _run_steps(
 
 
 def _once_steps(
-    transaction: Transaction, once: Sequence[str], located: Located, until: float | None
+    conversation: Conversation, once: Sequence[str], located: Located, until: float | None
 ) -> Steps[tuple[Any, ...]]:
     """What shards would compute differently, from the shard whose branch is the oldest: its moment is the session's."""
-    shard = next(iter(transaction.branches), located.shards[0])
+    transaction = conversation.transaction
+    shard = next(iter(transaction.branches), located.shards[0]) if transaction is not None else located.shards[0]
     sql = "SELECT " + ", ".join(f"({expression})::text" for expression in once)
-    (answer,) = yield from transaction.run_steps([(shard, sql)], None, False, until)
+    answer, _ = yield from _on_primary_steps(conversation, shard, sql, None, until)
     return answer.rows[0]
+
+
+def _on_primary_steps(
+    conversation: Conversation, shard: str, sql: str, params: Sequence[Any] | None, until: float | None
+) -> Steps[tuple[Rows, str]]:
+    """What writes no rows, in the shard's branch or by itself; with the node that answered."""
+    transaction = conversation.transaction
+    if transaction is not None:
+        (rows,) = yield from transaction.run_steps([(shard, sql)], params, False, until)
+        return rows, transaction.branches[shard].node.name
+    footing = conversation.footing(shard)
+    rows, node = yield from asking.write_steps(conversation.state, shard, footing, sql, params, until)
+    return rows, node.name
 
 
 def _parts_steps(
@@ -86,6 +128,28 @@ def _parts_steps(
 
     yield from together([shard_steps(shard) for shard in shards])
     return [answers[at] for at in range(len(todo))]
+
+
+def _alike_steps(
+    transaction: Transaction,
+    plan: Plan,
+    pairs: Sequence[tuple[str, str]],
+    params: Sequence[Any] | None,
+    until: float | None,
+) -> Steps[Rows]:
+    """The home shard first: who would change the same rows waits there, and not crosswise on two shards for ever."""
+    (first,) = yield from transaction.run_steps(pairs[:1], params, True, until)
+    others = yield from transaction.run_steps(pairs[1:], params, True, until)
+    if any(other.count != first.count for other in others):
+        counts = (f"{shard} {rows.count}" for (shard, _), rows in zip(pairs, (first, *others), strict=True))
+        error = OperationalError(
+            "OG-RUN-035",
+            f"the copies of {plan.statement.writes[0]} have drifted apart: rows changed: {', '.join(counts)}",
+            cure="bring the copies to the same rows, shard by shard: execute(sql, shard=…); nothing was changed",
+        )
+        transaction.failed = error
+        raise error
+    return first
 
 
 def _in_given_order(plan: Plan, todo: Sequence[Part], answers: Sequence[Rows], nodes: tuple[str, ...]) -> Result:
@@ -112,7 +176,8 @@ def _fields(finisher: Finisher, answers: Sequence[Rows]) -> list[Field]:
 
 
 def _sum(answers: Sequence[Rows]) -> int:
-    return sum(answer.count for answer in answers)
+    """TRUNCATE counts nothing (-1), and then neither do all shards together."""
+    return sum(answer.count for answer in answers) if answers[0].count >= 0 else -1
 
 
 def _nodes(transaction: Transaction, located: Located) -> tuple[str, ...]:

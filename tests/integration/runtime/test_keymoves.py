@@ -63,9 +63,7 @@ def fleet(fleet_servers: Servers) -> Iterator[Fleet]:
 def session(fleet: Fleet) -> Iterator[Session]:
     """A session over empty tables."""
     with fleet.session(level="strong") as opened:
-        for shard in ("s1", "s2"):
-            for table in TABLES:
-                opened.execute(f"DELETE FROM {table.name}", shard=shard)
+        opened.execute(f"TRUNCATE {', '.join(table.name for table in TABLES)}")
         yield opened
 
 
@@ -100,7 +98,7 @@ def test_a_row_moves_with_all_that_it_has(fleet: Fleet, session: Session) -> Non
 def test_a_session_s_settings_do_not_shorten_what_moves(fleet: Fleet, session: Session) -> None:
     here, there = keys_on(fleet, "s1")[0], keys_on(fleet, "s2")[0]
     session.execute(ODD_ROW, [here])
-    exact = "SELECT f = 0.1::float8 + 0.2::float8, t = '2024-02-29 12:34:56.789012+05', i::text, f4 = 1.1::float4 FROM goods"
+    exact = "SELECT f = 0.1::float8 + 0.2, t = '2024-02-29 12:34:56.789012+05', i::text, f4::text = '1.1' FROM goods"
     before = session.execute(exact, shard="s1").fetchall()
     session.execute("SET extra_float_digits = -5")
     session.execute("SET DateStyle = 'SQL, DMY'")
@@ -185,8 +183,7 @@ def test_a_compound_key_moves_by_one_of_its_parts(session: Session) -> None:
 
 
 def test_values_come_from_where_the_update_says(session: Session) -> None:
-    for shard in ("s1", "s2"):
-        session.execute("INSERT INTO rates VALUES (1, 100), (2, 200), (2, 200)", shard=shard)
+    session.execute("INSERT INTO rates VALUES (1, 100), (2, 200), (2, 200)")
     session.execute("INSERT INTO plain VALUES (1, 1), (2, 2), (3, 3)")
     sql = "UPDATE plain AS p SET k = r.rate, note = 'n' FROM rates r WHERE r.k = p.k RETURNING p.id, p.k"
     assert sorted(session.execute(sql).fetchall()) == [(1, 100), (2, 200)]
@@ -241,21 +238,17 @@ def test_what_would_notice_is_refused_by_name_and_changes_nothing(
         session.execute("UPDATE plain SET k = k + 1 RETURNING (SELECT max(rate) FROM rates)")
 
 
-def test_rows_of_a_table_that_inherits_are_left_alone(fleet: Fleet, session: Session) -> None:
-    (a, b), (c, _) = keys_on(fleet, "s1"), keys_on(fleet, "s2")
-    for shard in ("s1", "s2"):
-        session.execute("CREATE TABLE IF NOT EXISTS plain_child () INHERITS (pairs)", shard=shard)
-    session.execute("INSERT INTO plain_child VALUES (%s, 'x', 1)", [a], shard="s1")
+def test_rows_of_a_table_that_inherits_are_left_alone(fleet: Fleet, session: Session, fleet_servers: Servers) -> None:
+    primary = fleet.topology.domains[0].shards[0].primary
+    fleet_servers.sql(primary, "CREATE TABLE heirs () INHERITS (pairs)")
+    fleet_servers.sql(primary, "INSERT INTO heirs SELECT n, 'x', 1 FROM generate_series(1, 9) AS n")
     with pytest.raises(outgrow.NotSupportedError) as refused:
         session.execute("UPDATE pairs SET a = a + 1")
     assert "inherits" in str(refused.value)
-    session.execute("DROP TABLE plain_child", shard="s1")
-    session.execute("DROP TABLE plain_child", shard="s2")
+    fleet_servers.sql(primary, "DROP TABLE heirs")
 
 
 def test_explain_says_what_happens(fleet: Fleet) -> None:
     shown = fleet.explain("UPDATE plain SET k = k + 1").to_dict()
-    assert "delete them there" in " ".join(shown["plan"]["key_move"]) or "insert them" in " ".join(
-        shown["plan"]["key_move"]
-    )
+    assert "insert them on their new shard" in " ".join(shown["plan"]["key_move"])
     assert "FOR UPDATE OF plain" in shown["plan"]["fragment"]
