@@ -131,8 +131,10 @@ UPDATE orders SET qty = 1;
 UPDATE orders SET customer_id = $1 WHERE customer_id = $2;
 --   write, keys
 --   scan: writes orders as orders: customer_id = $2
---   refused over several: OG-PLAN-007 the statement changes the shard key of orders, which could move rows to another shard
---   because: plan.writing: the key of orders is assigned: it must stay what it was
+--   fragment: SELECT orders.tableoid::text AS c0, orders.ctid::text AS c1, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, $1::int8 AS c4, orders.customer_id AS c5 FROM orders WHERE orders.customer_id = $2 FOR UPDATE OF orders with [1, 2]
+--   change: rows that get the key of another shard go there
+--   because: plan.writing: the key of orders is assigned
+--   because: plan.changing: the rows are read where they are, and go to where their new keys belong
 
 UPDATE orders SET customer_id = customer_id, qty = 2 WHERE customer_id = 1;
 --   write, keys
@@ -142,7 +144,12 @@ UPDATE orders SET customer_id = customer_id, qty = 2 WHERE customer_id = 1;
 --   because: plan.changing: each shard changes its own rows: all that decides on them shares the key (orders.customer_id)
 
 UPDATE orders SET customer_id = qty WHERE customer_id = 1;
---   error: OG-PLAN-007 the statement changes the shard key of orders, which could move rows to another shard
+--   write, keys
+--   scan: writes orders as orders: customer_id = 1
+--   fragment: SELECT orders.tableoid::text AS c0, orders.ctid::text AS c1, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, orders.qty::int8 AS c4, orders.customer_id AS c5, orders.qty::text AS c6, pg_catalog.pg_typeof(orders.qty)::text AS c7 FROM orders WHERE orders.customer_id = 1 FOR UPDATE OF orders
+--   change: rows that get the key of another shard go there
+--   because: plan.writing: the key of orders is assigned
+--   because: plan.changing: the rows are read where they are, and go to where their new keys belong
 
 UPDATE orders o SET qty = i.price FROM items i WHERE i.customer_id = o.customer_id AND o.customer_id = 5;
 --   write, keys

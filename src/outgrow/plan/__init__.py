@@ -2,10 +2,11 @@
 
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
-from outgrow.plan.refusals import REFUSALS
+from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Gather",
     "GivenRows",
     "KeyChange",
+    "KeyMove",
     "KeySet",
     "Located",
     "Match",
@@ -36,4 +38,6 @@ __all__ = [
     "check_all_answered",
     "locate",
     "parts",
+    "refuse",
+    "type_from",
 ]

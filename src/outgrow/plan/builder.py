@@ -17,6 +17,7 @@ from .locking import lock
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
+from .relocating import relocating
 from .scatter import scatter
 from .survey import Found, Surveyor
 from .truncating import truncate
@@ -118,7 +119,7 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
             change = key_change(updated, places)
             if change is not None:
                 draft.changes.append(change)
-                draft.say("writing", f"the key of {change.table} is assigned: it must stay what it was")
+                draft.say("writing", f"the key of {change.table} is assigned")
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)
@@ -205,6 +206,8 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
             return alike(plan, places, _elsewhere(plan, places))
         if plan.fixed:
             raise Refused(_single_apart(plan, places))
+        if plan.key_changes:
+            return relocating(plan, places)
         if plan.statement.kind is Kind.WRITE:
             return spread(plan, places)
         if any(effect.kind == "locking" for effect in plan.statement.effects):

@@ -50,8 +50,6 @@ def spread(plan: Plan, places: Places) -> Plan:
     tree = plan.statement.tree
     if not isinstance(tree, Insert | Update | Delete) or writes_below(tree):
         raise refused("write to several shards", plan.statement.command, _key_columns(plan))
-    if plan.key_changes:
-        raise refused("key update", str(plan.key_changes[0].table))
     table = _target(tree, places)
     once = Once(plan.statement.placeholders.count)
     tree = with_defaults(once.moments(tree), table, once, places, copied=False)  # type: ignore[arg-type]

@@ -85,9 +85,11 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
         needed.add(every[0])
         reasons.append(Reason("plan.locate", f"no row can match: {every[0]} gives the empty result its columns"))
     if len(needed) == 1:
-        for change in plan.key_changes:
-            _check_change(change, params)
-        return Located(tuple(needed), reasons=tuple(reasons))
+        if all(_unchanged(change, params) for change in plan.key_changes):
+            return Located(tuple(needed), reasons=tuple(reasons))
+        if plan.move is None:
+            raise plan.refusal or refuse("key update", str(plan.key_changes[0].table))
+        return Located(tuple(needed), True, reasons=tuple(reasons))
     if plan.refusal is not None:
         raise plan.refusal
     if given is not None:
@@ -122,11 +124,11 @@ def shards_of(scan: ScanKeys, params: Params, placer: Placer) -> set[str]:
     return {placer.shards_for(scan.types, key) for key in keys}
 
 
-def _check_change(change: KeyChange, params: Params) -> None:
+def _unchanged(change: KeyChange, params: Params) -> bool:
+    """The key assigned is the one that the rows have."""
     before = key_values(change.before, change.types, params, None)
     after = key_values(change.after, change.types, params, change.typmods)
-    if before is None or after is None or (before and (len(before) != 1 or before != after)):
-        raise refuse("key update", str(change.table))
+    return before is not None and after is not None and (not before or (len(before) == 1 and before == after))
 
 
 def key_values(

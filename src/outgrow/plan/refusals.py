@@ -186,6 +186,11 @@ REFUSALS: dict[str, Refusal] = {
         ProgrammingError,
         "42601",
     ),
+    "key move": Refusal(
+        40,
+        "the statement would give rows of {0} the key of another shard, but {1}",
+        "delete the rows and insert them with their new key, or leave the key as it is",
+    ),
 }
 
 

@@ -148,22 +148,20 @@ def key_change(update: Updated, places: Places) -> KeyChange | None:
     assigned = {name: expr for name, expr in tree.assigns if not _itself(expr, name, tree.alias)}
     if not any(column.name in assigned for column in key_columns):
         return None
-    after: list[tuple[Choice, ...]] = []
-    for column in key_columns:
-        known = update.known.get(column.name)
-        if column.name in assigned:
-            expr = assigned[column.name]
-            if not is_constant(expr):
-                raise Refused(refuse("key update", str(tree.table)))
-            after.append(((Value(expr, column.type),),))
-        elif known is not None:
-            after.append((known,))
-        else:
-            raise Refused(refuse("key update", str(tree.table)))
+    after = [_after(column, assigned, update) for column in key_columns]
+    known = tuple(choice for choice in after if choice is not None)
     return KeyChange(
         tree.table,
         tuple(column.type for column in key_columns),
         tuple(column.typmod for column in key_columns),
         update.keys,
-        Match(tuple(after)),
+        Match(tuple((choice,) for choice in known)) if len(known) == len(after) else Everything(),
     )
+
+
+def _after(column: Column, assigned: dict[str, Expr], update: Updated) -> Choice | None:
+    """What a key column holds afterwards; None where it is only known of each row."""
+    if column.name not in assigned:
+        return update.known.get(column.name)
+    expr = assigned[column.name]
+    return (Value(expr, column.type),) if is_constant(expr) else None

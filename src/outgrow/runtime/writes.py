@@ -12,7 +12,7 @@ from outgrow.errors import OperationalError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Gather, Located, Part, Plan, check_all_answered, parts
-from outgrow.runtime import asking
+from outgrow.runtime import asking, keymoves
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
@@ -65,6 +65,8 @@ def _run_steps(
     assert transaction is not None and change is not None
     if change.once:
         values = [*values, *(yield from _once_steps(conversation, change.once, located, until))]
+    if change.gather is Gather.MOVE:
+        return (yield from keymoves.move_steps(transaction, plan, located, values, until))
     if change.gather is Gather.ROWS:
         todo = parts(change, located.rows, values)
         answers = yield from _parts_steps(transaction, located.shards, todo, until)

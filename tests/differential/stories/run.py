@@ -36,7 +36,7 @@ class Player:
 
     def play(self, act: Act) -> tuple[Verdict, Answer | Failure | None, Answer | Failure] | None:
         """The verdict, what the plain side said (None: not asked) and the fleet; None where the act is left out."""
-        if self.failed and not self._helps(act):
+        if (self.failed and not self._helps(act)) or self._misplaced(act):
             return None
         self.played.append(act)
         text, params = act.case.render()
@@ -49,6 +49,10 @@ class Player:
         if verdict.kind != "wrong" and (why := self._look(act, verdict)):
             verdict = Verdict("wrong", f"then they hold different rows: {why}")
         return verdict, plain, fleet
+
+    def _misplaced(self, act: Act) -> bool:
+        """Where acts were left out to find the least that goes wrong, an end may have lost its beginning."""
+        return act.kind != "statement" and self.inside == (act.kind == "begin")
 
     def _helps(self, act: Act) -> bool:
         """After a failure: the end, or a way back to before it."""
