@@ -1,14 +1,18 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
 from outgrow.plan.builder import build
+from outgrow.plan.ids import Draw, Drawing, own_shard, sequence_name
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
+from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS
 
 __all__ = [
     "REFUSALS",
     "Both",
+    "Draw",
+    "Drawing",
     "Either",
     "Elements",
     "Everything",
@@ -19,6 +23,7 @@ __all__ = [
     "Nothing",
     "Null",
     "Placer",
+    "Places",
     "Plan",
     "Quick",
     "Reason",
@@ -27,4 +32,6 @@ __all__ = [
     "Where",
     "build",
     "locate",
+    "own_shard",
+    "sequence_name",
 ]

@@ -74,9 +74,11 @@ class Streaming:
                 cure="use execute(); stream() is for queries",
             )
         values = values_of(prepared.statement.placeholders, self._parameters)
+        if prepared.drawing is not None:
+            values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
         located = locate(prepared.plan, values, state.picture.placer)
         if not located.scatter:
-            sql, params = prepared.sql, values if prepared.parameters else None
+            sql, params = prepared.sql, values or None
         else:
             assert prepared.plan.fragment_sql is not None and prepared.plan.finish is not None
             sql = prepared.plan.fragment_sql
