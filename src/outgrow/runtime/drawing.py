@@ -222,7 +222,10 @@ class Sequences:
     def on_primary_steps(
         self, shard: str, ask: Callable[[_Timed], Steps[T]], until: float | None
     ) -> Steps[tuple[T, Node]]:
-        """Ask the shard's primary (and say which node that was); once more where it is lost or another one now: a lost lease is only a gap."""
+        """Ask the shard's primary, and say which node that was.
+
+        Once more where it is lost or another one now: a lease whose answer is lost is only a gap.
+        """
         state = self._state
         for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
@@ -256,7 +259,7 @@ class Sequences:
                 link.close()
         try:
             if link.standby:
-                yield from self._state.noton_primary_steps(node, link, until)
+                yield from self._state.not_primary_steps(node, link, until)
             if link.dress:
                 # Another session's settings may stop a write, or let its commit be lost.
                 yield from dressed_steps(link, ())

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology
+from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology, write
 from tests.servers import Servers
 
 
@@ -35,6 +42,14 @@ DEFINITIONS = (
     "CREATE TABLE stamps (id serial PRIMARY KEY, stamp text)",
     "CREATE TABLE notes (id serial PRIMARY KEY, note text)",
 )
+
+INSERT = "INSERT INTO people (name) VALUES (%s) RETURNING id"
+DRAW_FOR_EVER = """
+import sys, outgrow
+sequence = outgrow.open(sys.argv[1]).sequence("codes")
+while True:
+    print(sequence.next(), flush=True)
+"""
 
 
 @pytest.fixture
@@ -127,10 +142,158 @@ def test_a_smallserial_ends_where_its_type_does(fleet: Fleet) -> None:
         assert session.execute("INSERT INTO small VALUES (1, 1) RETURNING id").fetchall() == [(1,)]
 
 
-def test_the_first_use_begins_beyond_what_the_shards_have(fleet: Fleet) -> None:
+def test_the_first_use_begins_beyond_what_the_shards_have(
+    fleet: Fleet, topology: Topology, fleet_servers: Servers
+) -> None:
+    first, second = (shard.primary for shard in topology.domains[0].shards)
+    fleet_servers.sql(first, "SELECT setval('people_id_seq', 500)")
+    fleet_servers.sql(second, "SELECT setval('people_id_seq', 300)")
+    fleet_servers.sql(second, "INSERT INTO people VALUES (700, 'explicit')")
+    fleet_servers.sql(second, "SELECT setval('stamps_id_seq', 42, false)")
+    fleet_servers.sql(first, "INSERT INTO plain VALUES (1234, 1)")
+    fleet_servers.sql(first, "INSERT INTO down VALUES (90, 1), (-500, 1)")
+    assert fleet.sequence("people_id_seq").take(2) == [701, 702]
+    assert fleet.sequence("stamps_id_seq").next() == 42
+    assert fleet.sequence("plain_id_seq").next() == 1240
+    assert fleet.sequence("falling").next() == 88
+
+
+def test_processes_that_open_a_sequence_at_once_share_it(topology: Topology) -> None:
+    def draw(at: int) -> list[int]:
+        with outgrow.open(topology) as fleet, fleet.session() as session:
+            barrier.wait()
+            return [row[0] for _ in range(300) for row in session.execute(INSERT, [f"{at}"]).fetchall()]
+
+    barrier = threading.Barrier(6)
+    with ThreadPoolExecutor(6) as pool:
+        drawn = [number for found in pool.map(draw, range(6)) for number in found]
+    assert len(set(drawn)) == len(drawn) == 1800
+    assert max(drawn) < 10_000
+
+
+def test_threads_of_one_process_draw_in_order_and_never_twice(fleet: Fleet) -> None:
+    def draw(_: int) -> list[int]:
+        return [number for _ in range(200) for number in fleet.sequence("codes").take(3)]
+
+    with ThreadPoolExecutor(8) as pool:
+        each = list(pool.map(draw, range(8)))
+    drawn = sorted(number for found in each for number in found)
+    assert drawn == list(range(1, 8 * 600 + 1))
+    assert all(found == sorted(found) for found in each)
+
+
+def test_a_forked_child_draws_numbers_of_its_own(fleet: Fleet, topology: Topology) -> None:
+    sequence = fleet.sequence("codes")
+    mine = [sequence.next() for _ in range(3)]
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.write(writing, " ".join(str(sequence.next()) for _ in range(50)).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    _, status = os.waitpid(pid, 0)
+    with os.fdopen(reading) as told:
+        theirs = [int(number) for number in told.read().split()]
+    mine += [sequence.next() for _ in range(50)]
+    assert status == 0
+    assert len(theirs) == 50
+    assert not set(mine) & set(theirs)
+
+
+def test_a_killed_process_leaves_a_gap_and_nothing_else(topology: Topology, tmp_path: Path) -> None:
+    written = tmp_path / "fleet.yaml"
+    written.write_text(write(topology))
+    child = subprocess.Popen([sys.executable, "-c", DRAW_FOR_EVER, str(written)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    theirs = [int(child.stdout.readline()) for _ in range(250)]
+    child.kill()
+    theirs += [int(line) for line in child.stdout if line.endswith("\n")]
+    child.wait()
+    with outgrow.open(topology) as fleet:
+        mine = fleet.sequence("codes").take(500)
+    assert len(set(theirs)) == len(theirs)
+    assert not set(mine) & set(theirs)
+
+
+def test_a_failed_insert_and_a_rolled_back_one_lose_their_numbers(fleet: Fleet) -> None:
     with fleet.session() as session:
-        session.execute("SELECT setval('people_id_seq', 500)", shard="s2") if False else None
-    on_each = {"s1": 500, "s2": 700}
-    for shard in fleet.topology.domains[0].shards:
-        Servers.sql
-    assert on_each
+        session.execute("INSERT INTO people VALUES (2, 'taken')")
+        sequence = fleet.sequence("people_id_seq")
+        assert sequence.next() == 3
+        with pytest.raises(RuntimeError), session.transaction():
+            assert session.execute(INSERT, ["a"]).fetchall() == [(4,)]
+            raise RuntimeError
+        assert session.execute(INSERT, ["a"]).fetchall() == [(5,)]
+
+
+def test_single_tables_keep_their_shards_own_sequence(fleet: Fleet, topology: Topology, fleet_servers: Servers) -> None:
+    with fleet.session() as session:
+        assert session.execute("INSERT INTO notes (note) VALUES ('a') RETURNING id").fetchall() == [(1,)]
+        assert session.execute("SELECT nextval('notes_id_seq')").fetchall() == [(2,)]
+        assert fleet.sequence("notes_id_seq").take(2) == [3, 4]
+        fleet.sequence("notes_id_seq").skip_to(9)
+        fleet.sequence("notes_id_seq").skip_to(5)
+        assert session.execute("INSERT INTO notes (note) VALUES ('a') RETURNING id").fetchall() == [(9,)]
+    second = topology.domains[0].shards[1].primary
+    assert fleet_servers.sql(second, "SELECT last_value FROM notes_id_seq") == [(9,)]
+
+
+def test_nextval_is_answered_by_the_fleet(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        answer = session.execute("SELECT nextval('codes'), nextval('codes') + 1 AS more")
+        assert [field.name for field in answer.fields] == ["nextval", "more"]
+        assert answer.fetchall() == [(1, 3)]
+        assert list(session.stream("SELECT nextval('codes')")) == [(3,)]
+        with session.transaction():
+            assert session.execute("SELECT nextval('codes')").fetchall() == [(4,)]
+        for refused in ("SELECT nextval('codes') FROM people", "SELECT currval('codes')", "SELECT setval('codes', 1)"):
+            with pytest.raises(outgrow.NotSupportedError):
+                session.execute(refused)
+        assert fleet.sequence("codes").next() == 5
+
+
+def test_a_sequence_defined_anew_goes_on_beyond(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        assert fleet.sequence("codes").take(3) == [1, 2, 3]
+        session.execute("ALTER SEQUENCE codes INCREMENT BY 5")
+        after = fleet.sequence("codes").take(2)
+        assert after[0] > 3
+        assert after[1] == after[0] + 5
+        with pytest.raises(outgrow.ProgrammingError, match="OG-RUN-072"):
+            fleet.sequence("nowhere").next()
+        session.execute("CREATE SEQUENCE fresh CYCLE MAXVALUE 5")
+        assert fleet.sequence("fresh").take(12) == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2]
+        with pytest.raises(outgrow.InterfaceError, match="OG-RUN-073"):
+            fleet.sequence("fresh").take(0)
+
+
+def test_explain_says_what_is_drawn_and_draws_nothing(fleet: Fleet) -> None:
+    shown = fleet.explain("INSERT INTO people (name) VALUES (%s)", ["x"]).to_dict()
+    assert shown["plan"]["draws"] == ["id from people_id_seq"]
+    assert shown["route"] == "depends on the numbers that it draws"
+    shown = fleet.explain("INSERT INTO tickets (owner) VALUES (%s)", [7]).to_dict()
+    assert len(shown["shards"]["shards"]) == 1
+    assert fleet.sequence("people_id_seq").next() == 1
+
+
+async def _draw_with_tasks(topology: Topology) -> list[int]:
+    with outgrow.open(topology) as fleet:
+        sequence = fleet.async_sequence("codes")
+
+        async def insert() -> list[int]:
+            session = fleet.async_session()
+            rows = [(await session.execute(INSERT, ["x"])).fetchall() for _ in range(30)]
+            await session.close()
+            return [*(row[0][0] for row in rows), await sequence.next() + 10**6]
+
+        found = await asyncio.gather(*(insert() for _ in range(8)))
+    return [number for each in found for number in each]
+
+
+def test_tasks_draw_too(topology: Topology) -> None:
+    drawn = asyncio.run(_draw_with_tasks(topology))
+    assert sorted(drawn) == [*range(1, 241), *range(10**6 + 1, 10**6 + 9)]
