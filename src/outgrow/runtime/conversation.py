@@ -77,6 +77,8 @@ class Conversation:
                     if there is not None:
                         return (yield from self.on_one_steps(prepared, there, parameters, until))
             values = values_of(prepared.statement.placeholders, parameters)
+            if prepared.drawing is not None:
+                values = yield from state.sequences.values_steps(prepared.drawing, values, until)
             return (yield from self._dispatch_steps(prepared, values, until, shard))
         finally:
             self._busy = False
@@ -154,7 +156,7 @@ class Conversation:
         return shards[self.state.next_turn() % len(shards)].name
 
     def on_one_steps(self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None) -> Steps[Result]:
-        params = values if prepared.parameters else None
+        params = values or None
         transaction = self.transaction
         if transaction is not None:
             pairs = [(shard, prepared.sql)]
