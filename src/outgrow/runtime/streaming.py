@@ -73,6 +73,8 @@ class Streaming:
                 f"{prepared.statement.command} does not stream",
                 cure="use execute(); stream() is for queries",
             )
+        if conversation.transaction is not None:
+            conversation.transaction.defined.check(prepared.statement)
         values = values_of(prepared.statement.placeholders, self._parameters)
         located = locate(prepared.plan, values, state.picture.placer)
         if not located.scatter:
