@@ -32,7 +32,7 @@ class Difference:
         return ConfigurationError(
             self.code,
             f"shards {here} and {there} differ: {self}",
-            cure=f"`outgrow schema diff` shows what brings {there} to the definition of {here}, and runs it with --mend",
+            cure=f"`outgrow schema diff` shows what brings {there} to the definition of {here}; with --mend it runs it",
             shard=there,
         )
 
