@@ -17,20 +17,20 @@ from tests.crash.world import World
 
 NOTHING = "nothing written"
 WRITING = "writing"
+PREPARING = "prepare sent, none prepared"
 SOME_PREPARED = "some prepared"
 UNDECIDED = "all prepared, undecided"
-DECIDING = "decision sent, unanswered"
 DECIDED = "decided, none finished"
 SOME_FINISHED = "decided, some finished"
 FINISHED = "all finished, unanswered"
 RECOVERING = "recovering"
 
 #: In the order of the protocol.
-POINTS = (NOTHING, WRITING, SOME_PREPARED, UNDECIDED, DECIDING, DECIDED, SOME_FINISHED, FINISHED, RECOVERING)
+POINTS = (NOTHING, WRITING, PREPARING, SOME_PREPARED, UNDECIDED, DECIDED, SOME_FINISHED, FINISHED, RECOVERING)
 
-#: What a worker's connections to a primary are at: state, statement, in a transaction that has written.
+#: What a worker's connections to a primary are at: last statement, in a transaction that has written.
 BACKENDS = """
-    SELECT state, query, backend_xid IS NOT NULL FROM pg_stat_activity
+    SELECT query, backend_xid IS NOT NULL FROM pg_stat_activity
     WHERE application_name = %s AND datname = current_database() AND backend_type = 'client backend'
 """
 GID = re.compile(r"PREPARE(?:D| TRANSACTION) '([^']+)'", re.I)
@@ -45,10 +45,9 @@ class Seen:
     visible: bool = False
     #: A connection of the worker holds a transaction that has written.
     open: bool = False
-    #: A connection of the worker runs something.
-    active: bool = False
-    #: What the worker has asked to prepare or to finish here, and whether that is prepared now.
+    #: That connection was asked to prepare it, and has not done so yet.
     asked: bool = False
+    #: What a connection of the worker was asked to prepare or to finish is prepared now.
     prepared: bool = False
 
 
@@ -61,12 +60,11 @@ def look(world: World, transfer: str, shards: Sequence[str], application: str) -
         with contextlib.suppress(psycopg.Error):
             rows = world.servers.sql(primary, "SELECT FROM transfers WHERE transfer = %s", [transfer])
             one.visible = bool(rows)
-            prepared = {gid for gid, _ in world.prepared(primary)}
-            for state, query, wrote in world.servers.sql(primary, BACKENDS, [application]):
+            prepared = world.prepared(primary)
+            for query, wrote in world.servers.sql(primary, BACKENDS, [application]):
                 one.open |= wrote
-                one.active |= state == "active"
                 if (gid := GID.search(query)) is not None:
-                    one.asked = True
+                    one.asked |= wrote
                     one.prepared |= gid[1] in prepared
         seen.append(one)
     return seen
@@ -81,7 +79,7 @@ def point(seen: Sequence[Seen]) -> str:
     if visible:
         return SOME_FINISHED if visible > 1 else DECIDED
     if not prepared:
-        return WRITING if any(one.open for one in seen) else NOTHING
-    if prepared < len(seen) - 1:
-        return SOME_PREPARED
-    return DECIDING if any(one.active and not one.prepared for one in seen) else UNDECIDED
+        if not any(one.open for one in seen):
+            return NOTHING
+        return PREPARING if any(one.asked for one in seen) else WRITING
+    return SOME_PREPARED if prepared < len(seen) - 1 else UNDECIDED

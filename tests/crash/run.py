@@ -23,8 +23,8 @@ from tests.crash.watch import Watch
 from tests.crash.world import World, world
 from tests.servers import Servers
 
-#: Faults between two looks at everything.
-EVERY = 12
+#: Faults between two looks at everything; fewer for whoever wants to stop at the first anomaly.
+EVERY, EVERY_STOPPING = 12, 4
 #: What a prepared transaction may last once all servers are up again.
 DOUBT_SECONDS = 10.0
 #: How long a worker may take to end what it is at.
@@ -70,14 +70,16 @@ class Run:
         self.found: dict[str, None] = {}
         self._asked: set[str] = set()
 
-    def strike(self) -> None:
+    def strike(self) -> bool:
+        """Whether the fault found its moment."""
         fault = self.injector.strike()
         if fault is None:
-            return
+            return False
         self.report.faults += 1
         self.report.by_kind[fault.kind] += 1
         if fault.point:
             self.report.points_covered[fault.point] += 1
+        return True
 
     def look_over(self) -> None:
         """Put everything right, let everyone rest, wait for what is in doubt, and hold all against all."""
@@ -86,8 +88,10 @@ class Run:
         for hand in restless:
             self.found[f"{hand.name} did not come to rest in {REST_SECONDS:.0f} s"] = None
         until = time.monotonic() + DOUBT_SECONDS
-        while (held := self.world.held()).prepared and time.monotonic() < until:
+        while self.world.in_doubt() and time.monotonic() < until:
             time.sleep(0.1)
+        # Only now: what is decided while one shard after the other is read would look half done.
+        held = self.world.held()
         told = self.reader.read()
         self.found |= dict.fromkeys(self.verifier.anomalies(told, held))
         self.found |= dict.fromkeys(outcome_anomalies(told, held, self._outcomes(told)))
@@ -143,8 +147,7 @@ def run(
         watch = stack.enter_context(Watch(place))
         this = Run(place, hands, watch, seed, journals)
         while this.report.faults < faults and not (stop and this.found):
-            this.strike()
-            if this.report.faults % EVERY == 0:
+            if this.strike() and this.report.faults % (EVERY_STOPPING if stop else EVERY) == 0:
                 this.look_over()
             this.report.seconds = round(time.monotonic() - started, 1)
             on_progress(this.report)

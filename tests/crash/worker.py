@@ -126,7 +126,7 @@ class Worker:
         """Accounts and amounts: over two shards mostly, over three sometimes, within one now and then."""
         rng = self.rng
         names = sorted(self.orders.accounts)
-        count = 1 if self.stand is None and rng.random() < 0.25 else min(len(names), 2 + (rng.random() < 0.3))
+        count = 1 if self.stand is None and rng.random() < 0.25 else min(len(names), 2 + (rng.random() < 0.4))
         shards = sorted(rng.sample(names, count))
         chosen = [rng.choice(self.orders.accounts[shard]) for shard in shards]
         while len(chosen) < 2:

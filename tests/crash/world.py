@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import psycopg
 
@@ -66,26 +65,21 @@ class World:
     def held(self) -> Held:
         balances: dict[int, int] = {}
         transfers: dict[str, dict[int, int]] = {}
-        prepared = set()
         for shard in self.shards:
             balances |= dict(self.servers.sql(shard.primary, "SELECT id, balance FROM accounts"))
             for account, transfer, amount in self.servers.sql(
                 shard.primary, "SELECT account, transfer, amount FROM transfers"
             ):
                 transfers.setdefault(transfer, {})[account] = amount
-            prepared |= {(shard.name, gid) for gid, _ in self.prepared(shard.primary)}
-        return Held(balances, transfers, frozenset(prepared))
+        return Held(balances, transfers, self.in_doubt())
 
-    def prepared(self, primary: Node) -> list[tuple[str, float]]:
-        """(gid, seconds since) of the transactions prepared in our database there."""
-        return [
-            (gid, float(age))
-            for gid, age in self.servers.sql(
-                primary,
-                "SELECT gid, extract(epoch FROM clock_timestamp() - prepared) FROM pg_prepared_xacts"
-                " WHERE database = current_database()",
-            )
-        ]
+    def in_doubt(self) -> frozenset[tuple[str, str]]:
+        return frozenset((shard.name, gid) for shard in self.shards for gid in self.prepared(shard.primary))
+
+    def prepared(self, primary: Node) -> set[str]:
+        """What is prepared in our database there."""
+        rows = self.servers.sql(primary, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")
+        return {gid for (gid,) in rows}
 
     def answering(self, primary: Node) -> bool:
         try:
@@ -112,16 +106,14 @@ def named(topology: Topology, name: str) -> Topology:
 def world(servers: Servers) -> Iterator[World]:
     """Fresh databases with accounts in them.  The servers run again afterwards, whatever happened."""
     topology = servers.fresh(TABLES)
+    made = World(servers, topology)
     try:
-        yield World(servers, topology)
+        yield made
     finally:
         with servers.restored():
             pass
         for shard in topology.domains[0].shards:
-            rows: list[Any] = servers.sql(
-                shard.primary, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
-            )
-            for (gid,) in rows:
+            for gid in made.prepared(shard.primary):
                 # A run that failed may leave some; nobody could drop the database otherwise.
                 servers.sql(shard.primary, f"ROLLBACK PREPARED '{gid}'")
         servers.drop(topology)
