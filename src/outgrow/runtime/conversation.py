@@ -22,6 +22,7 @@ from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.result import Result
 from outgrow.statement import Kind
 from outgrow.topology import Node
+from outgrow.transactions import owner_of
 from outgrow.waits import Steps
 
 #: psycopg's placeholders, left standing because no parameters were given.
@@ -36,6 +37,8 @@ class Conversation:
         self.level = level
         self.transaction: Transaction | None = None
         self.closed = False
+        #: The id of the latest transaction that was to be committed on several shards.
+        self.last_transaction: str | None = None
         self._busy = False
         self.dress: Dress = ()
         floors = token.floors if token else {}
@@ -208,6 +211,14 @@ class Conversation:
         finally:
             self._busy = False
 
+    @property
+    def pending(self) -> dict[str, tuple[str, ...]]:
+        return {
+            shard: tuple(str(owner_of(gid)) for gid in footing.pending)
+            for shard, footing in self.footings.items()
+            if footing.pending
+        }
+
     # -- transactions --------------------------------------------------------------------------------------------
 
     def begin(self, sql: str = "BEGIN") -> None:
@@ -218,14 +229,21 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, self.dress)
+        self.transaction = Transaction(self.state, sql, self.dress, self.footings)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
         if transaction is None:
             return
         self.transaction = None
-        places = yield from transaction.commit_steps(until)
+        try:
+            places = yield from transaction.commit_steps(until)
+        except BaseException:
+            # It may be committed all the same.
+            self._stood_on(transaction)
+            raise
+        finally:
+            self._note_commit(transaction)
         for shard, place in places.items():
             self.footings[shard].raise_floor(place)
         for branch_shard in transaction.touched:
@@ -238,9 +256,19 @@ class Conversation:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             yield from transaction.rollback_steps(until)
-            for shard in transaction.touched:
-                self.footings[shard].unplaced = True
-                self.footings[shard].last = None
+            self._stood_on(transaction)
+
+    def _stood_on(self, transaction: Transaction) -> None:
+        for shard in transaction.touched:
+            self.footings[shard].unplaced = True
+            self.footings[shard].last = None
+
+    def _note_commit(self, transaction: Transaction) -> None:
+        commit = transaction.commit
+        if commit is not None and commit.id is not None:
+            self.last_transaction = str(commit.id)
+            for shard, gid in commit.pending.items():
+                self.footings[shard].pending += (gid,)
 
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
