@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from outgrow.local import processes
 from outgrow.topology import Node
 from tests.crash.crew import Crew, Hand
 from tests.crash.points import NOTHING, RECOVERING, look, point
@@ -24,10 +25,13 @@ PARTICIPANT = "participant killed"
 DECIDER = "deciding shard killed"
 BOTH = "coordinator and server killed"
 CUT = "link cut"
+#: The server gets to the last message of a dead coordinator late: after somebody has recovered, for instance.
+LATE = "coordinator killed, message late"
+SLOW = "message late"
 RECOVERER = "killed during recovery"
 
 #: How often each is drawn.
-WEIGHTS = {KILL: 6, PAUSE: 3, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, RECOVERER: 2}
+WEIGHTS = {KILL: 6, PAUSE: 3, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LATE: 4, SLOW: 1, RECOVERER: 2}
 KILLS_A_SERVER = frozenset((PARTICIPANT, DECIDER, BOTH))
 
 #: The share of faults that strike at a chosen point; the others strike whenever it happens.
@@ -37,9 +41,11 @@ STAND_SECONDS = 10.0
 #: A pause that nobody minds, and one that outlasts everybody's patience.
 SHORT_SECONDS, LONG_SECONDS = (0.05, 0.5), (4.0, 7.0)
 DOWN_SECONDS = (0.05, 0.8)
+#: How long a message is late, and how long everything else may come to its end meanwhile.
+LATE_SECONDS, MEANWHILE_SECONDS = (0.05, 4.0), 0.05
 
-TERMINATE = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+BACKENDS = """
+    SELECT pid FROM pg_stat_activity
     WHERE application_name = %s AND datname = current_database() AND backend_type = 'client backend'
 """
 
@@ -86,7 +92,7 @@ class Injector:
         hand = self.rng.choice(free)
         if kind == RECOVERER:
             return self._during_recovery(hand)
-        if self.rng.random() > CHOSEN:
+        if self.rng.random() > CHOSEN and kind not in (LATE, SLOW):
             time.sleep(self.rng.uniform(0.0, 0.1))
             self._do(kind, hand, [shard.name for shard in self.world.shards])
             return Fault(kind, "")
@@ -94,6 +100,10 @@ class Injector:
         standing = self._stand(hand, stage, self.rng.random(), self.rng.random() < 0.5)
         if standing is None:
             return None
+        if kind in (LATE, SLOW):
+            self._freeze(hand, self.rng.choice(standing.shards))
+            self.crew.go_on(hand)
+            time.sleep(MEANWHILE_SECONDS)
         seen = look(self.world, standing.transfer, standing.shards, hand.name)
         self._do(kind, hand, standing.shards)
         return Fault(kind, point(seen))
@@ -107,15 +117,36 @@ class Injector:
         if kind in KILLS_A_SERVER:
             chosen = shards[-1] if kind == DECIDER else self.rng.choice(shards[:-1] or shards)
             self._kill_server(self.world.primary(chosen))
-        if kind in (KILL, BOTH):
+        if kind in (KILL, BOTH, LATE):
             self._kill(hand)
         elif kind == PAUSE:
             self._pause(hand)
         else:
             if kind == CUT:
-                with contextlib.suppress(psycopg.Error):
-                    self.world.servers.sql(self.world.primary(self.rng.choice(shards)), TERMINATE, [hand.name])
+                shard = self.rng.choice(shards)
+                for pid in self._backends(hand, shard):
+                    self.world.servers.sql(self.world.primary(shard), "SELECT pg_terminate_backend(%s)", [pid])
             self.crew.go_on(hand)
+
+    def _backends(self, hand: Hand, shard: str) -> list[int]:
+        """The worker's connections as the shard's primary has them; none where that is down."""
+        try:
+            return [pid for (pid,) in self.world.servers.sql(self.world.primary(shard), BACKENDS, [hand.name])]
+        except psycopg.Error:
+            return []
+
+    def _freeze(self, hand: Hand, shard: str) -> None:
+        """The shard's primary reads nothing more from the worker's connections for a while."""
+        data = self.world.servers.data(self.world.primary(shard))
+        pids = self._backends(hand, shard)
+        for pid in pids:
+            processes.send(pid, data, signal.SIGSTOP)
+
+        def thaw() -> None:
+            for pid in pids:
+                processes.send(pid, data, signal.SIGCONT)
+
+        self._later(self.rng.uniform(*LATE_SECONDS), thaw)
 
     def _kill(self, hand: Hand) -> None:
         self.crew.kill(hand)

@@ -17,7 +17,6 @@ from tests.crash.world import World
 
 NOTHING = "nothing written"
 WRITING = "writing"
-PREPARING = "prepare sent, none prepared"
 SOME_PREPARED = "some prepared"
 UNDECIDED = "all prepared, undecided"
 DECIDED = "decided, none finished"
@@ -26,7 +25,7 @@ FINISHED = "all finished, unanswered"
 RECOVERING = "recovering"
 
 #: In the order of the protocol.
-POINTS = (NOTHING, WRITING, PREPARING, SOME_PREPARED, UNDECIDED, DECIDED, SOME_FINISHED, FINISHED, RECOVERING)
+POINTS = (NOTHING, WRITING, SOME_PREPARED, UNDECIDED, DECIDED, SOME_FINISHED, FINISHED, RECOVERING)
 
 #: What a worker's connections to a primary are at: last statement, in a transaction that has written.
 BACKENDS = """
@@ -45,8 +44,6 @@ class Seen:
     visible: bool = False
     #: A connection of the worker holds a transaction that has written.
     open: bool = False
-    #: That connection was asked to prepare it, and has not done so yet.
-    asked: bool = False
     #: What a connection of the worker was asked to prepare or to finish is prepared now.
     prepared: bool = False
 
@@ -58,14 +55,13 @@ def look(world: World, transfer: str, shards: Sequence[str], application: str) -
         primary = world.primary(shard)
         one = Seen(shard)
         with contextlib.suppress(psycopg.Error):
-            rows = world.servers.sql(primary, "SELECT FROM transfers WHERE transfer = %s", [transfer])
+            rows = world.servers.sql(primary, "SELECT 1 FROM transfers WHERE transfer = %s", [transfer])
             one.visible = bool(rows)
             prepared = world.prepared(primary)
             for query, wrote in world.servers.sql(primary, BACKENDS, [application]):
                 one.open |= wrote
-                if (gid := GID.search(query)) is not None:
-                    one.asked |= wrote
-                    one.prepared |= gid[1] in prepared
+                gid = GID.search(query)
+                one.prepared |= gid is not None and gid[1] in prepared
         seen.append(one)
     return seen
 
@@ -79,7 +75,5 @@ def point(seen: Sequence[Seen]) -> str:
     if visible:
         return SOME_FINISHED if visible > 1 else DECIDED
     if not prepared:
-        if not any(one.open for one in seen):
-            return NOTHING
-        return PREPARING if any(one.asked for one in seen) else WRITING
+        return WRITING if any(one.open for one in seen) else NOTHING
     return SOME_PREPARED if prepared < len(seen) - 1 else UNDECIDED

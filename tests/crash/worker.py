@@ -241,8 +241,9 @@ class Worker:
         stand = self.stand
         if stand is None or stand.stage != self.stage or len(self.shards) < 2:
             return None
-        usual = self.usual.get((self.stage, len(self.shards)), 1)
-        if self.waits < int(stand.fraction * usual):
+        # The first transfer goes through where nothing is known of how long it will be.
+        usual = self.usual.get((self.stage, len(self.shards)))
+        if usual is None or self.waits < int(stand.fraction * usual):
             return None
         self.stand = None
         return stand
