@@ -71,8 +71,8 @@ class DomainState:
             self.stale = True
             raise
 
-    def changed_steps(self, until: float | None, error: Error) -> Steps[bool]:
-        """Take the picture anew after an error of binding; True when it has changed.
+    def changed_steps(self, until: float | None, error: Error | None = None) -> Steps[bool]:
+        """Take the picture anew, where a name was not known or after an error of binding; True when it has changed.
 
         Shards that disagree are looked at again only now and then: a forgotten ALTER must not cost a new picture for
         every statement that it makes fail.
