@@ -254,10 +254,18 @@ class Link:
         return two_steps(self, first, second, until, prepare)
 
     def run_many_steps(
-        self, asked: Sequence[Asked], *, until: float | None = None, prepare: Sequence[bool] | None = None
+        self,
+        asked: Sequence[Asked],
+        *,
+        until: float | None = None,
+        prepare: Sequence[bool] | None = None,
+        chained: bool = False,
     ) -> Steps[list[Outcome]]:
-        """Any number in one flush with a Sync each, nothing repeated; for a transaction's beginning and its end."""
-        return many_steps(self, asked, until, prepare or [True] * len(asked))
+        """Any number in one flush, nothing repeated; for a transaction's beginning and its end.
+
+        Each has its own Sync, or (`chained`) all share one, so that none runs behind one that failed.
+        """
+        return many_steps(self, asked, until, prepare or [True] * len(asked), chained)
 
     def stream(self, sql: str, params: Params = None, *, chunk_rows: int = 1000, until: float | None = None) -> Stream:
         """One statement's rows in chunks; nothing is sent before its `open_steps`."""

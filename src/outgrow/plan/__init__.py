@@ -1,23 +1,30 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
 from outgrow.plan.builder import build
+from outgrow.plan.change import Change, Gather, GivenRows, Piece
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
 from outgrow.plan.refusals import REFUSALS
+from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
     "REFUSALS",
     "Both",
+    "Change",
     "Either",
     "Elements",
     "Everything",
+    "Gather",
+    "GivenRows",
     "KeyChange",
     "KeySet",
     "Located",
     "Match",
     "Nothing",
     "Null",
+    "Part",
+    "Piece",
     "Placer",
     "Plan",
     "Quick",
@@ -26,5 +33,7 @@ __all__ = [
     "Value",
     "Where",
     "build",
+    "check_all_answered",
     "locate",
+    "parts",
 ]

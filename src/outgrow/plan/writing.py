@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from outgrow.schema import Column, Table
 from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Template, Values
 
 from .facts import is_constant
-from .keyset import Choice, KeySet, Match, Null, Value, either
+from .keyset import Choice, Everything, KeySet, Match, Null, Value, either
 from .model import KeyChange, ScanKeys
 from .placing import Places
 from .refusals import Refused, refuse
+from .selected import stays
 from .survey import Inserted, Updated
 
 
@@ -23,11 +26,12 @@ def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
     _no_serials(tree, table, names)
     if isinstance(tree.source, Select):
         keys = _selected(insert, tree.source, names, key_columns, places)
+    elif isinstance(tree.source, Values) or tree.source is None:
+        keys = either(list(row_keys(tree, names, key_columns)))
+    elif stays(tree, places):
+        keys = Everything()
     else:
-        rows = tree.source.rows if isinstance(tree.source, Values) else ((),)
-        if tree.source is not None and not isinstance(tree.source, Values):
-            raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
-        keys = either([_row(tree, names, row, key_columns) for row in rows])
+        raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
     return ScanKeys(
         tree.table,
         tree.alias,
@@ -53,19 +57,25 @@ def _supplied(tree: Insert, names: tuple[str, ...], column: str) -> bool:
         return False
     position = names.index(column)
     if isinstance(tree.source, Values):
-        return all(position < len(row) and not _is_default(row[position]) for row in tree.source.rows)
+        return all(position < len(row) and not is_default(row[position]) for row in tree.source.rows)
     return isinstance(tree.source, Select) and position < len(tree.source.items)
 
 
-def _is_default(expr: Expr) -> bool:
+def is_default(expr: Expr) -> bool:
     return isinstance(expr, Template) and not expr.holes and expr.pieces[0].strip().upper() == "DEFAULT"
+
+
+def row_keys(tree: Insert, names: tuple[str, ...], key_columns: tuple[Column, ...]) -> Iterator[KeySet]:
+    """The key of each row of VALUES."""
+    rows = tree.source.rows if isinstance(tree.source, Values) else ((),)
+    return (_row(tree, names, row, key_columns) for row in rows)
 
 
 def _row(tree: Insert, names: tuple[str, ...], row: tuple[Expr, ...], key_columns: tuple[Column, ...]) -> KeySet:
     columns: list[tuple[Choice, ...]] = []
     for column in key_columns:
         position = names.index(column.name) if column.name in names else len(row)
-        if position >= len(row) or _is_default(row[position]):
+        if position >= len(row) or is_default(row[position]):
             columns.append((_defaulted(tree, column),))
         elif is_constant(row[position]):
             columns.append(((Value(row[position], column.type),),))
@@ -120,6 +130,8 @@ def _selected(
             columns.append(((Value(expr, column.type),),))
         elif known is not None:
             columns.append((known,))
+        elif stays(insert.tree, places):
+            return Everything()
         else:
             raise Refused(refuse("insert from select", str(insert.tree.table), column.name))
     return Match(tuple(columns))

@@ -10,16 +10,16 @@ from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
-from outgrow.nodes import Field, Rows, together
+from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading
+from outgrow.runtime import asking, commands, loading, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.result import Result
+from outgrow.runtime.result import Result, finished
 from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.transactions import owner_of
@@ -139,6 +139,8 @@ class Conversation:
             self._known_shard(shard)
             return (yield from self.on_one_steps(prepared, shard, values, until))
         located = prepared.locate(values, self.state.picture.placer)
+        if located.scatter and prepared.plan.change is not None:
+            return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
         there = self._preferred() if located.any else located.shards[0]
@@ -322,12 +324,3 @@ class Conversation:
             "two threads or tasks are using one session at the same time",
             cure="give each its own session; the fleet is what may be shared",
         )
-
-
-def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
-    """The one result of fragments that have all arrived."""
-    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
-    for index, answer in enumerate(answers):
-        finisher.feed(index, answer.rows)
-        finisher.end(index)
-    return fields, finisher.ready()

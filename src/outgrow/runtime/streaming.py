@@ -75,6 +75,12 @@ class Streaming:
             )
         values = values_of(prepared.statement.placeholders, self._parameters)
         located = locate(prepared.plan, values, state.picture.placer)
+        if located.scatter and prepared.plan.change is not None:
+            raise NotSupportedError(
+                "OG-RUN-036",
+                "rows are locked on one shard after another, which does not stream over several shards",
+                cure="use execute(), or restrict the statement to one key",
+            )
         if not located.scatter:
             sql, params = prepared.sql, values if prepared.parameters else None
         else:
