@@ -11,6 +11,7 @@ from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
+from .cascades import check_cascades
 from .changing import spread
 from .ids import with_draws
 from .keyset import Match, Value
@@ -129,6 +130,9 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
             if change is not None:
                 draft.changes.append(change)
                 draft.say("writing", f"the key of {change.table} is assigned")
+    for node in everything_below(tree):
+        if isinstance(node, Insert | Update | Delete):
+            check_cascades(node, places)
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)
