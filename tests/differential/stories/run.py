@@ -16,6 +16,8 @@ from tests.differential.stories.chapter import Act, chapter
 #: Statements outside of transactions between two looks at what the sides hold.
 LOOK_EVERY = 4
 PROBE = Case(Block(raw="SELECT 1"), (), "probe")
+KEEP = Case(Block(raw="SAVEPOINT kept"), (), "probe")
+BACK = Case(Block(raw="ROLLBACK TO SAVEPOINT kept"), (), "probe")
 SPOILT = Case(Block(raw="SELECT 1 / 0"), (), "probe")
 #: A statement over several rows or shards may meet another of its errors first.
 ANY_FIRST = {"21", "22", "23"}
@@ -68,9 +70,20 @@ class Player:
                 self.both.ask_plain(SPOILT)
                 self.failed = True
             return Verdict("refused", fleet.code), None, fleet
+        plain = self._plain(case, fleet)
+        return judged(case, plain, fleet), plain, fleet
+
+    def _plain(self, case: Case, fleet: Answer | Failure) -> Answer | Failure:
+        """The plain side's answer; what outgrow finds by itself leaves a transaction usable, so also there."""
+        found = self.inside and isinstance(fleet, Failure) and not fleet.sqlstate
+        if found:
+            self.both.ask_plain(KEEP)
         plain = self.both.ask_plain(case)
         self.failed = self.inside and isinstance(plain, Failure)
-        return judged(case, plain, fleet), plain, fleet
+        if found and self.failed and isinstance(self.both.ask_fleet(PROBE), Answer):
+            self.both.ask_plain(BACK)
+            self.failed = False
+        return plain
 
     def _command(self, act: Act) -> tuple[Verdict, Answer | Failure, Answer | Failure]:
         fleet, plain = self.both.ask_fleet(act.case), self.both.ask_plain(act.case)
