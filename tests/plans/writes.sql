@@ -51,7 +51,12 @@ INSERT INTO fixed (key, n) VALUES (DEFAULT, 1);
 --   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO drawn (n) VALUES (1);
---   error: OG-PLAN-005 the INSERT leaves the shard key column key of drawn to its default nextval('s'::regclass), so its shard is unknown
+--   write, keys
+--   scan: inserts into drawn as drawn: key = $1
+--   draws: key from s: INSERT INTO drawn (n, key) VALUES (1, $1)
+--   refused over several: OG-PLAN-030 the rows of the INSERT into drawn belong to several shards, which would have to commit together
+--   because: plan.ids: key from s is drawn for the whole fleet beforehand
+--   because: plan.writing: inserts into drawn as drawn: key = $1
 
 INSERT INTO drawn (key, n) VALUES (3, 1);
 --   write, keys
@@ -64,7 +69,12 @@ INSERT INTO orders (customer_id) VALUES (abs(1));
 --   error: OG-PLAN-025 the shard key of orders (customer_id) in the INSERT is only known to the server
 
 INSERT INTO numbered (customer_id) VALUES (1);
---   error: OG-PLAN-006 column id of numbered draws from a sequence of each shard, so its numbers would repeat between shards
+--   write, keys
+--   scan: inserts into numbered as numbered: customer_id = 1
+--   draws: id from numbered_id_seq: INSERT INTO numbered (customer_id, id) VALUES (1, $1)
+--   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
+--   because: plan.writing: inserts into numbered as numbered: customer_id = 1
 
 INSERT INTO numbered (id, customer_id) VALUES (1, 1);
 --   write, keys

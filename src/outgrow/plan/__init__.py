@@ -2,10 +2,12 @@
 
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.ids import Draw, Drawing, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
+from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
@@ -13,6 +15,8 @@ __all__ = [
     "REFUSALS",
     "Both",
     "Change",
+    "Draw",
+    "Drawing",
     "Either",
     "Elements",
     "Everything",
@@ -28,6 +32,7 @@ __all__ = [
     "Part",
     "Piece",
     "Placer",
+    "Places",
     "Plan",
     "Quick",
     "Reason",
@@ -37,7 +42,9 @@ __all__ = [
     "build",
     "check_all_answered",
     "locate",
+    "own_shard",
     "parts",
     "refuse",
+    "sequence_name",
     "type_from",
 ]

@@ -34,6 +34,7 @@ from .blocks import alias_of, leaves_of
 from .change import Change, Gather
 from .changing import Write, assigned, check_literals, returned, told, with_defaults, writes_below
 from .copies import check_copies
+from .facts import is_default
 from .model import Plan
 from .moments import Once, timed_parameters
 from .placing import Places
@@ -41,7 +42,6 @@ from .refusals import Refused, refused
 from .rendering import fragment
 from .vetting import vet_change
 from .walking import conjuncts, everything_below
-from .writing import is_default
 
 #: Types whose addition rounds, so that the order of the rows shows.
 _ROUNDED = frozenset(("float4", "float8", None, "unknown"))

@@ -12,6 +12,7 @@ from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
 from .changing import spread
+from .ids import with_draws
 from .keyset import Match, Value
 from .locking import lock
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
@@ -61,18 +62,26 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     places = Places(schema, domain)
     draft = _Draft()
     try:
+        drawn = with_draws(statement, places)
+        statement = drawn.statement
+        for what in drawn.drawing.shown if drawn.drawing is not None else ():
+            draft.say("ids", f"{what} is drawn for the whole fleet beforehand")
+        for shard in drawn.fixed:
+            draft.fixed.append(shard)
+            draft.say("ids", f"it asks a sequence that only single tables on {shard} draw from")
         _survey(statement, places, draft)
     except Refused as refusal:
         raise refusal.error from None
     where = _where(statement, draft)
     plan = Plan(
         statement,
-        access,
+        "read" if statement.read_only else "write",
         where,
         tuple(draft.scans),
         tuple(dict.fromkeys(draft.fixed)),
         tuple(draft.changes),
         reasons=tuple(draft.reasons),
+        drawing=drawn.drawing,
     )
     plan = replace(plan, quick=_quick(plan))
     return _finished(plan, places, draft) if where is Where.KEYS or draft.copies else plan

@@ -30,6 +30,7 @@ from outgrow.statement.tree import (
 
 from .change import Change, Gather
 from .colocate import Colocation
+from .facts import is_default
 from .model import Plan, Reason
 from .moments import Once, is_moment_word, is_timed
 from .placing import Places
@@ -40,7 +41,6 @@ from .selected import stays
 from .spec import Finish, Output, Position
 from .vetting import vet_change
 from .walking import everything_below, within_block
-from .writing import is_default
 
 Write = Insert | Update | Delete
 

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from outgrow.errors import Error
 from outgrow.plan.change import Change, describe_change
+from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
-from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set
+from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
@@ -112,11 +113,22 @@ class Plan:
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     reasons: tuple[Reason, ...] = ()
+    #: Numbers that become parameters behind the user's, before any shard is chosen.
+    drawing: Drawing | None = None
 
     @property
     def needs_shard(self) -> bool:
         """Only runs where the user chose a shard explicitly."""
         return self.where is Where.CHOSEN
+
+    @property
+    def keyed_by_draws(self) -> bool:
+        """Its shards are known only once its numbers are drawn."""
+        if self.drawing is None:
+            return False
+        kept = self.drawing.kept
+        given = self.statement.placeholders.count if kept is None else len(kept)
+        return any(index > given for scan in self.scans for index in parameters_of(scan.keys))
 
     def fragment_values(self, params: Sequence[Any]) -> list[Any]:
         """The fragment's parameters out of the statement's (with the values of `change.once` behind them)."""
@@ -133,6 +145,9 @@ class Plan:
         }
         if self.fixed:
             shown["single"] = list(self.fixed)
+        if self.drawing is not None:
+            shown["draws"] = list(self.drawing.shown)
+            shown["drawn"] = self.statement.sql
         if self.fragment_sql is not None:
             shown["fragment"] = self.fragment_sql
             shown["fragment_params"] = list(self.fragment_params)

@@ -30,7 +30,7 @@ from outgrow.statement.tree import (
 from .change import Change, Gather, Piece
 from .changing import as_query, check_literals, per_row, returned, told, with_defaults, writes_below
 from .colocate import Colocation
-from .facts import is_constant
+from .facts import is_constant, is_default
 from .keymove import Assigned, KeyMove
 from .model import Plan
 from .moments import Once, type_sql
@@ -39,7 +39,6 @@ from .refusals import Refused, refuse, refused
 from .rendering import fragment, piece, with_holes
 from .vetting import vet_change
 from .walking import everything_below
-from .writing import is_default
 
 #: What a row's text may depend on is set so that it can be read back exactly.
 FAITHFUL = (

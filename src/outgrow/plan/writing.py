@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from outgrow.schema import Column, Table
-from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Template, Values
+from outgrow.schema import Column
+from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Values
 
-from .facts import is_constant
+from .facts import is_constant, is_default
 from .keyset import Choice, Everything, KeySet, Match, Null, Value, either
 from .model import KeyChange, ScanKeys
 from .placing import Places
@@ -23,7 +23,6 @@ def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
     table = places.table(tree.table)
     assert table is not None
     names = tree.columns or tuple(column.name for column in table.columns)
-    _no_serials(tree, table, names)
     if isinstance(tree.source, Select):
         keys = _selected(insert, tree.source, names, key_columns, places)
     elif isinstance(tree.source, Values) or tree.source is None:
@@ -41,28 +40,6 @@ def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
         keys,
         "inserts into",
     )
-
-
-def _no_serials(tree: Insert, table: Table, names: tuple[str, ...]) -> None:
-    """A shard's own sequence must not fill a column that is to be unique over the shards."""
-    unique = {name for key in (table.primary_key, *table.unique_keys) for name in key}
-    for column in table.columns:
-        if column.serial and column.name in unique and not _supplied(tree, names, column.name):
-            raise Refused(refuse("insert leaves serial", str(tree.table), column.name))
-
-
-def _supplied(tree: Insert, names: tuple[str, ...], column: str) -> bool:
-    """Every row brings its own value for the column."""
-    if column not in names:
-        return False
-    position = names.index(column)
-    if isinstance(tree.source, Values):
-        return all(position < len(row) and not is_default(row[position]) for row in tree.source.rows)
-    return isinstance(tree.source, Select) and position < len(tree.source.items)
-
-
-def is_default(expr: Expr) -> bool:
-    return isinstance(expr, Template) and not expr.holes and expr.pieces[0].strip().upper() == "DEFAULT"
 
 
 def row_keys(tree: Insert, names: tuple[str, ...], key_columns: tuple[Column, ...]) -> Iterator[KeySet]:

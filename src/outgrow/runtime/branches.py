@@ -118,6 +118,15 @@ class Transaction:
             self.failed = error
             raise
 
+    def open_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+        """Branches on all of these, before statements of their own run on each at once."""
+        self._check_usable()
+        try:
+            yield from self._open_all_steps([shard for shard in shards if shard not in self.branches], until)
+        except Error as error:
+            self.failed = error
+            raise
+
     def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
         """The branch's own connection, for a stream inside the transaction."""
         self._check_usable()

@@ -45,6 +45,8 @@ class Conversation:
         self.footings = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
         }
+        for shard_name, footing in self.footings.items():
+            footing.pending = token.pending.get(f"{state.name}/{shard_name}", ()) if token else ()
 
     # -- statements ----------------------------------------------------------------------------------------------
 
@@ -75,6 +77,8 @@ class Conversation:
                     if there is not None:
                         return (yield from self.on_one_steps(prepared, there, parameters, until))
             values = values_of(prepared.statement.placeholders, parameters)
+            if prepared.drawing is not None:
+                values = yield from state.sequences.values_steps(prepared.drawing, values, until)
             return (yield from self._dispatch_steps(prepared, values, until, shard))
         finally:
             self._busy = False
@@ -152,7 +156,7 @@ class Conversation:
         return shards[self.state.next_turn() % len(shards)].name
 
     def on_one_steps(self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None) -> Steps[Result]:
-        params = values if prepared.parameters else None
+        params = values or None
         transaction = self.transaction
         if transaction is not None:
             pairs = [(shard, prepared.sql)]
@@ -295,8 +299,12 @@ class Conversation:
     def token_steps(self, until: float | None = None) -> Steps[Token]:
         """What this session has seen, per shard; asks a server where a read left no place behind."""
         floors = {}
+        pending = {f"{self.state.name}/{shard}": f.pending for shard, f in self.footings.items() if f.pending}
         for shard, footing in self.footings.items():
-            if footing.unplaced:
+            if footing.pending:
+                # Whoever takes the token finds its place there; the shard may be out of reach now.
+                pass
+            elif footing.unplaced:
                 primary = self.state.health.seats(self.state.name, shard).primary
                 yield from self.state.sample_steps(primary, footing, until)
             elif footing.last is not None:
@@ -304,7 +312,7 @@ class Conversation:
                 yield from self.state.sample_replica_steps(footing.last, footing, until)
             if footing.floor is not None:
                 floors[f"{self.state.name}/{shard}"] = footing.floor
-        return Token(floors, {self.state.name: self.state.picture.map.epoch})
+        return Token(floors, {self.state.name: self.state.picture.map.epoch}, pending)
 
     def close_steps(self) -> Steps[None]:
         self.closed = True

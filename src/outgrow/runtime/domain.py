@@ -12,6 +12,7 @@ from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
 from outgrow.runtime import atomic, generation, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.drawing import Sequences
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
@@ -34,6 +35,7 @@ class DomainState:
         self.stale = False
         #: Called before a transaction over several shards ends; the fleet starts its recovery then.
         self.need_recovery: Callable[[], None] = lambda: None
+        self.sequences = Sequences(self)
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
@@ -45,7 +47,7 @@ class DomainState:
                 raise disagreement
         planned = plan.build(bound, picture.schema, picture.domain)
         point = _point(planned, picture.placer) if bound.placeholders.names is None else None
-        prepared = Prepared(bound, planned, point)
+        prepared = Prepared(planned.statement, planned, point)
         picture.plans.keep((text, parameters), prepared)
         return prepared
 
@@ -168,7 +170,7 @@ class DomainState:
 def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
     """The shortcut for the commonest statement: its one key is one integer or text parameter."""
     quick = planned.quick
-    if quick is None:
+    if quick is None or planned.drawing is not None:
         return None
     strategy = placer.strategy(quick.types)
     owners = placer.owners

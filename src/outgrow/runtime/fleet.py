@@ -18,6 +18,7 @@ from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
+from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.topology import Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
@@ -75,6 +76,14 @@ class Fleet:
     ) -> AsyncSession:
         """The same for asyncio."""
         return AsyncSession(self._conversation(domain, level, token), self.topology.secret)
+
+    def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
+        """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
+        return FleetSequence(self._state(domain), name)
+
+    def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
+        """The same for asyncio."""
+        return AsyncFleetSequence(self._state(domain), name)
 
     def execute(self, sql: str, parameters: Parameters = None, *, domain: str | None = None) -> Result:
         """One statement in a session of its own."""

@@ -126,6 +126,7 @@ def _parts_steps(
             if part.shard == shard:
                 (answers[at],) = yield from transaction.run_steps([(shard, part.sql)], part.params or None, True, until)
 
+    yield from transaction.open_steps(shards, until)
     yield from together([shard_steps(shard) for shard in shards])
     return [answers[at] for at in range(len(todo))]
 
