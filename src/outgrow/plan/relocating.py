@@ -28,7 +28,7 @@ from outgrow.statement.tree import (
 )
 
 from .change import Change, Gather, Piece
-from .changing import as_query, check_literals, per_row, returned, told, with_defaults, writes_below
+from .changing import check_literals, per_row, returned, told, with_defaults, writes_below
 from .colocate import Colocation
 from .facts import is_constant, is_default
 from .keymove import Assigned, KeyMove
@@ -39,6 +39,7 @@ from .refusals import Refused, refuse, refused
 from .rendering import fragment, piece, with_holes
 from .vetting import vet_change
 from .walking import everything_below
+from .written import as_query
 
 #: What a row's text may depend on is set so that it can be read back exactly.
 FAITHFUL = (
