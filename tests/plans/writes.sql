@@ -143,7 +143,7 @@ UPDATE orders SET qty = 1;
 UPDATE orders SET customer_id = $1 WHERE customer_id = $2;
 --   write, keys
 --   scan: writes orders as orders: customer_id = $2
---   fragment: SELECT orders.tableoid::text AS c0, orders.ctid::text AS c1, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, $1::int8 AS c4, orders.customer_id AS c5 FROM orders WHERE orders.customer_id = $2 FOR UPDATE OF orders with [1, 2]
+--   fragment: SELECT "outgrow read".o AS c0, "outgrow read".c AS c1, "outgrow read".own AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, "outgrow read".v3::int8 AS c4, "outgrow read".v4 AS c5 FROM (SELECT orders.tableoid::text AS o, orders.ctid::text AS c, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS own, $1::int8 AS v3, orders.customer_id AS v4 FROM orders WHERE orders.customer_id = $2 FOR UPDATE OF orders) AS "outgrow read" with [1, 2]
 --   change: rows that get the key of another shard go there
 --   because: plan.writing: the key of orders is assigned
 --   because: plan.changing: the rows are read where they are, and go to where their new keys belong
@@ -158,7 +158,7 @@ UPDATE orders SET customer_id = customer_id, qty = 2 WHERE customer_id = 1;
 UPDATE orders SET customer_id = qty WHERE customer_id = 1;
 --   write, keys
 --   scan: writes orders as orders: customer_id = 1
---   fragment: SELECT orders.tableoid::text AS c0, orders.ctid::text AS c1, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, orders.qty::int8 AS c4, orders.customer_id AS c5, orders.qty::text AS c6, pg_catalog.pg_typeof(orders.qty)::text AS c7 FROM orders WHERE orders.customer_id = 1 FOR UPDATE OF orders
+--   fragment: SELECT "outgrow read".o AS c0, "outgrow read".c AS c1, "outgrow read".own AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, "outgrow read".v3::int8 AS c4, "outgrow read".v4 AS c5, "outgrow read".v3::text AS c6, pg_catalog.pg_typeof("outgrow read".v3)::text AS c7 FROM (SELECT orders.tableoid::text AS o, orders.ctid::text AS c, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS own, orders.qty AS v3, orders.customer_id AS v4 FROM orders WHERE orders.customer_id = 1 FOR UPDATE OF orders) AS "outgrow read"
 --   change: rows that get the key of another shard go there
 --   because: plan.writing: the key of orders is assigned
 --   because: plan.changing: the rows are read where they are, and go to where their new keys belong

@@ -126,6 +126,8 @@ CREATE TABLE outgrow.workers (
     number int4 PRIMARY KEY,
     holder text NOT NULL,
     until_ms int8 NOT NULL
+);
+
 -- name: v2_definitions
 -- Home shard only has rows: every DDL, recorded before the first shard runs it.  What is running or stopped is resumed.
 CREATE TABLE outgrow.definitions (

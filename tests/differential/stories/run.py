@@ -19,6 +19,8 @@ PROBE = Case(Block(raw="SELECT 1"), (), "probe")
 KEEP = Case(Block(raw="SAVEPOINT kept"), (), "probe")
 BACK = Case(Block(raw="ROLLBACK TO SAVEPOINT kept"), (), "probe")
 SPOILT = Case(Block(raw="SELECT 1 / 0"), (), "probe")
+#: Neither side is wrong, see `_met_on_the_way`.
+MET = "met on the way"
 #: A statement over several rows or shards may meet another of its errors first.
 ANY_FIRST = {"21", "22", "23"}
 
@@ -48,7 +50,7 @@ class Player:
         else:
             verdict, plain, fleet = self._command(act)
         self.told[-1] += f"  -- {verdict.kind}{'' if not isinstance(fleet, Failure) else ' ' + fleet.message[:90]}"
-        if verdict.kind != "wrong" and (why := self._look(act, verdict)):
+        if verdict.kind != "wrong" and verdict.why != MET and (why := self._look(act, verdict)):
             verdict = Verdict("wrong", f"then they hold different rows: {why}")
         return verdict, plain, fleet
 
@@ -71,6 +73,8 @@ class Player:
                 self.failed = True
             return Verdict("refused", fleet.code), None, fleet
         plain = self._plain(case, fleet)
+        if case.construct == "moved" and _met_on_the_way(plain, fleet):
+            return Verdict("refused", MET), plain, fleet
         return judged(case, plain, fleet), plain, fleet
 
     def _plain(self, case: Case, fleet: Answer | Failure) -> Answer | Failure:
@@ -114,6 +118,16 @@ class Player:
             return ""
         self.unlooked = 0
         return self.both.difference()
+
+
+def _met_on_the_way(plain: Answer | Failure, fleet: Answer | Failure) -> bool:
+    """One side found a key taken that the same UPDATE was about to free.
+
+    A unique constraint that is checked row by row fails or not by the order in which rows happen to lie; both sides
+    end without duplicates, but not with the same rows: the chapter ends here.
+    """
+    failed = [side.sqlstate for side in (plain, fleet) if isinstance(side, Failure)]
+    return failed == ["23505"]
 
 
 def judged(case: Case, plain: Answer | Failure, fleet: Answer | Failure) -> Verdict:
@@ -167,7 +181,7 @@ def _play(
             return
         if counted:
             on_progress(report)
-        if report.total >= count and not player.inside:
+        if verdict.why == MET or (report.total >= count and not player.inside):
             return
 
 
