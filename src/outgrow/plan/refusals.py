@@ -191,6 +191,11 @@ REFUSALS: dict[str, Refusal] = {
         ProgrammingError,
         "42601",
     ),
+    "parts apart": Refusal(
+        46,
+        "the parts of the {0} that write do not stay together on each shard: {1}",
+        "send the parts as statements of one transaction, or restrict all of them to one key",
+    ),
     "key move": Refusal(
         40,
         "the statement would give rows of {0} the key of another shard, but {1}",
