@@ -63,7 +63,7 @@ class Branch(transactions.Branch):
         else:
             try:
                 done, self.place = yield from self.link.run_many_steps(
-                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until
+                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until, chained=True
                 )
             except NodeLost as error:
                 raise OperationalError(
