@@ -24,6 +24,8 @@ TIME_LIMIT = "OG-NODE-012"
 
 #: On a prepared statement these say that it is out of date, not that the statement is wrong.
 STALE = frozenset({"0A000", "26000"})
+#: The protocol counts the parameters of a statement in 16 bits.
+PARAMETERS_MAX = 65535
 #: PostgreSQL's ERRCODE_QUERY_CANCELED, also given to statements that outgrow cancelled.
 CANCELED = "57014"
 #: States that end the connection although the statement before them was not harmed: nothing was under way.
@@ -169,6 +171,17 @@ def from_parameters(error: Exception, node: Node) -> errors.Error:
             "OG-NODE-018", str(error), cure="pass a value of a type that psycopg adapts", node=node.name
         )
     return errors.DataError("OG-NODE-020", str(error), cure="pass a value that PostgreSQL can hold", node=node.name)
+
+
+def too_many(count: int, node: Node) -> errors.ProgrammingError:
+    """More parameters than a message can carry."""
+    return errors.ProgrammingError(
+        "OG-NODE-026",
+        f"{count} parameters for one server, which takes {PARAMETERS_MAX} in a statement",
+        cure="send fewer rows in a statement, pass arrays, or load a file with `session.load`",
+        node=node.name,
+        sqlstate="54000",
+    )
 
 
 def from_loading(error: Exception, node: Node) -> errors.Error:
