@@ -92,8 +92,10 @@ def _target(tree: Write, places: Places) -> Table:
     """The table written; refused where its triggers would run once for each shard and not once."""
     table = places.table(tree.table)
     assert table is not None
-    if table.statement_triggers:
-        raise refused("trigger", table.statement_triggers[0], str(tree.table))
+    also = ["update"] if isinstance(tree, Insert) and tree.conflict == "update" else []
+    trigger = table.statement_trigger(type(tree).__name__.lower(), *also)
+    if trigger is not None:
+        raise refused("trigger", trigger, str(tree.table))
     return table
 
 
