@@ -145,13 +145,16 @@ def check_literals(tree: Write, table: Table) -> None:
 
 
 def with_defaults(tree: Write, table: Table, once: Once, places: Places, *, copied: bool) -> Write:
-    """The statement with those defaults written out that every shard would compute for itself."""
+    """The statement with those defaults written out that every shard would compute for itself.
 
-    def default(name: str, expr: Expr) -> Expr:
+    Volatile ones only in the rows given: elsewhere each row that is met draws its own, and nobody knows how many.
+    """
+
+    def default(name: str, expr: Expr, draw: bool = False) -> Expr:
         column = table.column(name)
         if column is None or not is_default(expr):
             return expr
-        return once.default(column, places.schema, copied) or expr
+        return once.default(column, places.schema, draw) or expr
 
     if isinstance(tree, Update):
         return replace(tree, assigns=tuple((name, default(name, expr)) for name, expr in tree.assigns))
@@ -163,9 +166,9 @@ def with_defaults(tree: Write, table: Table, once: Once, places: Places, *, copi
     if tree.source is None or isinstance(tree.source, Values):
         given = tree.source.rows if isinstance(tree.source, Values) else ((),)
         _check_width(tree, len(given[0]))
-        rows = [[default(name, expr) for name, expr in zip(tree.columns, row, strict=True)] for row in given]
+        rows = [[default(name, expr, copied) for name, expr in zip(tree.columns, row, strict=True)] for row in given]
         return _with_rows(tree, rows, missing, once, places, copied)
-    added = [(column.name, once.default(column, places.schema, copied)) for column in missing]
+    added = [(column.name, once.default(column, places.schema, False)) for column in missing]
     items = tuple(Item(expr, name, name) for name, expr in added if expr is not None)
     if not items:
         return tree

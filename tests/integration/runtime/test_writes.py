@@ -202,7 +202,7 @@ REFUSED = [
     ("INSERT INTO orders SELECT customer_id, order_id FROM orders LIMIT 1", "OG-PLAN-008"),
     ("INSERT INTO orders (customer_id, order_id) VALUES (1, 1), (2, (SELECT count(*) FROM orders))", "OG-PLAN-012"),
     ("UPDATE customers SET name = 'x' WHERE made < 'yesterday'", "OG-PLAN-017"),
-    ("INSERT INTO customers (customer_id, made) VALUES (11, 'now'), (12, 'now'), (13, 'now'), (14, 'now')", "OG-PLAN-017"),
+    ("INSERT INTO customers (customer_id, made) VALUES (11, 'now'), (12, 'now'), (13, 'x')", "OG-PLAN-017"),
     ("INSERT INTO customers (customer_id, name) VALUES (1, 'x'), (3, 'y'), (2, 'z'), (4, 'z') ON CONFLICT"
      " (customer_id) DO UPDATE SET name = 'x' WHERE customers.name <> 'a' RETURNING *", "OG-PLAN-032"),
     ("UPDATE settings SET value = c.name FROM customers c", "OG-PLAN-009"),
