@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from outgrow.schema.model import (
     Function,
     Order,
     Schema,
+    SequenceDefinition,
     StatementTrigger,
     Table,
     TableKind,
@@ -42,6 +44,7 @@ _BY_CODE_POINT = frozenset({"C", "POSIX", "C.UTF-8", "C.UTF8", "C.utf8"})
 #: Bits of pg_trigger.tgtype.
 _EVENTS = {4: "insert", 8: "delete", 16: "update", 32: "truncate"}
 _SPREADING = {"c": "cascade", "n": "set null", "d": "set default"}
+_IDENTITIES = {"a": "always", "d": "by default", "": ""}
 
 
 @cache
@@ -74,6 +77,7 @@ def build(domain: str, epoch: int, rows: Mapping[str, Rows]) -> Schema:
         tables=MappingProxyType(_tables(rows, server)),
         functions=MappingProxyType(_functions(rows["functions"])),
         types=MappingProxyType({name: _TYPE_KINDS[kind] for _, name, kind in rows["types"]}),
+        sequences=MappingProxyType(_sequences(rows["sequences"])),
         default_order=server.default_order,
         server_version=server.version,
     )
@@ -102,8 +106,12 @@ def _order_of(provider: str, locale: str | None, encoding: str) -> Order:
 
 def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]:
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
+    draws = _draws(rows["sequences"])
     for row in rows["columns"]:
-        columns[row[0], row[1]].append(_column(row, server))
+        column = _column(row, server)
+        if (drawn := draws.get(tuple(row[:3]))) is not None:
+            column = replace(column, identity=drawn[0], sequence=drawn[1])
+        columns[row[0], row[1]].append(column)
     primary, unique, foreign = _keys(rows["keys"])
     cascades = _cascades(foreign)
     tables = {}
@@ -161,6 +169,20 @@ def _column(row: Sequence[Any], server: _Server) -> Column:
         order=order,
         nondeterministic=deterministic is False,
     )
+
+
+def _sequences(rows: Rows) -> dict[TableName, SequenceDefinition]:
+    return {TableName(*row[:2]): SequenceDefinition(TableName(*row[:2]), *row[2:7]) for row in rows}
+
+
+def _draws(rows: Rows) -> dict[tuple[str, ...], tuple[str, TableName | None]]:
+    """Schema, table and column → identity kind and sequence; no sequence where a default draws from several."""
+    draws: dict[tuple[str, ...], tuple[str, TableName | None]] = {}
+    for row in rows:
+        for *column, kind in row[7]:
+            several = tuple(column) in draws
+            draws[tuple(column)] = (_IDENTITIES[kind], None if several else TableName(*row[:2]))
+    return draws
 
 
 def _keys(
