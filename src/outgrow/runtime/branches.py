@@ -262,7 +262,7 @@ class Transaction:
         try:
             yield from self._end_steps(until)
         except GeneratorExit:
-            self._abandon()
+            self.abandon()
             raise
         except BaseException:
             yield from self.rollback_steps(until)
@@ -291,7 +291,7 @@ class Transaction:
         self.state.need_recovery()
         yield from commit.run_steps()
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """Nobody waits any more: close what is open; what is prepared is left to recovery."""
         for branch in list(self.branches.values()):
             branch.link.close()
