@@ -12,6 +12,7 @@ from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
 from .blocks import Shared
+from .cascades import check_cascades
 from .changing import spread
 from .flows import flowing, has_parts
 from .ids import with_draws
@@ -132,6 +133,9 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
             if change is not None:
                 draft.changes.append(change)
                 draft.say("writing", f"the key of {change.table} is assigned")
+    for node in everything_below(tree):
+        if isinstance(node, Insert | Update | Delete):
+            check_cascades(node, places)
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)
