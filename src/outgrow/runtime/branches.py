@@ -190,12 +190,28 @@ class Transaction:
                 yield from self.state.survey_steps(shard, until, cause=error)
                 yield from self._open_steps(shard, until)
                 continue
+            except BaseException as error:
+                yield from self._failed_steps(branch, error)
+                raise
             branch.fresh = False
             if alone:
                 return (yield from branch.link.run_steps(*asked[0], until=until))
             last = outcomes[-1]
             return last if asked and isinstance(last, Rows) else None
         return None
+
+    def _failed_steps(self, branch: Branch, error: BaseException) -> Steps[None]:
+        """What went ahead of a statement that failed, or was stopped before it was sent, may have run or not.
+
+        A branch on which nothing has succeeded yet is let go: after ROLLBACK TO a savepoint, another takes its place.
+        """
+        if not branch.fresh:
+            return
+        try:
+            if isinstance(error, Error) and branch.link.in_transaction and not branch.link.broken:
+                yield from branch.link.run_steps("ROLLBACK", None)
+        finally:
+            self._release(branch)
 
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
@@ -262,7 +278,7 @@ class Transaction:
         try:
             yield from self._end_steps(until)
         except GeneratorExit:
-            self._abandon()
+            self.abandon()
             raise
         except BaseException:
             yield from self.rollback_steps(until)
@@ -291,7 +307,7 @@ class Transaction:
         self.state.need_recovery()
         yield from commit.run_steps()
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """Nobody waits any more: close what is open; what is prepared is left to recovery."""
         for branch in list(self.branches.values()):
             branch.link.close()
@@ -330,6 +346,9 @@ class Transaction:
         else:
             del self.savepoints[at + 1 :]
             self.failed = None
+            for branch in self.branches.values():
+                # What was set since the savepoint is undone, the limit on waiting for locks among it.
+                branch.limited = False
 
     def set_steps(self, sql: str, until: float | None) -> Steps[None]:
         """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
