@@ -2,22 +2,28 @@
 
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.ids import Draw, Drawing, own_shard, sequence_name
+from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
-from outgrow.plan.refusals import REFUSALS
+from outgrow.plan.placing import Places
+from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
     "REFUSALS",
     "Both",
     "Change",
+    "Draw",
+    "Drawing",
     "Either",
     "Elements",
     "Everything",
     "Gather",
     "GivenRows",
     "KeyChange",
+    "KeyMove",
     "KeySet",
     "Located",
     "Match",
@@ -26,6 +32,7 @@ __all__ = [
     "Part",
     "Piece",
     "Placer",
+    "Places",
     "Plan",
     "Quick",
     "Reason",
@@ -35,5 +42,9 @@ __all__ = [
     "build",
     "check_all_answered",
     "locate",
+    "own_shard",
     "parts",
+    "refuse",
+    "sequence_name",
+    "type_from",
 ]

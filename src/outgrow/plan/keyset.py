@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from outgrow.statement.tree import ArrayOf, Cast, Expr, Literal, Parameter
+from outgrow.statement.walk import walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,18 @@ def either(options: list[KeySet]) -> KeySet:
     if not kept:
         return Nothing()
     return next(iter(kept)) if len(kept) == 1 else Either(tuple(kept))
+
+
+def parameters_of(keys: KeySet) -> set[int]:
+    """The parameters (from 1) that decide the keys."""
+    if isinstance(keys, Either | Both):
+        parts = keys.options if isinstance(keys, Either) else keys.parts
+        return {index for part in parts for index in parameters_of(part)}
+    if not isinstance(keys, Match):
+        return set()
+    candidates = [candidate for choices in keys.columns for choice in choices for candidate in choice]
+    exprs = [candidate.expr for candidate in candidates if not isinstance(candidate, Null)]
+    return {expr.index for top in exprs for expr in walk(top) if isinstance(expr, Parameter)}
 
 
 #: Of many alternatives, how many are shown to people.

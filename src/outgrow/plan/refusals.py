@@ -44,8 +44,8 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "insert leaves serial": Refusal(
         6,
-        "column {1} of {0} draws from a sequence of each shard, so its numbers would repeat between shards",
-        "write the value of {1} in the INSERT, or use a uuid",
+        "the default of column {1} of {0} draws from a sequence of each shard in a way that cannot be done beforehand",
+        "make the default nextval('sequence'), or write the value of {1} in the INSERT",
     ),
     "key update": Refusal(
         7,
@@ -179,12 +179,53 @@ REFUSALS: dict[str, Refusal] = {
         "RESTART IDENTITY of {0} would set back the sequences of each shard, and not the fleet's",
         "leave RESTART IDENTITY out",
     ),
+    "cascade": Refusal(
+        35,
+        "a foreign key would have the change of {0} change {1}",
+        "make it ON DELETE CASCADE or NO ACTION where it holds the shard key, and change those rows first",
+    ),
     "missing values": Refusal(
         33,
         "the INSERT into {0} names {1} columns but has {2} values",
         "give every column a value, or leave its name out",
         ProgrammingError,
         "42601",
+    ),
+    "parts apart": Refusal(
+        46,
+        "the parts of the {0} that write do not stay together on each shard: {1}",
+        "send the parts as statements of one transaction, or restrict all of them to one key",
+    ),
+    "key move": Refusal(
+        40,
+        "the statement would give rows of {0} the key of another shard, but {1}",
+        "delete the rows and insert them with their new key, or leave the key as it is",
+    ),
+    "insert select leaves serial": Refusal(
+        41,
+        "the INSERT … SELECT into {0} leaves column {1} to a sequence of each shard, whose numbers would repeat",
+        'select the value of {1} too, drawn with `fleet.sequence("…").take(n)`, or insert the rows as VALUES',
+    ),
+    "value for identity": Refusal(
+        42,
+        'cannot insert a non-DEFAULT value into column "{0}" of {1}: it is GENERATED ALWAYS',
+        "leave {0} out, write DEFAULT, or add OVERRIDING SYSTEM VALUE",
+        ProgrammingError,
+    ),
+    "nextval here": Refusal(
+        43,
+        "nextval({0}) stands where nobody knows how often it is computed, and each shard has a sequence of its own",
+        'draw beforehand with `fleet.sequence("…").next()` or `.take(n)`, and pass the numbers as parameters',
+    ),
+    "sequence function": Refusal(
+        44,
+        "{0} asks a sequence ({1}) of which every shard has one of its own",
+        "take inserted numbers from RETURNING; move a fleet sequence with `fleet.sequence(…).skip_to(n)`",
+    ),
+    "assigned from sequence": Refusal(
+        45,
+        "assigning DEFAULT to column {0} of {1} draws from a sequence of each shard, whose numbers would repeat",
+        'draw beforehand with `fleet.sequence("…").take(n)`, and pass the numbers as parameters',
     ),
 }
 

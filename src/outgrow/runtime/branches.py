@@ -17,6 +17,7 @@ from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import atomic, generation
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
 from outgrow.transactions import Commit
@@ -101,6 +102,9 @@ class Transaction:
         self.branches: dict[str, Branch] = {}
         self.savepoints: list[str] = []
         self.failed: Error | None = None
+        #: How many DDL statements ran, and what they changed: statements are planned without knowing it.
+        self.definitions = 0
+        self.defined = Defined()
         #: Every shard that had a branch.
         self.touched: set[str] = set()
         #: How far the commit of several branches has come.

@@ -44,6 +44,10 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
     if values is None:
         facts["route"] = "depends on the parameters: pass them to see it"
         return Explanation(facts)
+    if plan.keyed_by_draws:
+        facts["route"] = "depends on the numbers that it draws"
+        return Explanation(facts)
+    values = values if plan.drawing is None else plan.drawing.given(values)
     try:
         located = locate(plan, values, state.picture.placer)
     except Error as error:
@@ -55,7 +59,7 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
     elif located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:
-        facts["fragment"] = "as the user wrote it"
+        facts["fragment"] = "as the user wrote it" if plan.drawing is None else bound.sql
     facts["route"] = {shard: _route(conversation, shard, prepared.read_only) for shard in located.shards}
     return Explanation(facts)
 

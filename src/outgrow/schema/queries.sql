@@ -75,6 +75,33 @@ WHERE a.attnum > 0 AND NOT a.attisdropped
   AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'
 ORDER BY c.oid, a.attnum;
 
+-- name: sequences
+-- Every sequence as it was made, and the columns that draw from it: schema, table, column and identity kind of each.
+SELECT n.nspname::text, c.relname::text, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle,
+       coalesce(users.columns, '{}')
+FROM pg_catalog.pg_sequence AS s
+JOIN pg_catalog.pg_class AS c ON c.oid = s.seqrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT array_agg(ARRAY[tn.nspname, t.relname, a.attname, a.attidentity]::text[]
+                     ORDER BY tn.nspname, t.relname, a.attnum) AS columns
+    FROM (SELECT p.refobjid AS relation, p.refobjsubid AS number
+          FROM pg_catalog.pg_depend AS p
+          WHERE p.classid = 'pg_class'::regclass AND p.objid = s.seqrelid AND p.deptype = 'i'
+            AND p.refclassid = 'pg_class'::regclass AND p.refobjsubid > 0
+          UNION ALL
+          SELECT d.adrelid, d.adnum
+          FROM pg_catalog.pg_depend AS p
+          JOIN pg_catalog.pg_attrdef AS d ON d.oid = p.objid
+          WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = s.seqrelid
+            AND p.classid = 'pg_attrdef'::regclass) AS u
+    JOIN pg_catalog.pg_class AS t ON t.oid = u.relation
+    JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.relnamespace
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = u.number
+) AS users
+WHERE n.nspname <> 'outgrow' AND n.nspname NOT LIKE 'pg\_temp\_%'
+ORDER BY 1, 2;
+
 -- name: keys
 -- Unique indexes (kind "primary" or "unique") over plain columns, and foreign keys ("foreign") with their actions.
 SELECT CASE WHEN x.indisprimary THEN 'primary' ELSE 'unique' END,

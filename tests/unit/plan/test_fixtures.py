@@ -32,6 +32,8 @@ def described(sql: str) -> list[str]:
     lines += [f"--   scan: {scan.describe()}" for scan in made.scans]
     if made.fixed:
         lines.append(f"--   single: {', '.join(made.fixed)}")
+    if made.drawing is not None:
+        lines.append(f"--   draws: {', '.join(made.drawing.shown)}: {made.statement.sql}")
     if made.fragment_sql is not None:
         numbers = f" with {list(made.fragment_params)}" if made.fragment_params else ""
         lines.append(f"--   fragment: {made.fragment_sql}{numbers}")
