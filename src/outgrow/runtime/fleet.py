@@ -12,7 +12,8 @@ from outgrow.errors import InterfaceError
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import ddl, explain, new_tables, snapshot
+from outgrow.runtime import comparing, ddl, explain, new_tables, snapshot
+from outgrow.runtime.comparing import SchemaComparison
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
@@ -20,6 +21,7 @@ from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session, needed
+from outgrow.schema import ObjectDifference
 from outgrow.topology import Topology, read
 
 #: How long opening may wait for servers (seconds).
@@ -111,6 +113,14 @@ class Fleet:
     def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
         """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
         return drive(ddl.abandon_steps(self._state(domain), number, None))
+
+    def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
+        """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""
+        return drive(comparing.compare_steps(self._state(domain), like, None))
+
+    def mend_schema(self, comparison: SchemaComparison, *, allow_drop: bool = False) -> tuple[ObjectDifference, ...]:
+        """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
+        return drive(comparing.mend_steps(self._state(comparison.domain), comparison, allow_drop, None))
 
     def stats(self) -> dict[str, Any]:
         """Per node: the pool's counts."""

@@ -3,19 +3,26 @@
 from outgrow.schema.build import build, queries
 from outgrow.schema.differences import Difference, differences, with_tables_of
 from outgrow.schema.model import Column, ForeignKey, Function, Order, Schema, Table, TableKind, Volatility
+from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, object_queries, objects
 
 __all__ = [
     "Column",
     "Difference",
     "ForeignKey",
     "Function",
+    "Object",
+    "ObjectDifference",
+    "Objects",
     "Order",
     "Schema",
     "Table",
     "TableKind",
     "Volatility",
     "build",
+    "compare",
     "differences",
+    "object_queries",
+    "objects",
     "queries",
     "with_tables_of",
 ]

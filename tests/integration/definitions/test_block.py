@@ -1,4 +1,4 @@
-"""DDL inside a transaction: on every branch or on none, and nothing that follows is planned by what is not committed."""
+"""DDL inside a transaction: on every branch or on none; what follows is not planned by what is not committed."""
 
 from __future__ import annotations
 
