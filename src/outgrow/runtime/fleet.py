@@ -12,9 +12,10 @@ from outgrow.errors import InterfaceError
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import comparing, ddl, explain, new_tables, snapshot
+from outgrow.runtime import comparing, ddl, doctor, explain, new_tables, snapshot
 from outgrow.runtime.comparing import SchemaComparison
 from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.doctor import Finding
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
@@ -121,6 +122,10 @@ class Fleet:
     def mend_schema(self, comparison: SchemaComparison, *, allow_drop: bool = False) -> tuple[ObjectDifference, ...]:
         """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
         return drive(comparing.mend_steps(self._state(comparison.domain), comparison, allow_drop, None))
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """What is wrong with the fleet, or soon will be, each with its cure."""
+        return tuple(finding for state in self._states.values() for finding in drive(doctor.examine_steps(state, None)))
 
     def stats(self) -> dict[str, Any]:
         """Per node: the pool's counts."""
