@@ -1,4 +1,4 @@
-"""`outgrow schema`, `place` and `doctor` as programs on a real fleet, and the question on a terminal."""
+"""The question where a new table's rows shall live, on a terminal."""
 
 from __future__ import annotations
 
@@ -6,122 +6,22 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from outgrow.topology import Domain, Sharded, TableName, write
-from tests.acceptance.test_cli import outgrow, told
+import outgrow
+from outgrow.topology import write
 from tests.acceptance.test_statements import _until
 from tests.servers import Servers
 
 
-@pytest.fixture
-def domain(fleet_servers: Servers, tmp_path: Path) -> Iterator[Domain]:
-    """Fresh databases with a ledger and one table; their fleet.yaml is `fleet.yaml` in `tmp_path`."""
-    topology = fleet_servers.fresh({TableName("public", "orders"): Sharded(("customer_id",))})
+def test_on_a_terminal_the_placement_is_asked_for(fleet_servers: Servers, tmp_path: Path) -> None:
+    topology = fleet_servers.fresh()
+    outgrow.open(topology, install=True).close()
     (tmp_path / "fleet.yaml").write_text(write(topology))
-    assert outgrow("init", *at(tmp_path)).returncode == 0
-    assert outgrow("sql", *at(tmp_path), "CREATE TABLE orders (customer_id int8, note text)").returncode == 0
-    yield topology.domains[0]
-    fleet_servers.drop(topology)
-
-
-def at(tmp_path: Path) -> tuple[str, str]:
-    return "--fleet", str(tmp_path / "fleet.yaml")
-
-
-def test_place_says_where_a_table_lives(domain: Domain, tmp_path: Path) -> None:
-    create = "CREATE TABLE notes (id int8 PRIMARY KEY, slug text UNIQUE)"
-    asked = outgrow("sql", *at(tmp_path), create)
-    assert asked.returncode == 1
-    assert asked.stderr.startswith("OG-RUN-056: ")
-    assert "outgrow place notes --shard-by id" in asked.stderr
-    assert outgrow("place", *at(tmp_path), "notes").stderr.startswith("OG-RUN-058: ")
-    placed = outgrow("place", *at(tmp_path), "notes", "--shard-by", "id", "--json")
-    assert told(placed) == {"table": "notes", "placement": {"shard_by": ["id"]}}
-    made = outgrow("sql", *at(tmp_path), create)
-    assert made.returncode == 0, made.stderr
-    assert "notice: notes_slug_key (slug) is unique on each shard only" in made.stderr
-    assert outgrow("place", *at(tmp_path), "settings", "--single", "s2").stdout == "settings: single s2\n"
-    assert outgrow("place", *at(tmp_path), "countries", "--copy").stdout == "countries: copy everywhere\n"
-
-
-def test_diff_shows_and_mends(fleet_servers: Servers, domain: Domain, tmp_path: Path) -> None:
-    same = outgrow("schema", "diff", *at(tmp_path))
-    assert (same.returncode, same.stdout) == (0, "s1, s2: the same\n")
-    home, second = (shard.primary for shard in domain.shards)
-    fleet_servers.sql(home, "CREATE INDEX by_note ON orders (note)")
-    fleet_servers.sql(second, "ALTER TABLE orders ADD COLUMN stray int")
-    shown = outgrow("schema", "diff", *at(tmp_path))
-    assert shown.returncode == 1
-    assert "index public.by_note is missing on s2" in shown.stdout
-    assert "CREATE INDEX CONCURRENTLY by_note ON public.orders USING btree (note);" in shown.stdout
-    assert "only with --allow-drop" in shown.stdout
-    assert outgrow("schema", "diff", *at(tmp_path), "--mend").returncode == 2
-    mended = outgrow("schema", "diff", *at(tmp_path), "--mend", "--yes", "--json")
-    assert mended.returncode == 1
-    document = told(mended)
-    assert [one["name"] for one in document["mended"]] == ["public.by_note"]
-    assert [(one["name"], one["what"], one["drops"]) for one in document["differences"]] == [
-        ("public.orders.stray", "extra", True)
-    ]
-    mended = outgrow("schema", "diff", *at(tmp_path), "--mend", "--yes", "--allow-drop", "--json")
-    assert (mended.returncode, told(mended)["same"]) == (0, True)
-
-
-def test_what_was_left_in_the_middle_is_resumed_or_abandoned(
-    fleet_servers: Servers, domain: Domain, tmp_path: Path
-) -> None:
-    second = domain.shards[1].primary
-    for number, end in ((1, "resume"), (2, "abandon")):
-        fleet_servers.sql(second, f"ALTER TABLE orders ADD COLUMN c{number} int")
-        failed = outgrow("sql", *at(tmp_path), f"ALTER TABLE orders ADD COLUMN c{number} int8", "--json")
-        assert told(failed)["error"]["code"] == "OG-RUN-032"
-        left = outgrow("schema", "list", *at(tmp_path), "--json")
-        (unfinished,) = told(left)["unfinished"]
-        assert (left.returncode, unfinished["done"], unfinished["failed_shard"]) == (1, ["s1"], "s2")
-        examined = outgrow("doctor", *at(tmp_path), "--json")
-        assert examined.returncode == 1
-        assert {finding["check"] for finding in told(examined)["findings"]} >= {"definitions", "schema"}
-        if end == "resume":
-            assert outgrow("schema", "resume", *at(tmp_path)).stderr.startswith("OG-RUN-032: ")
-            fleet_servers.sql(second, f"ALTER TABLE orders DROP COLUMN c{number}")
-            resumed = outgrow("schema", "resume", *at(tmp_path), "--json")
-            assert [one["number"] for one in told(resumed)["finished"]] == [unfinished["number"]]
-        else:
-            given_up = outgrow("schema", "abandon", *at(tmp_path), str(unfinished["number"]), "--json")
-            assert told(given_up)["state"] == "abandoned"
-        assert outgrow("schema", "list", *at(tmp_path)).returncode == 0
-    assert outgrow("schema", "resume", *at(tmp_path)).stdout == "nothing was left in the middle\n"
-
-
-def test_doctor(fleet_servers: Servers, domain: Domain, tmp_path: Path) -> None:
-    healthy = outgrow("doctor", *at(tmp_path), "--json")
-    assert (healthy.returncode, told(healthy)["healthy"]) == (0, True), healthy.stdout
-    text = (tmp_path / "fleet.yaml").read_text().replace("slots: 1024", "slots: 512")
-    (tmp_path / "fleet.yaml").write_text(text)
-    assert outgrow("place", *at(tmp_path), "notes", "--copy").returncode == 0
-    fleet_servers.sql(domain.home.primary, "CREATE INDEX by_note ON orders (note)")
-    found = outgrow("doctor", *at(tmp_path), "--json")
-    assert found.returncode == 1
-    said = [(finding["check"], finding["what"].partition(":")[0]) for finding in told(found)["findings"]]
-    assert said[:3] == [
-        ("ledger", "OG-LEDGER-010"),
-        ("ledger", "OG-LEDGER-012"),
-        ("schema", "index public.by_note is missing on s2 (s1 is compared with)"),
-    ]
-    shown = outgrow("doctor", *at(tmp_path))
-    assert "warning app: OG-LEDGER-010: slots: 512 in the file, 1024 in the ledger" in shown.stdout
-    assert "cure: write `slots: 1024` in the file" in shown.stdout
-
-
-def test_on_a_terminal_the_placement_is_asked_for(domain: Domain, tmp_path: Path) -> None:
     master, slave = pty.openpty()
     environment = {**os.environ, "OUTGROW_HISTORY": str(tmp_path / "history"), "TERM": "xterm"}
     environment["PROMPT_TOOLKIT_NO_CPR"] = "1"
-    program = [str(Path(sys.executable).parent / "outgrow"), "sql", *at(tmp_path)]
+    program = [str(Path(sys.executable).parent / "outgrow"), "sql", "--fleet", str(tmp_path / "fleet.yaml")]
     with subprocess.Popen(program, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd="/") as shell:
         os.close(slave)
         said = _until(master, b"\\? for help")
@@ -138,3 +38,4 @@ def test_on_a_terminal_the_placement_is_asked_for(domain: Domain, tmp_path: Path
         _until(master, None)
         assert shell.wait(20) == 0, said.decode(errors="replace")
     os.close(master)
+    fleet_servers.drop(topology)
