@@ -14,8 +14,19 @@ from outgrow.ledger.definitions import (
     record_definition_steps,
 )
 from outgrow.ledger.model import Difference, Generation, LedgerState, as_ledger_says, differs, shown
+from outgrow.ledger.sequences import (
+    Lease,
+    lease_sequence_steps,
+    open_sequence_steps,
+    own_sequence_skip_steps,
+    own_sequence_take_steps,
+    sequence_place_steps,
+    sequence_used_steps,
+    skip_sequence_steps,
+)
 from outgrow.ledger.steps import (
     VERSION,
+    Answer,
     Runner,
     install_steps,
     meet_primary_steps,
@@ -31,9 +42,11 @@ from outgrow.ledger.steps import (
 __all__ = [
     "UNFINISHED",
     "VERSION",
+    "Answer",
     "Definition",
     "Difference",
     "Generation",
+    "Lease",
     "LedgerState",
     "Part",
     "Runner",
@@ -44,8 +57,12 @@ __all__ = [
     "drop_placement_steps",
     "end_definition_steps",
     "install_steps",
+    "lease_sequence_steps",
     "meet_primary_steps",
     "note_definition_steps",
+    "open_sequence_steps",
+    "own_sequence_skip_steps",
+    "own_sequence_take_steps",
     "part_steps",
     "put_placement_steps",
     "queries",
@@ -55,6 +72,9 @@ __all__ = [
     "read_generation_steps",
     "read_steps",
     "record_definition_steps",
+    "sequence_place_steps",
+    "sequence_used_steps",
     "shown",
+    "skip_sequence_steps",
     "version_steps",
 ]

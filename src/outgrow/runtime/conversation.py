@@ -10,19 +10,20 @@ from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
-from outgrow.nodes import Field, Rows, together
+from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading
+from outgrow.runtime import asking, commands, loading, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.result import Result
+from outgrow.runtime.result import Result, finished
 from outgrow.statement import Kind
 from outgrow.topology import Node
+from outgrow.transactions import owner_of
 from outgrow.waits import Steps
 
 #: psycopg's placeholders, left standing because no parameters were given.
@@ -37,12 +38,16 @@ class Conversation:
         self.level = level
         self.transaction: Transaction | None = None
         self.closed = False
+        #: The id of the latest transaction that was to be committed on several shards.
+        self.last_transaction: str | None = None
         self._busy = False
         self.dress: Dress = ()
         floors = token.floors if token else {}
         self.footings = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
         }
+        for shard_name, footing in self.footings.items():
+            footing.pending = token.pending.get(f"{state.name}/{shard_name}", ()) if token else ()
 
     # -- statements ----------------------------------------------------------------------------------------------
 
@@ -73,6 +78,8 @@ class Conversation:
                     if there is not None:
                         return (yield from self.on_one_steps(prepared, there, parameters, until))
             values = values_of(prepared.statement.placeholders, parameters)
+            if prepared.drawing is not None:
+                values = yield from state.sequences.values_steps(prepared.drawing, values, until)
             return (yield from self._dispatch_steps(prepared, values, until, shard))
         finally:
             self._busy = False
@@ -141,6 +148,8 @@ class Conversation:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))
         located = prepared.locate(values, self.state.picture.placer)
+        if located.scatter and prepared.plan.change is not None:
+            return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
         there = self._preferred() if located.any else located.shards[0]
@@ -154,7 +163,7 @@ class Conversation:
         return shards[self.state.next_turn() % len(shards)].name
 
     def on_one_steps(self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None) -> Steps[Result]:
-        params = values if prepared.parameters else None
+        params = values or None
         transaction = self.transaction
         if transaction is not None:
             if transaction.definitions:
@@ -217,6 +226,14 @@ class Conversation:
         finally:
             self._busy = False
 
+    @property
+    def pending(self) -> dict[str, tuple[str, ...]]:
+        return {
+            shard: tuple(str(owner_of(gid)) for gid in footing.pending)
+            for shard, footing in self.footings.items()
+            if footing.pending
+        }
+
     # -- transactions --------------------------------------------------------------------------------------------
 
     def begin(self, sql: str = "BEGIN") -> None:
@@ -227,7 +244,7 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, self.dress)
+        self.transaction = Transaction(self.state, sql, self.dress, self.footings)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
@@ -236,7 +253,12 @@ class Conversation:
         self.transaction = None
         try:
             places = yield from transaction.commit_steps(until)
+        except BaseException:
+            # It may be committed all the same.
+            self._stood_on(transaction)
+            raise
         finally:
+            self._note_commit(transaction)
             self.state.stale |= transaction.definitions > 0
         for shard, place in places.items():
             self.footings[shard].raise_floor(place)
@@ -250,9 +272,19 @@ class Conversation:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             yield from transaction.rollback_steps(until)
-            for shard in transaction.touched:
-                self.footings[shard].unplaced = True
-                self.footings[shard].last = None
+            self._stood_on(transaction)
+
+    def _stood_on(self, transaction: Transaction) -> None:
+        for shard in transaction.touched:
+            self.footings[shard].unplaced = True
+            self.footings[shard].last = None
+
+    def _note_commit(self, transaction: Transaction) -> None:
+        commit = transaction.commit
+        if commit is not None and commit.id is not None:
+            self.last_transaction = str(commit.id)
+            for shard, gid in commit.pending.items():
+                self.footings[shard].pending += (gid,)
 
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
@@ -277,8 +309,12 @@ class Conversation:
     def token_steps(self, until: float | None = None) -> Steps[Token]:
         """What this session has seen, per shard; asks a server where a read left no place behind."""
         floors = {}
+        pending = {f"{self.state.name}/{shard}": f.pending for shard, f in self.footings.items() if f.pending}
         for shard, footing in self.footings.items():
-            if footing.unplaced:
+            if footing.pending:
+                # Whoever takes the token finds its place there; the shard may be out of reach now.
+                pass
+            elif footing.unplaced:
                 primary = self.state.health.seats(self.state.name, shard).primary
                 yield from self.state.sample_steps(primary, footing, until)
             elif footing.last is not None:
@@ -286,7 +322,7 @@ class Conversation:
                 yield from self.state.sample_replica_steps(footing.last, footing, until)
             if footing.floor is not None:
                 floors[f"{self.state.name}/{shard}"] = footing.floor
-        return Token(floors, {self.state.name: self.state.picture.map.epoch})
+        return Token(floors, {self.state.name: self.state.picture.map.epoch}, pending)
 
     def close_steps(self) -> Steps[None]:
         self.closed = True
@@ -300,12 +336,3 @@ class Conversation:
             "two threads or tasks are using one session at the same time",
             cure="give each its own session; the fleet is what may be shared",
         )
-
-
-def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
-    """The one result of fragments that have all arrived."""
-    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
-    for index, answer in enumerate(answers):
-        finisher.feed(index, answer.rows)
-        finisher.end(index)
-    return fields, finisher.ready()

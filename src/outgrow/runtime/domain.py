@@ -11,8 +11,9 @@ from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
-from outgrow.runtime import generation, snapshot
+from outgrow.runtime import atomic, generation, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.drawing import Sequences
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
@@ -39,6 +40,9 @@ class DomainState:
         self.next_turn = itertools.count().__next__
         #: The servers' schema or map has changed since the picture was taken.
         self.stale = False
+        #: Called before a transaction over several shards ends; the fleet starts its recovery then.
+        self.need_recovery: Callable[[], None] = lambda: None
+        self.sequences = Sequences(self)
         self._taken_at = monotonic()
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
@@ -53,7 +57,7 @@ class DomainState:
                 raise disagreement
         planned = plan.build(bound, picture.schema, picture.domain)
         point = _point(planned, picture.placer) if bound.placeholders.names is None else None
-        prepared = Prepared(bound, planned, point)
+        prepared = Prepared(planned.statement, planned, point)
         picture.plans.keep((text, parameters), prepared)
         return prepared
 
@@ -67,8 +71,8 @@ class DomainState:
             self.stale = True
             raise
 
-    def changed_steps(self, until: float | None, error: Error) -> Steps[bool]:
-        """Take the picture anew after an error of binding; True when it has changed.
+    def changed_steps(self, until: float | None, error: Error | None = None) -> Steps[bool]:
+        """Take the picture anew, where a name was not known or after an error of binding; True when it has changed.
 
         Shards that disagree are looked at again only now and then: a forgotten ALTER must not cost a new picture for
         every statement that it makes fail.
@@ -84,6 +88,10 @@ class DomainState:
         """The heartbeat read the ledger's epochs."""
         if schema_epoch != self.picture.schema.epoch or map_epoch != self.picture.map.epoch:
             self.stale = True
+
+    def settle_steps(self, shard: str, footing: Footing, until: float | None) -> Steps[None]:
+        """Make the shard show what the session has committed there and the shard has not confirmed."""
+        return atomic.settle_steps(self, shard, footing, until)
 
     def on_home_steps(self, ask: Callable[[Link], Steps[T]], until: float | None) -> Steps[T]:
         """Run `ask` on the primary of the home shard, where the ledger's map lives."""
@@ -180,7 +188,7 @@ class DomainState:
 def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
     """The shortcut for the commonest statement: its one key is one integer or text parameter."""
     quick = planned.quick
-    if quick is None:
+    if quick is None or planned.drawing is not None:
         return None
     strategy = placer.strategy(quick.types)
     owners = placer.owners

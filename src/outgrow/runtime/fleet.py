@@ -10,9 +10,9 @@ from typing import Any, Self
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError
 from outgrow.ledger import Definition
-from outgrow.nodes import Nodes, drive
+from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import comparing, ddl, doctor, explain, new_tables, snapshot
+from outgrow.runtime import atomic, comparing, ddl, doctor, explain, new_tables, snapshot
 from outgrow.runtime.comparing import SchemaComparison
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.doctor import Finding
@@ -20,10 +20,14 @@ from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
+from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.schema import ObjectDifference
 from outgrow.topology import Topology, read
+from outgrow.transactions import Outcome, Recovered, TransactionId
+from outgrow.waits import Steps
 
 #: How long opening may wait for servers (seconds).
 _OPEN_SECONDS = 30.0
@@ -62,6 +66,9 @@ class Fleet:
             drive(self._nodes.tend_steps())
         self.health = health
         self._heartbeat = Heartbeat(list(self._states.values()))
+        self._recovery = Recovery(list(self._states.values()))
+        for state in self._states.values():
+            state.need_recovery = self._recovery.ensure
 
     def session(
         self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
@@ -74,6 +81,14 @@ class Fleet:
     ) -> AsyncSession:
         """The same for asyncio."""
         return AsyncSession(self._conversation(domain, level, token), self.topology.secret)
+
+    def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
+        """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
+        return FleetSequence(self._state(domain), name)
+
+    def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
+        """The same for asyncio."""
+        return AsyncFleetSequence(self._state(domain), name)
 
     def execute(self, sql: str, parameters: Parameters = None, *, domain: str | None = None) -> Result:
         """One statement in a session of its own."""
@@ -131,9 +146,33 @@ class Fleet:
         """Per node: the pool's counts."""
         return self._nodes.stats()
 
+    def recover(self, domain: str | None = None) -> Recovered:
+        """Look once for what dead processes have left prepared, and finish it; all domains, or one."""
+        states = [self._state(domain)] if domain is not None else list(self._states.values())
+        found = Recovered()
+        for state in states:
+            found = found.with_other(drive(atomic.recover_steps(state)))
+        return found
+
+    def outcome(self, transaction: str) -> Outcome:
+        """What became of a transaction over several shards (`session.last_transaction`): committed, aborted, unknown.
+
+        Unknown: it is still under way, or the shard that decides is out of reach, or it is more than half a day old.
+        """
+        return drive(self._outcome_steps(transaction))
+
+    async def outcome_async(self, transaction: str) -> Outcome:
+        """The same for asyncio."""
+        return await drive_async(self._outcome_steps(transaction))
+
+    def _outcome_steps(self, transaction: str) -> Steps[Outcome]:
+        id = TransactionId.read(transaction)
+        return atomic.outcome_steps(self._state(id.domain), id)
+
     def close(self) -> None:
-        """End the heartbeat and every connection; sessions still open fail at their next statement."""
+        """End the heartbeat, recovery and every connection; sessions still open fail at their next statement."""
         self._heartbeat.stop()
+        self._recovery.stop()
         self._nodes.close()
 
     def _conversation(self, domain: str | None, level: str | Level, token: str | None) -> Conversation:

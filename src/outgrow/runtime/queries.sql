@@ -1,4 +1,4 @@
--- What DDL wants to know of a server: statements that `runtime` runs beside the users' own.
+-- What the runtime asks of servers beside the users' own statements.
 
 -- name: lock_timeout
 -- In a DDL's transaction: whoever waits for a table's lock stands in the way of all who come later, so not for long.
@@ -62,3 +62,12 @@ SELECT gid, owner::text, extract(epoch FROM clock_timestamp() - prepared)::float
 FROM pg_prepared_xacts
 WHERE database = current_database() AND prepared < clock_timestamp() - make_interval(secs => $1::float8)
 ORDER BY prepared;
+
+-- name: text_settings
+-- What the text of floating-point numbers, times and intervals depends on.
+SELECT current_setting('extra_float_digits'), current_setting('DateStyle'), current_setting('IntervalStyle');
+
+-- name: set_text_settings
+-- The same set until the transaction's end.
+SELECT set_config('extra_float_digits', $1, true), set_config('DateStyle', $2, true),
+       set_config('IntervalStyle', $3, true);

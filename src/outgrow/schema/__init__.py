@@ -2,7 +2,17 @@
 
 from outgrow.schema.build import build, queries
 from outgrow.schema.differences import Difference, differences, with_tables_of
-from outgrow.schema.model import Column, ForeignKey, Function, Order, Schema, Table, TableKind, Volatility
+from outgrow.schema.model import (
+    Column,
+    ForeignKey,
+    Function,
+    Order,
+    Schema,
+    SequenceDefinition,
+    Table,
+    TableKind,
+    Volatility,
+)
 from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, object_queries, objects
 
 __all__ = [
@@ -15,6 +25,7 @@ __all__ = [
     "Objects",
     "Order",
     "Schema",
+    "SequenceDefinition",
     "Table",
     "TableKind",
     "Volatility",

@@ -104,7 +104,7 @@ def _of_columns(here: Table, there: Table) -> Iterator[Difference]:
 def _of_column(table: TableName, one: Column, other: Column) -> Iterator[Difference]:
     if (one.type, one.typmod) != (other.type, other.typmod):
         yield Difference("OG-SCHEMA-013", table, f"type of column {one.name}", _type(one), _type(other))
-    for what in ("not_null", "default", "generated", "serial", "order", "nondeterministic"):
+    for what in ("not_null", "default", "generated", "serial", "identity", "order", "nondeterministic"):
         left, right = getattr(one, what), getattr(other, what)
         if left != right:
             shown = _shown(left), _shown(right)
