@@ -12,6 +12,7 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime import comparing, ddl, snapshot
 from outgrow.topology import Node, Role
+from outgrow.transactions import owner_of
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _in_doubt_steps(state: DomainState, until: float | None) -> Steps[list[Findi
             return [(gid, owner, seconds) for gid, owner, seconds in rows.rows]
 
         for gid, owner, seconds in (yield from snapshot.on_node_steps(state.nodes, primary, until, ask_steps)):
-            ours = gid.startswith("outgrow/")
+            ours = owner_of(gid) is not None
             found.append(
                 Finding(
                     Severity.ERROR,
