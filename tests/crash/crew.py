@@ -41,7 +41,9 @@ class Hand:
 
     def send(self, message: object) -> None:
         assert self.pipe is not None
-        self.pipe.send(message)
+        # One that has died by itself is found out by `replace_dead`.
+        with contextlib.suppress(ConnectionError):
+            self.pipe.send(message)
 
     def hear(self, seconds: float) -> object | None:
         assert self.pipe is not None

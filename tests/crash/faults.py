@@ -6,7 +6,7 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -31,7 +31,7 @@ SLOW = "message late"
 RECOVERER = "killed during recovery"
 
 #: How often each is drawn.
-WEIGHTS = {KILL: 6, PAUSE: 3, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LATE: 4, SLOW: 1, RECOVERER: 2}
+WEIGHTS = {KILL: 6, PAUSE: 5, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LATE: 3, SLOW: 3, RECOVERER: 2}
 KILLS_A_SERVER = frozenset((PARTICIPANT, DECIDER, BOTH))
 
 #: The share of faults that strike at a chosen point; the others strike whenever it happens.
@@ -42,7 +42,7 @@ STAND_SECONDS = 10.0
 SHORT_SECONDS, LONG_SECONDS = (0.05, 0.5), (4.0, 7.0)
 DOWN_SECONDS = (0.05, 0.8)
 #: How long a message is late, and how long everything else may come to its end meanwhile.
-LATE_SECONDS, MEANWHILE_SECONDS = (0.05, 4.0), 0.05
+LATE_SECONDS, MEANWHILE_SECONDS = (0.05, 6.0), 0.05
 
 BACKENDS = """
     SELECT pid FROM pg_stat_activity
@@ -74,6 +74,8 @@ class Injector:
     crew: Crew
     watch: Watch
     rng: random.Random
+    #: Kind → how often it is drawn.
+    weights: Mapping[str, int]
     mendings: list[Mending] = field(default_factory=list)
     #: Hands that are dead or paused.
     out: set[int] = field(default_factory=set)
@@ -83,7 +85,7 @@ class Injector:
         """One fault; None when its moment did not come."""
         self.mend_due()
         self.crew.replace_dead()
-        kind = self.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        kind = self.rng.choices(list(self.weights), list(self.weights.values()))[0]
         if kind in KILLS_A_SERVER:
             self.mend(lambda mending: mending.server)
         while not (free := [hand for hand in self.crew.hands if hand.number not in self.out]):
@@ -96,8 +98,11 @@ class Injector:
             time.sleep(self.rng.uniform(0.0, 0.1))
             self._do(kind, hand, [shard.name for shard in self.world.shards])
             return Fault(kind, "")
-        stage = "commit" if self.rng.random() < 0.8 else "write"
-        standing = self._stand(hand, stage, self.rng.random(), self.rng.random() < 0.5)
+        stage, most = "commit" if self.rng.random() < 0.8 else "write", 1.0
+        if kind in (PAUSE, SLOW):
+            # Who is slow is only in danger before it has decided.
+            stage, most = "commit", 0.7
+        standing = self._stand(hand, stage, self.rng.uniform(0.0, most), self.rng.random() < 0.5)
         if standing is None:
             return None
         if kind in (LATE, SLOW):
@@ -167,7 +172,8 @@ class Injector:
             self.crew.go_on(hand)
             self.out.discard(hand.number)
 
-        patience = LONG_SECONDS if len(self.out) == 1 and self.rng.random() < 0.4 else SHORT_SECONDS
+        others_work = len(self.out) < len(self.crew.hands) - 1
+        patience = LONG_SECONDS if others_work and self.rng.random() < 0.6 else SHORT_SECONDS
         self._later(self.rng.uniform(*patience), wake)
 
     def _kill_server(self, node: Node) -> None:

@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import outgrow
 from outgrow.errors import Error
 from tests.crash.crew import Crew, crew
-from tests.crash.faults import Injector
+from tests.crash.faults import WEIGHTS, Injector
 from tests.crash.journal import Reader, Told
 from tests.crash.points import POINTS
 from tests.crash.verify import Verifier, conserved, outcome_anomalies
@@ -59,11 +59,13 @@ class Report:
 
 
 class Run:
-    def __init__(self, place: World, workers: Crew, watch: Watch, seed: int, journals: Path) -> None:
+    def __init__(
+        self, place: World, workers: Crew, watch: Watch, seed: int, journals: Path, weights: Mapping[str, int]
+    ) -> None:
         self.world = place
         self.crew = workers
         self.watch = watch
-        self.injector = Injector(place, workers, watch, random.Random(seed))
+        self.injector = Injector(place, workers, watch, random.Random(seed), weights)
         self.reader = Reader(journals)
         self.verifier = Verifier()
         self.report = Report(seed)
@@ -135,17 +137,18 @@ def run(
     *,
     workers: int = 4,
     mutant: str = "",
+    weights: Mapping[str, int] = WEIGHTS,
     stop: bool = False,
     on_progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
-    """`stop`: at the first anomaly."""
+    """`weights`: how often each kind of fault is drawn.  `stop`: at the first anomaly."""
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         journals = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
         place = stack.enter_context(world(servers))
         hands = stack.enter_context(crew(place, journals, workers, seed, mutant))
         watch = stack.enter_context(Watch(place))
-        this = Run(place, hands, watch, seed, journals)
+        this = Run(place, hands, watch, seed, journals, weights)
         while this.report.faults < faults and not (stop and this.found):
             if this.strike() and this.report.faults % (EVERY_STOPPING if stop else EVERY) == 0:
                 this.look_over()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import outgrow
-from outgrow.errors import Error
+from outgrow.errors import Error, InternalError
 from outgrow.nodes import drive
 from outgrow.runtime.block import Block
 from outgrow.topology import Topology
@@ -43,7 +43,7 @@ OPEN_SECONDS = 30.0
 PAUSE_SECONDS = 0.01
 
 #: Errors of COMMIT that leave open what became of the transaction; every other error says that nothing was done.
-UNKNOWN = frozenset(("OG-RUN-021",))
+UNKNOWN = frozenset(("OG-RUN-021", "OG-TX-005"))
 
 
 class Undone(Exception):
@@ -144,6 +144,8 @@ class Worker:
         try:
             drive(self.watched_steps(self.transfer_steps(name, parts)))
         except Error as error:
+            if isinstance(error, InternalError):
+                self.journal.anomaly(f"{name}: {error}")
             self.journal.answer(name, self.meaning(error), str(error), self.known_as())
             time.sleep(2 * PAUSE_SECONDS)
         else:

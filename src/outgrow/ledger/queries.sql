@@ -84,10 +84,6 @@ CREATE TABLE outgrow.decisions (
     CHECK (decided_at < stamped_at + interval '12 hours')
 );
 
--- name: v2_decisions_by_age
--- For collecting what is no longer needed.
-CREATE INDEX decisions_by_age ON outgrow.decisions (decided_at);
-
 -- name: v2_stamps
 -- One row in every branch of a transaction over several shards, written with its rows: seen, the branch is committed.
 -- The last of `shards` is the one that decides.
@@ -96,10 +92,6 @@ CREATE TABLE outgrow.stamps (
     shards text[] NOT NULL,
     stamped_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-
--- name: v2_stamps_by_age
--- For collecting what is no longer needed.
-CREATE INDEX stamps_by_age ON outgrow.stamps (stamped_at);
 
 -- name: v2_sequences
 -- Home shard only has rows: how far each fleet sequence has got.  `next` is numeric, because behind the greatest int8
@@ -126,6 +118,8 @@ CREATE TABLE outgrow.workers (
     number int4 PRIMARY KEY,
     holder text NOT NULL,
     until_ms int8 NOT NULL
+);
+
 -- name: v2_definitions
 -- Home shard only has rows: every DDL, recorded before the first shard runs it.  What is running or stopped is resumed.
 CREATE TABLE outgrow.definitions (
@@ -333,10 +327,9 @@ SELECT outcome FROM outgrow.decisions WHERE id = $1::uuid;
 SELECT id FROM outgrow.stamps WHERE id = ANY ($1::uuid[]);
 
 -- name: decisions_old
--- Commits that may be forgotten once every branch has confirmed.
+-- Commits that may be forgotten once every branch has confirmed.  (Ids are in the order of time.)
 SELECT id, shards FROM outgrow.decisions
-WHERE outcome = 'committed' AND decided_at < clock_timestamp() - make_interval(secs => $1::float8)
-ORDER BY decided_at LIMIT 1000;
+WHERE outcome = 'committed' AND id > $1::uuid AND id < $2::uuid ORDER BY id LIMIT 1000;
 
 -- name: decisions_forget
 -- They are confirmed everywhere.
@@ -346,7 +339,7 @@ DELETE FROM outgrow.decisions WHERE id = ANY ($1::uuid[]);
 -- Aborts that nobody can run into any more.
 DELETE FROM outgrow.decisions WHERE id IN (
     SELECT id FROM outgrow.decisions
-    WHERE outcome = 'aborted' AND decided_at < clock_timestamp() - make_interval(secs => $1::float8) LIMIT 1000
+    WHERE outcome = 'aborted' AND id < $1::uuid AND decided_at < clock_timestamp() - interval '1 day' LIMIT 1000
 );
 
 -- name: decisions_standing
@@ -356,7 +349,7 @@ SELECT id FROM outgrow.decisions WHERE id = ANY ($1::uuid[]);
 -- name: stamps_old
 -- Stamps that may be forgotten once their decision is.
 SELECT id, shards[cardinality(shards)] FROM outgrow.stamps
-WHERE stamped_at < clock_timestamp() - make_interval(secs => $1::float8) ORDER BY stamped_at LIMIT 1000;
+WHERE id > $1::uuid AND id < $2::uuid ORDER BY id LIMIT 1000;
 
 -- name: stamps_forget
 -- Their decisions are forgotten.

@@ -77,7 +77,7 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
     given = plan.change.given if plan.change is not None else None
     rows = _rows_of(given, plan.scans, params, placer) if given is not None else ()
     for scan in plan.scans:
-        shards = set(rows) if rows and scan.role == "inserts into" else shards_of(scan, params, placer)
+        shards = set(rows) if rows and _gives(scan) else shards_of(scan, params, placer)
         needed.update(shards)
         shown = ", ".join(name for name in every if name in shards) or "no shard"
         reasons.append(Reason("plan.locate", f"{scan.describe()}: {shown}"))
@@ -94,12 +94,20 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
         raise plan.refusal
     if given is not None:
         check_runs(plan, given, rows)
+        if set(rows) != needed:
+            why = f"{', '.join(sorted(needed - set(rows)))} is given no rows, but has others to change"
+            raise refuse("parts apart", plan.statement.command, why)
     return Located(tuple(name for name in every if name in needed), True, rows=rows, reasons=tuple(reasons))
+
+
+def _gives(scan: ScanKeys) -> bool:
+    """Rows are given for it; what an INSERT … SELECT adds stays where it is read."""
+    return scan.role == "inserts into" and not isinstance(scan.keys, Everything)
 
 
 def _rows_of(given: GivenRows, scans: Sequence[ScanKeys], params: Params, placer: Placer) -> tuple[str, ...]:
     """The shard of each row of an INSERT … VALUES."""
-    scan = next(scan for scan in scans if scan.role == "inserts into")
+    scan = next(scan for scan in scans if _gives(scan))
     shards: list[str] = []
     for row in given.keys:
         keys = key_values(row, scan.types, params, scan.typmods)

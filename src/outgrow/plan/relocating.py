@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from outgrow.errors import Error
 from outgrow.schema import Column, Table, TableKind
-from outgrow.statement import name_sql, render
+from outgrow.statement import name_sql, render, string_sql
 from outgrow.statement.model import Statement
 from outgrow.statement.tree import (
     Cast,
     ColumnRef,
+    Derived,
     Expr,
     Item,
     Join,
@@ -28,7 +29,7 @@ from outgrow.statement.tree import (
 )
 
 from .change import Change, Gather, Piece
-from .changing import as_query, check_literals, per_row, returned, told, with_defaults, writes_below
+from .changing import check_literals, per_row, returned, told, with_defaults, writes_below
 from .colocate import Colocation
 from .facts import is_constant, is_default
 from .keymove import Assigned, KeyMove
@@ -39,6 +40,7 @@ from .refusals import Refused, refuse, refused
 from .rendering import fragment, piece, with_holes
 from .vetting import vet_change
 from .walking import everything_below
+from .written import as_query
 
 #: What a row's text may depend on is set so that it can be read back exactly.
 FAITHFUL = (
@@ -181,37 +183,50 @@ def _obstacle(table: Table, places: Places) -> Error | None:
     return None
 
 
+#: The rows as they are read, each value computed once.
+_READ = "outgrow read"
+
+
 def _reading(tree: Update, table: Table, places: Places) -> Select:
-    """The query that reads and locks the rows: where each is, its new key, its old key, and what it is set to."""
+    """The query that reads and locks the rows: where each is, its new key, its old key, and what it is set to.
+
+    What a row is set to is needed more than once (as a key, as text, for its type), so an inner query computes it,
+    which the server does not merge into the outer one because it locks.
+    """
     assigned = dict(tree.assigns)
-    alias = tree.alias
-
-    def column(name: str) -> Expr:
-        return ColumnRef(alias, name)
-
-    own = "true"
-    if table.kind is TableKind.TABLE and not tree.only:
-        written = f"{name_sql(tree.table.schema)}.{name_sql(tree.table.name)}"
-        own = f"{name_sql(alias)}.tableoid = '{written.replace(chr(39), chr(39) * 2)}'::pg_catalog.regclass"
-    items = [
-        Cast(column("tableoid"), "text"),
-        Cast(column("ctid"), "text"),
-        Template((f"({own})",), ()),
-        Template((f"({FAITHFUL})",), ()),
+    alias, key = tree.alias, places.key_columns(tree.table)
+    inner = [
+        Item(Cast(ColumnRef(alias, "tableoid"), "text"), "o", "o"),
+        Item(Cast(ColumnRef(alias, "ctid"), "text"), "c", "c"),
+        Item(Template((_own(tree, table),), ()), "own", "own"),
     ]
-    key = places.key_columns(tree.table)
-    items += [Cast(assigned.get(each.name, column(each.name)), type_sql(each.type)) for each in key]
-    items += [column(each.name) for each in key]
-    for _, expr in tree.assigns:
+    outer: list[Expr] = [*(ColumnRef(_READ, item.name) for item in inner), Template((f"({FAITHFUL})",), ())]
+    read: dict[str, ColumnRef] = {}
+
+    def reading(name: str, expr: Expr) -> ColumnRef:
+        inner.append(Item(expr, f"v{len(inner)}", f"v{len(inner)}"))
+        return read.setdefault(name, ColumnRef(_READ, inner[-1].name))
+
+    for column in key:
+        expr, type_ = assigned.get(column.name, ColumnRef(alias, column.name)), type_sql(column.type)
+        outer.append(Cast(reading(column.name, Cast(expr, type_) if is_constant(expr) else expr), type_))
+    for column in key:
+        inner.append(Item(ColumnRef(alias, column.name), f"v{len(inner)}", f"v{len(inner)}"))
+        outer.append(ColumnRef(_READ, inner[-1].name))
+    for name, expr in tree.assigns:
         if not is_constant(expr):
-            items += [Cast(expr, "text"), Template(("pg_catalog.pg_typeof(", ")::text"), (expr,))]
+            value = read[name] if name in read else reading(name, expr)
+            outer += [Cast(value, "text"), Template(("pg_catalog.pg_typeof(", ")::text"), (value,))]
     source: Relation = Scan(tree.table, alias, only=tree.only, qualified=tree.qualified)
     if tree.source is not None:
         source = Join(JoinKind.CROSS, source, tree.source)
-    return Select(
-        tuple(Item(expr, f"c{at}", f"c{at}") for at, expr in enumerate(items)),
-        source,
-        tree.where,
-        locking=f"FOR UPDATE OF {name_sql(alias)}",
-        with_=tree.with_,
-    )
+    locked = Select(tuple(inner), source, tree.where, locking=f"FOR UPDATE OF {name_sql(alias)}", with_=tree.with_)
+    return Select(tuple(Item(expr, f"c{at}", f"c{at}") for at, expr in enumerate(outer)), Derived(locked, _READ))
+
+
+def _own(tree: Update, table: Table) -> str:
+    """A condition, as SQL: the row lies in the table itself, not in one that inherits from it."""
+    if table.kind is not TableKind.TABLE or tree.only:
+        return "true"
+    written = string_sql(f"{name_sql(tree.table.schema)}.{name_sql(tree.table.name)}")
+    return f"({name_sql(tree.alias)}.tableoid = {written}::pg_catalog.regclass)"

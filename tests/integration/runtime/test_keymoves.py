@@ -252,3 +252,11 @@ def test_explain_says_what_happens(fleet: Fleet) -> None:
     shown = fleet.explain("UPDATE plain SET k = k + 1").to_dict()
     assert "insert them on their new shard" in " ".join(shown["plan"]["key_move"])
     assert "FOR UPDATE OF plain" in shown["plan"]["fragment"]
+
+
+def test_what_a_row_is_set_to_is_computed_once(fleet: Fleet, session: Session) -> None:
+    for key in range(1, 21):
+        session.execute("INSERT INTO plain VALUES (%s, %s)", [key, key])
+    assert session.execute("UPDATE plain SET k = (random() * 1000000)::int8").rowcount == 20
+    rows = where(session, "plain")
+    assert all(shard_of(fleet, int(str(row[0]))) == shard for shard, held in rows.items() for row in held)
