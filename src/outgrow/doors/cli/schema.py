@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json as jsonlib
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,9 +16,7 @@ from outgrow.doors.cli.printing import console
 from outgrow.doors.cli.statements import DomainName, FleetFile, open_fleet
 
 if TYPE_CHECKING:
-    from outgrow.ledger import Definition
     from outgrow.runtime.comparing import SchemaComparison
-    from outgrow.schema import ObjectDifference
 
 app = typer.Typer(no_args_is_help=True, help="Shards that disagree, and DDL that was left in the middle.")
 
@@ -55,8 +54,8 @@ def diff(
             "like": found.like,
             "shards": list(found.shards),
             "same": not found.differences,
-            "differences": [_document(one) for one in found.differences],
-            "mended": [_document(one) for one in mended],
+            "differences": _documents(found.differences),
+            "mended": _documents(mended),
         }
         print(jsonlib.dumps(document, ensure_ascii=False))
     raise typer.Exit(1 if found.differences else 0)
@@ -91,7 +90,7 @@ def abandon(
     with open_fleet(directory, fleet_file) as fleet:
         given_up = fleet.abandon_definition(number, domain)
     if json:
-        print(jsonlib.dumps(_definition(given_up)))
+        print(jsonlib.dumps(dataclasses.asdict(given_up)))
         return
     console().print(escape(f"{number}: given up; {', '.join(given_up.done) or 'no shard'} has it: {given_up.sql}"))
 
@@ -104,7 +103,7 @@ def list_(
     with open_fleet(directory, fleet_file) as fleet:
         found = fleet.unfinished_definitions(domain)
     if json:
-        print(jsonlib.dumps({"unfinished": [_definition(one) for one in found]}))
+        print(jsonlib.dumps({"unfinished": [dataclasses.asdict(one) for one in found]}))
     else:
         for one in found:
             why = f"; failed on {one.failed_shard}: {one.error}" if one.error else ""
@@ -133,11 +132,8 @@ def _agreed(count: int) -> bool:
     return typer.confirm(f"Run {'this statement' if count == 1 else f'these {count} statements'}?")
 
 
-def _document(one: ObjectDifference) -> dict[str, Any]:
-    document = dataclasses.asdict(one)
-    del document["table"]
-    return document
-
-
-def _definition(one: Definition) -> dict[str, Any]:
-    return dataclasses.asdict(one)
+def _documents(many: Sequence[Any]) -> list[dict[str, Any]]:
+    documents = [dataclasses.asdict(one) for one in many]
+    for document in documents:
+        del document["table"]
+    return documents
