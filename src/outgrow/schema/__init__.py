@@ -14,12 +14,16 @@ from outgrow.schema.model import (
     TableKind,
     Volatility,
 )
+from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, object_queries, objects
 
 __all__ = [
     "Column",
     "Difference",
     "ForeignKey",
     "Function",
+    "Object",
+    "ObjectDifference",
+    "Objects",
     "Order",
     "Schema",
     "SequenceDefinition",
@@ -28,7 +32,10 @@ __all__ = [
     "TableKind",
     "Volatility",
     "build",
+    "compare",
     "differences",
+    "object_queries",
+    "objects",
     "queries",
     "with_tables_of",
 ]

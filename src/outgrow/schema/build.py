@@ -50,7 +50,8 @@ _IDENTITIES = {"a": "always", "d": "by default", "": ""}
 @cache
 def queries() -> Mapping[str, str]:
     """The catalogue queries by name.  Each yields plain text, integers, booleans, and arrays of text."""
-    return sqlfile.load("outgrow.schema")
+    every = sqlfile.load("outgrow.schema")
+    return MappingProxyType({name: sql for name, sql in every.items() if not name.startswith("object")})
 
 
 class _Server(NamedTuple):
