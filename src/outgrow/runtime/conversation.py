@@ -37,6 +37,8 @@ class Conversation:
         self.transaction: Transaction | None = None
         self.closed = False
         self._busy = False
+        #: A COPY is open.
+        self.copying = False
         self.dress: Dress = ()
         floors = token.floors if token else {}
         self.footings = {
@@ -136,10 +138,10 @@ class Conversation:
         located = prepared.locate(values, self.state.picture.placer)
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
-        there = self._preferred() if located.any else located.shards[0]
+        there = self.preferred() if located.any else located.shards[0]
         return (yield from self.on_one_steps(prepared, there, values, until))
 
-    def _preferred(self) -> str:
+    def preferred(self) -> str:
         """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
         if self.transaction is not None:
             return next(iter(self.transaction.branches), self.state.picture.domain.home.name)
@@ -195,18 +197,21 @@ class Conversation:
         options: LoadOptions,
         progress: Progress | None,
     ) -> Steps[Loaded]:
-        """Bulk load, outside of any transaction."""
+        """Bulk load, in the session's transaction or in one of its own."""
+        self.hold()
+        try:
+            return (yield from loading.run_steps(self, source, table, form, options, progress))
+        finally:
+            self.release()
+
+    def hold(self) -> None:
+        """Take the session for something of several calls."""
         if self.closed or self._busy:
             raise self._unusable()
-        if self.transaction is not None:
-            raise NotSupportedError(
-                "OG-RUN-044", "a bulk load is a transaction of its own", cure="load outside of the transaction"
-            )
         self._busy = True
-        try:
-            return (yield from loading.load_steps(self, source, table, form, options, progress))
-        finally:
-            self._busy = False
+
+    def release(self) -> None:
+        self._busy = self.copying = False
 
     # -- transactions --------------------------------------------------------------------------------------------
 
@@ -283,6 +288,12 @@ class Conversation:
     def _unusable(self) -> InterfaceError:
         if self.closed:
             return InterfaceError("OG-RUN-008", "the session is closed", cure="open another with fleet.session()")
+        if self.copying:
+            return InterfaceError(
+                "OG-COPY-003",
+                "the session is in the middle of a COPY",
+                cure="leave the block of session.copy(…) first, or use another session",
+            )
         return InterfaceError(
             "OG-RUN-009",
             "two threads or tasks are using one session at the same time",

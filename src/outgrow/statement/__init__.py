@@ -1,6 +1,7 @@
 """SQL text + schema → what it is, what it touches, and its relational tree.  The only import of the SQL parser."""
 
 from outgrow.statement.bind import bind, syntax_error
+from outgrow.statement.copying import CopyCommand, copy_command, copy_of, copy_text, text_option, with_literals
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
@@ -10,6 +11,7 @@ from outgrow.statement.walk import children, columns_of, expressions_of, queries
 
 __all__ = [
     "READING",
+    "CopyCommand",
     "Effect",
     "Kind",
     "Placeholders",
@@ -19,6 +21,9 @@ __all__ = [
     "children",
     "columns_of",
     "common",
+    "copy_command",
+    "copy_of",
+    "copy_text",
     "expressions_of",
     "name_sql",
     "order_of",
@@ -27,7 +32,9 @@ __all__ = [
     "render",
     "string_sql",
     "syntax_error",
+    "text_option",
     "transform",
     "type_of",
     "walk",
+    "with_literals",
 ]
