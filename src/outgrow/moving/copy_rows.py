@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from struct import pack, unpack_from
 
+from outgrow.errors import DataError
 from outgrow.moving.load_binary import SIGNATURE, TRAILER
 from outgrow.moving.load_layout import LoadFormat
 from outgrow.moving.load_spelling import without_quotes, without_slashes
@@ -46,7 +47,17 @@ class RowForm:
         return self._delimiter.join([self._null if field is None else spell(field) for field in fields]) + b"\n"
 
     def _escaped(self, field: bytes) -> bytes:
-        return self._marks.sub(lambda found: _SPECIAL.get(found[0][0], b"\\" + found[0]), field)
+        spelt = self._marks.sub(lambda found: _SPECIAL.get(found[0][0], b"\\" + found[0]), field)
+        if spelt == self._null:
+            # It would be read as NULL.
+            if not spelt:
+                raise DataError(
+                    "OG-COPY-018",
+                    "an empty text cannot be told from NULL where NULL is written as nothing",
+                    cure="leave the NULL option out, or use CSV",
+                )
+            return b"\\%03o" % spelt[0] + spelt[1:]
+        return spelt
 
     def _quoted(self, field: bytes) -> bytes:
         # In quotes whatever it is: nothing of it can be taken for NULL, a delimiter or the end of the data.

@@ -78,10 +78,25 @@ class LoadFormat:
 
     @property
     def options(self) -> str:
-        """What COPY is told of it, but for the header."""
+        """What COPY is told of it in either direction, but for the header."""
         if self.kind == "binary":
             return "FORMAT binary"
-        return f"FORMAT {self.kind}, DELIMITER {literal(self.delimiter)}, NULL {literal(self.null)}, ENCODING 'UTF8'"
+        told = [f"FORMAT {self.kind}", f"DELIMITER {literal(self.delimiter)}", f"NULL {literal(self.null)}"]
+        if (self.quote, self.escape) != ('"', '"') and self.kind == "csv":
+            told += [f"QUOTE {literal(self.quote)}", f"ESCAPE {literal(self.escape)}"]
+        # No encoding but this, whatever the connection speaks.
+        return ", ".join((*told, "ENCODING 'UTF8'"))
+
+    @property
+    def reading(self) -> str:
+        """The same with what only COPY FROM takes."""
+        told = [self.options]
+        if self.default is not None:
+            told.append(f"DEFAULT {literal(self.default)}")
+        for option, names in (("FORCE_NOT_NULL", self.force_not_null), ("FORCE_NULL", self.force_null)):
+            if names:
+                told.append(f"{option} ({', '.join(map(quoted, sorted(names)))})")
+        return ", ".join(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +120,10 @@ class Layout:
 
     @property
     def copy_sql(self) -> str:
-        """COPY takes no parameters, so names and markers are quoted here; the encoding depends on no connection."""
+        """COPY takes no parameters, so names and markers are quoted here."""
         names = ", ".join(map(quoted, self.columns))
         name = self.table.name
-        return f"COPY {quoted(name.schema)}.{quoted(name.name)} ({names}) FROM STDIN ({self.format.options})"
+        return f"COPY {quoted(name.schema)}.{quoted(name.name)} ({names}) FROM STDIN ({self.format.reading})"
 
 
 def layout(table: LoadTable, format: LoadFormat, names: Sequence[str]) -> Layout:

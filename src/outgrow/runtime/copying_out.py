@@ -42,7 +42,7 @@ class Outward:
         #: The header's bytes, and whether the reader has them; then whether it has the end.
         self._header = b""
         self._headed = self._ended = False
-        #: The last bytes of the binary form: its trailer, once a shard has ended.
+        #: The last block of the binary form, which may be the one with the trailer.
         self._held = b""
         self.values: Values
 
@@ -111,13 +111,14 @@ class Outward:
                 raise
             self._fresh = False
             if block is None:
-                self._turn, self._fresh, self._held = self._turn + 1, True, b""
-                continue
-            if fresh:
-                block = self._without_header(block)
-            if self._form.kind == "binary":
-                block = self._held + block
-                block, self._held = block[: -len(BINARY_TRAILER)], block[-len(BINARY_TRAILER) :]
+                # Each shard's part of the binary form ends with a trailer; one comes behind all of them.
+                block, self._held = self._held[: -len(BINARY_TRAILER)], b""
+                self._turn, self._fresh = self._turn + 1, True
+            else:
+                if fresh:
+                    block = self._without_header(block)
+                if self._form.kind == "binary":
+                    block, self._held = self._held, block
             if block:
                 return block
         return None

@@ -12,6 +12,7 @@ from outgrow.errors import InterfaceError
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import drive, drive_async
 from outgrow.route import Level
+from outgrow.runtime import unloading
 from outgrow.runtime.block import Block
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.copy import AsyncCopy, Copy
@@ -19,6 +20,7 @@ from outgrow.runtime.copying import Copying
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.streaming import Streaming
+from outgrow.runtime.unloading import Unloaded, written
 
 _CSV = LoadFormat()
 _INTO_EMPTY = LoadOptions()
@@ -90,6 +92,18 @@ class Session:
         """
         with opened(source) as file:
             return drive(self._conversation.load_steps(file, table, form, options, progress))
+
+    def unload(
+        self,
+        what: str,
+        target: str | Path | BinaryIO,
+        *,
+        form: LoadFormat = _CSV,
+        progress: Progress | None = None,
+    ) -> Unloaded:
+        """Write a table's or a query's rows to a file, which is there when it is complete."""
+        with written(target) as file:
+            return drive(unloading.run_steps(self._conversation, what, file, form, progress))
 
     def copy(self, sql: str, parameters: Parameters = None) -> Copy:
         """COPY … FROM STDIN or COPY … TO STDOUT, as a `with` block, over all the shards it concerns."""
@@ -165,6 +179,17 @@ class AsyncSession:
         """The same; reading the file itself blocks the loop, block by block."""
         with opened(source) as file:
             return await drive_async(self._conversation.load_steps(file, table, form, options, progress))
+
+    async def unload(
+        self,
+        what: str,
+        target: str | Path | BinaryIO,
+        *,
+        form: LoadFormat = _CSV,
+        progress: Progress | None = None,
+    ) -> Unloaded:
+        with written(target) as file:
+            return await drive_async(unloading.run_steps(self._conversation, what, file, form, progress))
 
     def copy(self, sql: str, parameters: Parameters = None) -> AsyncCopy:
         return AsyncCopy(Copying(self._conversation, sql, parameters))

@@ -1,7 +1,7 @@
 """SQL text + schema → what it is, what it touches, and its relational tree.  The only import of the SQL parser."""
 
 from outgrow.statement.bind import bind, syntax_error
-from outgrow.statement.copying import CopyCommand, copy_command, copy_of, copy_text, text_option, with_literals
+from outgrow.statement.copying import CopyCommand, copy_command, copy_of, with_literals
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
@@ -23,7 +23,6 @@ __all__ = [
     "common",
     "copy_command",
     "copy_of",
-    "copy_text",
     "expressions_of",
     "name_sql",
     "order_of",
@@ -32,7 +31,6 @@ __all__ = [
     "render",
     "string_sql",
     "syntax_error",
-    "text_option",
     "transform",
     "type_of",
     "walk",

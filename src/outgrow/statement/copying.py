@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from outgrow.errors import NotSupportedError, ProgrammingError
 from outgrow.statement.keywords import words
 from outgrow.statement.lexer import Lex, lex, significant
-from outgrow.statement.quoting import string_sql
 
 #: Options of the old syntax that are a word alone.
 _FORMATS = frozenset(words("binary csv"))
@@ -69,18 +68,6 @@ def with_literals(sql: str, literals: Sequence[str]) -> str:
             piece = f" {literals[int(piece[1:]) - 1]} "
         pieces.append(piece)
     return "".join(pieces)
-
-
-def copy_text(table: str, columns: Sequence[str], direction: str, options: Mapping[str, str]) -> str:
-    """A COPY of our own; names come quoted, the options' values as they stand."""
-    where = "FROM STDIN" if direction == "from" else "TO STDOUT"
-    listed = f" ({', '.join(columns)})" if columns else ""
-    return f"COPY {table}{listed} {where} ({', '.join(f'{name} {value}' for name, value in options.items())})"
-
-
-def text_option(value: str) -> str:
-    """An option's text, safe whatever `standard_conforming_strings` is."""
-    return " " + string_sql(value) if "\\" in value else string_sql(value)
 
 
 class _Reader:

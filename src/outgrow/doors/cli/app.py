@@ -29,6 +29,7 @@ app.command()(statements.init)
 app.command()(statements.sql)
 app.command()(statements.explain)
 app.command()(loading.load)
+app.command()(loading.unload)
 
 
 @app.command()
