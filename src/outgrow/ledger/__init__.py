@@ -1,8 +1,32 @@
 """outgrow's own tables inside the user's databases, in schema `outgrow`: what must outlive every process."""
 
-from outgrow.ledger.model import Difference, Generation, LedgerState, as_ledger_says, differs
+from outgrow.ledger.definitions import (
+    UNFINISHED,
+    Definition,
+    Part,
+    claim_part_steps,
+    definitions_steps,
+    drop_placement_steps,
+    end_definition_steps,
+    note_definition_steps,
+    part_steps,
+    put_placement_steps,
+    record_definition_steps,
+)
+from outgrow.ledger.model import Difference, Generation, LedgerState, as_ledger_says, differs, shown
+from outgrow.ledger.sequences import (
+    Lease,
+    lease_sequence_steps,
+    open_sequence_steps,
+    own_sequence_skip_steps,
+    own_sequence_take_steps,
+    sequence_place_steps,
+    sequence_used_steps,
+    skip_sequence_steps,
+)
 from outgrow.ledger.steps import (
     VERSION,
+    Answer,
     Runner,
     install_steps,
     meet_primary_steps,
@@ -16,20 +40,41 @@ from outgrow.ledger.steps import (
 )
 
 __all__ = [
+    "UNFINISHED",
     "VERSION",
+    "Answer",
+    "Definition",
     "Difference",
     "Generation",
+    "Lease",
     "LedgerState",
+    "Part",
     "Runner",
     "as_ledger_says",
+    "claim_part_steps",
+    "definitions_steps",
     "differs",
+    "drop_placement_steps",
+    "end_definition_steps",
     "install_steps",
+    "lease_sequence_steps",
     "meet_primary_steps",
+    "note_definition_steps",
+    "open_sequence_steps",
+    "own_sequence_skip_steps",
+    "own_sequence_take_steps",
+    "part_steps",
+    "put_placement_steps",
     "queries",
     "raise_generation_steps",
     "raise_schema_epoch_steps",
     "read_epochs_steps",
     "read_generation_steps",
     "read_steps",
+    "record_definition_steps",
+    "sequence_place_steps",
+    "sequence_used_steps",
+    "shown",
+    "skip_sequence_steps",
     "version_steps",
 ]

@@ -34,10 +34,10 @@ from outgrow.nodes.exchange import (
     flush_steps,
     only_result_steps,
 )
-from outgrow.nodes.pair import two_steps
+from outgrow.nodes.pair import Asked, Outcome, many_steps, two_steps
 from outgrow.nodes.prepared import Preparations, Prepared
 from outgrow.nodes.queries import QUERIES
-from outgrow.nodes.recovery import lost, recover_steps, used_wrongly
+from outgrow.nodes.recovery import alive_steps, lost, recover_steps, used_wrongly
 from outgrow.nodes.rows import Field, Identity, Rows, fields_of, unknown_oids
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
@@ -49,6 +49,9 @@ Params = Sequence[Any] | None
 
 #: n → n times "let psycopg choose the format".
 _AUTO = [[PyFormat.AUTO] * n for n in range(64)]
+
+#: The protocol counts the parameters of a statement in 16 bits.
+PARAMETERS_MAX = 65535
 
 #: Command tags after which prepared plans may name what no longer exists.
 _DDL = ("DROP", "ALTER")
@@ -172,19 +175,7 @@ class Link:
 
     def alive_steps(self, until: float) -> Steps[bool]:
         """Ask the server for a sign of life.  A link that gives none in time is closed: cancelling takes longer."""
-        self.in_flight = True
-        try:
-            self.pgconn.send_query_params(QUERIES["alive"].encode(), None)
-            yield from flush_steps(self.pgconn, until)
-            result = yield from only_result_steps(self.pgconn, Socket(self.fd, READ, until))
-        except (Late, psycopg.Error):
-            self.close()
-            return False
-        except BaseException:
-            self.close()
-            raise
-        self.in_flight = False
-        return result.status == TUPLES_OK
+        return alive_steps(self, until)
 
     def identity_steps(self, until: float | None = None) -> Steps[Identity]:
         """Ask which server this is; needs no privilege."""
@@ -257,18 +248,27 @@ class Link:
         return Rows(known.fields, rows, known.status, count)
 
     def run_two_steps(
-        self,
-        first: tuple[str, Params],
-        second: tuple[str, Params],
-        *,
-        until: float | None = None,
-        prepare: bool = True,
-    ) -> Steps[tuple[Rows | errors.Error, Rows | errors.Error]]:
+        self, first: Asked, second: Asked, *, until: float | None = None, prepare: bool = True
+    ) -> Steps[tuple[Outcome, Outcome]]:
         """Two statements (text, parameters) in one flush with a Sync each; each gives its rows or its error.
 
         For outside a transaction.  Raises only when nothing is known of either: a lost link, an interruption.
         """
         return two_steps(self, first, second, until, prepare)
+
+    def run_many_steps(
+        self,
+        asked: Sequence[Asked],
+        *,
+        until: float | None = None,
+        prepare: Sequence[bool] | None = None,
+        chained: bool = False,
+    ) -> Steps[list[Outcome]]:
+        """Any number in one flush, nothing repeated; for a transaction's beginning and its end.
+
+        Each has its own Sync, or (`chained`) all share one, so that none runs behind one that failed.
+        """
+        return many_steps(self, asked, until, prepare or [True] * len(asked), chained)
 
     def stream(self, sql: str, params: Params = None, *, chunk_rows: int = 1000, until: float | None = None) -> Stream:
         """One statement's rows in chunks; nothing is sent before its `open_steps`."""
@@ -297,6 +297,14 @@ class Link:
 
     def _dump(self, params: Sequence[Any], error: Exception) -> Any:
         """The uncommon ends of dumping: more parameters than `_AUTO` foresees, or a value without a form."""
+        if len(params) > PARAMETERS_MAX:
+            raise errors.ProgrammingError(
+                "OG-NODE-026",
+                f"{len(params)} parameters for one server, which takes {PARAMETERS_MAX} in a statement",
+                cure="send fewer rows in a statement, pass arrays, or load a file with `session.load`",
+                node=self.node.name,
+                sqlstate="54000",
+            ) from error
         if isinstance(error, IndexError) and len(params) >= len(_AUTO):
             try:
                 return self.transformer.dump_sequence(params, [PyFormat.AUTO] * len(params))

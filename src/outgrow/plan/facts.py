@@ -23,6 +23,7 @@ from outgrow.statement.tree import (
     Quantified,
     Query,
     RowOf,
+    Template,
 )
 
 from .blocks import Site, bare_column, family
@@ -91,6 +92,11 @@ def is_null_literal(expr: Expr) -> bool:
     while isinstance(expr, Cast):
         expr = expr.operand
     return isinstance(expr, Literal) and expr.kind == "null"
+
+
+def is_default(expr: Expr) -> bool:
+    """The word DEFAULT in the place of a value."""
+    return isinstance(expr, Template) and not expr.holes and expr.pieces[0].strip().upper() == "DEFAULT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from outgrow.statement.tree import ArrayOf, Cast, Expr, Literal, Parameter
+from outgrow.statement.walk import walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,22 @@ def either(options: list[KeySet]) -> KeySet:
     return next(iter(kept)) if len(kept) == 1 else Either(tuple(kept))
 
 
+def parameters_of(keys: KeySet) -> set[int]:
+    """The parameters (from 1) that decide the keys."""
+    if isinstance(keys, Either | Both):
+        parts = keys.options if isinstance(keys, Either) else keys.parts
+        return {index for part in parts for index in parameters_of(part)}
+    if not isinstance(keys, Match):
+        return set()
+    candidates = [candidate for choices in keys.columns for choice in choices for candidate in choice]
+    exprs = [candidate.expr for candidate in candidates if not isinstance(candidate, Null)]
+    return {expr.index for top in exprs for expr in walk(top) if isinstance(expr, Parameter)}
+
+
+#: Of many alternatives, how many are shown to people.
+_SHOWN = 5
+
+
 def describe_candidate(candidate: Candidate) -> str:
     if isinstance(candidate, Null):
         return "NULL"
@@ -116,14 +133,15 @@ def describe_key_set(keys: KeySet, columns: tuple[str, ...]) -> str:
     if isinstance(keys, Nothing):
         return "no key"
     if isinstance(keys, Either):
-        return " or ".join(f"({describe_key_set(option, columns)})" for option in keys.options)
+        shown = [f"({describe_key_set(option, columns)})" for option in keys.options[:_SHOWN]]
+        return " or ".join(shown) + (f" or … {len(keys.options)} keys" if len(keys.options) > _SHOWN else "")
     if isinstance(keys, Both):
         return " and ".join(f"({describe_key_set(part, columns)})" for part in keys.parts)
     phrases: list[str] = []
     for name, choices in zip(columns, keys.columns, strict=True):
         for choice in choices:
-            shown = [describe_candidate(candidate) for candidate in choice[:5]]
-            if len(choice) > 5:
+            shown = [describe_candidate(candidate) for candidate in choice[:_SHOWN]]
+            if len(choice) > _SHOWN:
                 shown.append(f"… {len(choice)} values")
             phrases.append(f"{name} = {shown[0]}" if len(choice) == 1 else f"{name} in ({', '.join(shown)})")
     return " and ".join(phrases)

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from outgrow.errors import Error
-from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set
+from outgrow.plan.change import Change, describe_change
+from outgrow.plan.ids import Drawing
+from outgrow.plan.keymove import KeyMove
+from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.spec import Finish
-from outgrow.statement.model import Statement
+from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
 
 
@@ -69,7 +72,7 @@ class ScanKeys:
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """An UPDATE that assigns key columns: both key sets must turn out to be the same one key."""
+    """An UPDATE that assigns key columns: where both key sets are the same one key, nothing moves."""
 
     table: TableName
     types: tuple[str, ...]
@@ -103,17 +106,32 @@ class Plan:
     #: ... where $i is the statement's parameter `fragment_params[i - 1]` (1-based).
     fragment_params: tuple[int, ...] = ()
     finish: Finish | None = None
+    #: How a write (or a locking read) over several shards is done; None for plain reads.
+    change: Change | None = None
+    #: Of a change that gathers by `Gather.MOVE`.
+    move: KeyMove | None = None
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     reasons: tuple[Reason, ...] = ()
+    #: Numbers that become parameters behind the user's, before any shard is chosen.
+    drawing: Drawing | None = None
 
     @property
     def needs_shard(self) -> bool:
         """Only runs where the user chose a shard explicitly."""
         return self.where is Where.CHOSEN
 
+    @property
+    def keyed_by_draws(self) -> bool:
+        """Its shards are known only once its numbers are drawn."""
+        if self.drawing is None:
+            return False
+        kept = self.drawing.kept
+        given = self.statement.placeholders.count if kept is None else len(kept)
+        return any(index > given for scan in self.scans for index in parameters_of(scan.keys))
+
     def fragment_values(self, params: Sequence[Any]) -> list[Any]:
-        """The fragment's parameters out of the statement's."""
+        """The fragment's parameters out of the statement's (with the values of `change.once` behind them)."""
         return [params[index - 1] for index in self.fragment_params]
 
     def describe(self) -> dict[str, Any]:
@@ -127,11 +145,18 @@ class Plan:
         }
         if self.fixed:
             shown["single"] = list(self.fixed)
+        if self.drawing is not None:
+            shown["draws"] = list(self.drawing.shown)
+            shown["drawn"] = self.statement.sql
         if self.fragment_sql is not None:
             shown["fragment"] = self.fragment_sql
             shown["fragment_params"] = list(self.fragment_params)
-        if self.finish is not None:
+        if self.finish is not None and (self.change is None or self.statement.kind is Kind.QUERY):
             shown["finish"] = describe_finish(self.finish)
+        if self.change is not None:
+            shown["change"] = describe_change(self.change)
+        if self.move is not None:
+            shown["key_move"] = self.move.describe()
         if self.refusal is not None:
             shown["refused_if_several"] = {"code": self.refusal.code, "message": self.refusal.message}
         shown["reasons"] = [f"{reason.who}: {reason.what}" for reason in self.reasons]
@@ -146,6 +171,8 @@ class Located:
     scatter: bool = False
     #: Any other shard would do as well: take the one that suits the session.
     any: bool = False
+    #: The shard of each row, of an INSERT whose rows go to several.
+    rows: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
 

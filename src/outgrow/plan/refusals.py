@@ -12,6 +12,7 @@ class Refusal(NamedTuple):
     message: str
     cure: str
     kind: type[Error] = NotSupportedError
+    sqlstate: str | None = None
 
 
 REFUSALS: dict[str, Refusal] = {
@@ -28,13 +29,13 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "write to several shards": Refusal(
         3,
-        "{0} would have to change several shards together",
-        "restrict it by the shard key ({1}), or send one statement for each key",
+        "{0} writes in several places, and over several shards it is not proved that they belong together",
+        "restrict it by the shard key ({1}), or send its parts as statements of one transaction",
     ),
     "write to a copied table": Refusal(
         4,
-        "{0} changes the copied table {1}, which every shard must do together",
-        "load copied tables with `session.load` or `outgrow load`, or change each shard by itself",
+        "every shard must change its copy of {0} alike, but {1}",
+        "compute the values in a statement of its own, and pass them as parameters",
     ),
     "insert without key": Refusal(
         5,
@@ -43,8 +44,8 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "insert leaves serial": Refusal(
         6,
-        "column {1} of {0} draws from a sequence of each shard, so its numbers would repeat between shards",
-        "write the value of {1} in the INSERT, or use a uuid",
+        "the default of column {1} of {0} draws from a sequence of each shard in a way that cannot be done beforehand",
+        "make the default nextval('sequence'), or write the value of {1} in the INSERT",
     ),
     "key update": Refusal(
         7,
@@ -113,8 +114,8 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "locking": Refusal(
         20,
-        "{0} over several shards could deadlock between them",
-        "restrict the statement to one key, or lock each key by itself",
+        "{0} over several shards would lock other rows than on one server",
+        "lock in the outermost query, without LIMIT, DISTINCT and aggregates, or restrict the statement to one key",
     ),
     "table form": Refusal(
         21,
@@ -163,10 +164,68 @@ REFUSALS: dict[str, Refusal] = {
         "{0} needs the values of all shards together",
         "GROUP BY the shard key ({1}), or select the distinct values and aggregate them in the application",
     ),
-    "insert rows apart": Refusal(
-        30,
-        "the rows of the INSERT into {0} belong to several shards, which would have to commit together",
-        "insert the rows of each key by themselves, or load them with `session.load`",
+    "trigger": Refusal(
+        31,
+        "the statement trigger or rule {0} of {1} would run once for each shard",
+        "make it a trigger FOR EACH ROW, or restrict the statement to one key",
+    ),
+    "skipped rows": Refusal(
+        32,
+        "{0} may skip rows given for {1}, so over several shards the order of what it returns is not known",
+        "leave out RETURNING, or what skips rows, or insert the rows of each key by themselves",
+    ),
+    "restart identity": Refusal(
+        34,
+        "RESTART IDENTITY of {0} would set back the sequences of each shard, and not the fleet's",
+        "leave RESTART IDENTITY out",
+    ),
+    "cascade": Refusal(
+        35,
+        "a foreign key would have the change of {0} change {1}",
+        "make it ON DELETE CASCADE or NO ACTION where it holds the shard key, and change those rows first",
+    ),
+    "missing values": Refusal(
+        33,
+        "the INSERT into {0} names {1} columns but has {2} values",
+        "give every column a value, or leave its name out",
+        ProgrammingError,
+        "42601",
+    ),
+    "parts apart": Refusal(
+        46,
+        "the parts of the {0} that write do not stay together on each shard: {1}",
+        "send the parts as statements of one transaction, or restrict all of them to one key",
+    ),
+    "key move": Refusal(
+        40,
+        "the statement would give rows of {0} the key of another shard, but {1}",
+        "delete the rows and insert them with their new key, or leave the key as it is",
+    ),
+    "insert select leaves serial": Refusal(
+        41,
+        "the INSERT … SELECT into {0} leaves column {1} to a sequence of each shard, whose numbers would repeat",
+        'select the value of {1} too, drawn with `fleet.sequence("…").take(n)`, or insert the rows as VALUES',
+    ),
+    "value for identity": Refusal(
+        42,
+        'cannot insert a non-DEFAULT value into column "{0}" of {1}: it is GENERATED ALWAYS',
+        "leave {0} out, write DEFAULT, or add OVERRIDING SYSTEM VALUE",
+        ProgrammingError,
+    ),
+    "nextval here": Refusal(
+        43,
+        "nextval({0}) stands where nobody knows how often it is computed, and each shard has a sequence of its own",
+        'draw beforehand with `fleet.sequence("…").next()` or `.take(n)`, and pass the numbers as parameters',
+    ),
+    "sequence function": Refusal(
+        44,
+        "{0} asks a sequence ({1}) of which every shard has one of its own",
+        "take inserted numbers from RETURNING; move a fleet sequence with `fleet.sequence(…).skip_to(n)`",
+    ),
+    "assigned from sequence": Refusal(
+        45,
+        "assigning DEFAULT to column {0} of {1} draws from a sequence of each shard, whose numbers would repeat",
+        'draw beforehand with `fleet.sequence("…").take(n)`, and pass the numbers as parameters',
     ),
 }
 
@@ -175,7 +234,10 @@ def refuse(name: str, *details: str) -> Error:
     """The error for one refusal; the caller raises it or carries it in a plan."""
     refusal = REFUSALS[name]
     return refusal.kind(
-        f"OG-PLAN-{refusal.number:03}", refusal.message.format(*details), cure=refusal.cure.format(*details)
+        f"OG-PLAN-{refusal.number:03}",
+        refusal.message.format(*details),
+        cure=refusal.cure.format(*details),
+        sqlstate=refusal.sqlstate,
     )
 
 

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from outgrow.schema import Column, Table
-from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Template, Values
+from collections.abc import Iterator
 
-from .facts import is_constant
-from .keyset import Choice, KeySet, Match, Null, Value, either
+from outgrow.schema import Column
+from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Values
+
+from .blocks import Ctes
+from .facts import is_constant, is_default
+from .keyset import Choice, Everything, KeySet, Match, Null, Value, either
 from .model import KeyChange, ScanKeys
 from .placing import Places
 from .refusals import Refused, refuse
+from .selected import stays
 from .survey import Inserted, Updated
 
 
-def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
-    """The keys of the rows that an INSERT into a sharded table adds."""
+def inserted_keys(insert: Inserted, places: Places, ctes: Ctes) -> ScanKeys:
+    """The keys of the rows that an INSERT into a sharded table adds; `ctes` are the statement's."""
     tree = insert.tree
     key_columns = places.key_columns(tree.table)
     table = places.table(tree.table)
     assert table is not None
     names = tree.columns or tuple(column.name for column in table.columns)
-    _no_serials(tree, table, names)
     if isinstance(tree.source, Select):
-        keys = _selected(insert, tree.source, names, key_columns, places)
+        keys = _selected(insert, tree.source, names, key_columns, places, ctes)
+    elif isinstance(tree.source, Values) or tree.source is None:
+        keys = either(list(row_keys(tree, names, key_columns)))
+    elif stays(tree, places, ctes):
+        keys = Everything()
     else:
-        rows = tree.source.rows if isinstance(tree.source, Values) else ((),)
-        if tree.source is not None and not isinstance(tree.source, Values):
-            raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
-        keys = either([_row(tree, names, row, key_columns) for row in rows])
+        raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
     return ScanKeys(
         tree.table,
         tree.alias,
@@ -39,33 +43,17 @@ def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
     )
 
 
-def _no_serials(tree: Insert, table: Table, names: tuple[str, ...]) -> None:
-    """A shard's own sequence must not fill a column that is to be unique over the shards."""
-    unique = {name for key in (table.primary_key, *table.unique_keys) for name in key}
-    for column in table.columns:
-        if column.serial and column.name in unique and not _supplied(tree, names, column.name):
-            raise Refused(refuse("insert leaves serial", str(tree.table), column.name))
-
-
-def _supplied(tree: Insert, names: tuple[str, ...], column: str) -> bool:
-    """Every row brings its own value for the column."""
-    if column not in names:
-        return False
-    position = names.index(column)
-    if isinstance(tree.source, Values):
-        return all(position < len(row) and not _is_default(row[position]) for row in tree.source.rows)
-    return isinstance(tree.source, Select) and position < len(tree.source.items)
-
-
-def _is_default(expr: Expr) -> bool:
-    return isinstance(expr, Template) and not expr.holes and expr.pieces[0].strip().upper() == "DEFAULT"
+def row_keys(tree: Insert, names: tuple[str, ...], key_columns: tuple[Column, ...]) -> Iterator[KeySet]:
+    """The key of each row of VALUES."""
+    rows = tree.source.rows if isinstance(tree.source, Values) else ((),)
+    return (_row(tree, names, row, key_columns) for row in rows)
 
 
 def _row(tree: Insert, names: tuple[str, ...], row: tuple[Expr, ...], key_columns: tuple[Column, ...]) -> KeySet:
     columns: list[tuple[Choice, ...]] = []
     for column in key_columns:
         position = names.index(column.name) if column.name in names else len(row)
-        if position >= len(row) or _is_default(row[position]):
+        if position >= len(row) or is_default(row[position]):
             columns.append((_defaulted(tree, column),))
         elif is_constant(row[position]):
             columns.append(((Value(row[position], column.type),),))
@@ -107,7 +95,12 @@ def literal_default(default: str) -> Expr | None:
 
 
 def _selected(
-    insert: Inserted, select: Select, names: tuple[str, ...], key_columns: tuple[Column, ...], places: Places
+    insert: Inserted,
+    select: Select,
+    names: tuple[str, ...],
+    key_columns: tuple[Column, ...],
+    places: Places,
+    ctes: Ctes,
 ) -> KeySet:
     columns: list[tuple[Choice, ...]] = []
     for column in key_columns:
@@ -120,6 +113,8 @@ def _selected(
             columns.append(((Value(expr, column.type),),))
         elif known is not None:
             columns.append((known,))
+        elif stays(insert.tree, places, ctes):
+            return Everything()
         else:
             raise Refused(refuse("insert from select", str(insert.tree.table), column.name))
     return Match(tuple(columns))
@@ -136,22 +131,20 @@ def key_change(update: Updated, places: Places) -> KeyChange | None:
     assigned = {name: expr for name, expr in tree.assigns if not _itself(expr, name, tree.alias)}
     if not any(column.name in assigned for column in key_columns):
         return None
-    after: list[tuple[Choice, ...]] = []
-    for column in key_columns:
-        known = update.known.get(column.name)
-        if column.name in assigned:
-            expr = assigned[column.name]
-            if not is_constant(expr):
-                raise Refused(refuse("key update", str(tree.table)))
-            after.append(((Value(expr, column.type),),))
-        elif known is not None:
-            after.append((known,))
-        else:
-            raise Refused(refuse("key update", str(tree.table)))
+    after = [_after(column, assigned, update) for column in key_columns]
+    known = tuple(choice for choice in after if choice is not None)
     return KeyChange(
         tree.table,
         tuple(column.type for column in key_columns),
         tuple(column.typmod for column in key_columns),
         update.keys,
-        Match(tuple(after)),
+        Match(tuple((choice,) for choice in known)) if len(known) == len(after) else Everything(),
     )
+
+
+def _after(column: Column, assigned: dict[str, Expr], update: Updated) -> Choice | None:
+    """What a key column holds afterwards; None where it is only known of each row."""
+    if column.name not in assigned:
+        return update.known.get(column.name)
+    expr = assigned[column.name]
+    return (Value(expr, column.type),) if is_constant(expr) else None

@@ -1,44 +1,96 @@
 """A transaction over one or more shards: one branch each, opened at first touch.
 
 Every branch replays the open savepoints, so that SAVEPOINT, RELEASE and ROLLBACK TO mean the same on all of them.
-Only one branch may write here; `transactions` brings the atomic commit of several.
+One branch ends with an ordinary COMMIT; how several end together is the business of `transactions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from outgrow import ledger, transactions
+from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
-from outgrow.nodes import Link, Rows, together
+from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
-from outgrow.runtime import generation
+from outgrow.runtime import atomic, generation
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
+from outgrow.transactions import Commit
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
 
 
-class Branch:
+#: A branch of several waits this long for a lock, unless the user has set another limit: no server sees a deadlock
+#: over shards.
+LOCK_TIMEOUT_SECONDS = 10.0
+
+_LIMITS = (ledger.queries()["branch_limits"], [f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms"])
+
+
+_COPY = re.compile(r"\bcopy\b", re.I)
+
+#: Command tags that count the rows that were written.
+_COUNTING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
+class Branch(transactions.Branch):
     """One shard's part of a transaction: a connection that nobody else uses."""
 
-    __slots__ = ("link", "node", "shard", "wrote")
+    link: Link
 
-    def __init__(self, shard: str, node: Node, link: Link) -> None:
-        self.shard = shard
+    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked]) -> None:
+        super().__init__(shard, link)
         self.node = node
-        self.link = link
+        self.ahead = ahead
+        #: Nothing has run on it yet.
+        self.fresh = True
+        #: It may have written.
         self.wrote = False
+        #: It does not wait for a lock for ever.
+        self.limited = False
+
+    def commit_steps(self, until: float | None) -> Steps[None]:
+        """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same flush."""
+        if not self.wrote:
+            done: Rows | Error = yield from self.link.run_steps("COMMIT", None, until=until)
+        else:
+            try:
+                done, self.place = yield from self.link.run_many_steps(
+                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until
+                )
+            except NodeLost as error:
+                raise OperationalError(
+                    "OG-RUN-021",
+                    "the connection broke during COMMIT: the transaction is either wholly done or not done at all",
+                    cure="read what it wrote before trying again",
+                    shard=self.shard,
+                    node=self.node.name,
+                ) from error
+        if isinstance(done, Error):
+            raise done
+        if done.status != "COMMIT":
+            raise OperationalError(
+                "OG-RUN-020",
+                "the server rolled the transaction back",
+                shard=self.shard,
+                sqlstate="25P02",
+                cure="run the transaction again",
+            )
 
 
 class Transaction:
     """Open from BEGIN to COMMIT or ROLLBACK.  `failed` holds the error after which only a rollback helps."""
 
-    def __init__(self, state: DomainState, begin: str, dress: Dress) -> None:
+    def __init__(self, state: DomainState, begin: str, dress: Dress, footings: Mapping[str, Footing]) -> None:
         self.state = state
+        self.footings = footings
         self.begin = begin
         self.dress = dress
         #: SET LOCAL and SET TRANSACTION, replayed on branches that open later.
@@ -46,8 +98,13 @@ class Transaction:
         self.branches: dict[str, Branch] = {}
         self.savepoints: list[str] = []
         self.failed: Error | None = None
+        #: How many DDL statements ran, and what they changed: statements are planned without knowing it.
+        self.definitions = 0
+        self.defined = Defined()
         #: Every shard that had a branch.
         self.touched: set[str] = set()
+        #: How far the commit of several branches has come.
+        self.commit: Commit | None = None
 
     def run_steps(
         self, asked: Sequence[tuple[str, str]], params: Sequence[Any] | None, writes: bool, until: float | None
@@ -55,6 +112,7 @@ class Transaction:
         """Run `(shard, sql)` pairs, each on its branch; all at once where there are several."""
         self._check_usable()
         try:
+            yield from self._open_all_steps([shard for shard, _ in asked if shard not in self.branches], until)
             if len(asked) == 1:
                 shard, sql = asked[0]
                 return [(yield from self._on_branch_steps(shard, sql, params, writes, until))]
@@ -65,42 +123,114 @@ class Transaction:
             self.failed = error
             raise
 
+    def open_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+        """Branches on all of these, before statements of their own run on each at once."""
+        self._check_usable()
+        try:
+            yield from self._open_all_steps([shard for shard in shards if shard not in self.branches], until)
+        except Error as error:
+            self.failed = error
+            raise
+
     def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
         """The branch's own connection, for a stream inside the transaction."""
         self._check_usable()
-        branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
+        yield from self._open_all_steps([shard] if shard not in self.branches else [], until)
+        yield from self._ask_steps(shard, [], until)
+        branch = self.branches[shard]
         branch.wrote |= writes
         return branch.link
 
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
     ) -> Steps[Rows]:
-        branch = self.branches.get(shard)
-        if branch is None:
-            branch = yield from self._open_steps(shard, until)
-        if writes:
-            branch.wrote = True
-        rows: Rows = yield from branch.link.run_steps(sql, params, until=until)
+        started = monotonic()
+        try:
+            rows = yield from self._ask_steps(shard, [(sql, params)], until)
+        except OperationalError as error:
+            # (A statement that did not want to wait, NOWAIT, fails at once.)
+            if (
+                error.sqlstate == "55P03"
+                and len(self.branches) > 1
+                and monotonic() - started > LOCK_TIMEOUT_SECONDS / 2
+            ):
+                raise transactions.lock_timeout(error) from error
+            raise
+        finally:
+            if writes and shard in self.branches:
+                self.branches[shard].wrote = True
+        assert rows is not None
+        if writes and rows.count > 0 and rows.status in _COUNTING:
+            self.branches[shard].certain = True
         return rows
 
-    def _open_steps(self, shard: str, until: float | None) -> Steps[Branch]:
-        """A branch on the shard's primary.  Nothing has run yet, so a lost connection costs only another try."""
+    def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[Rows | None]:
+        """Run at most one statement on a branch, in one flush with what has to go ahead of it (BEGIN, mostly).
+
+        As long as nothing has run on the branch, a lost connection has rolled back nothing: another may be tried.
+        """
+        for last_try in (False, False, True):
+            branch = self.branches[shard]
+            ahead = self._ahead(branch)
+            if not ahead:
+                return (yield from branch.link.run_steps(*asked[0], until=until)) if asked else None
+            try:
+                # What COPY answers has no place in a pipeline.
+                alone = bool(asked) and _COPY.search(asked[0][0]) is not None
+                outcomes = yield from branch.link.run_many_steps(
+                    ahead if alone else [*ahead, *asked], until=until, chained=True
+                )
+                for outcome in outcomes:
+                    if isinstance(outcome, Error):
+                        raise outcome
+            except NodeLost as error:
+                if not branch.fresh or last_try:
+                    raise
+                self._release(branch)
+                yield from self.state.survey_steps(shard, until, cause=error)
+                yield from self._open_steps(shard, until)
+                continue
+            branch.fresh = False
+            if alone:
+                return (yield from branch.link.run_steps(*asked[0], until=until))
+            last = outcomes[-1]
+            return last if asked and isinstance(last, Rows) else None
+        return None
+
+    def _ahead(self, branch: Branch) -> list[Asked]:
+        """What goes before the branch's next statement, and is then sent."""
+        if not branch.limited and len(self.branches) > 1:
+            branch.limited = True
+            branch.ahead.append(_LIMITS)
+        ahead, branch.ahead = branch.ahead, []
+        return ahead
+
+    def _open_all_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+        if shards:
+            yield from together([self._open_steps(shard, until) for shard in shards])
+
+    def _open_steps(self, shard: str, until: float | None) -> Steps[None]:
+        """A branch on the shard's primary; its BEGIN goes ahead of the first statement."""
         state = self.state
+        if self.footings[shard].pending:
+            yield from state.settle_steps(shard, self.footings[shard], until)
         for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
             try:
-                link = yield from self._begun_steps(node, until)
+                link = yield from self._taken_steps(node, until)
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
                 if last_try:
                     raise
                 continue
             break
-        branch = self.branches[shard] = Branch(shard, link.node, link)
+        ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
+        ahead += [(f"SAVEPOINT {_quoted(name)}", None) for name in self.savepoints]
+        self.branches[shard] = Branch(shard, link.node, link, ahead)
         self.touched.add(shard)
-        return branch
 
-    def _begun_steps(self, node: Node, until: float | None) -> Steps[Link]:
+    def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
+        """A connection to the primary, in the session's dress."""
         pool = self.state.nodes.pool(node)
         link = pool.take_now() or (yield from pool.take_steps(until))
         if link.standby:
@@ -109,15 +239,10 @@ class Transaction:
             finally:
                 pool.give(link)
             seats = self.state.health.seats(self.state.name, node.shard)
-            return (yield from self._begun_steps(seats.primary, until))
+            return (yield from self._taken_steps(seats.primary, until))
         try:
             if link.dress != self.dress:
                 yield from dressed_steps(link, self.dress)
-            yield from link.run_steps(self.begin, None, until=until)
-            for sql in self.prologue:
-                yield from link.run_steps(sql, None, until=until)
-            for name in self.savepoints:
-                yield from link.run_steps(f"SAVEPOINT {_quoted(name)}", None, until=until)
         except BaseException:
             pool.give(link)
             raise
@@ -134,48 +259,43 @@ class Transaction:
                 cure="catch the error inside the transaction with a savepoint, or run the transaction again",
                 sqlstate="25P02",
             ) from failed
+        try:
+            yield from self._end_steps(until)
+        except GeneratorExit:
+            self._abandon()
+            raise
+        except BaseException:
+            yield from self.rollback_steps(until)
+            raise
         places: dict[str, Position] = {}
-        # The writer first: should it fail, the readers have nothing to lose.
-        for branch in sorted(self.branches.values(), key=lambda b: not b.wrote):
-            try:
-                place = yield from self._commit_branch_steps(branch, until)
-            except BaseException:
-                yield from self.rollback_steps(until)
-                raise
-            if place is not None:
-                places[branch.shard] = place
+        for branch in list(self.branches.values()):
+            # A place that was not told is asked for when it is needed.
+            if branch.place is not None and not isinstance(branch.place, Error):
+                footing = Footing()
+                yield from stand_steps(self.state, branch.link, footing, branch.place)
+                assert footing.floor is not None
+                places[branch.shard] = footing.floor
             self._release(branch)
         return places
 
-    def _commit_branch_steps(self, branch: Branch, until: float | None) -> Steps[Position | None]:
-        if not branch.wrote:
-            yield from branch.link.run_steps("COMMIT", None, until=until)
-            return None
-        try:
-            done, place = yield from branch.link.run_two_steps(
-                ("COMMIT", None), (generation.PLACE_SQL, None), until=until
-            )
-        except NodeLost as error:
-            raise OperationalError(
-                "OG-RUN-021",
-                "the connection broke during COMMIT: the transaction is either wholly done or not done at all",
-                cure="read what it wrote before trying again",
-                shard=branch.shard,
-                node=branch.node.name,
-            ) from error
-        if isinstance(done, Error):
-            raise done
-        if done.status != "COMMIT":
-            raise OperationalError(
-                "OG-RUN-020",
-                "the server rolled the transaction back",
-                shard=branch.shard,
-                sqlstate="25P02",
-                cure="run the transaction again",
-            )
-        footing = Footing()
-        yield from stand_steps(self.state, branch.link, footing, place)
-        return footing.floor
+    def _end_steps(self, until: float | None) -> Steps[None]:
+        for branch in [branch for branch in self.branches.values() if branch.fresh]:
+            self._release(branch)
+        if len(self.branches) < 2:
+            for branch in self.branches.values():
+                yield from branch.commit_steps(until)
+            return
+        for branch in self.branches.values():
+            branch.ahead = self._ahead(branch)
+        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), until)
+        self.state.need_recovery()
+        yield from commit.run_steps()
+
+    def _abandon(self) -> None:
+        """Nobody waits any more: close what is open; what is prepared is left to recovery."""
+        for branch in list(self.branches.values()):
+            branch.link.close()
+            self._release(branch)
 
     def rollback_steps(self, until: float | None) -> Steps[None]:
         """Roll back everywhere; a branch whose server is gone is rolled back by its absence."""
@@ -199,8 +319,8 @@ class Transaction:
                 sqlstate="3B001",
                 cure="name a savepoint that was set and not released",
             )
-        for branch in self.branches.values():
-            yield from branch.link.run_steps(f"{command} {_quoted(name)}", None, until=until)
+        for shard in self.branches:
+            yield from self._ask_steps(shard, [(f"{command} {_quoted(name)}", None)], until)
         if command == "SAVEPOINT":
             self.savepoints.append(name)
             return
@@ -214,8 +334,8 @@ class Transaction:
     def set_steps(self, sql: str, until: float | None) -> Steps[None]:
         """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
         self._check_usable()
-        for branch in self.branches.values():
-            yield from branch.link.run_steps(sql, None, until=until)
+        for shard in self.branches:
+            yield from self._ask_steps(shard, [(sql, None)], until)
         self.prologue.append(sql)
 
     def _check_usable(self) -> None:

@@ -7,21 +7,23 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from outgrow.clock import monotonic
-from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
+from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
-from outgrow.nodes import Field, Rows, together
+from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading
+from outgrow.runtime import asking, commands, loading, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
+from outgrow.runtime.defined import unseen
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.result import Result
+from outgrow.runtime.result import Result, finished
 from outgrow.statement import Kind
 from outgrow.topology import Node
+from outgrow.transactions import owner_of
 from outgrow.waits import Steps
 
 #: psycopg's placeholders, left standing because no parameters were given.
@@ -36,6 +38,8 @@ class Conversation:
         self.level = level
         self.transaction: Transaction | None = None
         self.closed = False
+        #: The id of the latest transaction that was to be committed on several shards.
+        self.last_transaction: str | None = None
         self._busy = False
         #: A COPY is open.
         self.copying = False
@@ -44,6 +48,8 @@ class Conversation:
         self.footings = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
         }
+        for shard_name, footing in self.footings.items():
+            footing.pending = token.pending.get(f"{state.name}/{shard_name}", ()) if token else ()
 
     # -- statements ----------------------------------------------------------------------------------------------
 
@@ -74,6 +80,8 @@ class Conversation:
                     if there is not None:
                         return (yield from self.on_one_steps(prepared, there, parameters, until))
             values = values_of(prepared.statement.placeholders, parameters)
+            if prepared.drawing is not None:
+                values = yield from state.sequences.values_steps(prepared.drawing, values, until)
             return (yield from self._dispatch_steps(prepared, values, until, shard))
         finally:
             self._busy = False
@@ -95,9 +103,11 @@ class Conversation:
             return found
         try:
             return state.prepare(sql, parameters)
-        except ProgrammingError:
-            # It may name what another process has just created: look again, where the schema has changed.
-            if not (yield from state.changed_steps(until)):
+        except (ProgrammingError, ConfigurationError) as error:
+            # It may name what another process has just created or mended: look again, where the schema has changed.
+            if not (yield from state.changed_steps(until, error)):
+                if self.transaction is not None and self.transaction.definitions:
+                    raise unseen("what the statement names may have been changed") from error
                 raise
             return state.prepare(sql, parameters)
 
@@ -114,6 +124,8 @@ class Conversation:
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
     ) -> Steps[Result]:
         kind = prepared.statement.kind
+        if self.transaction is not None and self.transaction.definitions and kind is not Kind.DDL:
+            self.transaction.defined.check(prepared.statement)
         if any(effect.kind == "temporary" for effect in prepared.statement.effects):
             raise NotSupportedError(
                 "OG-RUN-034",
@@ -134,8 +146,12 @@ class Conversation:
             )
         if shard is not None:
             self._known_shard(shard)
+            if kind is Kind.DDL and self.transaction is None:
+                return (yield from commands.ddl_on_steps(self, prepared, shard, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))
         located = prepared.locate(values, self.state.picture.placer)
+        if located.scatter and prepared.plan.change is not None:
+            return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
         there = self.preferred() if located.any else located.shards[0]
@@ -149,9 +165,11 @@ class Conversation:
         return shards[self.state.next_turn() % len(shards)].name
 
     def on_one_steps(self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None) -> Steps[Result]:
-        params = values if prepared.parameters else None
+        params = values or None
         transaction = self.transaction
         if transaction is not None:
+            if transaction.definitions:
+                transaction.defined.check(prepared.statement)
             pairs = [(shard, prepared.sql)]
             (rows,) = yield from transaction.run_steps(pairs, params, prepared.writes, until)
             return Result(rows.fields, rows.rows, rows.status, rows.count, (transaction.branches[shard].node.name,))
@@ -213,6 +231,14 @@ class Conversation:
     def release(self) -> None:
         self._busy = self.copying = False
 
+    @property
+    def pending(self) -> dict[str, tuple[str, ...]]:
+        return {
+            shard: tuple(str(owner_of(gid)) for gid in footing.pending)
+            for shard, footing in self.footings.items()
+            if footing.pending
+        }
+
     # -- transactions --------------------------------------------------------------------------------------------
 
     def begin(self, sql: str = "BEGIN") -> None:
@@ -223,14 +249,22 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, self.dress)
+        self.transaction = Transaction(self.state, sql, self.dress, self.footings)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
         if transaction is None:
             return
         self.transaction = None
-        places = yield from transaction.commit_steps(until)
+        try:
+            places = yield from transaction.commit_steps(until)
+        except BaseException:
+            # It may be committed all the same.
+            self._stood_on(transaction)
+            raise
+        finally:
+            self._note_commit(transaction)
+            self.state.stale |= transaction.definitions > 0
         for shard, place in places.items():
             self.footings[shard].raise_floor(place)
         for branch_shard in transaction.touched:
@@ -243,9 +277,19 @@ class Conversation:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             yield from transaction.rollback_steps(until)
-            for shard in transaction.touched:
-                self.footings[shard].unplaced = True
-                self.footings[shard].last = None
+            self._stood_on(transaction)
+
+    def _stood_on(self, transaction: Transaction) -> None:
+        for shard in transaction.touched:
+            self.footings[shard].unplaced = True
+            self.footings[shard].last = None
+
+    def _note_commit(self, transaction: Transaction) -> None:
+        commit = transaction.commit
+        if commit is not None and commit.id is not None:
+            self.last_transaction = str(commit.id)
+            for shard, gid in commit.pending.items():
+                self.footings[shard].pending += (gid,)
 
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
@@ -270,8 +314,12 @@ class Conversation:
     def token_steps(self, until: float | None = None) -> Steps[Token]:
         """What this session has seen, per shard; asks a server where a read left no place behind."""
         floors = {}
+        pending = {f"{self.state.name}/{shard}": f.pending for shard, f in self.footings.items() if f.pending}
         for shard, footing in self.footings.items():
-            if footing.unplaced:
+            if footing.pending:
+                # Whoever takes the token finds its place there; the shard may be out of reach now.
+                pass
+            elif footing.unplaced:
                 primary = self.state.health.seats(self.state.name, shard).primary
                 yield from self.state.sample_steps(primary, footing, until)
             elif footing.last is not None:
@@ -279,7 +327,7 @@ class Conversation:
                 yield from self.state.sample_replica_steps(footing.last, footing, until)
             if footing.floor is not None:
                 floors[f"{self.state.name}/{shard}"] = footing.floor
-        return Token(floors, {self.state.name: self.state.picture.map.epoch})
+        return Token(floors, {self.state.name: self.state.picture.map.epoch}, pending)
 
     def close_steps(self) -> Steps[None]:
         self.closed = True
@@ -299,12 +347,3 @@ class Conversation:
             "two threads or tasks are using one session at the same time",
             cure="give each its own session; the fleet is what may be shared",
         )
-
-
-def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
-    """The one result of fragments that have all arrived."""
-    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
-    for index, answer in enumerate(answers):
-        finisher.feed(index, answer.rows)
-        finisher.end(index)
-    return fields, finisher.ready()

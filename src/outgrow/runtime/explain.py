@@ -44,16 +44,22 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
     if values is None:
         facts["route"] = "depends on the parameters: pass them to see it"
         return Explanation(facts)
+    if plan.keyed_by_draws:
+        facts["route"] = "depends on the numbers that it draws"
+        return Explanation(facts)
+    values = values if plan.drawing is None else plan.drawing.given(values)
     try:
         located = locate(plan, values, state.picture.placer)
     except Error as error:
         facts["refused"] = str(error)
         return Explanation(facts)
     facts["shards"] = {"shards": list(located.shards), "reasons": [reason.what for reason in located.reasons]}
-    if located.scatter:
+    if located.rows:
+        facts["fragment"] = "the rows of each shard, as the user wrote them"
+    elif located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:
-        facts["fragment"] = "as the user wrote it"
+        facts["fragment"] = "as the user wrote it" if plan.drawing is None else bound.sql
     facts["route"] = {shard: _route(conversation, shard, prepared.read_only) for shard in located.shards}
     return Explanation(facts)
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError
-from outgrow.nodes import Nodes, drive
+from outgrow.ledger import Definition
+from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import explain, snapshot
+from outgrow.runtime import atomic, ddl, explain, new_tables, snapshot
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
+from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.topology import Topology, read
+from outgrow.transactions import Outcome, Recovered, TransactionId
+from outgrow.waits import Steps
 
 #: How long opening may wait for servers (seconds).
 _OPEN_SECONDS = 30.0
@@ -47,7 +53,7 @@ class Fleet:
                 if install:
                     drive(snapshot.install_steps(domain, self._nodes, health, until))
                 picture = drive(snapshot.take_steps(domain, self._nodes, health, until))
-                self._states[domain.name] = DomainState(picture, self._nodes, health)
+                self._states[domain.name] = DomainState(domain, picture, self._nodes, health)
         except BaseException:
             self._nodes.close()
             raise
@@ -57,6 +63,9 @@ class Fleet:
             drive(self._nodes.tend_steps())
         self.health = health
         self._heartbeat = Heartbeat(list(self._states.values()))
+        self._recovery = Recovery(list(self._states.values()))
+        for state in self._states.values():
+            state.need_recovery = self._recovery.ensure
 
     def session(
         self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
@@ -69,6 +78,14 @@ class Fleet:
     ) -> AsyncSession:
         """The same for asyncio."""
         return AsyncSession(self._conversation(domain, level, token), self.topology.secret)
+
+    def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
+        """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
+        return FleetSequence(self._state(domain), name)
+
+    def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
+        """The same for asyncio."""
+        return AsyncFleetSequence(self._state(domain), name)
 
     def execute(self, sql: str, parameters: Parameters = None, *, domain: str | None = None) -> Result:
         """One statement in a session of its own."""
@@ -85,13 +102,62 @@ class Fleet:
         values = values_of(prepared.statement.placeholders, parameters) if known else None
         return explain.explain(conversation, prepared, values)
 
+    def place(
+        self,
+        table: str,
+        *,
+        shard_by: str | Sequence[str] | None = None,
+        copy: bool = False,
+        single: str | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """Say where a table's rows live: by a key, on every shard, or on one.  In the ledger, for everybody."""
+        placement = new_tables.asked_placement(shard_by, copy, single)
+        drive(new_tables.place_steps(self._state(domain), new_tables.asked_table(table), placement, None))
+
+    def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:
+        """DDL that some shard still has to run (or that another process is at work on)."""
+        return drive(ddl.unfinished_steps(self._state(domain), None))
+
+    def resume_definitions(self, domain: str | None = None) -> list[ddl.Done]:
+        """Finish every DDL that was left unfinished, as the next DDL would."""
+        return drive(ddl.resume_steps(self._state(domain), None))
+
+    def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
+        """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
+        return drive(ddl.abandon_steps(self._state(domain), number, None))
+
     def stats(self) -> dict[str, Any]:
         """Per node: the pool's counts."""
         return self._nodes.stats()
 
+    def recover(self, domain: str | None = None) -> Recovered:
+        """Look once for what dead processes have left prepared, and finish it; all domains, or one."""
+        states = [self._state(domain)] if domain is not None else list(self._states.values())
+        found = Recovered()
+        for state in states:
+            found = found.with_other(drive(atomic.recover_steps(state)))
+        return found
+
+    def outcome(self, transaction: str) -> Outcome:
+        """What became of a transaction over several shards (`session.last_transaction`): committed, aborted, unknown.
+
+        Unknown: it is still under way, or the shard that decides is out of reach, or it is more than half a day old.
+        """
+        return drive(self._outcome_steps(transaction))
+
+    async def outcome_async(self, transaction: str) -> Outcome:
+        """The same for asyncio."""
+        return await drive_async(self._outcome_steps(transaction))
+
+    def _outcome_steps(self, transaction: str) -> Steps[Outcome]:
+        id = TransactionId.read(transaction)
+        return atomic.outcome_steps(self._state(id.domain), id)
+
     def close(self) -> None:
-        """End the heartbeat and every connection; sessions still open fail at their next statement."""
+        """End the heartbeat, recovery and every connection; sessions still open fail at their next statement."""
         self._heartbeat.stop()
+        self._recovery.stop()
         self._nodes.close()
 
     def _conversation(self, domain: str | None, level: str | Level, token: str | None) -> Conversation:

@@ -29,7 +29,7 @@ class Point(NamedTuple):
 class Prepared:
     """One text's plan, with what the hot path wants at hand."""
 
-    __slots__ = ("located", "parameters", "plan", "point", "read_only", "sql", "statement", "writes")
+    __slots__ = ("drawing", "located", "parameters", "plan", "point", "read_only", "sql", "statement", "writes")
 
     def __init__(self, statement: Statement, plan: Plan, point: Point | None) -> None:
         self.statement = statement
@@ -37,8 +37,11 @@ class Prepared:
         self.sql = statement.sql
         self.read_only = plan.access == "read"
         self.point = point
+        #: What is drawn before routing; its numbers follow the user's parameters.
+        self.drawing = plan.drawing
         #: Where it goes whatever its parameters are; None where they decide, or nobody has asked yet.
         self.located: Located | None = None
+        #: How many the user gives.
         self.parameters = statement.placeholders.count
         #: It may change rows.  (A locking read goes to the primary, but writes nothing.)
         self.writes = statement.kind is not Kind.SESSION and not (

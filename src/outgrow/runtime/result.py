@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from outgrow.errors import InterfaceError
-from outgrow.nodes import Field
+from outgrow.finish import Finisher
+from outgrow.nodes import Field, Rows
 
 
 class Result:
     """The rows of one statement, all fetched, as tuples of the Python values psycopg gives.
 
     `rowcount` is the number of rows returned or affected (-1: the server did not say), `node` the server that
-    answered, or None where several shards did (`nodes` names them all).
+    answered, or None where several shards did (`nodes` names them all), `notices` what outgrow has to say about it.
     """
 
-    __slots__ = ("_at", "_rows", "fields", "nodes", "rowcount", "statusmessage")
+    __slots__ = ("_at", "_rows", "fields", "nodes", "notices", "rowcount", "statusmessage")
 
     def __init__(
         self,
@@ -25,6 +26,7 @@ class Result:
         statusmessage: str,
         rowcount: int,
         nodes: tuple[str, ...],
+        notices: tuple[str, ...] = (),
     ) -> None:
         self.fields = tuple(fields)
         self._rows = rows
@@ -32,6 +34,7 @@ class Result:
         self.statusmessage = statusmessage
         self.rowcount = rowcount
         self.nodes = nodes
+        self.notices = notices
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -76,3 +79,12 @@ class Result:
                 cure="fetch after a SELECT or a statement with RETURNING; `rowcount` has the number of rows affected",
             )
         return self._rows
+
+
+def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
+    """The one result of fragments that have all arrived."""
+    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
+    for index, answer in enumerate(answers):
+        finisher.feed(index, answer.rows)
+        finisher.end(index)
+    return fields, finisher.ready()

@@ -26,6 +26,8 @@ class Surrounding:
         """Each shard's branch, to write on."""
         transaction = self._conversation.transaction
         assert transaction is not None
+        # All are open before anything waits, so that no branch takes itself for the only one.
+        yield from transaction.open_steps(shards, None)
         return (yield from together([transaction.link_steps(shard, True, None) for shard in shards]))
 
     def done_steps(self) -> Steps[None]:

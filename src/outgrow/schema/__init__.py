@@ -2,7 +2,17 @@
 
 from outgrow.schema.build import build, queries
 from outgrow.schema.differences import Difference, differences, with_tables_of
-from outgrow.schema.model import Column, ForeignKey, Function, Order, Schema, Table, TableKind, Volatility
+from outgrow.schema.model import (
+    Column,
+    ForeignKey,
+    Function,
+    Order,
+    Schema,
+    SequenceDefinition,
+    Table,
+    TableKind,
+    Volatility,
+)
 
 __all__ = [
     "Column",
@@ -11,6 +21,7 @@ __all__ = [
     "Function",
     "Order",
     "Schema",
+    "SequenceDefinition",
     "Table",
     "TableKind",
     "Volatility",

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from outgrow import sqlfile
 from outgrow.errors import InternalError, OperationalError
-from outgrow.schema.model import Column, ForeignKey, Function, Order, Schema, Table, TableKind, Volatility
+from outgrow.schema.model import (
+    Column,
+    ForeignKey,
+    Function,
+    Order,
+    Schema,
+    SequenceDefinition,
+    Table,
+    TableKind,
+    Volatility,
+)
 from outgrow.topology import TableName
 
 OLDEST_SERVER = 150000
@@ -29,7 +40,8 @@ _FUNCTION_KINDS = {"f": "function", "a": "aggregate", "w": "window", "p": "proce
 _VOLATILITIES = {"i": Volatility.IMMUTABLE, "s": Volatility.STABLE, "v": Volatility.VOLATILE}
 _TYPE_KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "multirange"}
 _BY_CODE_POINT = frozenset({"C", "POSIX", "C.UTF-8", "C.UTF8", "C.utf8"})
-_SPREADING = frozenset("cnd")
+_SPREADING = {"c": "cascade", "n": "set null", "d": "set default"}
+_IDENTITIES = {"a": "always", "d": "by default", "": ""}
 
 
 @cache
@@ -62,6 +74,7 @@ def build(domain: str, epoch: int, rows: Mapping[str, Rows]) -> Schema:
         tables=MappingProxyType(_tables(rows, server)),
         functions=MappingProxyType(_functions(rows["functions"])),
         types=MappingProxyType({name: _TYPE_KINDS[kind] for _, name, kind in rows["types"]}),
+        sequences=MappingProxyType(_sequences(rows["sequences"])),
         default_order=server.default_order,
         server_version=server.version,
     )
@@ -90,12 +103,17 @@ def _order_of(provider: str, locale: str | None, encoding: str) -> Order:
 
 def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]:
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
+    draws = _draws(rows["sequences"])
     for row in rows["columns"]:
-        columns[row[0], row[1]].append(_column(row, server))
+        column = _column(row, server)
+        if (drawn := draws.get(tuple(row[:3]))) is not None:
+            column = replace(column, identity=drawn[0], sequence=drawn[1])
+        columns[row[0], row[1]].append(column)
     primary, unique, foreign = _keys(rows["keys"])
     cascades = _cascades(foreign)
     tables = {}
-    for schema, relation, kind, parent_schema, parent, definition, security, triggers, rules in rows["relations"]:
+    for row in rows["relations"]:
+        schema, relation, kind, parent_schema, parent, definition, security, triggers, rules, statement_triggers = row
         name = TableName(schema, relation)
         tables[name] = Table(
             name=name,
@@ -104,6 +122,7 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             primary_key=primary.get(name, ()),
             unique_keys=tuple(unique.get(name, ())),
             triggers=(*(triggers or ()), *(rules or ())),
+            statement_triggers=(*(statement_triggers or ()), *(rules or ())),
             cascades_to=cascades.get(name, ()),
             foreign_keys=tuple(foreign.get(name, ())),
             partition_of=TableName(parent_schema, parent) if parent else None,
@@ -141,6 +160,20 @@ def _column(row: Sequence[Any], server: _Server) -> Column:
     )
 
 
+def _sequences(rows: Rows) -> dict[TableName, SequenceDefinition]:
+    return {TableName(*row[:2]): SequenceDefinition(TableName(*row[:2]), *row[2:7]) for row in rows}
+
+
+def _draws(rows: Rows) -> dict[tuple[str, ...], tuple[str, TableName | None]]:
+    """Schema, table and column → identity kind and sequence; no sequence where a default draws from several."""
+    draws: dict[tuple[str, ...], tuple[str, TableName | None]] = {}
+    for row in rows:
+        for *column, kind in row[7]:
+            several = tuple(column) in draws
+            draws[tuple(column)] = (_IDENTITIES[kind], None if several else TableName(*row[:2]))
+    return draws
+
+
 def _keys(
     rows: Rows,
 ) -> tuple[dict[TableName, tuple[str, ...]], dict[TableName, list[tuple[str, ...]]], dict[TableName, list[ForeignKey]]]:
@@ -154,9 +187,9 @@ def _keys(
         elif kind == "unique":
             unique[name].append(tuple(columns))
         else:
-            spreads = on_update in _SPREADING or on_delete in _SPREADING
-            key = ForeignKey(tuple(columns), TableName(target_schema, target), tuple(referenced), spreads)
-            foreign[name].append(key)
+            actions = [_SPREADING.get(action, "") for action in (on_update, on_delete)]
+            parent = TableName(target_schema, target)
+            foreign[name].append(ForeignKey(tuple(columns), parent, tuple(referenced), any(actions), *actions))
     return primary, unique, foreign
 
 

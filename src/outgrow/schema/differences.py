@@ -32,7 +32,7 @@ class Difference:
         return ConfigurationError(
             self.code,
             f"shards {here} and {there} differ: {self}",
-            cure=f"bring shard {there} to the definition of shard {here}, then run `outgrow doctor`",
+            cure=f"`outgrow schema diff` shows what brings {there} to the definition of {here}; with --mend it runs it",
             shard=there,
         )
 
@@ -104,7 +104,7 @@ def _of_columns(here: Table, there: Table) -> Iterator[Difference]:
 def _of_column(table: TableName, one: Column, other: Column) -> Iterator[Difference]:
     if (one.type, one.typmod) != (other.type, other.typmod):
         yield Difference("OG-SCHEMA-013", table, f"type of column {one.name}", _type(one), _type(other))
-    for what in ("not_null", "default", "generated", "serial", "order", "nondeterministic"):
+    for what in ("not_null", "default", "generated", "serial", "identity", "order", "nondeterministic"):
         left, right = getattr(one, what), getattr(other, what)
         if left != right:
             shown = _shown(left), _shown(right)

@@ -39,10 +39,26 @@ class Column:
     default_volatile: bool = False
     #: The default draws from a sequence of the shard (serial, identity, nextval).
     serial: bool = False
+    #: The one sequence that it draws from; None where the catalogue does not say which.
+    sequence: TableName | None = None
+    #: "always" or "by default" for an identity column, else "".
+    identity: str = ""
     generated: bool = False
     order: Order = Order.NONE
     #: The collation calls equal what differs in bytes (nondeterministic): cannot be a hash key nor a group key here.
     nondeterministic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceDefinition:
+    """A sequence as it was made; how far it has got is each server's own business."""
+
+    name: TableName
+    start: int = 1
+    increment: int = 1
+    minimum: int = 1
+    maximum: int = 2**63 - 1
+    cycle: bool = False
 
 
 class TableKind(enum.StrEnum):
@@ -63,6 +79,9 @@ class ForeignKey:
     referenced: tuple[str, ...]
     #: ON DELETE or ON UPDATE is CASCADE, SET NULL or SET DEFAULT: a write to `table` writes here too.
     cascades: bool = False
+    #: "cascade", "set null" or "set default"; "" for what only checks.
+    on_update: str = ""
+    on_delete: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,8 @@ class Table:
     unique_keys: tuple[tuple[str, ...], ...] = ()
     #: The user's triggers and rewrite rules: writing here may run anything.
     triggers: tuple[str, ...] = ()
+    #: Those among them that run once for a statement (or instead of it), whatever rows it writes.
+    statement_triggers: tuple[str, ...] = ()
     #: Tables that ON DELETE/UPDATE CASCADE, SET NULL … reach from here, over any number of steps.
     cascades_to: tuple[TableName, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
@@ -114,6 +135,7 @@ class Schema:
     #: By unqualified type name: user-defined types → kind ("enum", "domain", "composite", "range", "multirange",
     #: "base").
     types: Mapping[str, str] = field(default_factory=dict)
+    sequences: Mapping[TableName, SequenceDefinition] = field(default_factory=dict)
     default_order: Order = Order.BYTES
     server_version: int = 150000
 
@@ -123,4 +145,12 @@ class Schema:
             table = self.tables.get(TableName(candidate, name))
             if table is not None:
                 return table
+        return None
+
+    def find_sequence(self, name: str, schema: str | None = None) -> SequenceDefinition | None:
+        """The sequence that an unqualified or qualified name means under the search_path."""
+        for candidate in (schema,) if schema else self.search_path:
+            sequence = self.sequences.get(TableName(candidate, name))
+            if sequence is not None:
+                return sequence
         return None

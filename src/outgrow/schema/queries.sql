@@ -15,7 +15,8 @@ FROM pg_catalog.pg_database AS d
 WHERE d.datname = current_database();
 
 -- name: relations
--- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules.
+-- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules, and
+-- which of the triggers run FOR EACH STATEMENT.
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        pn.nspname::text, p.relname::text,
        CASE WHEN c.relkind IN ('v', 'm') AND NOT s.system THEN pg_get_viewdef(c.oid) END,
@@ -27,6 +28,10 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN c.relhasrules AND NOT s.system THEN
             (SELECT array_agg(r.rulename::text ORDER BY r.rulename)
              FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')
+       END,
+       CASE WHEN c.relhastriggers AND NOT s.system THEN
+            (SELECT array_agg(t.tgname::text ORDER BY t.tgname)
+             FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0)
        END
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -69,6 +74,33 @@ WHERE a.attnum > 0 AND NOT a.attisdropped
   AND n.nspname NOT IN ('outgrow', 'pg_toast')
   AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'
 ORDER BY c.oid, a.attnum;
+
+-- name: sequences
+-- Every sequence as it was made, and the columns that draw from it: schema, table, column and identity kind of each.
+SELECT n.nspname::text, c.relname::text, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle,
+       coalesce(users.columns, '{}')
+FROM pg_catalog.pg_sequence AS s
+JOIN pg_catalog.pg_class AS c ON c.oid = s.seqrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT array_agg(ARRAY[tn.nspname, t.relname, a.attname, a.attidentity]::text[]
+                     ORDER BY tn.nspname, t.relname, a.attnum) AS columns
+    FROM (SELECT p.refobjid AS relation, p.refobjsubid AS number
+          FROM pg_catalog.pg_depend AS p
+          WHERE p.classid = 'pg_class'::regclass AND p.objid = s.seqrelid AND p.deptype = 'i'
+            AND p.refclassid = 'pg_class'::regclass AND p.refobjsubid > 0
+          UNION ALL
+          SELECT d.adrelid, d.adnum
+          FROM pg_catalog.pg_depend AS p
+          JOIN pg_catalog.pg_attrdef AS d ON d.oid = p.objid
+          WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = s.seqrelid
+            AND p.classid = 'pg_attrdef'::regclass) AS u
+    JOIN pg_catalog.pg_class AS t ON t.oid = u.relation
+    JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.relnamespace
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = u.number
+) AS users
+WHERE n.nspname <> 'outgrow' AND n.nspname NOT LIKE 'pg\_temp\_%'
+ORDER BY 1, 2;
 
 -- name: keys
 -- Unique indexes (kind "primary" or "unique") over plain columns, and foreign keys ("foreign") with their actions.

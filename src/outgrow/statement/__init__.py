@@ -2,6 +2,7 @@
 
 from outgrow.statement.bind import bind, syntax_error
 from outgrow.statement.copying import CopyCommand, copy_command, copy_of, with_literals
+from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
@@ -12,8 +13,13 @@ from outgrow.statement.walk import children, columns_of, expressions_of, queries
 __all__ = [
     "READING",
     "CopyCommand",
+    "DefinitionFacts",
     "Effect",
+    "Form",
+    "IndexChange",
     "Kind",
+    "Named",
+    "NewTable",
     "Placeholders",
     "Statement",
     "bind",
@@ -23,6 +29,7 @@ __all__ = [
     "common",
     "copy_command",
     "copy_of",
+    "definition_facts",
     "expressions_of",
     "name_sql",
     "order_of",

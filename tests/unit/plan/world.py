@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from outgrow.plan import Located, Plan, build, locate
-from outgrow.schema import Column, Function, Order, Schema, Table, TableKind, Volatility
+from outgrow.schema import Column, Function, Order, Schema, SequenceDefinition, Table, TableKind, Volatility
 from outgrow.statement import bind
 from outgrow.topology import Copied, Domain, Node, Role, Shard, Sharded, Single, TableName
 
@@ -55,10 +55,24 @@ TABLES = (
     table("events", Column("device", "int8"), text("sort"), Column("n", "int4")),
     table("loud", text("word", nondeterministic=True)),
     table("numbered", Column("id", "int8", default="nextval('numbered_id_seq'::regclass)", serial=True,
-                             default_volatile=True, not_null=True), Column("customer_id", "int8"),
-          primary_key=("id",)),
-    table("drawn", Column("key", "int8", default="nextval('s'::regclass)", serial=True, default_volatile=True),
+                             default_volatile=True, not_null=True, sequence=name("numbered_id_seq")),
+          Column("customer_id", "int8"), primary_key=("id",)),
+    table("drawn", Column("key", "int8", default="nextval('s'::regclass)", serial=True, default_volatile=True,
+                          sequence=name("s")),
           Column("n", "int4")),
+    table("tickets", Column("id", "int8", serial=True, default_volatile=True, not_null=True, identity="always",
+                            sequence=name("tickets_id_seq")),
+          Column("customer_id", "int8"),
+          text("label", default="('T-'::text || nextval('labels'::regclass))", serial=True, default_volatile=True,
+               sequence=name("labels"))),
+    table("people", Column("id", "int4", serial=True, default_volatile=True, not_null=True, identity="by default",
+                           sequence=name("people_id_seq")), text("name")),
+    table("odd", Column("id", "int8", default="nextval(('s'::text)::regclass)", serial=True, default_volatile=True),
+          Column("customer_id", "int8")),
+    table("stamps", Column("id", "int4", default="nextval('stamps_id_seq'::regclass)", serial=True,
+                           default_volatile=True, sequence=name("stamps_id_seq")), text("stamp")),
+    table("notes", Column("id", "int4", default="nextval('notes_id_seq'::regclass)", serial=True,
+                          default_volatile=True, sequence=name("notes_id_seq")), text("note")),
     table("fixed", Column("key", "int8", default="7"), Column("n", "int4")),
     table("countries", text("code"), text("name"), Column("eu", "bool")),
     table("settings", text("name"), text("value")),
@@ -67,6 +81,11 @@ TABLES = (
     table("view_of_orders", Column("customer_id", "int8"), kind=TableKind.VIEW),
     table("guarded", Column("customer_id", "int8"), row_security=True),
 )  # fmt: skip
+
+SEQUENCES = tuple(
+    SequenceDefinition(name(each))
+    for each in "numbered_id_seq s tickets_id_seq labels people_id_seq stamps_id_seq notes_id_seq".split()
+)
 
 PLACEMENTS = {
     name("customers"): Sharded(("customer_id",)),
@@ -80,6 +99,11 @@ PLACEMENTS = {
     name("numbered"): Sharded(("customer_id",)),
     name("drawn"): Sharded(("key",)),
     name("fixed"): Sharded(("key",)),
+    name("tickets"): Sharded(("customer_id",)),
+    name("people"): Sharded(("id",)),
+    name("odd"): Sharded(("customer_id",)),
+    name("stamps"): Copied(),
+    name("notes"): Single("s2"),
     name("guarded"): Sharded(("customer_id",)),
     name("view_of_orders"): Sharded(("customer_id",)),
     name("countries"): Copied(),
@@ -106,7 +130,7 @@ FUNCTIONS = {
     **_builtin("row_number rank", _I, "window"),
     **_builtin("abs lower upper round length", _I),
     **_builtin("now date_trunc pg_postmaster_start_time", _S),
-    **_builtin("random nextval pg_advisory_lock clock_timestamp", _V),
+    **_builtin("random nextval currval lastval setval pg_advisory_lock clock_timestamp", _V),
     **_builtin("generate_series unnest", _I, set_=True),
     "mine": _own("mine", _I),
     "peek": _own("peek", _S),
@@ -118,7 +142,10 @@ def schema(default_order: Order = Order.BYTES, linguistic: bool = True) -> Schem
     tables = TABLES
     if not linguistic:
         tables = tuple(each for each in tables if each.name.name != "customers")
-    return Schema("d", 1, ("public",), {each.name: each for each in tables}, FUNCTIONS, default_order=default_order)
+    return Schema(
+        "d", 1, ("public",), {each.name: each for each in tables}, FUNCTIONS,
+        sequences={each.name: each for each in SEQUENCES}, default_order=default_order,
+    )  # fmt: skip
 
 
 def domain(shards: Sequence[str] = SHARDS) -> Domain:
