@@ -24,7 +24,7 @@ from outgrow.moving import (
 )
 from outgrow.nodes import Values, known_types
 from outgrow.runtime.surrounding import Surrounding
-from outgrow.runtime.targets import check_left_out, may_differ, sharded, target_of
+from outgrow.runtime.targets import check_left_out, may_differ, sharded, target_steps
 from outgrow.schema import Table
 from outgrow.statement import CopyCommand
 from outgrow.waits import Steps
@@ -56,7 +56,9 @@ class Inward:
         self.values: Values
 
     def open_steps(self) -> Steps[None]:
-        found, target = yield from self._target_steps()
+        assert self._command.table is not None
+        schema, name = self._command.table
+        found, target = yield from target_steps(self._conversation, name, schema)
         given = self._command.columns or tuple(column.name for column in target.columns)
         placer = self._conversation.state.picture.placer
         shards = list(shards_of(target, placer))
@@ -145,18 +147,6 @@ class Inward:
                 "this COPY has failed: nothing more can be written to it",
                 cure="leave its `with` block; nothing of it stays",
             ) from self._failed
-
-    def _target_steps(self) -> Steps[tuple[Table, LoadTable]]:
-        state = self._conversation.state
-        assert self._command.table is not None
-        schema, name = self._command.table
-        try:
-            return target_of(state.picture, name, schema)
-        except ProgrammingError:
-            # It may be what another process has just created.
-            if not (yield from state.changed_steps(None)):
-                raise
-            return target_of(state.picture, name, schema)
 
     def _whole_form(self, given: Sequence[str]) -> LoadFormat:
         """The format with the columns of its `*` named."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from outgrow import statement
-from outgrow.errors import Error, NotSupportedError, ProgrammingError
+from outgrow.errors import Error, NotSupportedError
 from outgrow.moving import BINARY_HEADER, BINARY_TRAILER, LoadFormat, RowForm, shards_of
 from outgrow.nodes import CopyOut, Values, together
 from outgrow.plan import Plan
 from outgrow.plan.spec import Finish, Position
 from outgrow.runtime.borrowing import Borrowed
 from outgrow.runtime.prepared import Prepared
-from outgrow.runtime.targets import target_of
+from outgrow.runtime.targets import target_steps
 from outgrow.statement import CopyCommand, Kind
 from outgrow.topology import Copied
 from outgrow.waits import Steps
@@ -146,12 +146,15 @@ class Outward:
         if query is None:
             return self._sql, (yield from self._holders_steps()), None
         prepared = yield from conversation.prepared_steps(query, False, None)
-        if prepared.statement.kind is not Kind.QUERY:
+        if prepared.statement.kind is not Kind.QUERY or prepared.drawing is not None:
+            what = "a query that draws from a sequence" if prepared.drawing else prepared.statement.command
             raise NotSupportedError(
                 "OG-COPY-016",
-                f"COPY of {prepared.statement.command}: only a query's rows are copied out",
+                f"COPY of {what}: only rows that are there are copied out",
                 cure="run the statement with execute(), with RETURNING where its rows are wanted",
             )
+        if conversation.transaction is not None and conversation.transaction.definitions:
+            conversation.transaction.defined.check(prepared.statement)
         located = prepared.locate((), conversation.state.picture.placer)
         if not located.scatter:
             return self._sql, (conversation.preferred() if located.any else located.shards[0],), prepared
@@ -159,24 +162,18 @@ class Outward:
 
     def _holders_steps(self) -> Steps[tuple[str, ...]]:
         conversation = self._conversation
-        state = conversation.state
         assert self._command.table is not None
         schema, name = self._command.table
-        try:
-            _, target = target_of(state.picture, name, schema)
-        except ProgrammingError:
-            if not (yield from state.changed_steps(None)):
-                raise
-            _, target = target_of(state.picture, name, schema)
+        _, target = yield from target_steps(conversation, name, schema)
         if isinstance(target.placement, Copied):
             return (conversation.preferred(),)
-        return tuple(shards_of(target, state.picture.placer))
+        return tuple(shards_of(target, conversation.state.picture.placer))
 
     def _scattered(self, plan: Plan) -> str:
         """The same COPY of each shard's fragment; refused where the rows together need more than laying end to end."""
         finish = plan.finish
-        assert finish is not None and plan.fragment_sql is not None
-        if needs := _needs(finish):
+        needs = "locks rows on one after another" if finish is None or plan.change is not None else _needs(finish)
+        if needs or finish is None or plan.fragment_sql is None:
             raise NotSupportedError(
                 "OG-COPY-017",
                 f"over several shards this query {needs}, which COPY cannot do",

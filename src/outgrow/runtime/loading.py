@@ -15,7 +15,7 @@ from outgrow.moving import (
     shards_of,
 )
 from outgrow.runtime.surrounding import Surrounding
-from outgrow.runtime.targets import check_left_out, target_of
+from outgrow.runtime.targets import check_left_out, target_steps
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def run_steps(
     if state.stale:
         yield from state.refresh_steps(None)
     schema_name, _, name = table.rpartition(".")
+    found, target = yield from target_steps(conversation, name, schema_name or None)
     picture = state.picture
-    found, target = target_of(picture, name, schema_name or None)
     shards = shards_of(target, picture.placer)
     opened = open_source(source, target, form, options)
     check_left_out(found, target, opened.layout.columns, len(picture.domain.shards))

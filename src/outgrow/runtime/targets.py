@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from outgrow.errors import NotSupportedError, ProgrammingError
 from outgrow.moving import LoadColumn, LoadTable
+from outgrow.runtime.defined import unseen
 from outgrow.schema import Table
 from outgrow.topology import Copied, Sharded, TableName
+from outgrow.waits import Steps
 
 if TYPE_CHECKING:
+    from outgrow.runtime.conversation import Conversation
     from outgrow.runtime.picture import Picture
 
 #: What may come out otherwise on each server: a call (but not a type's size), the clock, who asks.
@@ -20,6 +23,23 @@ _MOVING = re.compile(
     r"[\w\"]\s*\(|\b(current_\w+|localtime\w*|session_user|user)\b|'(now|today|tomorrow|yesterday)'", re.I
 )
 _WORDS = re.compile(r"\b(in|and|or|not|any|all|some|between|case|when|then|else|array)\s*\(", re.I)
+
+
+def target_steps(conversation: Conversation, name: str, schema: str | None) -> Steps[tuple[Table, LoadTable]]:
+    """The table and its placement, as the servers have it now."""
+    state = conversation.state
+    try:
+        found, target = target_of(state.picture, name, schema)
+    except ProgrammingError as error:
+        # It may be what another process has just created.
+        if not (yield from state.changed_steps(None, error)):
+            if conversation.transaction is not None and conversation.transaction.definitions:
+                raise unseen(f"{name} may have been changed") from error
+            raise
+        found, target = target_of(state.picture, name, schema)
+    if conversation.transaction is not None and conversation.transaction.definitions:
+        conversation.transaction.defined.check_tables([found.name])
+    return found, target
 
 
 def target_of(picture: Picture, name: str, schema: str | None) -> tuple[Table, LoadTable]:

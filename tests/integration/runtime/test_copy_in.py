@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+
 import pytest
 
 from outgrow.errors import DataError, Error, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
+from outgrow.moving import LoadFormat, LoadOptions
 from tests.integration.runtime.copies import CSV, TEXT, Sides, cut
 from tests.servers import Servers
 
@@ -166,6 +170,49 @@ def test_a_transaction_sees_what_was_copied_and_rolls_it_back(sides: Sides) -> N
             with session.copy("COPY items FROM STDIN") as copy:
                 copy.write_row([2, "after", None, None])
         assert sorted(session.execute("SELECT name FROM items").fetchall()) == [("after",), ("before",)]
+
+
+def test_what_the_transaction_has_defined_is_refused(sides: Sides) -> None:
+    """The columns of a table that was altered a moment ago are not those that rows would be split by."""
+    with sides.fleet.session() as session:
+        for sql in ("COPY items FROM STDIN", "COPY items TO STDOUT", "COPY (SELECT * FROM items) TO STDOUT"):
+            with pytest.raises(NotSupportedError, match="OG-RUN-060"), session.transaction():
+                session.execute("ALTER TABLE items DROP COLUMN name")
+                with session.copy(sql):
+                    pass
+        with pytest.raises(NotSupportedError, match="OG-RUN-060"), session.transaction():
+            session.execute("ALTER TABLE items DROP COLUMN name")
+            session.load(io.BytesIO(b"key\n1\n"), "items")
+        with session.copy("COPY items FROM STDIN") as copy:
+            copy.write("1\tx\t1\t\\N\n")
+
+
+def test_a_load_in_a_transaction_is_a_part_of_it(sides: Sides) -> None:
+    data = b"key,name\n" + b"".join(b"%d,x\n" % key for key in range(100))
+    with sides.fleet.session() as session:
+        with pytest.raises(ZeroDivisionError), session.transaction():
+            assert session.load(io.BytesIO(data), "items", options=LoadOptions(load_id="one")).rows == 100
+            assert session.execute("SELECT count(*) FROM items").fetchall() == [(100,)]
+            raise ZeroDivisionError
+        with session.transaction():
+            with pytest.raises(DataError), session.transaction():
+                session.load(io.BytesIO(data + b"x,y\n"), "items")
+            assert session.load(io.BytesIO(data), "items", options=LoadOptions(load_id="one")).rows == 100
+        again = session.load(io.BytesIO(data), "items", options=LoadOptions(load_id="one"))
+        assert again.rows == 0 and sum(again.skipped.values()) == 100
+        text = io.BytesIO()
+        assert session.unload("items", text, form=LoadFormat.of("text")).rows == 100
+        text.seek(0)
+        truncated = LoadOptions(truncate_first=True)
+        assert session.load(text, "items", form=LoadFormat.of("text"), options=truncated).rows == 100
+        assert session.execute("SELECT count(*) FROM items").fetchall() == [(100,)]
+
+    async def run() -> None:
+        async with sides.fleet.async_session() as session:
+            assert (await session.load(io.BytesIO(data), "items", options=truncated)).rows == 100
+            assert (await session.unload("items", text)).rows == 100
+
+    asyncio.run(run())
 
 
 def test_an_exception_in_the_block_leaves_nothing(sides: Sides) -> None:
