@@ -342,7 +342,7 @@ class Link:
                 raise errors.NotSupportedError(
                     "OG-NODE-017",
                     "COPY was run as a plain statement",
-                    cure="use session.load(...) or `outgrow load`",
+                    cure="use `with session.copy(sql) as copy:`; for a file, session.load(...) or `outgrow load`",
                     node=self.node.name,
                 )
         except BaseException as error:
