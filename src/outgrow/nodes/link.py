@@ -295,7 +295,7 @@ class Link:
     def _dump(self, params: Sequence[Any], error: Exception) -> Any:
         """The uncommon ends of dumping: more parameters than `_AUTO` foresees, or a value without a form."""
         if len(params) > translate.PARAMETERS_MAX:
-            raise translate.too_many(len(params), self.node) from error
+            raise translate.too_many_parameters(len(params), self.node) from error
         if isinstance(error, IndexError) and len(params) >= len(_AUTO):
             try:
                 return self.transformer.dump_sequence(params, [PyFormat.AUTO] * len(params))
@@ -342,7 +342,7 @@ class Link:
                 raise errors.NotSupportedError(
                     "OG-NODE-017",
                     "COPY was run as a plain statement",
-                    cure="use session.load(...) or `outgrow load`",
+                    cure="use `with session.copy(sql) as copy:`; for a file, session.load(...) or `outgrow load`",
                     node=self.node.name,
                 )
         except BaseException as error:

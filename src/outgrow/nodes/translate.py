@@ -24,8 +24,6 @@ TIME_LIMIT = "OG-NODE-012"
 
 #: On a prepared statement these say that it is out of date, not that the statement is wrong.
 STALE = frozenset({"0A000", "26000"})
-#: The protocol counts the parameters of a statement in 16 bits.
-PARAMETERS_MAX = 65535
 #: PostgreSQL's ERRCODE_QUERY_CANCELED, also given to statements that outgrow cancelled.
 CANCELED = "57014"
 #: States that end the connection although the statement before them was not harmed: nothing was under way.
@@ -164,17 +162,11 @@ def late(node: Node, sqlstate: str = CANCELED) -> errors.OperationalError:
     )
 
 
-def from_parameters(error: Exception, node: Node) -> errors.Error:
-    """A parameter that cannot be sent: psycopg found no form for its type, or its value has none."""
-    if isinstance(error, psycopg.ProgrammingError | TypeError):
-        return errors.ProgrammingError(
-            "OG-NODE-018", str(error), cure="pass a value of a type that psycopg adapts", node=node.name
-        )
-    return errors.DataError("OG-NODE-020", str(error), cure="pass a value that PostgreSQL can hold", node=node.name)
+#: The protocol counts the parameters of a statement in 16 bits.
+PARAMETERS_MAX = 65535
 
 
-def too_many(count: int, node: Node) -> errors.ProgrammingError:
-    """More parameters than a message can carry."""
+def too_many_parameters(count: int, node: Node) -> errors.Error:
     return errors.ProgrammingError(
         "OG-NODE-026",
         f"{count} parameters for one server, which takes {PARAMETERS_MAX} in a statement",
@@ -182,6 +174,15 @@ def too_many(count: int, node: Node) -> errors.ProgrammingError:
         node=node.name,
         sqlstate="54000",
     )
+
+
+def from_parameters(error: Exception, node: Node) -> errors.Error:
+    """A parameter that cannot be sent: psycopg found no form for its type, or its value has none."""
+    if isinstance(error, psycopg.ProgrammingError | TypeError):
+        return errors.ProgrammingError(
+            "OG-NODE-018", str(error), cure="pass a value of a type that psycopg adapts", node=node.name
+        )
+    return errors.DataError("OG-NODE-020", str(error), cure="pass a value that PostgreSQL can hold", node=node.name)
 
 
 def from_loading(error: Exception, node: Node) -> errors.Error:

@@ -57,7 +57,9 @@ class Branch:
         self.ahead: list[tuple[str, Sequence[Any] | None]] = []
         #: Rows were counted: there is no need to ask.
         self.certain = False
-        #: What the server said of its place behind the commit, where it was asked.
+        #: Somebody will compare the server's place behind the commit with a replica's.
+        self.placed = True
+        #: What the server said of it.
         self.place: Any = None
 
     def part_steps(self, until: float | None) -> Steps[Part]:
@@ -97,8 +99,8 @@ class Branch:
         # Chained, and each Sync is a packet: COMMIT takes effect at once, and is not reached behind a refused decision.
         asked: list[tuple[str, Sequence[Any] | None]] = [(_SQL["decide"], [id.number]), ("COMMIT", None)]
         try:
-            decided, committed, place = yield from self.link.run_many_steps(
-                [*asked, (_SQL["token"], None)], until=until, chained=True
+            decided, committed, *place = yield from self.link.run_many_steps(
+                [*asked, *self._placing()], until=until, chained=True
             )
         except Error as error:
             raise _retold(Unclear, error) from error
@@ -109,7 +111,11 @@ class Branch:
             raise _retold(Unclear, committed) if self.link.broken else committed
         if committed.status != "COMMIT":
             raise failures.rolled_back(self.shard)
-        self.place = place
+        self.place = place[0] if place else None
+
+    def _placing(self) -> list[tuple[str, None]]:
+        """Behind the commit (which ends there, whatever shares its Sync): the question for the server's place."""
+        return [(_SQL["token"], None)] if self.placed else []
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         answer = yield from self.link.run_steps("COMMIT", None, until=until)
@@ -117,11 +123,12 @@ class Branch:
             raise failures.rolled_back(self.shard)
 
     def finish_steps(self, gid: str, commit: bool, until: float | None) -> Steps[Finished]:
-        done, place = yield from self.link.run_many_steps(
-            [(_finishing(gid, commit), None), (_SQL["token"], None)], until=until, prepare=(False, True), chained=True
+        asked = [(_finishing(gid, commit), None), *self._placing()]
+        done, *place = yield from self.link.run_many_steps(
+            asked, until=until, prepare=[False] + [True] * (len(asked) - 1), chained=True
         )
         finished = _finished(done)
-        self.place = place
+        self.place = place[0] if place else None
         return finished
 
     def stamped_steps(self, id: TransactionId, until: float | None) -> Steps[bool]:
