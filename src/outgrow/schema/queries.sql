@@ -16,7 +16,7 @@ WHERE d.datname = current_database();
 
 -- name: relations
 -- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules, and
--- which of the triggers run FOR EACH STATEMENT.
+-- which of the triggers run FOR EACH STATEMENT, behind their tgtype.
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        pn.nspname::text, p.relname::text,
        CASE WHEN c.relkind IN ('v', 'm') AND NOT s.system THEN pg_get_viewdef(c.oid) END,
@@ -30,7 +30,7 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
              FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')
        END,
        CASE WHEN c.relhastriggers AND NOT s.system THEN
-            (SELECT array_agg(t.tgname::text ORDER BY t.tgname)
+            (SELECT array_agg(t.tgtype::text || ' ' || t.tgname ORDER BY t.tgname)
              FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0)
        END
 FROM pg_catalog.pg_class AS c
