@@ -25,6 +25,7 @@ from outgrow.ledger.steps import (
     read_steps,
     version_steps,
 )
+from outgrow.ledger.workers import end_worker_steps, keep_worker_steps, take_worker_steps
 
 __all__ = [
     "VERSION",
@@ -36,7 +37,9 @@ __all__ = [
     "Runner",
     "as_ledger_says",
     "differs",
+    "end_worker_steps",
     "install_steps",
+    "keep_worker_steps",
     "lease_sequence_steps",
     "meet_primary_steps",
     "open_sequence_steps",
@@ -51,5 +54,6 @@ __all__ = [
     "sequence_place_steps",
     "sequence_used_steps",
     "skip_sequence_steps",
+    "take_worker_steps",
     "version_steps",
 ]

@@ -2,7 +2,8 @@
 
 from outgrow.runtime.explain import Explanation
 from outgrow.runtime.fleet import Fleet, open_fleet
+from outgrow.runtime.ids import uuid7
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session
 
-__all__ = ["AsyncSession", "Explanation", "Fleet", "Result", "Session", "open_fleet"]
+__all__ = ["AsyncSession", "Explanation", "Fleet", "Result", "Session", "open_fleet", "uuid7"]

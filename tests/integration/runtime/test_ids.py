@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
+from outgrow.runtime import ids
 from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology, write
-from tests.servers import Servers
+from tests.servers import Servers, serving
 
 
 def name(text: str) -> TableName:
@@ -81,10 +83,10 @@ def on_shards(fleet: Fleet, sql: str) -> dict[str, list[tuple]]:
 
 def test_the_shard_key_itself_is_drawn(fleet: Fleet) -> None:
     with fleet.session() as session:
-        ids = [
+        made = [
             session.execute("INSERT INTO people (name) VALUES (%s) RETURNING id", ["x"]).fetchone() for _ in range(40)
         ]
-        assert ids == [(number,) for number in range(1, 41)]
+        assert made == [(number,) for number in range(1, 41)]
         for number in range(1, 41):
             found = session.execute("SELECT name FROM people WHERE id = %s", [number]).fetchall()
             assert found == [("x",)]
@@ -135,8 +137,8 @@ def test_a_smallserial_ends_where_its_type_does(fleet: Fleet) -> None:
     sequence = fleet.sequence("small_id_seq")
     sequence.skip_to(32765)
     with fleet.session() as session:
-        ids = [session.execute("INSERT INTO small (owner) VALUES (1) RETURNING id").fetchone() for _ in range(3)]
-        assert ids == [(32765,), (32766,), (32767,)]
+        made = [session.execute("INSERT INTO small (owner) VALUES (1) RETURNING id").fetchone() for _ in range(3)]
+        assert made == [(32765,), (32766,), (32767,)]
         with pytest.raises(outgrow.DataError, match="32767"):
             session.execute("INSERT INTO small (owner) VALUES (1)")
         assert session.execute("INSERT INTO small VALUES (1, 1) RETURNING id").fetchall() == [(1,)]
@@ -209,9 +211,10 @@ def test_a_killed_process_leaves_a_gap_and_nothing_else(topology: Topology, tmp_
     written.write_text(write(topology))
     child = subprocess.Popen([sys.executable, "-c", DRAW_FOR_EVER, str(written)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
-    theirs = [int(child.stdout.readline()) for _ in range(250)]
-    child.kill()
-    theirs += [int(line) for line in child.stdout if line.endswith("\n")]
+    with child.stdout as told:
+        theirs = [int(told.readline()) for _ in range(250)]
+        child.kill()
+        theirs += [int(line) for line in told if line.endswith("\n")]
     child.wait()
     with outgrow.open(topology) as fleet:
         mine = fleet.sequence("codes").take(500)
@@ -297,3 +300,116 @@ async def _draw_with_tasks(topology: Topology) -> list[int]:
 def test_tasks_draw_too(topology: Topology) -> None:
     drawn = asyncio.run(_draw_with_tasks(topology))
     assert sorted(drawn) == [*range(1, 241), *range(10**6 + 1, 10**6 + 9)]
+
+
+def test_numbers_of_a_lease_that_a_failover_forgot_are_not_given_again() -> None:
+    with serving(shards=2, replicas=1) as servers:
+        topology = servers.fresh({name("tickets"): Sharded(("owner",))})
+        home = topology.domains[0].home
+        with outgrow.open(topology, install=True) as before:
+            with before.session() as session:
+                session.execute("CREATE SEQUENCE codes")
+            drawn = before.sequence("codes").take(3)
+            minted = [before.new_id() for _ in range(3)]
+            servers.wait_replayed()
+            # The replica is cut off: what comes now is lost with the primary.
+            servers.sql(home.replicas[0], "ALTER SYSTEM SET primary_conninfo = ''", database="postgres")
+            servers.sql(home.replicas[0], "SELECT pg_reload_conf()", database="postgres")
+            until = time.monotonic() + 20
+            while servers.sql(home.primary, "SELECT count(*) FROM pg_stat_replication", database="postgres") != [(0,)]:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            drawn += before.sequence("codes").take(500)
+            with outgrow.open(topology) as lost:
+                minted += [lost.new_id() for _ in range(3)]
+                forgotten = lost.sequence("codes")
+                drawn += [forgotten.next()]
+                servers.kill(home.primary)
+                servers.sql(home.replicas[0], "SELECT pg_promote()", database="postgres")
+                with outgrow.open(topology) as after:
+                    drawn += after.sequence("codes").take(2000)
+                    minted += [after.new_id() for _ in range(3)]
+                # These two still hold what they leased, until they meet the new primary.
+                drawn += forgotten.take(60)
+                minted += [lost.new_id() for _ in range(3)]
+                drawn += before.sequence("codes").take(60)
+                minted += [before.new_id() for _ in range(3)]
+    assert len(set(drawn)) == len(drawn) == 3 + 500 + 1 + 2000 + 120
+    assert len(set(minted)) == len(minted) == 15
+
+
+def test_new_ids_of_processes_threads_and_children_are_all_different(topology: Topology) -> None:
+    def mint(fleet: Fleet) -> list[int]:
+        return [fleet.new_id() for _ in range(2000)]
+
+    with outgrow.open(topology) as one, outgrow.open(topology) as other, ThreadPoolExecutor(4) as pool:
+        each = list(pool.map(mint, [one, other, one, other]))
+        first = one.new_id()
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                with os.fdopen(writing, "w") as tell:
+                    tell.write(" ".join(map(str, mint(one))))
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(writing)
+        each.append([first, *mint(one)])
+        with os.fdopen(reading) as told:
+            each.append([int(number) for number in told.read().split()])
+        assert os.waitpid(pid, 0)[1] == 0
+    minted = [number for found in each for number in found]
+    assert len(set(minted)) == len(minted) == 6 * 2000 + 1
+    assert all(found == sorted(found) for found in each)
+    assert all(0 < number < 2**63 for number in minted)
+
+
+def test_a_worker_number_is_kept_given_back_and_taken_again(
+    topology: Topology, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held() -> list[tuple]:
+        return fleet_servers.sql(home, "SELECT number, until_ms FROM outgrow.workers WHERE holder <> ''")
+
+    home = topology.domains[0].home.primary
+    moment = time.time_ns()
+    monkeypatch.setattr(ids, "wall_ns", lambda: moment)
+    with outgrow.open(topology) as fleet:
+        first = fleet.new_id()
+        [(number, until)] = held()
+        assert first >> 10 & 0xFFF == number
+        assert until == (moment // 10**6 - ids.EPOCH_MS) + 600_000
+        moment += 301 * 10**9
+        second = fleet.new_id()
+        deadline = time.monotonic() + 10
+        while held()[0][1] < until + 301_000:
+            assert time.monotonic() < deadline, "the lease was not renewed"
+            time.sleep(0.01)
+        assert [row[0] for row in held()] == [number]
+        # Asleep for longer than the lease: the number may be somebody else's by now.
+        moment += 3600 * 10**9
+        with outgrow.open(topology) as other:
+            taken = other.new_id()
+            assert taken >> 10 & 0xFFF != number
+        third = fleet.new_id()
+        assert first < second < third
+    assert held() == []
+
+
+def test_new_ids_outlive_a_home_that_is_gone_until_the_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(shards=1, replicas=0) as servers:
+        topology = servers.fresh()
+        moment = time.time_ns()
+        monkeypatch.setattr(ids, "wall_ns", lambda: moment)
+        with outgrow.open(topology, install=True) as fleet:
+            first = fleet.new_id()
+            servers.kill(topology.domains[0].home.primary)
+            moment += 599 * 10**9
+            started = time.monotonic()
+            second = fleet.new_id()
+            assert time.monotonic() - started < 0.1
+            assert second > first
+            moment += 2 * 10**9
+            with pytest.raises(outgrow.Error):
+                fleet.new_id()
