@@ -22,10 +22,12 @@ ARROWS: dict[str, set[str]] = {
     "nodes": {"topology"},
     "finish": {"plan"},
     "ledger": {"nodes", "topology"},
+    "transactions": {"ledger"},
     "moving": {"topology", "keyspace", "nodes", "ledger"},
     # It composes them all, the bulk load into `Fleet.load` too.
     "runtime": {
-        *("topology", "schema", "statement", "keyspace", "plan", "route", "nodes", "finish", "ledger", "moving")
+        *("topology", "schema", "statement", "keyspace", "plan", "route", "nodes", "finish", "ledger"),
+        *("transactions", "moving"),
     },
     "local": {"topology"},
     "doors": {"runtime", "moving", "local", "topology", "outgrow"},

@@ -1,4 +1,4 @@
-"""`python -m tests.differential --statements N --seed S [--json]`: exit 0 when no answer is wrong, 1 otherwise."""
+"""`python -m tests.differential [--statements N | --writes N] --seed S [--json]`: exit 0 when none is wrong, else 1."""
 
 from __future__ import annotations
 
@@ -15,18 +15,25 @@ from tests.differential.corpus import corpus
 from tests.differential.run import Report, described, random_cases, run
 from tests.differential.sides import How, opened
 from tests.differential.statements import statement
+from tests.differential.stories import both
+from tests.differential.stories import run as stories
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
     parser.add_argument("--statements", type=int, default=2000, help="how many random statements (default 2000)")
+    parser.add_argument(
+        "--writes", type=int, nargs="?", const=20_000, help="this many random writes instead, which both sides keep"
+    )
     parser.add_argument("--seed", type=int, help="the same seed draws the same statements (default: random, printed)")
-    parser.add_argument("--first", type=int, default=0, help="number of the first statement (default 0)")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first statement, or chapter of writes (default 0)"
+    )
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
-    parser.add_argument("--replay", help="one statement again: NUMBER, or SEED/NUMBER as a report names it")
+    parser.add_argument("--replay", help="one statement, or chapter of writes, again: NUMBER or SEED/NUMBER")
     parser.add_argument("--sql", help="compare this statement instead of random ones")
     parser.add_argument("--stop", action="store_true", help="stop at the first wrong answer")
     return parser.parse_args()
@@ -37,20 +44,29 @@ def main() -> int:
     if options.pg:
         os.environ["OUTGROW_TEST_PG"] = options.pg
     seed = options.seed if options.seed is not None else secrets.randbelow(10**9)
+    if options.writes is not None and options.replay:
+        return replay_chapter(options, seed)
     if options.replay or options.sql:
         return replay(options, seed)
     print(f"seed {seed}", file=sys.stderr)
     started = time.monotonic()
-    with opened(options.shards) as sides:
-        cases = list(corpus()) if options.corpus else []
-        report = run(
-            sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, Progress(options.stop)
-        )
+    report = compared(options, seed)
     if not options.json:
         tell(report, time.monotonic() - started)
     else:
         print(json.dumps(report.to_dict(), default=str, ensure_ascii=False))
     return 1 if report.wrong else 0
+
+
+def compared(options: argparse.Namespace, seed: int) -> Report:
+    """The run that the options ask for."""
+    progress = Progress(options.stop)
+    if options.writes is not None:
+        with both.opened(options.shards) as sides:
+            return stories.run(sides, options.writes, seed, options.first, progress)
+    with opened(options.shards) as sides:
+        cases = list(corpus()) if options.corpus else []
+        return run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
 
 
 class Progress:
@@ -101,6 +117,17 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         text, params = case.render()
         print(sides.fleet.explain(text, params) if verdict.kind != "refused" else verdict.why)
     return 1 if verdict.kind == "wrong" else 0
+
+
+def replay_chapter(options: argparse.Namespace, seed: int) -> int:
+    """One chapter again, with all that is asked in it."""
+    first, _, second = options.replay.rpartition("/")
+    with both.opened(options.shards) as sides:
+        report, told = stories.replayed(sides, int(first or seed), int(second))
+    print("\n".join(told))
+    for failure in report.failures:
+        show(failure)
+    return 1 if report.wrong else 0
 
 
 if __name__ == "__main__":

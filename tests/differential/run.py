@@ -85,7 +85,7 @@ def described(
     least_text, least_params = least.render()
     told = {
         "name": name, "text": text, "params": _shown(params), "how": str(how),
-        "why": why, "repeats": repeats, "plain": _told(plain), "fleet": _told(fleet),
+        "why": why, "repeats": repeats, "plain": told_of(plain), "fleet": told_of(fleet),
     }  # fmt: skip
     if least_text != text:
         told |= {"smaller": least_text, "smaller_params": _shown(least_params)}
@@ -112,7 +112,7 @@ def _shown(params: list[object] | None) -> list[str] | None:
     return None if params is None else [repr(value) for value in params]
 
 
-def _told(answer: Answer | Failure) -> dict[str, Any]:
+def told_of(answer: Answer | Failure) -> dict[str, Any]:
     if isinstance(answer, Failure):
         return {"error": f"{answer.kind} {answer.sqlstate}: {answer.message}"}
     rows = [repr(row) for row in answer.rows[:ROWS_SHOWN]]

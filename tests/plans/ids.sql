@@ -3,47 +3,54 @@ INSERT INTO numbered (customer_id) VALUES ($1);
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = $1
 --   draws: id from numbered_id_seq: INSERT INTO numbered (customer_id, id) VALUES ($1, $2)
---   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into numbered as numbered: customer_id = $1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO numbered (customer_id) VALUES ($1), ($1) RETURNING id;
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = $1
 --   draws: id from numbered_id_seq: INSERT INTO numbered (customer_id, id) VALUES ($1, $2), ($1, $3) RETURNING numbered.id
---   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
+--   change: returned rows in the order of the rows given
 --   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into numbered as numbered: customer_id = $1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO numbered (id, customer_id) VALUES (DEFAULT, 1), (7, 1);
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = 1
 --   draws: id from numbered_id_seq: INSERT INTO numbered (id, customer_id) VALUES ($1, 1), (7, 1)
---   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into numbered as numbered: customer_id = 1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO numbered (id, customer_id) VALUES (5, 1);
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = 1
---   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.writing: inserts into numbered as numbered: customer_id = 1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO numbered VALUES (DEFAULT, 3);
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = 3
 --   draws: id from numbered_id_seq: INSERT INTO numbered (id, customer_id) VALUES ($1, 3)
---   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into numbered as numbered: customer_id = 3
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO numbered DEFAULT VALUES;
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = NULL
 --   draws: id from numbered_id_seq: INSERT INTO numbered (id) VALUES ($1)
---   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into numbered as numbered: customer_id = NULL
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO numbered AS n (customer_id) VALUES (1) ON CONFLICT (id) DO UPDATE SET customer_id = n.customer_id RETURNING *;
 --   error: OG-PLAN-007 the statement changes the shard key of numbered, which could move rows to another shard
@@ -53,43 +60,48 @@ INSERT INTO drawn (n) VALUES ($1);
 --   write, keys
 --   scan: inserts into drawn as drawn: key = $2
 --   draws: key from s: INSERT INTO drawn (n, key) VALUES ($1, $2)
---   refused over several: OG-PLAN-030 the rows of the INSERT into drawn belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: key from s is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into drawn as drawn: key = $2
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO people (name) VALUES ('a'), ('b');
 --   write, keys
 --   scan: inserts into people as people: (id = $1) or (id = $2)
 --   draws: id from people_id_seq: INSERT INTO people (name, id) VALUES ('a', $1), ('b', $2)
---   refused over several: OG-PLAN-030 the rows of the INSERT into people belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from people_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into people as people: (id = $1) or (id = $2)
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO people DEFAULT VALUES;
 --   write, keys
 --   scan: inserts into people as people: id = $1
 --   draws: id from people_id_seq: INSERT INTO people (id) VALUES ($1)
---   refused over several: OG-PLAN-030 the rows of the INSERT into people belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from people_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into people as people: id = $1
+--   because: plan.changing: the rows given do not depend on each other
 
 -- Identities.
 INSERT INTO tickets (customer_id) VALUES (1);
 --   write, keys
 --   scan: inserts into tickets as tickets: customer_id = 1
 --   draws: id from tickets_id_seq, label from labels: INSERT INTO tickets (customer_id, id, label) OVERRIDING SYSTEM VALUE VALUES (1, $1, ('T-'::text || ($2::int8)))
---   refused over several: OG-PLAN-030 the rows of the INSERT into tickets belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from tickets_id_seq is drawn for the whole fleet beforehand
 --   because: plan.ids: label from labels is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into tickets as tickets: customer_id = 1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO tickets (customer_id, label) VALUES (1, 'mine');
 --   write, keys
 --   scan: inserts into tickets as tickets: customer_id = 1
 --   draws: id from tickets_id_seq: INSERT INTO tickets (customer_id, label, id) OVERRIDING SYSTEM VALUE VALUES (1, 'mine', $1)
---   refused over several: OG-PLAN-030 the rows of the INSERT into tickets belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from tickets_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into tickets as tickets: customer_id = 1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO tickets (id, customer_id, label) VALUES (1, 1, 'mine');
 --   error: OG-PLAN-042 cannot insert a non-DEFAULT value into column "id" of tickets: it is GENERATED ALWAYS
@@ -101,25 +113,28 @@ INSERT INTO tickets (id, customer_id, label) OVERRIDING SYSTEM VALUE VALUES (DEF
 --   write, keys
 --   scan: inserts into tickets as tickets: customer_id = 1
 --   draws: id from tickets_id_seq: INSERT INTO tickets (id, customer_id, label) OVERRIDING SYSTEM VALUE VALUES ($1, 1, 'a'), (2, 1, 'b')
---   refused over several: OG-PLAN-030 the rows of the INSERT into tickets belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from tickets_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into tickets as tickets: customer_id = 1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO tickets (id, customer_id, label) OVERRIDING USER VALUE VALUES ($1, $2, $3);
 --   write, keys
 --   scan: inserts into tickets as tickets: customer_id = $1
 --   draws: id from tickets_id_seq: INSERT INTO tickets (id, customer_id, label) OVERRIDING SYSTEM VALUE VALUES ($3, $1, $2)
---   refused over several: OG-PLAN-030 the rows of the INSERT into tickets belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from tickets_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into tickets as tickets: customer_id = $1
+--   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO people (id, name) OVERRIDING USER VALUE VALUES (1, 'a');
 --   write, keys
 --   scan: inserts into people as people: id = $1
 --   draws: id from people_id_seq: INSERT INTO people (id, name) VALUES ($1, 'a')
---   refused over several: OG-PLAN-030 the rows of the INSERT into people belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: id from people_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into people as people: id = $1
+--   because: plan.changing: the rows given do not depend on each other
 
 -- Copied tables draw once for all shards, single tables from their own shard.
 INSERT INTO notes (note) VALUES ('a');
@@ -132,6 +147,7 @@ INSERT INTO notes (id, note) VALUES (nextval('notes_id_seq'), 'a');
 --   write, keys
 --   single: s2
 --   refused over several: OG-PLAN-009 notes lives on one shard only (s2), but the statement needs others too
+--   because: plan.ids: it asks a sequence that only single tables on s2 draw from
 --   because: plan.placing: notes lives on s2 only
 
 -- nextval where it is computed once.
@@ -158,15 +174,16 @@ INSERT INTO orders (order_id, customer_id) VALUES (nextval('s'), $1), (nextval('
 --   write, keys
 --   scan: inserts into orders as orders: customer_id = $1
 --   draws: nextval from s: INSERT INTO orders (order_id, customer_id) VALUES ($2::int8, $1), ($3::int8 * 10, $1)
---   refused over several: OG-PLAN-030 the rows of the INSERT into orders belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.ids: nextval from s is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into orders as orders: customer_id = $1
+--   because: plan.changing: the rows given do not depend on each other
 
 WITH new AS (INSERT INTO numbered (customer_id) VALUES (1) RETURNING id) SELECT id FROM new;
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = 1
 --   draws: id from numbered_id_seq: WITH new AS (INSERT INTO numbered (customer_id, id) VALUES (1, $1) RETURNING numbered.id) SELECT new.id FROM new
---   refused over several: OG-PLAN-030 the rows of the INSERT into numbered belong to several shards, which would have to commit together
+--   refused over several: OG-PLAN-003 SELECT writes in several places, and over several shards it is not proved that they belong together
 --   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into numbered as numbered: customer_id = 1
 
@@ -174,6 +191,7 @@ SELECT nextval('notes_id_seq');
 --   write, keys
 --   single: s2
 --   refused over several: OG-PLAN-009 a table lives on one shard only (s2), but the statement needs others too
+--   because: plan.ids: it asks a sequence that only single tables on s2 draw from
 
 SELECT nextval('nowhere');
 --   write, home
@@ -187,8 +205,10 @@ INSERT INTO numbered (id, customer_id) SELECT order_id, customer_id FROM orders 
 --   write, keys
 --   scan: reads orders as orders: customer_id = 1
 --   scan: inserts into numbered as numbered: customer_id = 1
---   refused over several: OG-PLAN-003 INSERT would have to change several shards together
+--   fragment: INSERT INTO numbered (id, customer_id) SELECT orders.order_id, orders.customer_id FROM orders WHERE orders.customer_id = 1
+--   change: each shard changes its own rows, the counts add up
 --   because: plan.writing: inserts into numbered as numbered: customer_id = 1
+--   because: plan.changing: the rows selected are written where they are read: the key comes from the key
 
 INSERT INTO numbered (customer_id) VALUES (1), (2) ORDER BY 1 LIMIT 1;
 --   write, chosen
@@ -200,8 +220,9 @@ INSERT INTO odd (customer_id) VALUES (1);
 INSERT INTO odd (id, customer_id) VALUES (1, 1);
 --   write, keys
 --   scan: inserts into odd as odd: customer_id = 1
---   refused over several: OG-PLAN-030 the rows of the INSERT into odd belong to several shards, which would have to commit together
+--   change: each row goes to the shard of its key, the counts add up
 --   because: plan.writing: inserts into odd as odd: customer_id = 1
+--   because: plan.changing: the rows given do not depend on each other
 
 SELECT nextval('s') FROM orders WHERE customer_id = 1;
 --   error: OG-PLAN-043 nextval(s) stands where nobody knows how often it is computed, and each shard has a sequence of its own

@@ -256,7 +256,11 @@ SELECT 'orders'::regclass FROM orders;
 SELECT * FROM orders FOR UPDATE;
 --   write, keys
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-020 FOR UPDATE or another locking clause over several shards could deadlock between them
+--   fragment: SELECT orders.order_id, orders.customer_id, orders.total, orders.qty, orders.status, orders.day FROM orders FOR UPDATE
+--   finish: concatenate
+--   change: one shard after another, in their order
+--   because: plan.scatter: each shard evaluates it alone: rows that meet share the key (orders.customer_id)
+--   because: plan.locking: locks are taken on one shard after another, in their order
 
 SELECT * FROM orders TABLESAMPLE SYSTEM (10);
 --   write, chosen

@@ -98,6 +98,36 @@ CREATE TABLE outgrow.workers (
     until_ms int8 NOT NULL
 );
 
+-- name: v2_decisions
+-- What became of a transaction over several shards, on the shard that decides it.  The primary key is what settles a
+-- race of a slow coordinator with whoever recovers for it.  A commit is refused half a day after the transaction was
+-- stamped, long before the abort that may stand against it is forgotten.
+CREATE TABLE outgrow.decisions (
+    id uuid PRIMARY KEY,
+    outcome text NOT NULL CHECK (outcome IN ('committed', 'aborted')),
+    shards text[] NOT NULL DEFAULT '{}',
+    stamped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK (decided_at < stamped_at + interval '12 hours')
+);
+
+-- name: v2_decisions_by_age
+-- For collecting what is no longer needed.
+CREATE INDEX decisions_by_age ON outgrow.decisions (decided_at);
+
+-- name: v2_stamps
+-- One row in every branch of a transaction over several shards, written with its rows: seen, the branch is committed.
+-- The last of `shards` is the one that decides.
+CREATE TABLE outgrow.stamps (
+    id uuid PRIMARY KEY,
+    shards text[] NOT NULL,
+    stamped_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- name: v2_stamps_by_age
+-- For collecting what is no longer needed.
+CREATE INDEX stamps_by_age ON outgrow.stamps (stamped_at);
+
 -- name: set_version
 -- The last step of each version.
 INSERT INTO outgrow.meta (version, domain) VALUES ($1::int4, $2::text)
@@ -320,3 +350,98 @@ RETURNING w.number;
 -- name: worker_end
 -- The holder needs it no longer; others may have what comes after $3.
 UPDATE outgrow.workers SET holder = '', until_ms = $3::int8 WHERE number = $1::int4 AND holder = $2::text;
+
+-- name: branch_wrote
+-- At the end of a branch: has it written, and may its commit still be refused although it has not?
+SELECT pg_current_xact_id_if_assigned() IS NOT NULL, current_setting('transaction_isolation') = 'serializable';
+
+-- name: branch_limits
+-- In each branch once there are two.  No server sees a deadlock over shards, so that waiting for a lock must end where
+-- the user has set no limit; and a dead client's statement must not go on waiting for one.
+SELECT set_config('lock_timeout', $1::text, true), set_config('client_connection_check_interval', '1s', true)
+WHERE current_setting('lock_timeout') = '0';
+
+-- name: stamp
+-- In a branch that will be prepared.
+INSERT INTO outgrow.stamps (id, shards) VALUES ($1::uuid, $2::text[]);
+
+-- name: stamp_present
+-- In the branch that decides.  The lock says, as long as its connection lives, that somebody is about to decide.
+INSERT INTO outgrow.stamps (id, shards)
+SELECT $1::uuid, $2::text[] FROM (SELECT pg_try_advisory_xact_lock($3::int8)) AS present;
+
+-- name: decide
+-- The last statement of the branch that decides; its COMMIT follows in the same flush.  The commit must be on disk before
+-- anyone acts on it, whatever the user has set; and a client that stops just here must not hold up recovery for ever.
+INSERT INTO outgrow.decisions (id, outcome, shards, stamped_at)
+SELECT s.id, 'committed', s.shards, s.stamped_at
+FROM outgrow.stamps AS s,
+     (SELECT set_config('synchronous_commit',
+                        CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                             ELSE current_setting('synchronous_commit') END, true),
+             set_config('idle_in_transaction_session_timeout', '10s', true)) AS safe
+WHERE s.id = $1::uuid;
+
+-- name: recovery_limits
+-- On a connection that recovers: a decision under way is looked at again later, and habits of the role do not matter.
+SELECT set_config('lock_timeout', '2s', false), set_config('statement_timeout', '5s', false),
+       set_config('default_transaction_read_only', 'off', false),
+       set_config('default_transaction_isolation', 'read committed', false);
+
+-- name: prepared_max
+-- Why a branch was not prepared.
+SHOW max_prepared_transactions;
+
+-- name: in_doubt
+-- The prepared branches of a domain in this database: name and age.
+SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8
+FROM pg_prepared_xacts WHERE database = current_database() AND starts_with(gid, $1::text);
+
+-- name: prepared_by
+-- Only the role that prepared a branch (or a superuser) may finish it.
+SELECT quote_ident(owner::text) FROM pg_prepared_xacts WHERE gid = $1::text;
+
+-- name: rule
+-- On the deciding shard: nothing was decided and nobody is about to, so it is aborted.  ($3: whoever is still there is
+-- given up.)
+INSERT INTO outgrow.decisions (id, outcome)
+SELECT $1::uuid, 'aborted' FROM (SELECT $3::bool OR pg_try_advisory_xact_lock($2::int8)) AS asked(absent) WHERE absent
+ON CONFLICT DO NOTHING;
+
+-- name: ruling
+-- What stands.
+SELECT outcome FROM outgrow.decisions WHERE id = $1::uuid;
+
+-- name: stamped
+-- Which of these transactions are committed here.
+SELECT id FROM outgrow.stamps WHERE id = ANY ($1::uuid[]);
+
+-- name: decisions_old
+-- Commits that may be forgotten once every branch has confirmed.
+SELECT id, shards FROM outgrow.decisions
+WHERE outcome = 'committed' AND decided_at < clock_timestamp() - make_interval(secs => $1::float8)
+ORDER BY decided_at LIMIT 1000;
+
+-- name: decisions_forget
+-- They are confirmed everywhere.
+DELETE FROM outgrow.decisions WHERE id = ANY ($1::uuid[]);
+
+-- name: aborts_forget
+-- Aborts that nobody can run into any more.
+DELETE FROM outgrow.decisions WHERE id IN (
+    SELECT id FROM outgrow.decisions
+    WHERE outcome = 'aborted' AND decided_at < clock_timestamp() - make_interval(secs => $1::float8) LIMIT 1000
+);
+
+-- name: decisions_standing
+-- Which of these are not forgotten yet.
+SELECT id FROM outgrow.decisions WHERE id = ANY ($1::uuid[]);
+
+-- name: stamps_old
+-- Stamps that may be forgotten once their decision is.
+SELECT id, shards[cardinality(shards)] FROM outgrow.stamps
+WHERE stamped_at < clock_timestamp() - make_interval(secs => $1::float8) ORDER BY stamped_at LIMIT 1000;
+
+-- name: stamps_forget
+-- Their decisions are forgotten.
+DELETE FROM outgrow.stamps WHERE id = ANY ($1::uuid[]);

@@ -6,6 +6,7 @@ from outgrow.nodes.connect import link_steps
 from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
+from outgrow.nodes.pair import Asked
 from outgrow.nodes.pool import Pool, PoolAges, PoolStats
 from outgrow.nodes.rows import Field, Identity, Rows
 from outgrow.nodes.settings import LinkSettings
@@ -17,6 +18,7 @@ __all__ = [
     "LOST_BEFORE",
     "LOST_DURING",
     "TIME_LIMIT",
+    "Asked",
     "CopyIn",
     "CopyOut",
     "Field",

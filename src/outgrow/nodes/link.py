@@ -34,10 +34,10 @@ from outgrow.nodes.exchange import (
     flush_steps,
     only_result_steps,
 )
-from outgrow.nodes.pair import two_steps
+from outgrow.nodes.pair import Asked, Outcome, many_steps, two_steps
 from outgrow.nodes.prepared import Preparations, Prepared
 from outgrow.nodes.queries import QUERIES
-from outgrow.nodes.recovery import lost, recover_steps, used_wrongly
+from outgrow.nodes.recovery import alive_steps, lost, recover_steps, used_wrongly
 from outgrow.nodes.rows import Field, Identity, Rows, fields_of, unknown_oids
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
@@ -172,19 +172,7 @@ class Link:
 
     def alive_steps(self, until: float) -> Steps[bool]:
         """Ask the server for a sign of life.  A link that gives none in time is closed: cancelling takes longer."""
-        self.in_flight = True
-        try:
-            self.pgconn.send_query_params(QUERIES["alive"].encode(), None)
-            yield from flush_steps(self.pgconn, until)
-            result = yield from only_result_steps(self.pgconn, Socket(self.fd, READ, until))
-        except (Late, psycopg.Error):
-            self.close()
-            return False
-        except BaseException:
-            self.close()
-            raise
-        self.in_flight = False
-        return result.status == TUPLES_OK
+        return alive_steps(self, until)
 
     def identity_steps(self, until: float | None = None) -> Steps[Identity]:
         """Ask which server this is; needs no privilege."""
@@ -257,18 +245,19 @@ class Link:
         return Rows(known.fields, rows, known.status, count)
 
     def run_two_steps(
-        self,
-        first: tuple[str, Params],
-        second: tuple[str, Params],
-        *,
-        until: float | None = None,
-        prepare: bool = True,
-    ) -> Steps[tuple[Rows | errors.Error, Rows | errors.Error]]:
+        self, first: Asked, second: Asked, *, until: float | None = None, prepare: bool = True
+    ) -> Steps[tuple[Outcome, Outcome]]:
         """Two statements (text, parameters) in one flush with a Sync each; each gives its rows or its error.
 
         For outside a transaction.  Raises only when nothing is known of either: a lost link, an interruption.
         """
         return two_steps(self, first, second, until, prepare)
+
+    def run_many_steps(
+        self, asked: Sequence[Asked], *, until: float | None = None, prepare: Sequence[bool] | None = None
+    ) -> Steps[list[Outcome]]:
+        """Any number in one flush with a Sync each, nothing repeated; for a transaction's beginning and its end."""
+        return many_steps(self, asked, until, prepare or [True] * len(asked))
 
     def stream(self, sql: str, params: Params = None, *, chunk_rows: int = 1000, until: float | None = None) -> Stream:
         """One statement's rows in chunks; nothing is sent before its `open_steps`."""

@@ -1,11 +1,12 @@
-"""Two statements in one flush, each with its own Sync: a write and its LSN, a guard and its read.
+"""Several statements in one flush, each with its own Sync: a write and its LSN, a guard and its read.
 
-Each is its own implicit transaction, so the second sees what the first committed, and one may fail without the
-other.  (Under one Sync they would share a transaction, and the LSN would be older than the commit.)
+Outside a transaction each is its own implicit transaction, so the second sees what the first committed, and one may
+fail without the other.  (Under one Sync they would share a transaction, and the LSN would be older than the commit.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -34,11 +35,13 @@ from outgrow.waits import READ, Socket, Steps
 if TYPE_CHECKING:
     from outgrow.nodes.link import Link, Params
 
+#: A text with `$n` placeholders and its parameters.
+Asked = tuple[str, "Params"]
 Outcome = Rows | errors.Error
 
 
 class _Part:
-    """One of the two statements: what was sent for it and what came back."""
+    """One of the statements: what was sent for it and what came back."""
 
     def __init__(self, link: Link, sql: str, params: Params, prepare: bool) -> None:
         self.sql, self.params = sql, params
@@ -47,7 +50,7 @@ class _Part:
         preparations = link.preparations
         self.known: Prepared | None = preparations.known.get(self.key) if prepare else None
         self.new: Prepared | None = None
-        if self.known is None and prepare and not link.in_transaction and preparations.should_prepare(self.key):
+        if self.known is None and prepare and preparations.should_prepare(self.key):
             self.new = preparations.new()
         self.results: list[PGresult] = []
 
@@ -115,12 +118,40 @@ class _Part:
 
 
 def two_steps(
-    link: Link, first: tuple[str, Params], second: tuple[str, Params], until: float | None, prepare: bool
+    link: Link, first: Asked, second: Asked, until: float | None, prepare: bool
 ) -> Steps[tuple[Outcome, Outcome]]:
     """See `Link.run_two_steps`."""
+    parts = (_Part(link, *first, prepare), _Part(link, *second, prepare))
+    done, late, broken = yield from _exchange_steps(link, parts, until)
+    if broken is None and any(stale := [part.stale() for part in parts]):
+        link.preparations.drop()
+        if not link.in_transaction:
+            if not stale[0]:
+                outcome = yield from parts[0].outcome_steps(link, late, until)
+                return outcome, (yield from _alone_steps(link, second, until))
+            if stale[1] or parts[1].harmless():
+                return (yield from two_steps(link, first, second, until, prepare=False))
+    one, two = yield from _outcomes_steps(link, parts, done, late, broken, until)
+    return one, two
+
+
+def many_steps(
+    link: Link, asked: Sequence[Asked], until: float | None, prepare: Sequence[bool]
+) -> Steps[list[Outcome]]:
+    """See `Link.run_many_steps`."""
+    parts = tuple(_Part(link, *one, may) for one, may in zip(asked, prepare, strict=True))
+    done, late, broken = yield from _exchange_steps(link, parts, until)
+    if broken is None and any(part.stale() for part in parts):
+        link.preparations.drop()
+    return (yield from _outcomes_steps(link, parts, done, late, broken, until))
+
+
+def _exchange_steps(
+    link: Link, parts: tuple[_Part, ...], until: float | None
+) -> Steps[tuple[list[_Part], bool, psycopg.Error | None]]:
+    """Send all and read all: those that are over, whether time ran out, and what broke the link behind the first."""
     if link.in_flight:
         raise used_wrongly(link)
-    parts = (_Part(link, *first, prepare), _Part(link, *second, prepare))
     pgconn = link.pgconn
     link.in_flight = True
     done: list[_Part] = []
@@ -143,9 +174,7 @@ def two_steps(
     except psycopg.Error as error:
         if not done:
             raise lost(link, error, seen=parts[0].results) from error
-        # The first is known to be over: its answer must not be lost with the connection.
-        first_outcome = yield from parts[0].outcome_steps(link, late, None, ask=False)
-        return first_outcome, lost(link, error, seen=parts[1].results)
+        return done, late, error
     except GeneratorExit:
         link.close()
         raise
@@ -154,20 +183,30 @@ def two_steps(
             yield from _settle_steps(link, parts, done)
         raise
     link.in_flight = False
-    stale = [part.stale() for part in parts]
-    if any(stale):
-        link.preparations.drop()
-        if not link.in_transaction:
-            if not stale[0]:
-                outcome = yield from parts[0].outcome_steps(link, late, until)
-                return outcome, (yield from _alone_steps(link, second, until))
-            if stale[1] or parts[1].harmless():
-                return (yield from two_steps(link, first, second, until, prepare=False))
-    outcome = yield from parts[0].outcome_steps(link, late, until)
-    return outcome, (yield from parts[1].outcome_steps(link, late, until))
+    return done, late, None
 
 
-def _alone_steps(link: Link, statement: tuple[str, Params], until: float | None) -> Steps[Outcome]:
+def _outcomes_steps(
+    link: Link,
+    parts: tuple[_Part, ...],
+    done: list[_Part],
+    late: bool,
+    broken: psycopg.Error | None,
+    until: float | None,
+) -> Steps[list[Outcome]]:
+    """What is known to be over keeps its answer, also where the link broke afterwards."""
+    outcomes: list[Outcome] = []
+    for part in done if broken is not None else parts:
+        limit, ask = (None, False) if broken is not None else (until, True)
+        outcomes.append((yield from part.outcome_steps(link, late, limit, ask=ask)))
+    if broken is not None:
+        seen = parts[len(done)].results if len(done) < len(parts) else ()
+        gone = lost(link, broken, seen=seen)
+        outcomes += [gone] * (len(parts) - len(done))
+    return outcomes
+
+
+def _alone_steps(link: Link, statement: Asked, until: float | None) -> Steps[Outcome]:
     try:
         return (yield from link.run_steps(*statement, until=until, prepare=False))
     except errors.Error as error:

@@ -12,9 +12,18 @@ from psycopg.pq.abc import PGresult
 from outgrow import errors
 from outgrow.clock import monotonic
 from outgrow.nodes import translate
-from outgrow.nodes.exchange import COMMAND_OK, FATAL_ERROR, TUPLES_OK, Late, stop_steps
+from outgrow.nodes.exchange import (
+    COMMAND_OK,
+    FATAL_ERROR,
+    TUPLES_OK,
+    Late,
+    flush_steps,
+    only_result_steps,
+    stop_steps,
+)
+from outgrow.nodes.queries import QUERIES
 from outgrow.nodes.waiting import undisturbed_steps
-from outgrow.waits import Steps
+from outgrow.waits import READ, Socket, Steps
 
 if TYPE_CHECKING:
     from outgrow.nodes.link import Link
@@ -63,6 +72,23 @@ def lost(link: Link, error: psycopg.Error, before: bool = False, seen: Sequence[
     if last is not None and last.status == FATAL_ERROR and translate.sqlstate_of(last):
         return translate.from_result(last, link.node)
     return translate.lost(link.node, str(error), before=before)
+
+
+def alive_steps(link: Link, until: float) -> Steps[bool]:
+    """See `Link.alive_steps`."""
+    link.in_flight = True
+    try:
+        link.pgconn.send_query_params(QUERIES["alive"].encode(), None)
+        yield from flush_steps(link.pgconn, until)
+        result = yield from only_result_steps(link.pgconn, Socket(link.fd, READ, until))
+    except (Late, psycopg.Error):
+        link.close()
+        return False
+    except BaseException:
+        link.close()
+        raise
+    link.in_flight = False
+    return result.status == TUPLES_OK
 
 
 def used_wrongly(link: Link) -> errors.Error:

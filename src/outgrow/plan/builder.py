@@ -10,13 +10,17 @@ from outgrow.statement.model import Kind, Statement
 from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
+from .alike import alike
+from .changing import spread
 from .ids import with_draws
 from .keyset import Match, Value
+from .locking import lock
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
 from .scatter import scatter
 from .survey import Found, Surveyor
+from .truncating import truncate
 from .walking import everything_below
 from .writing import inserted_keys, key_change
 
@@ -30,6 +34,8 @@ class _Draft:
     changes: list[KeyChange] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     catalogues: list[TableName] = field(default_factory=list)
+    #: Copied tables that the statement writes.
+    copies: list[TableName] = field(default_factory=list)
 
     def say(self, who: str, what: str) -> None:
         reason = Reason(f"plan.{who}", what)
@@ -50,6 +56,8 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     if len(domain.shards) == 1:
         reason = Reason("plan.builder", "the domain has one shard: the statement runs there as written")
         return Plan(statement, access, Where.KEYS, reasons=(reason,))
+    if statement.command == "TRUNCATE":
+        return truncate(statement, schema, domain)
     places = Places(schema, domain)
     draft = _Draft()
     try:
@@ -75,7 +83,7 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         drawing=drawn.drawing,
     )
     plan = replace(plan, quick=_quick(plan))
-    return _finished(plan, places, draft) if where is Where.KEYS else plan
+    return _finished(plan, places, draft) if where is Where.KEYS or draft.copies else plan
 
 
 def _without_tree(statement: Statement, access: str) -> Plan | None:
@@ -87,7 +95,7 @@ def _without_tree(statement: Statement, access: str) -> Plan | None:
             where, why = Where.SESSION, "it speaks to the session"
         case Kind.COPY:
             where, why = Where.SESSION, "COPY is for `session.load`"
-        case Kind.QUERY | Kind.WRITE if statement.tree is not None:
+        case Kind.QUERY | Kind.WRITE if statement.tree is not None or statement.command == "TRUNCATE":
             return None
         case _:
             where, why = Where.CHOSEN, f"{statement.command} is not understood: only a chosen shard may run it"
@@ -148,7 +156,7 @@ def _place(found: Found, places: Places, draft: _Draft) -> None:
             draft.say("keys", scan.describe())
         case Copied():
             if found.role == "writes":
-                raise Refused(refuse("write to a copied table", "the statement", str(name)))
+                draft.copies.append(name)
             draft.say("placing", f"{name} is copied to every shard")
         case Single(shard=shard):
             draft.fixed.append(shard)
@@ -164,6 +172,8 @@ def _place(found: Found, places: Places, draft: _Draft) -> None:
 
 
 def _where(statement: Statement, draft: _Draft) -> Where:
+    if draft.copies:
+        return Where.ALL
     if draft.scans or draft.fixed:
         return Where.KEYS
     if draft.catalogues:
@@ -200,14 +210,25 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
     try:
         if draft.catalogues:
             raise Refused(refuse("catalogue", str(draft.catalogues[0])))
+        if draft.copies:
+            return alike(plan, places, _elsewhere(plan, places))
         if plan.fixed:
             raise Refused(_single_apart(plan, places))
         if plan.statement.kind is Kind.WRITE:
-            raise Refused(_several_writes(plan))
+            return spread(plan, places)
+        if any(effect.kind == "locking" for effect in plan.statement.effects):
+            return lock(plan, places)
         return scatter(plan, places)
     except Refused as refusal:
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
         return replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
+
+
+def _elsewhere(plan: Plan, places: Places) -> list[TableName]:
+    """The tables of a statement that not every shard has whole."""
+    tree = plan.statement.tree
+    assert tree is not None
+    return [name for name in _tables(tree) if not isinstance(places.of(name), Copied)]
 
 
 def _single_apart(plan: Plan, places: Places) -> Error:
@@ -215,11 +236,3 @@ def _single_apart(plan: Plan, places: Places) -> Error:
     assert tree is not None
     name = next((name for name in _tables(tree) if isinstance(places.of(name), Single)), "a table")
     return refuse("single apart", str(name), ", ".join(plan.fixed))
-
-
-def _several_writes(plan: Plan) -> Error:
-    inserts = [scan for scan in plan.scans if scan.role == "inserts into"]
-    if inserts and len(plan.scans) == 1:
-        return refuse("insert rows apart", str(inserts[0].table))
-    written = next((scan for scan in plan.scans if scan.role != "reads"), plan.scans[0])
-    return refuse("write to several shards", plan.statement.command, ", ".join(written.columns))

@@ -16,7 +16,7 @@ from typing import Any
 from outgrow.errors import Error
 from outgrow.schema import Column, SequenceDefinition
 from outgrow.statement import children, queries_in, render, transform, walk
-from outgrow.statement.model import Effect, Statement
+from outgrow.statement.model import Effect, Placeholders, Statement
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -100,8 +100,14 @@ def with_draws(statement: Statement, places: Places) -> Drawn:
     definitions = {sequence.name: sequence for sequence in writer.numbers}
     draws = tuple(Draw(definitions[name], tuple(found)) for name, found in by_sequence.items())
     drawing = Drawing(draws, len(writer.numbers), kept, tuple(dict.fromkeys(writer.shown)))
-    effects = tuple(effect for effect in statement.effects if _stays(effect, written))
-    return Drawn(replace(statement, sql=render(written), tree=written, effects=effects), drawing, fixed)
+    rewritten = replace(
+        statement,
+        sql=render(written),
+        placeholders=Placeholders((statement.placeholders.count if kept is None else len(kept)) + drawing.count),
+        tree=written,
+        effects=tuple(effect for effect in statement.effects if _stays(effect, written)),
+    )
+    return Drawn(rewritten, drawing, fixed)
 
 
 def _stays(effect: Effect, tree: Tree) -> bool:

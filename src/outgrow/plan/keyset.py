@@ -102,6 +102,10 @@ def parameters_of(keys: KeySet) -> set[int]:
     return {expr.index for top in exprs for expr in walk(top) if isinstance(expr, Parameter)}
 
 
+#: Of many alternatives, how many are shown to people.
+_SHOWN = 5
+
+
 def describe_candidate(candidate: Candidate) -> str:
     if isinstance(candidate, Null):
         return "NULL"
@@ -129,14 +133,15 @@ def describe_key_set(keys: KeySet, columns: tuple[str, ...]) -> str:
     if isinstance(keys, Nothing):
         return "no key"
     if isinstance(keys, Either):
-        return " or ".join(f"({describe_key_set(option, columns)})" for option in keys.options)
+        shown = [f"({describe_key_set(option, columns)})" for option in keys.options[:_SHOWN]]
+        return " or ".join(shown) + (f" or … {len(keys.options)} keys" if len(keys.options) > _SHOWN else "")
     if isinstance(keys, Both):
         return " and ".join(f"({describe_key_set(part, columns)})" for part in keys.parts)
     phrases: list[str] = []
     for name, choices in zip(columns, keys.columns, strict=True):
         for choice in choices:
-            shown = [describe_candidate(candidate) for candidate in choice[:5]]
-            if len(choice) > 5:
+            shown = [describe_candidate(candidate) for candidate in choice[:_SHOWN]]
+            if len(choice) > _SHOWN:
                 shown.append(f"… {len(choice)} values")
             phrases.append(f"{name} = {shown[0]}" if len(choice) == 1 else f"{name} in ({', '.join(shown)})")
     return " and ".join(phrases)

@@ -12,10 +12,13 @@ from outgrow.keyspace import NoRow, Unknowable, coerce, stored
 from outgrow.statement.tree import Cast, Expr, Literal, Operation, Parameter
 
 from .blocks import family, plain_type
+from .change import GivenRows
 from .keyset import Candidate, Choice, Either, Elements, Everything, KeySet, Match, Nothing, Null
 from .literals import python_value
 from .model import KeyChange, Located, Placer, Plan, Reason, ScanKeys, Where
+from .moments import says_moment
 from .refusals import refuse
+from .rowwise import check_runs
 
 #: More combinations of a compound key than this, and all shards are asked.
 PRODUCT_LIMIT = 10_000
@@ -52,7 +55,13 @@ def _locate(plan: Plan, params: Params, placer: Placer) -> Located:
     if plan.where is Where.ANY:
         return Located((home,), any=True, reasons=(Reason("plan.locate", "any one shard can answer"),))
     if plan.where is Where.ALL:
-        return Located(placer.shards, reasons=(Reason("plan.locate", "every shard, in order"),))
+        if plan.refusal is not None and len(placer.shards) > 1:
+            raise plan.refusal
+        together = plan.change is not None and len(placer.shards) > 1
+        for index in plan.change.timed if plan.change is not None else ():
+            if says_moment(params[index - 1]):
+                raise refuse("moment", f"the word in ${index}")
+        return Located(placer.shards, together, reasons=(Reason("plan.locate", "every shard, in order"),))
     if plan.where is Where.CHOSEN and len(placer.shards) > 1:
         why = "; ".join(effect.what for effect in plan.statement.effects)
         raise refuse("unparsed", plan.statement.command, why)
@@ -65,8 +74,10 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
         return Located(every, reasons=(Reason("plan.locate", "the domain has one shard"),))
     needed: set[str] = set(plan.fixed)
     reasons: list[Reason] = []
+    given = plan.change.given if plan.change is not None else None
+    rows = _rows_of(given, plan.scans, params, placer) if given is not None else ()
     for scan in plan.scans:
-        shards = shards_of(scan, params, placer)
+        shards = set(rows) if rows and scan.role == "inserts into" else shards_of(scan, params, placer)
         needed.update(shards)
         shown = ", ".join(name for name in every if name in shards) or "no shard"
         reasons.append(Reason("plan.locate", f"{scan.describe()}: {shown}"))
@@ -79,12 +90,30 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
         return Located(tuple(needed), reasons=tuple(reasons))
     if plan.refusal is not None:
         raise plan.refusal
-    return Located(tuple(name for name in every if name in needed), scatter=True, reasons=tuple(reasons))
+    if given is not None:
+        check_runs(plan, given, rows)
+    return Located(tuple(name for name in every if name in needed), True, rows=rows, reasons=tuple(reasons))
+
+
+def _rows_of(given: GivenRows, scans: Sequence[ScanKeys], params: Params, placer: Placer) -> tuple[str, ...]:
+    """The shard of each row of an INSERT … VALUES."""
+    scan = next(scan for scan in scans if scan.role == "inserts into")
+    shards: list[str] = []
+    for row in given.keys:
+        keys = key_values(row, scan.types, params, scan.typmods)
+        if keys is None:
+            raise refuse("insert key unknown", str(scan.table), ", ".join(scan.columns))
+        (key,) = keys
+        shards.append(placer.shards_for(scan.types, key))
+    return tuple(shards)
 
 
 def shards_of(scan: ScanKeys, params: Params, placer: Placer) -> set[str]:
     """The shards on which a scan can find rows that matter."""
     inserting = scan.role == "inserts into"
+    if inserting and isinstance(scan.keys, Everything):
+        # What is selected stays on the shard that selects it.
+        return set()
     keys = key_values(scan.keys, scan.types, params, scan.typmods if inserting else None)
     if keys is None:
         if inserting:

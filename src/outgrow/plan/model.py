@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from outgrow.errors import Error
+from outgrow.plan.change import Change, describe_change
 from outgrow.plan.ids import Drawing
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.spec import Finish
-from outgrow.statement.model import Statement
+from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
 
 
@@ -104,6 +105,8 @@ class Plan:
     #: ... where $i is the statement's parameter `fragment_params[i - 1]` (1-based).
     fragment_params: tuple[int, ...] = ()
     finish: Finish | None = None
+    #: How a write (or a locking read) over several shards is done; None for plain reads.
+    change: Change | None = None
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     reasons: tuple[Reason, ...] = ()
@@ -120,12 +123,11 @@ class Plan:
         """Its shards are known only once its numbers are drawn."""
         if self.drawing is None:
             return False
-        kept = self.drawing.kept
-        given = self.statement.placeholders.count if kept is None else len(kept)
+        given = self.statement.placeholders.count - self.drawing.count
         return any(index > given for scan in self.scans for index in parameters_of(scan.keys))
 
     def fragment_values(self, params: Sequence[Any]) -> list[Any]:
-        """The fragment's parameters out of the statement's."""
+        """The fragment's parameters out of the statement's (with the values of `change.once` behind them)."""
         return [params[index - 1] for index in self.fragment_params]
 
     def describe(self) -> dict[str, Any]:
@@ -145,8 +147,10 @@ class Plan:
         if self.fragment_sql is not None:
             shown["fragment"] = self.fragment_sql
             shown["fragment_params"] = list(self.fragment_params)
-        if self.finish is not None:
+        if self.finish is not None and (self.change is None or self.statement.kind is Kind.QUERY):
             shown["finish"] = describe_finish(self.finish)
+        if self.change is not None:
+            shown["change"] = describe_change(self.change)
         if self.refusal is not None:
             shown["refused_if_several"] = {"code": self.refusal.code, "message": self.refusal.message}
         shown["reasons"] = [f"{reason.who}: {reason.what}" for reason in self.reasons]
@@ -161,6 +165,8 @@ class Located:
     scatter: bool = False
     #: Any other shard would do as well: take the one that suits the session.
     any: bool = False
+    #: The shard of each row, of an INSERT whose rows go to several.
+    rows: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
 

@@ -12,6 +12,7 @@ class Refusal(NamedTuple):
     message: str
     cure: str
     kind: type[Error] = NotSupportedError
+    sqlstate: str | None = None
 
 
 REFUSALS: dict[str, Refusal] = {
@@ -28,13 +29,13 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "write to several shards": Refusal(
         3,
-        "{0} would have to change several shards together",
-        "restrict it by the shard key ({1}), or send one statement for each key",
+        "{0} writes in several places, and over several shards it is not proved that they belong together",
+        "restrict it by the shard key ({1}), or send its parts as statements of one transaction",
     ),
     "write to a copied table": Refusal(
         4,
-        "{0} changes the copied table {1}, which every shard must do together",
-        "load copied tables with `session.load` or `outgrow load`, or change each shard by itself",
+        "every shard must change its copy of {0} alike, but {1}",
+        "compute the values in a statement of its own, and pass them as parameters",
     ),
     "insert without key": Refusal(
         5,
@@ -113,8 +114,8 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "locking": Refusal(
         20,
-        "{0} over several shards could deadlock between them",
-        "restrict the statement to one key, or lock each key by itself",
+        "{0} over several shards would lock other rows than on one server",
+        "lock in the outermost query, without LIMIT, DISTINCT and aggregates, or restrict the statement to one key",
     ),
     "table form": Refusal(
         21,
@@ -163,10 +164,27 @@ REFUSALS: dict[str, Refusal] = {
         "{0} needs the values of all shards together",
         "GROUP BY the shard key ({1}), or select the distinct values and aggregate them in the application",
     ),
-    "insert rows apart": Refusal(
-        30,
-        "the rows of the INSERT into {0} belong to several shards, which would have to commit together",
-        "insert the rows of each key by themselves, or load them with `session.load`",
+    "trigger": Refusal(
+        31,
+        "the statement trigger or rule {0} of {1} would run once for each shard",
+        "make it a trigger FOR EACH ROW, or restrict the statement to one key",
+    ),
+    "skipped rows": Refusal(
+        32,
+        "{0} may skip rows given for {1}, so over several shards the order of what it returns is not known",
+        "leave out RETURNING, or what skips rows, or insert the rows of each key by themselves",
+    ),
+    "restart identity": Refusal(
+        34,
+        "RESTART IDENTITY of {0} would set back the sequences of each shard, and not the fleet's",
+        "leave RESTART IDENTITY out",
+    ),
+    "missing values": Refusal(
+        33,
+        "the INSERT into {0} names {1} columns but has {2} values",
+        "give every column a value, or leave its name out",
+        ProgrammingError,
+        "42601",
     ),
     "insert select leaves serial": Refusal(
         41,
@@ -201,7 +219,10 @@ def refuse(name: str, *details: str) -> Error:
     """The error for one refusal; the caller raises it or carries it in a plan."""
     refusal = REFUSALS[name]
     return refusal.kind(
-        f"OG-PLAN-{refusal.number:03}", refusal.message.format(*details), cure=refusal.cure.format(*details)
+        f"OG-PLAN-{refusal.number:03}",
+        refusal.message.format(*details),
+        cure=refusal.cure.format(*details),
+        sqlstate=refusal.sqlstate,
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from outgrow.statement import render, transform
-from outgrow.statement.tree import Parameter, Query
+import re
+from collections.abc import Iterable
 
+from outgrow.statement import render, transform
+from outgrow.statement.tree import Parameter, Template, Tree
+
+from .change import Piece
 from .walking import everything_below
 
 
-def fragment(tree: Query) -> tuple[str, tuple[int, ...]]:
+def fragment(tree: Tree) -> tuple[str, tuple[int, ...]]:
     """The SQL of a fragment, and which of the statement's parameters are its $1, $2, …"""
     used = sorted({node.index for node in everything_below(tree) if isinstance(node, Parameter)})
     if used == list(range(1, len(used) + 1)):
@@ -19,3 +23,34 @@ def fragment(tree: Query) -> tuple[str, tuple[int, ...]]:
         return Parameter(renumbered[node.index]) if isinstance(node, Parameter) else node
 
     return render(transform(tree, change)), tuple(used)
+
+
+#: A hole in rendered SQL; no SQL that a server accepts has a zero byte.
+_HOLE = re.compile("\0([0-9]+)\0")
+
+
+def with_holes(tree: Tree) -> Tree:
+    """The tree with marks instead of parameters, for `pieces`."""
+
+    def change(node: object) -> object:
+        return Template((f"\0{node.index}\0",), ()) if isinstance(node, Parameter) else node
+
+    return transform(tree, change)
+
+
+def piece(sql: str) -> Piece:
+    """Rendered SQL with marks, taken apart at them."""
+    parts = _HOLE.split(sql)
+    return Piece(tuple(parts[::2]), tuple(map(int, parts[1::2])))
+
+
+def filled(pieces: Iterable[Piece]) -> tuple[str, list[int]]:
+    """The SQL of pieces one after another, and which of the statement's parameters are its $1, $2, …"""
+    texts: list[str] = []
+    numbers: dict[int, int] = {}
+    for each in pieces:
+        texts.append(each.texts[0])
+        for index, text in zip(each.params, each.texts[1:], strict=True):
+            texts.append(f"${numbers.setdefault(index, len(numbers) + 1)}")
+            texts.append(text)
+    return "".join(texts), list(numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from outgrow.schema import Volatility
@@ -42,6 +43,11 @@ STABLE = frozenset(
     ).split()
 )
 
+#: VOLATILE built-ins that change nothing, and that one PostgreSQL too evaluates for each row anew.
+PER_ROW = frozenset(
+    "random random_normal gen_random_uuid uuidv4 uuidv7 clock_timestamp timeofday uuid_generate_v4".split()
+)
+
 _SYSTEM_COLUMNS = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
 _MOMENT_WORDS = frozenset(("now", "today", "tomorrow", "yesterday"))
 _TIMES = frozenset(("date", "timestamp", "timestamptz", "time", "timetz"))
@@ -59,9 +65,22 @@ def vet(statement: Statement) -> None:
         raise refused(name, f"the statement {effect.what}: that")
 
 
-def _walk(tree: Tree) -> None:
+def vet_change(statement: Statement, tree: Tree, per_row: Collection[int]) -> None:
+    """`vet` for a statement that writes, whose moments were evaluated before: `tree` is what shards shall run.
+
+    `per_row` holds the ids of nodes that are evaluated for each row written, where volatile built-ins may stand.
+    """
+    for effect in statement.effects:
+        if effect.kind not in ("writes", "volatile", "locking"):
+            raise refused("volatile" if effect.kind == "advisory" else "unvetted", f"the statement {effect.what}: that")
+    _walk(tree, per_row)
+
+
+def _walk(tree: Tree, per_row: Collection[int] = ()) -> None:
     for node in everything_below(tree):
         match node:
+            case Call() if node.builtin and node.name in PER_ROW and id(node) in per_row:
+                continue
             case Call():
                 _call(node)
             case Template():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from outgrow.schema import Column
 from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Values
 
 from .facts import is_constant, is_default
-from .keyset import Choice, KeySet, Match, Null, Value, either
+from .keyset import Choice, Everything, KeySet, Match, Null, Value, either
 from .model import KeyChange, ScanKeys
 from .placing import Places
 from .refusals import Refused, refuse
+from .selected import stays
 from .survey import Inserted, Updated
 
 
@@ -22,11 +25,12 @@ def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
     names = tree.columns or tuple(column.name for column in table.columns)
     if isinstance(tree.source, Select):
         keys = _selected(insert, tree.source, names, key_columns, places)
+    elif isinstance(tree.source, Values) or tree.source is None:
+        keys = either(list(row_keys(tree, names, key_columns)))
+    elif stays(tree, places):
+        keys = Everything()
     else:
-        rows = tree.source.rows if isinstance(tree.source, Values) else ((),)
-        if tree.source is not None and not isinstance(tree.source, Values):
-            raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
-        keys = either([_row(tree, names, row, key_columns) for row in rows])
+        raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
     return ScanKeys(
         tree.table,
         tree.alias,
@@ -36,6 +40,12 @@ def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
         keys,
         "inserts into",
     )
+
+
+def row_keys(tree: Insert, names: tuple[str, ...], key_columns: tuple[Column, ...]) -> Iterator[KeySet]:
+    """The key of each row of VALUES."""
+    rows = tree.source.rows if isinstance(tree.source, Values) else ((),)
+    return (_row(tree, names, row, key_columns) for row in rows)
 
 
 def _row(tree: Insert, names: tuple[str, ...], row: tuple[Expr, ...], key_columns: tuple[Column, ...]) -> KeySet:
@@ -97,6 +107,8 @@ def _selected(
             columns.append(((Value(expr, column.type),),))
         elif known is not None:
             columns.append((known,))
+        elif stays(insert.tree, places):
+            return Everything()
         else:
             raise Refused(refuse("insert from select", str(insert.tree.table), column.name))
     return Match(tuple(columns))

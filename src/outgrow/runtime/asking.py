@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Footing:
     """What a session stands on at one shard: the floor it must see, and the replica it has read since."""
 
-    __slots__ = ("dress", "floor", "last", "unplaced")
+    __slots__ = ("dress", "floor", "last", "pending", "unplaced")
 
     def __init__(self, floor: Position | None = None) -> None:
         #: What the session has SET.
@@ -34,6 +34,8 @@ class Footing:
         self.last: Node | None = None
         #: The primary was read without asking for its place: the floor lies somewhere above `floor`.
         self.unplaced = False
+        #: Names of prepared branches that are committed, but that the shard has not confirmed.
+        self.pending: tuple[str, ...] = ()
 
     def raise_floor(self, position: Position) -> None:
         if self.floor is None or position > self.floor:
@@ -53,6 +55,8 @@ def read_steps(
     health = state.health
     guards_failed = 0
     losses = 0
+    if footing.pending and level.name != "eventual":
+        yield from state.settle_steps(shard, footing, until)
     while True:
         seats = health.seats(state.name, shard)
         choice = choose(seats, level, footing.floor, footing.last, health, state.next_turn())
@@ -156,6 +160,8 @@ def write_steps(
 ) -> Steps[tuple[Rows, Node]]:
     """Write on the shard's primary and learn the place behind the commit, in one flush with two Syncs."""
     surveyed = False
+    if footing.pending:
+        yield from state.settle_steps(shard, footing, until)
     while True:
         node = state.health.seats(state.name, shard).primary
         pool = state.nodes.pool(node)
@@ -205,6 +211,8 @@ def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows |
 
 def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, until: float | None) -> Steps[Node]:
     """A node fit for a longer read (a stream): where a guard is needed it is asked beforehand, in its own trip."""
+    if footing.pending and level.name != "eventual":
+        yield from state.settle_steps(shard, footing, until)
     seats = state.health.seats(state.name, shard)
     choice = choose(seats, level, footing.floor, footing.last, state.health, state.next_turn())
     node = choice.node

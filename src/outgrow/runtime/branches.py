@@ -1,44 +1,94 @@
 """A transaction over one or more shards: one branch each, opened at first touch.
 
 Every branch replays the open savepoints, so that SAVEPOINT, RELEASE and ROLLBACK TO mean the same on all of them.
-Only one branch may write here; `transactions` brings the atomic commit of several.
+One branch ends with an ordinary COMMIT; how several end together is the business of `transactions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from outgrow import ledger, transactions
+from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
-from outgrow.nodes import Link, Rows, together
+from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
-from outgrow.runtime import generation
+from outgrow.runtime import atomic, generation
 from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
+from outgrow.transactions import Commit
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
 
 
-class Branch:
+#: A branch of several waits this long for a lock, unless the user has set another limit: no server sees a deadlock
+#: over shards.
+LOCK_TIMEOUT_SECONDS = 10.0
+
+_LIMITS = (ledger.queries()["branch_limits"], [f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms"])
+
+
+#: Command tags that count the rows that were written.
+_COUNTING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
+class Branch(transactions.Branch):
     """One shard's part of a transaction: a connection that nobody else uses."""
 
-    __slots__ = ("link", "node", "shard", "wrote")
+    link: Link
 
-    def __init__(self, shard: str, node: Node, link: Link) -> None:
-        self.shard = shard
+    def __init__(self, shard: str, node: Node, link: Link, limited: bool) -> None:
+        super().__init__(shard, link)
         self.node = node
-        self.link = link
+        #: It may have written.
         self.wrote = False
+        #: It does not wait for a lock for ever.
+        self.limited = limited
+
+    def commit_steps(self, until: float | None) -> Steps[None]:
+        """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same flush."""
+        if not self.wrote:
+            done: Rows | Error = yield from self.link.run_steps("COMMIT", None, until=until)
+        else:
+            try:
+                done, self.place = yield from self.link.run_many_steps(
+                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until
+                )
+            except NodeLost as error:
+                raise OperationalError(
+                    "OG-RUN-021",
+                    "the connection broke during COMMIT: the transaction is either wholly done or not done at all",
+                    cure="read what it wrote before trying again",
+                    shard=self.shard,
+                    node=self.node.name,
+                ) from error
+        if isinstance(done, Error):
+            raise done
+        if done.status != "COMMIT":
+            raise OperationalError(
+                "OG-RUN-020",
+                "the server rolled the transaction back",
+                shard=self.shard,
+                sqlstate="25P02",
+                cure="run the transaction again",
+            )
+
+    def limit_steps(self, until: float | None) -> Steps[None]:
+        """From now on it is one of several."""
+        yield from self.link.run_steps(*_LIMITS, until=until)
+        self.limited = True
 
 
 class Transaction:
     """Open from BEGIN to COMMIT or ROLLBACK.  `failed` holds the error after which only a rollback helps."""
 
-    def __init__(self, state: DomainState, begin: str, dress: Dress) -> None:
+    def __init__(self, state: DomainState, begin: str, dress: Dress, footings: Mapping[str, Footing]) -> None:
         self.state = state
+        self.footings = footings
         self.begin = begin
         self.dress = dress
         #: SET LOCAL and SET TRANSACTION, replayed on branches that open later.
@@ -48,6 +98,8 @@ class Transaction:
         self.failed: Error | None = None
         #: Every shard that had a branch.
         self.touched: set[str] = set()
+        #: How far the commit of several branches has come.
+        self.commit: Commit | None = None
 
     def run_steps(
         self, asked: Sequence[tuple[str, str]], params: Sequence[Any] | None, writes: bool, until: float | None
@@ -55,6 +107,7 @@ class Transaction:
         """Run `(shard, sql)` pairs, each on its branch; all at once where there are several."""
         self._check_usable()
         try:
+            yield from self._open_all_steps([shard for shard, _ in asked if shard not in self.branches], until)
             if len(asked) == 1:
                 shard, sql = asked[0]
                 return [(yield from self._on_branch_steps(shard, sql, params, writes, until))]
@@ -65,42 +118,68 @@ class Transaction:
             self.failed = error
             raise
 
+    def open_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+        """Branches on all of these, before statements of their own run on each at once."""
+        self._check_usable()
+        try:
+            yield from self._open_all_steps([shard for shard in shards if shard not in self.branches], until)
+        except Error as error:
+            self.failed = error
+            raise
+
     def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
         """The branch's own connection, for a stream inside the transaction."""
         self._check_usable()
-        branch = self.branches.get(shard) or (yield from self._open_steps(shard, until))
+        yield from self._open_all_steps([shard] if shard not in self.branches else [], until)
+        branch = self.branches[shard]
         branch.wrote |= writes
         return branch.link
 
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
     ) -> Steps[Rows]:
-        branch = self.branches.get(shard)
-        if branch is None:
-            branch = yield from self._open_steps(shard, until)
+        branch = self.branches[shard]
         if writes:
             branch.wrote = True
-        rows: Rows = yield from branch.link.run_steps(sql, params, until=until)
+        started = monotonic()
+        try:
+            rows: Rows = yield from branch.link.run_steps(sql, params, until=until)
+        except OperationalError as error:
+            # (A statement that did not want to wait, NOWAIT, fails at once.)
+            if error.sqlstate == "55P03" and branch.limited and monotonic() - started > LOCK_TIMEOUT_SECONDS / 2:
+                raise transactions.lock_timeout(error) from error
+            raise
+        if writes and rows.count > 0 and rows.status in _COUNTING:
+            branch.certain = True
         return rows
 
-    def _open_steps(self, shard: str, until: float | None) -> Steps[Branch]:
+    def _open_all_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+        """Branches on these shards; the second of a transaction changes how the first one waits."""
+        if not shards:
+            return
+        several = len(self.branches) + len(shards) > 1
+        limits = [b.limit_steps(until) for b in self.branches.values() if several and not b.limited]
+        yield from together([*limits, *(self._open_steps(shard, several, until) for shard in shards)])
+
+    def _open_steps(self, shard: str, several: bool, until: float | None) -> Steps[None]:
         """A branch on the shard's primary.  Nothing has run yet, so a lost connection costs only another try."""
         state = self.state
+        if self.footings[shard].pending:
+            yield from state.settle_steps(shard, self.footings[shard], until)
         for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
             try:
-                link = yield from self._begun_steps(node, until)
+                link = yield from self._begun_steps(node, several, until)
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
                 if last_try:
                     raise
                 continue
             break
-        branch = self.branches[shard] = Branch(shard, link.node, link)
+        self.branches[shard] = Branch(shard, link.node, link, several)
         self.touched.add(shard)
-        return branch
 
-    def _begun_steps(self, node: Node, until: float | None) -> Steps[Link]:
+    def _begun_steps(self, node: Node, several: bool, until: float | None) -> Steps[Link]:
         pool = self.state.nodes.pool(node)
         link = pool.take_now() or (yield from pool.take_steps(until))
         if link.standby:
@@ -109,15 +188,20 @@ class Transaction:
             finally:
                 pool.give(link)
             seats = self.state.health.seats(self.state.name, node.shard)
-            return (yield from self._begun_steps(seats.primary, until))
+            return (yield from self._begun_steps(seats.primary, several, until))
         try:
             if link.dress != self.dress:
                 yield from dressed_steps(link, self.dress)
-            yield from link.run_steps(self.begin, None, until=until)
-            for sql in self.prologue:
-                yield from link.run_steps(sql, None, until=until)
-            for name in self.savepoints:
-                yield from link.run_steps(f"SAVEPOINT {_quoted(name)}", None, until=until)
+            first = [self.begin, *self.prologue, *(f"SAVEPOINT {_quoted(name)}" for name in self.savepoints)]
+            asked: list[Asked] = [(sql, None) for sql in first]
+            if several:
+                asked.insert(1, _LIMITS)
+            if len(asked) == 1:
+                yield from link.run_steps(self.begin, None, until=until)
+            else:
+                for outcome in (yield from link.run_many_steps(asked, until=until)):
+                    if isinstance(outcome, Error):
+                        raise outcome
         except BaseException:
             pool.give(link)
             raise
@@ -134,48 +218,39 @@ class Transaction:
                 cure="catch the error inside the transaction with a savepoint, or run the transaction again",
                 sqlstate="25P02",
             ) from failed
+        try:
+            yield from self._end_steps(until)
+        except GeneratorExit:
+            self._abandon()
+            raise
+        except BaseException:
+            yield from self.rollback_steps(until)
+            raise
         places: dict[str, Position] = {}
-        # The writer first: should it fail, the readers have nothing to lose.
-        for branch in sorted(self.branches.values(), key=lambda b: not b.wrote):
-            try:
-                place = yield from self._commit_branch_steps(branch, until)
-            except BaseException:
-                yield from self.rollback_steps(until)
-                raise
-            if place is not None:
-                places[branch.shard] = place
+        for branch in list(self.branches.values()):
+            # A place that was not told is asked for when it is needed.
+            if branch.place is not None and not isinstance(branch.place, Error):
+                footing = Footing()
+                yield from stand_steps(self.state, branch.link, footing, branch.place)
+                assert footing.floor is not None
+                places[branch.shard] = footing.floor
             self._release(branch)
         return places
 
-    def _commit_branch_steps(self, branch: Branch, until: float | None) -> Steps[Position | None]:
-        if not branch.wrote:
-            yield from branch.link.run_steps("COMMIT", None, until=until)
-            return None
-        try:
-            done, place = yield from branch.link.run_two_steps(
-                ("COMMIT", None), (generation.PLACE_SQL, None), until=until
-            )
-        except NodeLost as error:
-            raise OperationalError(
-                "OG-RUN-021",
-                "the connection broke during COMMIT: the transaction is either wholly done or not done at all",
-                cure="read what it wrote before trying again",
-                shard=branch.shard,
-                node=branch.node.name,
-            ) from error
-        if isinstance(done, Error):
-            raise done
-        if done.status != "COMMIT":
-            raise OperationalError(
-                "OG-RUN-020",
-                "the server rolled the transaction back",
-                shard=branch.shard,
-                sqlstate="25P02",
-                cure="run the transaction again",
-            )
-        footing = Footing()
-        yield from stand_steps(self.state, branch.link, footing, place)
-        return footing.floor
+    def _end_steps(self, until: float | None) -> Steps[None]:
+        if len(self.branches) < 2:
+            for branch in self.branches.values():
+                yield from branch.commit_steps(until)
+            return
+        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), until)
+        self.state.need_recovery()
+        yield from commit.run_steps()
+
+    def _abandon(self) -> None:
+        """Nobody waits any more: close what is open; what is prepared is left to recovery."""
+        for branch in list(self.branches.values()):
+            branch.link.close()
+            self._release(branch)
 
     def rollback_steps(self, until: float | None) -> Steps[None]:
         """Roll back everywhere; a branch whose server is gone is rolled back by its absence."""

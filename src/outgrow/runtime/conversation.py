@@ -10,18 +10,19 @@ from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
-from outgrow.nodes import Field, Rows, together
+from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading
+from outgrow.runtime import asking, commands, loading, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.result import Result
+from outgrow.runtime.result import Result, finished
 from outgrow.statement import Kind
 from outgrow.topology import Node
+from outgrow.transactions import owner_of
 from outgrow.waits import Steps
 
 #: psycopg's placeholders, left standing because no parameters were given.
@@ -36,6 +37,8 @@ class Conversation:
         self.level = level
         self.transaction: Transaction | None = None
         self.closed = False
+        #: The id of the latest transaction that was to be committed on several shards.
+        self.last_transaction: str | None = None
         self._busy = False
         self.dress: Dress = ()
         floors = token.floors if token else {}
@@ -71,7 +74,7 @@ class Conversation:
                     there = point.shard_of(value)
                     if there is not None:
                         return (yield from self.on_one_steps(prepared, there, parameters, until))
-            values = values_of(prepared.statement.placeholders, parameters)
+            values = values_of(prepared.placeholders, parameters)
             if prepared.drawing is not None:
                 values = yield from state.sequences.values_steps(prepared.drawing, values, until)
             return (yield from self._dispatch_steps(prepared, values, until, shard))
@@ -136,6 +139,8 @@ class Conversation:
             self._known_shard(shard)
             return (yield from self.on_one_steps(prepared, shard, values, until))
         located = prepared.locate(values, self.state.picture.placer)
+        if located.scatter and prepared.plan.change is not None:
+            return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
         there = self._preferred() if located.any else located.shards[0]
@@ -210,6 +215,14 @@ class Conversation:
         finally:
             self._busy = False
 
+    @property
+    def pending(self) -> dict[str, tuple[str, ...]]:
+        return {
+            shard: tuple(str(owner_of(gid)) for gid in footing.pending)
+            for shard, footing in self.footings.items()
+            if footing.pending
+        }
+
     # -- transactions --------------------------------------------------------------------------------------------
 
     def begin(self, sql: str = "BEGIN") -> None:
@@ -220,14 +233,21 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, self.dress)
+        self.transaction = Transaction(self.state, sql, self.dress, self.footings)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
         if transaction is None:
             return
         self.transaction = None
-        places = yield from transaction.commit_steps(until)
+        try:
+            places = yield from transaction.commit_steps(until)
+        except BaseException:
+            # It may be committed all the same.
+            self._stood_on(transaction)
+            raise
+        finally:
+            self._note_commit(transaction)
         for shard, place in places.items():
             self.footings[shard].raise_floor(place)
         for branch_shard in transaction.touched:
@@ -240,9 +260,19 @@ class Conversation:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             yield from transaction.rollback_steps(until)
-            for shard in transaction.touched:
-                self.footings[shard].unplaced = True
-                self.footings[shard].last = None
+            self._stood_on(transaction)
+
+    def _stood_on(self, transaction: Transaction) -> None:
+        for shard in transaction.touched:
+            self.footings[shard].unplaced = True
+            self.footings[shard].last = None
+
+    def _note_commit(self, transaction: Transaction) -> None:
+        commit = transaction.commit
+        if commit is not None and commit.id is not None:
+            self.last_transaction = str(commit.id)
+            for shard, gid in commit.pending.items():
+                self.footings[shard].pending += (gid,)
 
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
@@ -290,12 +320,3 @@ class Conversation:
             "two threads or tasks are using one session at the same time",
             cure="give each its own session; the fleet is what may be shared",
         )
-
-
-def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
-    """The one result of fragments that have all arrived."""
-    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
-    for index, answer in enumerate(answers):
-        finisher.feed(index, answer.rows)
-        finisher.end(index)
-    return fields, finisher.ready()

@@ -10,7 +10,7 @@ from outgrow import keyspace, ledger, plan, statement
 from outgrow.errors import NodeLost, OperationalError
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
-from outgrow.runtime import generation, snapshot
+from outgrow.runtime import atomic, generation, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.drawing import Sequences
 from outgrow.runtime.health import Health
@@ -34,6 +34,8 @@ class DomainState:
         #: The servers' schema or map has changed since the picture was taken.
         self.stale = False
         self.sequences = Sequences(self)
+        #: Called before a transaction over several shards ends; the fleet starts its recovery then.
+        self.need_recovery: Callable[[], None] = lambda: None
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
@@ -45,7 +47,7 @@ class DomainState:
                 raise disagreement
         planned = plan.build(bound, picture.schema, picture.domain)
         point = _point(planned, picture.placer) if bound.placeholders.names is None else None
-        prepared = Prepared(planned.statement, planned, point)
+        prepared = Prepared(bound.placeholders, planned, point)
         picture.plans.keep((text, parameters), prepared)
         return prepared
 
@@ -68,6 +70,10 @@ class DomainState:
         """The heartbeat read the ledger's epochs."""
         if schema_epoch != self.picture.schema.epoch or map_epoch != self.picture.map.epoch:
             self.stale = True
+
+    def settle_steps(self, shard: str, footing: Footing, until: float | None) -> Steps[None]:
+        """Make the shard show what the session has committed there and the shard has not confirmed."""
+        return atomic.settle_steps(self, shard, footing, until)
 
     def on_home_steps(self, ask: Callable[[Link], Steps[T]], until: float | None) -> Steps[T]:
         """Run `ask` on the primary of the home shard, where the ledger's map lives."""

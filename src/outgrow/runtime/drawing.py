@@ -168,13 +168,13 @@ class Sequences:
     ) -> Steps[tuple[ledger.Lease, Node]]:
         name = self._state.name
 
-        def ask(link: _Timed) -> Steps[ledger.Lease | None]:
+        def block_steps(link: _Timed) -> Steps[ledger.Lease | None]:
             return ledger.lease_sequence_steps(link, name, sequence, count)
 
-        lease, node = yield from self._home_steps(ask, until)
+        lease, node = yield from self._home_steps(block_steps, until)
         if lease is None:
             yield from self._open_steps(sequence, until)
-            lease, node = yield from self._home_steps(ask, until)
+            lease, node = yield from self._home_steps(block_steps, until)
         if lease is None:
             raise _used_up(sequence)
         return lease, node

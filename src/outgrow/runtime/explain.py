@@ -54,7 +54,9 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
         facts["refused"] = str(error)
         return Explanation(facts)
     facts["shards"] = {"shards": list(located.shards), "reasons": [reason.what for reason in located.reasons]}
-    if located.scatter:
+    if located.rows:
+        facts["fragment"] = "the rows of each shard, as the user wrote them"
+    elif located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:
         facts["fragment"] = "as the user wrote it" if plan.drawing is None else bound.sql

@@ -8,19 +8,22 @@ from typing import Any, Self
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError
-from outgrow.nodes import Nodes, drive
+from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import explain, snapshot
+from outgrow.runtime import atomic, explain, snapshot
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.ids import Ids
 from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
 from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.topology import Topology, read
+from outgrow.transactions import Outcome, Recovered, TransactionId
+from outgrow.waits import Steps
 
 #: How long opening may wait for servers (seconds).
 _OPEN_SECONDS = 30.0
@@ -60,6 +63,9 @@ class Fleet:
         self.health = health
         self._ids = Ids(next(iter(self._states.values())))
         self._heartbeat = Heartbeat(list(self._states.values()))
+        self._recovery = Recovery(list(self._states.values()))
+        for state in self._states.values():
+            state.need_recovery = self._recovery.ensure
 
     def session(
         self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
@@ -106,17 +112,41 @@ class Fleet:
         conversation = session._conversation if session else self._conversation(domain, "session", None)
         prepared = drive(conversation.prepared_steps(sql, parameters is not None, None))
         known = parameters is not None or not prepared.parameters
-        values = values_of(prepared.statement.placeholders, parameters) if known else None
+        values = values_of(prepared.placeholders, parameters) if known else None
         return explain.explain(conversation, prepared, values)
 
     def stats(self) -> dict[str, Any]:
         """Per node: the pool's counts."""
         return self._nodes.stats()
 
+    def recover(self, domain: str | None = None) -> Recovered:
+        """Look once for what dead processes have left prepared, and finish it; all domains, or one."""
+        states = [self._state(domain)] if domain is not None else list(self._states.values())
+        found = Recovered()
+        for state in states:
+            found = found.with_other(drive(atomic.recover_steps(state)))
+        return found
+
+    def outcome(self, transaction: str) -> Outcome:
+        """What became of a transaction over several shards (`session.last_transaction`): committed, aborted, unknown.
+
+        Unknown: it is still under way, or the shard that decides is out of reach, or it is more than half a day old.
+        """
+        return drive(self._outcome_steps(transaction))
+
+    async def outcome_async(self, transaction: str) -> Outcome:
+        """The same for asyncio."""
+        return await drive_async(self._outcome_steps(transaction))
+
+    def _outcome_steps(self, transaction: str) -> Steps[Outcome]:
+        id = TransactionId.read(transaction)
+        return atomic.outcome_steps(self._state(id.domain), id)
+
     def close(self) -> None:
-        """End the heartbeat and every connection; sessions still open fail at their next statement."""
+        """End the heartbeat, recovery and every connection; sessions still open fail at their next statement."""
         self._heartbeat.stop()
         self._ids.close()
+        self._recovery.stop()
         self._nodes.close()
 
     def _conversation(self, domain: str | None, level: str | Level, token: str | None) -> Conversation:

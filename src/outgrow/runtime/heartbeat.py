@@ -6,7 +6,6 @@ connection per node of its own, so that a full pool cannot make a healthy node l
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.nodes import Link, drive, together
 from outgrow.runtime import generation
+from outgrow.runtime.background import Background
 from outgrow.runtime.domain import DomainState
 from outgrow.topology import Node
 from outgrow.waits import Steps
@@ -32,36 +32,23 @@ class Heartbeat:
     def __init__(self, states: Sequence[DomainState]) -> None:
         self._states = states
         self._links: dict[str, Link] = {}
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._pid = 0
-        self._starting = threading.Lock()
+        self._background = Background("outgrow-heartbeat", self._run)
 
     def ensure(self) -> None:
-        """Start the thread where it does not run (also after a fork, which copies no threads)."""
-        if self._thread is not None and self._pid == os.getpid():
-            return
-        with self._starting:
-            if self._thread is not None and self._pid == os.getpid():
-                return
-            if self._pid != os.getpid():
-                self._links = {}
-            self._pid = os.getpid()
-            self._thread = threading.Thread(target=self._run, name="outgrow-heartbeat", daemon=True)
-            self._thread.start()
+        self._background.ensure()
 
     def stop(self) -> None:
-        self._stop.set()
-        if self._thread is not None and self._pid == os.getpid():
-            self._thread.join(timeout=5)
+        self._background.stop()
         for link in self._links.values():
             link.close()
         self._links.clear()
 
-    def _run(self) -> None:
+    def _run(self, stop: threading.Event) -> None:
+        # In a forked child the parent's are not ours.
+        self._links = {}
         seen = {state.name: -1 for state in self._states}
         tended = monotonic()
-        while not self._stop.wait(_PERIOD_SECONDS):
+        while not stop.wait(_PERIOD_SECONDS):
             if monotonic() - tended > _TEND_SECONDS:
                 drive(self._states[0].nodes.tend_steps())
                 tended = monotonic()

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from outgrow.errors import InterfaceError
-from outgrow.nodes import Field
+from outgrow.finish import Finisher
+from outgrow.nodes import Field, Rows
 
 
 class Result:
@@ -76,3 +77,12 @@ class Result:
                 cure="fetch after a SELECT or a statement with RETURNING; `rowcount` has the number of rows affected",
             )
         return self._rows
+
+
+def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:
+    """The one result of fragments that have all arrived."""
+    fields = [Field(*column) for column in finisher.begin([answer.fields for answer in answers])]
+    for index, answer in enumerate(answers):
+        finisher.feed(index, answer.rows)
+        finisher.end(index)
+    return fields, finisher.ready()

@@ -41,6 +41,20 @@ class Session:
     def in_transaction(self) -> bool:
         return self._conversation.transaction is not None
 
+    @property
+    def last_transaction(self) -> str | None:
+        """The id of the latest transaction that was to be committed on several shards, for `fleet.outcome`."""
+        return self._conversation.last_transaction
+
+    @property
+    def pending(self) -> dict[str, tuple[str, ...]]:
+        """Shards that have not confirmed yet what this session has committed, with the transactions' ids.
+
+        They are committed.  A read of such a shard waits until it has confirmed; so does one by a session that was
+        given this one's token.
+        """
+        return self._conversation.pending
+
     def execute(
         self, sql: str, parameters: Parameters = None, *, timeout_seconds: float | None = None, shard: str | None = None
     ) -> Result:
@@ -122,6 +136,16 @@ class AsyncSession:
     @property
     def in_transaction(self) -> bool:
         return self._conversation.transaction is not None
+
+    @property
+    def last_transaction(self) -> str | None:
+        """The id of the latest transaction that was to be committed on several shards, for `fleet.outcome`."""
+        return self._conversation.last_transaction
+
+    @property
+    def pending(self) -> dict[str, tuple[str, ...]]:
+        """Shards that have not confirmed yet what this session has committed, with the transactions' ids."""
+        return self._conversation.pending
 
     async def execute(
         self, sql: str, parameters: Parameters = None, *, timeout_seconds: float | None = None, shard: str | None = None

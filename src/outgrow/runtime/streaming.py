@@ -73,10 +73,16 @@ class Streaming:
                 f"{prepared.statement.command} does not stream",
                 cure="use execute(); stream() is for queries",
             )
-        values = values_of(prepared.statement.placeholders, self._parameters)
+        values = values_of(prepared.placeholders, self._parameters)
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
         located = locate(prepared.plan, values, state.picture.placer)
+        if located.scatter and prepared.plan.change is not None:
+            raise NotSupportedError(
+                "OG-RUN-036",
+                "rows are locked on one shard after another, which does not stream over several shards",
+                cure="use execute(), or restrict the statement to one key",
+            )
         if not located.scatter:
             sql, params = prepared.sql, values or None
         else:

@@ -112,7 +112,8 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
     primary, unique, foreign = _keys(rows["keys"])
     cascades = _cascades(foreign)
     tables = {}
-    for schema, relation, kind, parent_schema, parent, definition, security, triggers, rules in rows["relations"]:
+    for row in rows["relations"]:
+        schema, relation, kind, parent_schema, parent, definition, security, triggers, rules, statement_triggers = row
         name = TableName(schema, relation)
         tables[name] = Table(
             name=name,
@@ -121,6 +122,7 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             primary_key=primary.get(name, ()),
             unique_keys=tuple(unique.get(name, ())),
             triggers=(*(triggers or ()), *(rules or ())),
+            statement_triggers=(*(statement_triggers or ()), *(rules or ())),
             cascades_to=cascades.get(name, ()),
             foreign_keys=tuple(foreign.get(name, ())),
             partition_of=TableName(parent_schema, parent) if parent else None,

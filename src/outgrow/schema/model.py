@@ -92,6 +92,8 @@ class Table:
     unique_keys: tuple[tuple[str, ...], ...] = ()
     #: The user's triggers and rewrite rules: writing here may run anything.
     triggers: tuple[str, ...] = ()
+    #: Those among them that run once for a statement (or instead of it), whatever rows it writes.
+    statement_triggers: tuple[str, ...] = ()
     #: Tables that ON DELETE/UPDATE CASCADE, SET NULL … reach from here, over any number of steps.
     cascades_to: tuple[TableName, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()

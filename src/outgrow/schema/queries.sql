@@ -15,7 +15,8 @@ FROM pg_catalog.pg_database AS d
 WHERE d.datname = current_database();
 
 -- name: relations
--- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules.
+-- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules, and
+-- which of the triggers run FOR EACH STATEMENT.
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        pn.nspname::text, p.relname::text,
        CASE WHEN c.relkind IN ('v', 'm') AND NOT s.system THEN pg_get_viewdef(c.oid) END,
@@ -27,6 +28,10 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN c.relhasrules AND NOT s.system THEN
             (SELECT array_agg(r.rulename::text ORDER BY r.rulename)
              FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')
+       END,
+       CASE WHEN c.relhastriggers AND NOT s.system THEN
+            (SELECT array_agg(t.tgname::text ORDER BY t.tgname)
+             FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0)
        END
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

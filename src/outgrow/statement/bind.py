@@ -19,6 +19,7 @@ from outgrow.statement.placeholders import Prepared, prepare
 from outgrow.statement.queries import query
 from outgrow.statement.scope import Env
 from outgrow.statement.tree import Delete, Insert, Query, Tree, Update
+from outgrow.statement.truncate import truncate
 from outgrow.statement.unvetted import Unvetted
 
 
@@ -38,6 +39,10 @@ def bind(text: str, schema: Schema, *, parameters: bool = True) -> Statement:
     """
     prepared = prepare(text, parameters)
     tokens = commands.single(significant(prepared.tokens))
+    if tokens[0].kind is Lex.WORD and tokens[0].value == "truncate":
+        truncated = truncate(text, prepared, tokens, schema)
+        if truncated is not None:
+            return truncated
     command = commands.recognise(tokens)
     if command is None:
         into = _select_into(tokens)

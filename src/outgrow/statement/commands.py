@@ -24,7 +24,7 @@ class Command(NamedTuple):
 
 PARSED = frozenset({"select", "with", "values", "table", "insert", "update", "delete"})
 _DDL = frozenset(
-    words("create alter drop truncate comment grant revoke reindex security refresh import reassign"),
+    words("create alter drop comment grant revoke reindex security refresh import reassign"),
 )
 _SESSION = frozenset(words("set reset show discard listen unlisten notify deallocate"))
 _TRANSACTION = frozenset(words("begin start commit end rollback abort savepoint release"))
@@ -190,10 +190,6 @@ def _ddl(tokens: Sequence[Token]) -> Command:
         at += 1
     thing = _word(tokens, at)
     command = word.upper()
-    if word == "truncate":
-        at = at + 1 if thing == "table" else at
-        at = at + 1 if _word(tokens, at) == "only" else at
-        return _about(command, tokens, at, [])
     if word in ("create", "alter", "drop") and thing:
         shown = "MATERIALIZED VIEW" if "materialized" in seen and thing == "view" else thing.upper()
         command = f"{command} {shown}"

@@ -12,9 +12,9 @@ from outgrow.topology import TableName
 class Kind(enum.StrEnum):
     #: SELECT, VALUES, TABLE, WITH … SELECT: has a `tree`.
     QUERY = "query"
-    #: INSERT, UPDATE, DELETE (also with writing CTEs, also a SELECT over one): has a `tree`.
+    #: INSERT, UPDATE, DELETE (also with writing CTEs, also a SELECT over one): has a `tree`.  TRUNCATE, which has none.
     WRITE = "write"
-    #: CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, …: runs on every shard.
+    #: CREATE, ALTER, DROP, COMMENT, GRANT, …: runs on every shard.
     DDL = "ddl"
     #: BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, …
     TRANSACTION = "transaction"
@@ -68,7 +68,7 @@ class Statement:
     reads: tuple[TableName, ...] = ()
     writes: tuple[TableName, ...] = ()
     effects: tuple[Effect, ...] = ()
-    #: The argument of a transaction or session command: savepoint name, setting; otherwise "".
+    #: The argument of a transaction or session command: savepoint name, setting; TRUNCATE's options; otherwise "".
     argument: str = ""
 
     @property

@@ -115,15 +115,6 @@ def test_after_an_error_a_transaction_only_rolls_back(fleet: Fleet) -> None:
         assert session.execute("SELECT 1").fetchall() == [(1,)]
 
 
-def test_a_second_shard_is_not_written_in_one_transaction(fleet: Fleet) -> None:
-    first, second = keys_on_two_shards(fleet)
-    with fleet.session() as session:
-        with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-024"), session.transaction():
-            session.execute("INSERT INTO customers VALUES (%s, 'a', 'DE')", [first])
-            session.execute("INSERT INTO customers VALUES (%s, 'b', 'DE')", [second])
-        assert session.execute("SELECT count(*) FROM customers").fetchall() == [(0,)]
-
-
 def test_a_token_carries_what_was_seen_to_another_session(fleet: Fleet) -> None:
     with fleet.session() as one:
         for key in range(20):

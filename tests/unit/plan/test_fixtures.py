@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import Error
+from outgrow.plan.change import Gather, describe_change
 from outgrow.plan.model import describe_finish
 
 from .world import plan
@@ -33,10 +34,13 @@ def described(sql: str) -> list[str]:
         lines.append(f"--   single: {', '.join(made.fixed)}")
     if made.drawing is not None:
         lines.append(f"--   draws: {', '.join(made.drawing.shown)}: {made.statement.sql}")
-    if made.fragment_sql is not None and made.finish is not None:
+    if made.fragment_sql is not None:
         numbers = f" with {list(made.fragment_params)}" if made.fragment_params else ""
         lines.append(f"--   fragment: {made.fragment_sql}{numbers}")
+    if made.finish is not None and (made.change is None or made.change.gather is Gather.TURN):
         lines.append(f"--   finish: {'; '.join(describe_finish(made.finish))}")
+    if made.change is not None:
+        lines += [f"--   change: {step}" for step in describe_change(made.change)]
     if made.refusal is not None:
         lines.append(f"--   refused over several: {made.refusal.code} {made.refusal.message}")
     shown = {f"plan.keys: {scan.describe()}" for scan in made.scans}

@@ -22,7 +22,7 @@ def server(
 
 
 def table(name: str, kind: str = "r") -> tuple:
-    return ("public", name, kind, None, None, None, False, None, None)
+    return ("public", name, kind, None, None, None, False, None, None, None)
 
 
 def foreign(child: str, parent: str, on_delete: str) -> tuple:
@@ -102,9 +102,9 @@ def test_cascades_are_followed_to_the_end_and_through_circles() -> None:
 
 def test_keys_triggers_rules_and_partitions() -> None:
     relations = [
-        ("public", "t", "p", None, None, None, True, ["audit"], ["no_delete"]),
-        ("public", "t1", "r", "public", "t", None, False, None, None),
-        ("public", "v", "v", None, None, " SELECT 1;", False, None, None),
+        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["audit"]),
+        ("public", "t1", "r", "public", "t", None, False, None, None, None),
+        ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None),
     ]
     keys = [
         ("primary", "public", "t", ["a", "b"], None, None, None, "", ""),
@@ -116,7 +116,8 @@ def test_keys_triggers_rules_and_partitions() -> None:
     assert whole.kind is TableKind.PARTITIONED
     assert whole.row_security
     assert (whole.primary_key, whole.unique_keys) == (("a", "b"), (("c",),))
-    assert whole.triggers == ("audit", "no_delete")
+    assert whole.triggers == ("audit", "stamp", "no_delete")
+    assert whole.statement_triggers == ("audit", "no_delete")
     part, view = schema.find("t1"), schema.find("v", "public")
     assert part is not None
     assert part.partition_of == TableName("public", "t")

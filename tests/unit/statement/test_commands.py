@@ -67,6 +67,31 @@ def test_commands(text: str, kind: Kind, command: str, argument: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "writes", "options"),
+    [
+        ("TRUNCATE orders", "orders", ""),
+        (
+            "truncate table only orders *, side.notes restart identity cascade",
+            "orders side.notes",
+            "restart identity, cascade",
+        ),
+        ("TRUNCATE orders, orders CONTINUE IDENTITY RESTRICT;", "orders", "continue identity, restrict"),
+        ("TRUNCATE unknown", "unknown", ""),
+    ],
+)
+def test_truncate(text: str, writes: str, options: str) -> None:
+    bound = bind(text, SCHEMA, parameters=False)
+    assert (bound.kind, bound.command, bound.argument) == (Kind.WRITE, "TRUNCATE", options)
+    assert [str(name) for name in bound.writes] == writes.split()
+    assert not bound.read_only
+
+
+@pytest.mark.parametrize("text", ["TRUNCATE", "TRUNCATE orders items", "TRUNCATE orders,", "TRUNCATE (orders)"])
+def test_what_is_no_list_of_tables_is_not_truncated(text: str) -> None:
+    assert bind(text, SCHEMA, parameters=False).kind is Kind.OPAQUE
+
+
+@pytest.mark.parametrize(
     ("text", "command", "writes"),
     [
         ("CREATE TABLE t (a int)", "CREATE TABLE", "t"),
@@ -77,7 +102,6 @@ def test_commands(text: str, kind: Kind, command: str, argument: str) -> None:
         ("DROP TABLE IF EXISTS orders CASCADE", "DROP TABLE", "orders"),
         ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON ONLY orders (id)", "CREATE INDEX", "orders"),
         ("CREATE INDEX ON side.notes (id)", "CREATE INDEX", "side.notes"),
-        ("TRUNCATE TABLE ONLY orders, items", "TRUNCATE", "orders"),
         ("CREATE OR REPLACE TRIGGER t BEFORE INSERT ON orders EXECUTE FUNCTION f()", "CREATE TRIGGER", "orders"),
         ("CREATE OR REPLACE VIEW v AS SELECT 1", "CREATE VIEW", "v"),
         ("REFRESH MATERIALIZED VIEW CONCURRENTLY m", "REFRESH", "m"),

@@ -16,7 +16,6 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.runtime import ids
 from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology, write
 from tests.servers import Servers, serving
 
@@ -120,6 +119,39 @@ def test_every_form_of_insert_draws(fleet: Fleet) -> None:
             "INSERT INTO tickets (owner, code) VALUES (%(o)s, %(c)s) RETURNING id", {"o": 1, "c": "n"}
         )
         assert named.fetchall() == [(5,)]
+
+
+def test_rows_of_one_insert_go_where_their_drawn_keys_belong(fleet: Fleet) -> None:
+    names = [f"n{number}" for number in range(1, 61)]
+    with fleet.session() as session:
+        values = ", ".join(["(%s)"] * 60)
+        rows = session.execute(f"INSERT INTO people (name) VALUES {values} RETURNING id, name", names).fetchall()
+        assert rows == [(number, f"n{number}") for number in range(1, 61)]
+        assert session.execute("SELECT id, name FROM people ORDER BY id").fetchall() == rows
+        for number, called in rows:
+            assert session.execute("SELECT name FROM people WHERE id = %s", [number]).fetchall() == [(called,)]
+        rows = session.execute(
+            "INSERT INTO tickets (owner, code) VALUES (1, DEFAULT), (2, 'b'), (3, DEFAULT), (4, 'd') RETURNING *"
+        ).fetchall()
+        assert rows == [(1, 1, "T-1"), (2, 2, "b"), (3, 3, "T-2"), (4, 4, "d")]
+        more = session.execute(
+            "INSERT INTO people VALUES (1, 'again'), (DEFAULT, 'new')"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING *"
+        ).fetchall()
+        assert more == [(1, "again"), (61, "new")]
+    held = on_shards(fleet, "SELECT count(*) FROM people")
+    assert all(rows[0][0] > 10 for rows in held.values())
+
+
+def test_a_copied_table_has_the_same_numbers_on_every_shard(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        rows = session.execute("INSERT INTO stamps (stamp) VALUES ('a'), ('b') RETURNING id").fetchall()
+        assert rows == [(1,), (2,)]
+        session.execute("INSERT INTO stamps VALUES (DEFAULT, 'c'), (DEFAULT, 'd')")
+        session.execute("INSERT INTO stamps VALUES (nextval('stamps_id_seq'), 'e')")
+        session.execute("INSERT INTO stamps DEFAULT VALUES")
+    held = on_shards(fleet, "SELECT * FROM stamps ORDER BY id")
+    assert held["s1"] == held["s2"] == [(1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e"), (6, None)]
 
 
 def test_increments_bounds_and_directions_are_those_of_the_definition(fleet: Fleet) -> None:
@@ -336,80 +368,3 @@ def test_numbers_of_a_lease_that_a_failover_forgot_are_not_given_again() -> None
                 minted += [before.new_id() for _ in range(3)]
     assert len(set(drawn)) == len(drawn) == 3 + 500 + 1 + 2000 + 120
     assert len(set(minted)) == len(minted) == 15
-
-
-def test_new_ids_of_processes_threads_and_children_are_all_different(topology: Topology) -> None:
-    def mint(fleet: Fleet) -> list[int]:
-        return [fleet.new_id() for _ in range(2000)]
-
-    with outgrow.open(topology) as one, outgrow.open(topology) as other, ThreadPoolExecutor(4) as pool:
-        each = list(pool.map(mint, [one, other, one, other]))
-        first = one.new_id()
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            status = 1
-            try:
-                with os.fdopen(writing, "w") as tell:
-                    tell.write(" ".join(map(str, mint(one))))
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(writing)
-        each.append([first, *mint(one)])
-        with os.fdopen(reading) as told:
-            each.append([int(number) for number in told.read().split()])
-        assert os.waitpid(pid, 0)[1] == 0
-    minted = [number for found in each for number in found]
-    assert len(set(minted)) == len(minted) == 6 * 2000 + 1
-    assert all(found == sorted(found) for found in each)
-    assert all(0 < number < 2**63 for number in minted)
-
-
-def test_a_worker_number_is_kept_given_back_and_taken_again(
-    topology: Topology, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def held() -> list[tuple]:
-        return fleet_servers.sql(home, "SELECT number, until_ms FROM outgrow.workers WHERE holder <> ''")
-
-    home = topology.domains[0].home.primary
-    moment = time.time_ns()
-    monkeypatch.setattr(ids, "wall_ns", lambda: moment)
-    with outgrow.open(topology) as fleet:
-        first = fleet.new_id()
-        [(number, until)] = held()
-        assert first >> 10 & 0xFFF == number
-        assert until == (moment // 10**6 - ids.EPOCH_MS) + 600_000
-        moment += 301 * 10**9
-        second = fleet.new_id()
-        deadline = time.monotonic() + 10
-        while held()[0][1] < until + 301_000:
-            assert time.monotonic() < deadline, "the lease was not renewed"
-            time.sleep(0.01)
-        assert [row[0] for row in held()] == [number]
-        # Asleep for longer than the lease: the number may be somebody else's by now.
-        moment += 3600 * 10**9
-        with outgrow.open(topology) as other:
-            taken = other.new_id()
-            assert taken >> 10 & 0xFFF != number
-        third = fleet.new_id()
-        assert first < second < third
-    assert held() == []
-
-
-def test_new_ids_outlive_a_home_that_is_gone_until_the_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(shards=1, replicas=0) as servers:
-        topology = servers.fresh()
-        moment = time.time_ns()
-        monkeypatch.setattr(ids, "wall_ns", lambda: moment)
-        with outgrow.open(topology, install=True) as fleet:
-            first = fleet.new_id()
-            servers.kill(topology.domains[0].home.primary)
-            moment += 599 * 10**9
-            started = time.monotonic()
-            second = fleet.new_id()
-            assert time.monotonic() - started < 0.1
-            assert second > first
-            moment += 2 * 10**9
-            with pytest.raises(outgrow.Error):
-                fleet.new_id()

@@ -1,0 +1,70 @@
+"""TRUNCATE over several shards: each empties its part, or its copy, of the same tables."""
+
+from __future__ import annotations
+
+from outgrow.schema import Schema
+from outgrow.statement.model import Statement
+from outgrow.topology import Copied, Domain, Sharded, Single, TableName
+
+from .change import Change, Gather
+from .model import Plan, Reason, Where
+from .placing import Catalogue, Places, Unlisted
+from .refusals import Refused, refuse, refused
+from .spec import Finish
+
+
+def truncate(statement: Statement, schema: Schema, domain: Domain) -> Plan:
+    """The plan; for several shards it carries the refusal where they would not end alike."""
+    places = Places(schema, domain)
+    standings = {name: places.of(name) for name in statement.writes}
+    shards = {standing.shard for standing in standings.values() if isinstance(standing, Single)}
+    for name, standing in standings.items():
+        if isinstance(standing, Unlisted):
+            raise refuse("unlisted table", str(name), domain.name, places.proposal(name))
+    cascade = "cascade" in statement.argument
+    if len(shards) == 1 and not cascade and all(isinstance(standing, Single) for standing in standings.values()):
+        (shard,) = shards
+        reason = Reason("plan.truncating", f"the tables live on {shard} only")
+        return Plan(statement, "write", Where.KEYS, fixed=(shard,), reasons=(reason,))
+    try:
+        for name, standing in standings.items():
+            if isinstance(standing, Catalogue):
+                raise refused("catalogue", str(name))
+            if isinstance(standing, Single):
+                raise refused("single apart", str(name), standing.shard)
+            assert isinstance(standing, Sharded | Copied)
+        reached = _referring(statement.writes, schema) if cascade else set(statement.writes)
+        _check(reached, places, "restart identity" in statement.argument)
+    except Refused as refusal:
+        reason = Reason("plan.truncating", f"over several shards it is refused: {refusal.error.message}")
+        return Plan(statement, "write", Where.ALL, refusal=refusal.error, reasons=(reason,))
+    reason = Reason("plan.truncating", "every shard empties its own: one after another, because it waits for readers")
+    return Plan(
+        statement, "write", Where.ALL, fragment_sql=statement.sql, finish=Finish((), 0, 0),
+        change=Change(Gather.TURN), reasons=(reason,),
+    )  # fmt: skip
+
+
+def _referring(names: tuple[TableName, ...], schema: Schema) -> set[TableName]:
+    """The tables and all that refer to them, over any number of steps: CASCADE empties those too."""
+    reached = set(names)
+    while True:
+        more = {
+            table.name
+            for table in schema.tables.values()
+            if table.name not in reached and any(key.table in reached for key in table.foreign_keys)
+        }
+        if not more:
+            return reached
+        reached |= more
+
+
+def _check(reached: set[TableName], places: Places, restart: bool) -> None:
+    for name in sorted(reached, key=str):
+        table = places.table(name)
+        if table is None:
+            continue
+        if table.statement_triggers:
+            raise refused("trigger", table.statement_triggers[0], str(name))
+        if restart and any(column.serial for column in table.columns):
+            raise refused("restart identity", str(name))

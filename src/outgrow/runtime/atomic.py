@@ -1,0 +1,95 @@
+"""The kernel of atomic commit on this fleet's servers: its connections, its clock, its ids."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from outgrow import transactions
+from outgrow.clock import monotonic
+from outgrow.errors import NodeLost
+from outgrow.nodes import Link, together
+from outgrow.runtime.asking import Footing
+from outgrow.transactions import Commit, Means, Outcome, PostgresShards, Recovered, TransactionId
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.domain import DomainState
+
+_MEANS = Means(together, monotonic, random.random)
+
+#: How long a statement may wait for a shard to show what its session has committed there.
+_SETTLE_SECONDS = 5.0
+#: How long `fleet.outcome` may ask.
+_OUTCOME_SECONDS = 10.0
+
+
+def commit(state: DomainState, branches: Sequence[transactions.Branch], until: float | None) -> Commit:
+    """The end of a transaction with several branches; nothing has run yet."""
+
+    def name(decider: str) -> TransactionId:
+        return TransactionId(state.name, decider, transactions.numbered(time.time(), os.urandom(10)))
+
+    order = [shard.name for shard in state.picture.domain.shards]
+    ordered = sorted(branches, key=lambda branch: order.index(branch.shard))
+    return Commit(ordered, _shards(state), _MEANS, name, until)
+
+
+def recover_steps(state: DomainState) -> Steps[Recovered]:
+    """Look once over the domain's shards for what others have left."""
+    shards = _shards(state)
+    try:
+        return (yield from transactions.recover_steps(shards, _MEANS))
+    finally:
+        shards.close()
+
+
+def outcome_steps(state: DomainState, id: TransactionId) -> Steps[Outcome]:
+    """What became of a transaction of this domain."""
+    shards = _shards(state)
+    try:
+        until = monotonic() + _OUTCOME_SECONDS
+        return (yield from transactions.outcome_steps(shards, id, _MEANS, time.time(), until))
+    finally:
+        shards.close()
+
+
+def settle_steps(state: DomainState, shard: str, footing: Footing, until: float | None) -> Steps[None]:
+    """Before a session reads a shard that has not confirmed what the session has committed there."""
+    shards = _shards(state)
+    limit = monotonic() + _SETTLE_SECONDS
+    try:
+        for gid in footing.pending:
+            yield from transactions.settle_steps(
+                shards, shard, gid, _MEANS, limit if until is None else min(limit, until)
+            )
+    finally:
+        shards.close()
+    footing.pending = ()
+    # Its commit lies somewhere above the floor.
+    footing.unplaced = True
+    footing.last = None
+
+
+def _shards(state: DomainState) -> PostgresShards:
+    def connect_steps(shard: str, until: float) -> Steps[Link]:
+        node = state.health.seats(state.name, shard).primary
+        try:
+            link = yield from state.nodes.connect_steps(node, until)
+        except NodeLost as error:
+            # Another primary may have taken over.
+            if not (yield from state.survey_steps(shard, until, cause=error)):
+                raise
+            return (yield from connect_steps(shard, until))
+        if link.standby:
+            try:
+                yield from state.not_primary_steps(node, link, until)
+            finally:
+                link.close()
+            return (yield from connect_steps(shard, until))
+        return link
+
+    return PostgresShards(state.name, [shard.name for shard in state.picture.domain.shards], connect_steps)

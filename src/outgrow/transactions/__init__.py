@@ -1,0 +1,36 @@
+"""Transactions over several shards end together: the kernel of atomic commit, and recovery by anyone.
+
+Step generators over two small ports, with clock, chance and parallelism given: no user's SQL, no drivers.
+"""
+
+from outgrow.transactions.commit import Commit
+from outgrow.transactions.failures import lock_timeout
+from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of
+from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
+from outgrow.transactions.postgresql import Branch, PostgresShards, Wire
+from outgrow.transactions.recovery import Recovered, outcome_steps, recover_steps, settle_steps
+
+__all__ = [
+    "Branch",
+    "Commit",
+    "Fenced",
+    "Finished",
+    "InDoubt",
+    "Means",
+    "Outcome",
+    "Part",
+    "Participant",
+    "PostgresShards",
+    "Recovered",
+    "Shard",
+    "Shards",
+    "TransactionId",
+    "Unclear",
+    "Wire",
+    "lock_timeout",
+    "numbered",
+    "outcome_steps",
+    "owner_of",
+    "recover_steps",
+    "settle_steps",
+]

@@ -1,0 +1,267 @@
+"""Participants and shards on PostgreSQL: which statements each verb of the port is, and what the answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from outgrow import ledger
+from outgrow.errors import Error, OperationalError
+from outgrow.transactions import failures
+from outgrow.transactions.model import PREFIX, InDoubt, Outcome, TransactionId, owner_of
+from outgrow.transactions.port import Fenced, Finished, Part, Unclear
+from outgrow.waits import Steps
+
+_SQL = ledger.queries()
+
+#: A prepared branch of that name does not exist; somebody else is finishing it.
+_ABSENT, _BUSY = "42704", "55000"
+_NOT_PERMITTED = "42501"
+#: The decision's key is taken; or the decision comes half a day late.
+_FENCED = ("23505", "23514")
+
+
+class Wire(Protocol):
+    """What a connection must be able to do; `outgrow.nodes.Link` is one."""
+
+    @property
+    def broken(self) -> bool: ...
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def run_steps(
+        self, sql: str, params: Sequence[Any] | None = None, *, until: float | None = None, prepare: bool = True
+    ) -> Steps[Any]: ...
+
+    def run_many_steps(
+        self,
+        asked: Sequence[tuple[str, Sequence[Any] | None]],
+        *,
+        until: float | None = None,
+        prepare: Sequence[bool] | None = None,
+    ) -> Steps[list[Any]]: ...
+
+    def close(self) -> None: ...
+
+
+class Branch:
+    """A participant on the connection that holds its branch."""
+
+    def __init__(self, shard: str, link: Wire) -> None:
+        self.shard = shard
+        self.link = link
+        #: Rows were counted: there is no need to ask.
+        self.certain = False
+        #: What the server said of its place behind the commit, where it was asked.
+        self.place: Any = None
+
+    def part_steps(self, until: float | None) -> Steps[Part]:
+        if self.certain:
+            return Part.WROTE
+        answer = yield from self.link.run_steps(_SQL["branch_wrote"], None, until=until)
+        wrote, serializable = answer.rows[0]
+        return Part.WROTE if wrote else Part.CHECKED if serializable else Part.READ
+
+    def prepare_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
+        stamp = (_SQL["stamp"], [id.number, list(shards)])
+        outcomes = yield from self.link.run_many_steps(
+            [stamp, (f"PREPARE TRANSACTION '{gid}'", None)], until=until, prepare=(True, False)
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, Error):
+                raise failures.not_prepared(outcome, self.shard, (yield from self._prepared_max_steps(outcome)))
+        if outcomes[1].status != "PREPARE TRANSACTION":
+            raise failures.rolled_back(self.shard)
+
+    def _prepared_max_steps(self, error: Error) -> Steps[int | None]:
+        """How many prepared transactions the server allows, where that may be what went wrong."""
+        if error.sqlstate not in ("55000", "53200") or self.link.broken or self.link.in_transaction:
+            return None
+        try:
+            answer = yield from self.link.run_steps(_SQL["prepared_max"], None)
+        except Error:
+            return None
+        return int(answer.rows[0][0])
+
+    def attend_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
+        yield from self.link.run_steps(_SQL["stamp_present"], [id.number, list(shards), id.presence], until=until)
+
+    def decide_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
+        try:
+            decided, committed, place = yield from self.link.run_many_steps(
+                [(_SQL["decide"], [id.number]), ("COMMIT", None), (_SQL["token"], None)], until=until
+            )
+        except Error as error:
+            raise _retold(Unclear, error) from error
+        if isinstance(decided, Error):
+            # Whatever became of the connection: behind a failed statement COMMIT can only roll back.
+            raise _retold(Fenced, decided) if decided.sqlstate in _FENCED else decided
+        if isinstance(committed, Error):
+            raise _retold(Unclear, committed) if self.link.broken else committed
+        if committed.status != "COMMIT":
+            raise failures.rolled_back(self.shard)
+        self.place = place
+
+    def commit_steps(self, until: float | None) -> Steps[None]:
+        answer = yield from self.link.run_steps("COMMIT", None, until=until)
+        if answer.status != "COMMIT":
+            raise failures.rolled_back(self.shard)
+
+    def finish_steps(self, gid: str, commit: bool, until: float | None) -> Steps[Finished]:
+        done, place = yield from self.link.run_many_steps(
+            [(_finishing(gid, commit), None), (_SQL["token"], None)], until=until, prepare=(False, True)
+        )
+        finished = _finished(done)
+        self.place = place
+        return finished
+
+    def stamped_steps(self, id: TransactionId, until: float | None) -> Steps[bool]:
+        answer = yield from self.link.run_steps(_SQL["stamped"], [[id.number]], until=until)
+        return bool(answer.rows)
+
+    def undo_steps(self, gid: str | None, until: float | None) -> Steps[None]:
+        if self.link.broken:
+            return
+        if self.link.in_transaction:
+            yield from self.link.run_steps("ROLLBACK", None, until=until)
+        elif gid is not None:
+            (done,) = yield from self.link.run_many_steps(
+                [(_finishing(gid, False), None)], until=until, prepare=(False,)
+            )
+            _finished(done)
+
+
+class PostgresShards:
+    """The shards of a domain, each on a connection of its own that is opened when it is first asked.
+
+    A pool will not do: all its connections may be waiting for the very locks that are to be released.
+    """
+
+    def __init__(self, domain: str, names: Sequence[str], connect: Callable[[str, float], Steps[Wire]]) -> None:
+        self.domain = domain
+        self.names = names
+        self._connect = connect
+        self._links: dict[str, Wire] = {}
+
+    def at(self, shard: str) -> PostgresShard:
+        if shard not in self.names:
+            raise OperationalError(
+                "OG-TX-011",
+                f"a prepared transaction names the shard {shard}, which {self.domain} does not have",
+                cure="put the shard back into fleet.yaml: it knows what was decided",
+                shard=shard,
+            )
+        return PostgresShard(shard, self)
+
+    def ask_steps(
+        self, shard: str, asked: Sequence[tuple[str, Sequence[Any] | None]], until: float
+    ) -> Steps[list[Any]]:
+        """Run statements outside a transaction; a connection that breaks is opened anew by the next question."""
+        link = self._links.get(shard)
+        if link is None or link.broken:
+            link = self._links[shard] = yield from self._connect(shard, until)
+            yield from link.run_steps(_SQL["recovery_limits"], None, until=until)
+        try:
+            return (yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked)))
+        except BaseException:
+            link.close()
+            raise
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+        self._links.clear()
+
+
+class PostgresShard:
+    """See `port.Shard`."""
+
+    def __init__(self, name: str, shards: PostgresShards) -> None:
+        self._name = name
+        self._shards = shards
+
+    def _rows_steps(self, query: str, params: Sequence[Any] | None, until: float) -> Steps[Sequence[tuple[Any, ...]]]:
+        (answer,) = yield from self._shards.ask_steps(self._name, [(_SQL[query], params)], until)
+        return _answered(answer)
+
+    def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
+        rows = yield from self._rows_steps("in_doubt", [f"{PREFIX}{domain}/"], until)
+        both = [(owner_of(gid), gid, age) for gid, age in rows]
+        return [InDoubt(self._name, gid, id, age) for id, gid, age in both if id is not None]
+
+    def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
+        rule = (_SQL["rule"], [id.number, id.presence, insist])
+        ruled, ruling = yield from self._shards.ask_steps(self._name, [rule, (_SQL["ruling"], [id.number])], until)
+        _answered(ruled)
+        return _outcome(_answered(ruling))
+
+    def ruling_steps(self, id: TransactionId, until: float) -> Steps[Outcome]:
+        return _outcome((yield from self._rows_steps("ruling", [id.number], until)))
+
+    def finish_steps(self, gid: str, commit: bool, until: float) -> Steps[Finished]:
+        finishing = (_finishing(gid, commit), None)
+        (done,) = yield from self._shards.ask_steps(self._name, [finishing], until)
+        if isinstance(done, Error) and done.sqlstate == _NOT_PERMITTED:
+            rows = yield from self._rows_steps("prepared_by", [gid], until)
+            if not rows:
+                return Finished.ABSENT
+            as_owner = [(f"SET ROLE {rows[0][0]}", None), finishing, ("RESET ROLE", None)]
+            _, done, _ = yield from self._shards.ask_steps(self._name, as_owner, until)
+        return _finished(done)
+
+    def stamped_steps(self, ids: Sequence[UUID], until: float) -> Steps[set[UUID]]:
+        return _ids((yield from self._rows_steps("stamped", [list(ids)], until)))
+
+    def decisions_old_steps(self, age_seconds: float, until: float) -> Steps[list[tuple[UUID, tuple[str, ...]]]]:
+        rows = yield from self._rows_steps("decisions_old", [age_seconds], until)
+        return [(number, tuple(shards)) for number, shards in rows]
+
+    def decisions_forget_steps(self, ids: Sequence[UUID], age_seconds: float, until: float) -> Steps[None]:
+        yield from self._rows_steps("decisions_forget", [list(ids)], until)
+        yield from self._rows_steps("aborts_forget", [age_seconds], until)
+
+    def decisions_standing_steps(self, ids: Sequence[UUID], until: float) -> Steps[set[UUID]]:
+        return _ids((yield from self._rows_steps("decisions_standing", [list(ids)], until)))
+
+    def stamps_old_steps(self, age_seconds: float, until: float) -> Steps[list[tuple[UUID, str]]]:
+        rows = yield from self._rows_steps("stamps_old", [age_seconds], until)
+        return [(number, decider) for number, decider in rows]
+
+    def stamps_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
+        yield from self._rows_steps("stamps_forget", [list(ids)], until)
+
+
+def _finishing(gid: str, commit: bool) -> str:
+    # Names are letters, digits, _, -, / and dots by construction; a utility statement takes no parameters.
+    return f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{gid}'"
+
+
+def _finished(outcome: Any) -> Finished:
+    if not isinstance(outcome, Error):
+        return Finished.DONE
+    if outcome.sqlstate == _ABSENT:
+        return Finished.ABSENT
+    if outcome.sqlstate == _BUSY:
+        return Finished.BUSY
+    raise outcome
+
+
+def _answered(outcome: Any) -> Sequence[tuple[Any, ...]]:
+    if isinstance(outcome, Error):
+        raise outcome
+    rows: Sequence[tuple[Any, ...]] = outcome.rows
+    return rows
+
+
+def _outcome(rows: Sequence[tuple[Any, ...]]) -> Outcome:
+    return Outcome(rows[0][0]) if rows else Outcome.UNKNOWN
+
+
+def _ids(rows: Iterable[tuple[Any, ...]]) -> set[UUID]:
+    return {row[0] for row in rows}
+
+
+def _retold(kind: type[OperationalError], error: Error) -> OperationalError:
+    return kind(error.code, error.message, cure=error.cure, shard=error.shard, node=error.node, sqlstate=error.sqlstate)

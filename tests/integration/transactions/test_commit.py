@@ -1,0 +1,62 @@
+"""Two shards, one transaction: on real servers, when all goes well and when a server says no."""
+
+from __future__ import annotations
+
+import pytest
+
+import outgrow
+from outgrow import Fleet
+from tests.servers import Servers
+
+UPDATE = "UPDATE accounts SET amount = amount + %s WHERE account = %s"
+#: Says no at the end of a transaction, when an account has 101.
+REFUSE = """CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514'; END $$"""
+DEFERRED = """CREATE CONSTRAINT TRIGGER no AFTER UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (new.amount = 101) EXECUTE FUNCTION no()"""
+
+
+def amounts(fleet: Fleet, keys: tuple[int, int]) -> list[int]:
+    with fleet.session(level="strong") as session:
+        return [
+            session.execute("SELECT amount FROM accounts WHERE account = %s", [key]).fetchall()[0][0] for key in keys
+        ]
+
+
+def prepared(fleet: Fleet, servers: Servers) -> list[str]:
+    shards = fleet.topology.domains[0].shards
+    query = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
+    return [row[0] for shard in shards for row in servers.sql(shard.primary, query)]
+
+
+def test_both_shards_have_it_and_the_session_sees_it(
+    fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers
+) -> None:
+    with fleet.session() as session:
+        for _ in range(20):
+            with session.transaction():
+                session.execute(UPDATE, [-1, keys[0]])
+                session.execute(UPDATE, [1, keys[1]])
+            assert session.pending == {}
+        assert session.execute("SELECT sum(amount) FROM accounts").fetchall() == [(4000,)]
+        seen = [session.execute("SELECT amount FROM accounts WHERE account = %s", [key]).fetchall() for key in keys]
+        assert seen == [[(80,)], [(120,)]]
+        assert session.last_transaction is not None
+        assert fleet.outcome(session.last_transaction) == "committed"
+    assert prepared(fleet, fleet_servers) == []
+
+
+def test_a_constraint_on_the_deciding_shard_undoes_the_other(
+    fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers
+) -> None:
+    for shard in fleet.topology.domains[0].shards:
+        fleet_servers.sql(shard.primary, REFUSE)
+        fleet_servers.sql(shard.primary, DEFERRED)
+    for gains, loses in (keys, keys[::-1]):
+        with fleet.session() as session:
+            with pytest.raises(outgrow.IntegrityError, match="no"), session.transaction():
+                session.execute(UPDATE, [-1, loses])
+                session.execute(UPDATE, [1, gains])
+            assert session.execute("SELECT 1").fetchall() == [(1,)]
+        assert amounts(fleet, keys) == [100, 100]
+    assert prepared(fleet, fleet_servers) == []
