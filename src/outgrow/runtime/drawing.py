@@ -39,6 +39,8 @@ _BUSY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 #: How long to wait for one of the pool's connections; behind it, transactions may be waiting for numbers themselves.
 _POOL_SECONDS = 0.2
+#: How often a lease that another one overtook is tried again.
+_TRIES = 20
 #: Columns of these types are looked at for the numbers that are in use already.
 _NUMBERS = frozenset(("int2", "int4", "int8", "numeric"))
 #: The relation, or a column of it, is not on this shard.
@@ -227,17 +229,17 @@ class Sequences:
         Once more where it is lost or another one now: a lease whose answer is lost is only a gap.
         """
         state = self._state
-        for last_try in (False, False, True):
+        for left in range(_TRIES, -1, -1):
             node = state.health.seats(state.name, shard).primary
             try:
                 return (yield from self._on_steps(node, ask, until)), node
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
-                if last_try:
+                if left <= _TRIES - 2:
                     raise
             except OperationalError as error:
-                # Serialization failures under a role's own isolation level; a primary that was demoted.
-                if last_try or error.sqlstate not in ("40001", "40P01", "25006"):
+                # A role's own isolation level makes concurrent leases fail; a demoted primary takes none.
+                if not left or error.sqlstate not in ("40001", "40P01", "25006"):
                     raise
                 if error.sqlstate == "25006":
                     yield from state.survey_steps(shard, until, cause=error)

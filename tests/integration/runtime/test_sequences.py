@@ -10,13 +10,18 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology, write
+from outgrow.nodes import drive
+from outgrow.runtime import ids
+from outgrow.schema import SequenceDefinition
+from outgrow.topology import Copied, Placement, PoolLimits, Sharded, Single, TableName, Topology, write
 from tests.servers import Servers, serving
 
 
@@ -334,7 +339,10 @@ def test_tasks_draw_too(topology: Topology) -> None:
     assert sorted(drawn) == [*range(1, 241), *range(10**6 + 1, 10**6 + 9)]
 
 
-def test_numbers_of_a_lease_that_a_failover_forgot_are_not_given_again() -> None:
+def test_numbers_of_leases_that_a_failover_forgot_are_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without time between them, ids differ by their worker numbers alone.
+    moment = time.time_ns()
+    monkeypatch.setattr(ids, "wall_ns", lambda: moment)
     with serving(shards=2, replicas=1) as servers:
         topology = servers.fresh({name("tickets"): Sharded(("owner",))})
         home = topology.domains[0].home
@@ -368,3 +376,52 @@ def test_numbers_of_a_lease_that_a_failover_forgot_are_not_given_again() -> None
                 minted += [before.new_id() for _ in range(3)]
     assert len(set(drawn)) == len(drawn) == 3 + 500 + 1 + 2000 + 120
     assert len(set(minted)) == len(minted) == 15
+
+
+def test_a_lease_outlives_a_crash_where_commits_are_not_waited_for() -> None:
+    with serving(shards=1, replicas=0) as servers:
+        topology = servers.fresh()
+        home = topology.domains[0].home.primary
+        servers.sql(home, "ALTER ROLE app SET synchronous_commit = off", database="postgres")
+        drawn = []
+        with outgrow.open(topology, install=True) as fleet:
+            state = fleet._state(None)
+            sequence = SequenceDefinition(name("codes"))
+            for _ in range(20):
+                drawn += drive(state.sequences.take_steps(sequence, 7, None))
+            servers.kill(home)
+        servers.start()
+        with outgrow.open(topology) as fleet:
+            drawn += drive(fleet._state(None).sequences.take_steps(sequence, 500, None))
+    assert len(set(drawn)) == len(drawn) == 640
+
+
+def test_transactions_that_hold_every_connection_can_draw_still(topology: Topology) -> None:
+    narrow = replace(topology.domains[0], pool=PoolLimits(size_max=2, wait_timeout_seconds=3.0))
+    with outgrow.open(replace(topology, domains=(narrow,))) as fleet, ThreadPoolExecutor(2) as pool:
+        barrier = threading.Barrier(2)
+
+        def write(owner: int) -> int:
+            with fleet.session() as session, session.transaction():
+                for key in (1, 2, 3, 4):
+                    session.execute("SELECT 1 FROM tickets WHERE owner = %s", [key])
+                barrier.wait()
+                row = session.execute("INSERT INTO tickets (owner) VALUES (%s) RETURNING id", [owner]).fetchone()
+                assert row is not None
+                return int(row[0])
+
+        assert sorted(pool.map(write, (1, 2))) == [1, 2]
+
+
+def test_a_roles_isolation_level_does_not_stop_leases(topology: Topology, fleet_servers: Servers) -> None:
+    home = topology.domains[0].home.primary
+    database = str(psycopg.conninfo.conninfo_to_dict(home.dsn)["dbname"])
+    fleet_servers.sql(home, f"ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'")
+    with ThreadPoolExecutor(4) as pool:
+        fleets = [outgrow.open(topology) for _ in range(4)]
+        try:
+            drawn = [number for found in pool.map(lambda f: f.sequence("codes").take(1500), fleets) for number in found]
+        finally:
+            for fleet in fleets:
+                fleet.close()
+    assert len(set(drawn)) == len(drawn) == 6000
