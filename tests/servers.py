@@ -117,7 +117,7 @@ class Servers:
                     time.sleep(0.005)
 
     def pid(self, node: Node) -> int:
-        pid = processes.postmaster(self._data(node))
+        pid = processes.postmaster(self.data(node))
         assert pid is not None, f"{node.name} is not running"
         return pid
 
@@ -125,12 +125,12 @@ class Servers:
         """Signal the node's postmaster; after SIGKILL wait until it is gone with all its children."""
         os.kill(self.pid(node), number)
         if number == signal.SIGKILL:
-            processes.end_all(self._data(node))
+            processes.end_all(self.data(node))
 
     def freeze(self, node: Node) -> None:
         """SIGSTOP to the node's postmaster and all its children; `restored` wakes them."""
-        for process in processes.of(self._data(node)):
-            processes.send(process.pid, self._data(node), signal.SIGSTOP)
+        for process in processes.of(self.data(node)):
+            processes.send(process.pid, self.data(node), signal.SIGSTOP)
 
     def start(self) -> None:
         """Start whatever is not running."""
@@ -157,7 +157,8 @@ class Servers:
         [[done]] = self.sql(replica, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [written], database="postgres")
         return bool(done)
 
-    def _data(self, node: Node) -> Path:
+    def data(self, node: Node) -> Path:
+        """The node's data directory."""
         return self.directory / node.shard / node.name.rpartition("/")[2] / "data"
 
     def _forget(self, database: str) -> None:

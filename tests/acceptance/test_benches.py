@@ -50,3 +50,11 @@ def test_ryw() -> None:
     assert figures["violations"] == 0
     assert figures["reads"] >= 3000
     assert figures["replica_share"] > 0
+
+
+def test_atomic() -> None:
+    figures = last_line("atomic", "--rounds", "5", "--calls", "4")
+    for key in ("vs_parallel_2pc_1", "vs_parallel_2pc_8", "single_shard_vs_plain"):
+        assert isinstance(figures[key], float), key
+    assert figures["flushes"]["two plain commits, not atomic"] >= 2
+    assert figures["flushes"]["two-phase commit, all in parallel"] >= 5

@@ -183,9 +183,12 @@ WITH new AS (INSERT INTO numbered (customer_id) VALUES (1) RETURNING id) SELECT 
 --   write, keys
 --   scan: inserts into numbered as numbered: customer_id = 1
 --   draws: id from numbered_id_seq: WITH new AS (INSERT INTO numbered (customer_id, id) VALUES (1, $1) RETURNING numbered.id) SELECT new.id FROM new
---   refused over several: OG-PLAN-003 SELECT writes in several places, and over several shards it is not proved that they belong together
+--   fragment: WITH new AS (INSERT INTO numbered (customer_id, id) VALUES (1, $1) RETURNING numbered.id) SELECT new.id FROM new with [1]
+--   change: each shard changes its own rows, and what it selects is finished
 --   because: plan.ids: id from numbered_id_seq is drawn for the whole fleet beforehand
 --   because: plan.writing: inserts into numbered as numbered: customer_id = 1
+--   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
+--   because: plan.scatter: each shard evaluates it alone: rows that meet share the key (numbered.customer_id)
 
 SELECT nextval('notes_id_seq');
 --   write, keys
@@ -250,3 +253,22 @@ SELECT lastval();
 
 SELECT setval('s', 10);
 --   error: OG-PLAN-044 setval asks a sequence (s) of which every shard has one of its own
+
+-- A fleet sequence never goes back.
+ALTER SEQUENCE s RESTART WITH 5;
+--   error: OG-PLAN-047 RESTART of s would set back the sequence of each shard, and not the fleet's, which never goes back
+
+ALTER TABLE numbered ALTER COLUMN id RESTART;
+--   error: OG-PLAN-047 RESTART of numbered would set back the sequence of each shard, and not the fleet's, which never goes back
+
+ALTER TABLE numbered ADD COLUMN restart int;
+--   write, all
+--   because: plan.builder: it defines things, so it runs on every shard in order
+
+ALTER SEQUENCE notes_id_seq RESTART;
+--   write, all
+--   because: plan.builder: it defines things, so it runs on every shard in order
+
+ALTER SEQUENCE s INCREMENT BY 2;
+--   write, all
+--   because: plan.builder: it defines things, so it runs on every shard in order

@@ -143,8 +143,10 @@ UPDATE orders SET qty = 1;
 UPDATE orders SET customer_id = $1 WHERE customer_id = $2;
 --   write, keys
 --   scan: writes orders as orders: customer_id = $2
---   refused over several: OG-PLAN-007 the statement changes the shard key of orders, which could move rows to another shard
---   because: plan.writing: the key of orders is assigned: it must stay what it was
+--   fragment: SELECT "outgrow read".o AS c0, "outgrow read".c AS c1, "outgrow read".own AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, "outgrow read".v3::int8 AS c4, "outgrow read".v4 AS c5 FROM (SELECT orders.tableoid::text AS o, orders.ctid::text AS c, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS own, $1::int8 AS v3, orders.customer_id AS v4 FROM orders WHERE orders.customer_id = $2 FOR UPDATE OF orders) AS "outgrow read" with [1, 2]
+--   change: rows that get the key of another shard go there
+--   because: plan.writing: the key of orders is assigned
+--   because: plan.changing: the rows are read where they are, and go to where their new keys belong
 
 UPDATE orders SET customer_id = customer_id, qty = 2 WHERE customer_id = 1;
 --   write, keys
@@ -154,7 +156,12 @@ UPDATE orders SET customer_id = customer_id, qty = 2 WHERE customer_id = 1;
 --   because: plan.changing: each shard changes its own rows: all that decides on them shares the key (orders.customer_id)
 
 UPDATE orders SET customer_id = qty WHERE customer_id = 1;
---   error: OG-PLAN-007 the statement changes the shard key of orders, which could move rows to another shard
+--   write, keys
+--   scan: writes orders as orders: customer_id = 1
+--   fragment: SELECT "outgrow read".o AS c0, "outgrow read".c AS c1, "outgrow read".own AS c2, (current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')) AS c3, "outgrow read".v3::int8 AS c4, "outgrow read".v4 AS c5, "outgrow read".v3::text AS c6, pg_catalog.pg_typeof("outgrow read".v3)::text AS c7 FROM (SELECT orders.tableoid::text AS o, orders.ctid::text AS c, (orders.tableoid = 'public.orders'::pg_catalog.regclass) AS own, orders.qty AS v3, orders.customer_id AS v4 FROM orders WHERE orders.customer_id = 1 FOR UPDATE OF orders) AS "outgrow read"
+--   change: rows that get the key of another shard go there
+--   because: plan.writing: the key of orders is assigned
+--   because: plan.changing: the rows are read where they are, and go to where their new keys belong
 
 UPDATE orders o SET qty = i.price FROM items i WHERE i.customer_id = o.customer_id AND o.customer_id = 5;
 --   write, keys
@@ -183,7 +190,7 @@ WITH gone AS (DELETE FROM orders WHERE customer_id = 1 RETURNING *) INSERT INTO 
 --   write, keys
 --   scan: writes orders as orders: customer_id = 1
 --   scan: inserts into items as items: customer_id = 1
---   refused over several: OG-PLAN-003 INSERT writes in several places, and over several shards it is not proved that they belong together
+--   refused over several: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
 --   because: plan.writing: inserts into items as items: customer_id = 1
 
 -- Copied and single tables.
@@ -477,3 +484,79 @@ TRUNCATE settings, orders;
 
 TRUNCATE unlisted;
 --   error: OG-PLAN-001 table unlisted has no placement in domain d
+
+-- Several writing parts: each stays with its shard, or is refused by name.
+WITH gone AS (DELETE FROM orders RETURNING customer_id, status) INSERT INTO items (customer_id, note) SELECT customer_id, status FROM gone RETURNING note;
+--   write, keys
+--   scan: writes orders as orders: any key
+--   scan: inserts into items as items: any key
+--   fragment: WITH gone AS (DELETE FROM orders RETURNING orders.customer_id, orders.status) INSERT INTO items (customer_id, note) SELECT gone.customer_id, gone.status FROM gone RETURNING items.note
+--   change: each shard changes its own rows, the counts add up
+--   change: returned rows shard by shard
+--   because: plan.writing: inserts into items as items: any key
+--   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
+
+WITH gone AS (DELETE FROM orders WHERE qty > 3 RETURNING *) SELECT count(*), max(order_id) FROM gone;
+--   write, keys
+--   scan: writes orders as orders: any key
+--   fragment: WITH gone AS (DELETE FROM orders WHERE orders.qty > 3 RETURNING orders.order_id, orders.customer_id, orders.total, orders.qty, orders.status, orders.day) SELECT count(*) AS c1, max(gone.order_id) AS c2 FROM gone
+--   change: each shard changes its own rows, and what it selects is finished
+--   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
+--   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
+
+WITH gone AS (UPDATE orders SET qty = 1 RETURNING *) DELETE FROM items USING gone WHERE gone.customer_id = items.customer_id;
+--   write, keys
+--   scan: writes orders as orders: any key
+--   scan: writes items as items: any key
+--   fragment: WITH gone AS (UPDATE orders SET qty = 1 RETURNING orders.order_id, orders.customer_id, orders.total, orders.qty, orders.status, orders.day) DELETE FROM items USING gone WHERE gone.customer_id = items.customer_id
+--   change: each shard changes its own rows, the counts add up
+--   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
+
+WITH gone AS (DELETE FROM orders RETURNING customer_id, qty) INSERT INTO items (customer_id) SELECT qty FROM gone;
+--   error: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
+
+WITH gone AS (UPDATE orders SET qty = 5 WHERE customer_id = qty RETURNING customer_id, qty) DELETE FROM items USING gone WHERE gone.qty = items.customer_id;
+--   write, keys
+--   scan: writes orders as orders: any key
+--   scan: writes items as items: any key
+--   refused over several: OG-PLAN-010 items and orders are not joined on their shard keys
+
+WITH born AS (INSERT INTO orders (order_id, customer_id) VALUES (1, $1), (2, $2) RETURNING customer_id) INSERT INTO items (customer_id) SELECT customer_id FROM born;
+--   write, keys
+--   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = $2)
+--   scan: inserts into items as items: any key
+--   fragment: WITH born AS (INSERT INTO orders (order_id, customer_id) VALUES (1, $1), (2, $2) RETURNING orders.customer_id) INSERT INTO items (customer_id) SELECT born.customer_id FROM born with [1, 2]
+--   change: each shard changes its own rows, the counts add up
+--   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = $2)
+--   because: plan.writing: inserts into items as items: any key
+--   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
+
+WITH born AS (INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) RETURNING customer_id) DELETE FROM items WHERE note = 'x';
+--   write, keys
+--   scan: writes items as items: any key
+--   scan: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
+--   fragment: WITH born AS (INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) RETURNING orders.customer_id) DELETE FROM items WHERE items.note = 'x'
+--   change: each shard changes its own rows, the counts add up
+--   because: plan.writing: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
+--   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
+
+WITH upped AS (UPDATE countries SET name = 'x' RETURNING code) SELECT count(*) FROM upped;
+--   write, all
+--   fragment: WITH upped AS (UPDATE countries SET name = 'x' RETURNING countries.code) SELECT count(*) FROM upped
+--   change: every shard changes its copy, the home shard first, and the counts must agree
+--   change: returned rows as the home shard has them
+--   because: plan.placing: countries is copied to every shard
+--   because: plan.changing: every shard has copies of all the tables, and all of them change alike
+
+WITH upped AS (UPDATE countries SET name = 'x' RETURNING code) DELETE FROM orders USING upped WHERE status = upped.code;
+--   write, all
+--   scan: writes orders as orders: any key
+--   refused over several: OG-PLAN-046 the parts of the DELETE that write do not stay together on each shard: countries is copied to every shard, orders is not
+--   because: plan.placing: countries is copied to every shard
+
+WITH gone AS (DELETE FROM orders RETURNING *) DELETE FROM settings;
+--   write, keys
+--   scan: writes orders as orders: any key
+--   single: s2
+--   refused over several: OG-PLAN-009 settings lives on one shard only (s2), but the statement needs others too
+--   because: plan.placing: settings lives on s2 only

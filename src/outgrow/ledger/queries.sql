@@ -71,6 +71,28 @@ INSERT INTO outgrow.generation (counter, timeline, system)
 SELECT 1, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int4, system_identifier
 FROM pg_control_system();
 
+-- name: v2_decisions
+-- What became of a transaction over several shards, on the shard that decides it.  The primary key is what settles a
+-- race of a slow coordinator with whoever recovers for it.  A commit is refused half a day after the transaction was
+-- stamped, long before the abort that may stand against it is forgotten.
+CREATE TABLE outgrow.decisions (
+    id uuid PRIMARY KEY,
+    outcome text NOT NULL CHECK (outcome IN ('committed', 'aborted')),
+    shards text[] NOT NULL DEFAULT '{}',
+    stamped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK (decided_at < stamped_at + interval '12 hours')
+);
+
+-- name: v2_stamps
+-- One row in every branch of a transaction over several shards, written with its rows: seen, the branch is committed.
+-- The last of `shards` is the one that decides.
+CREATE TABLE outgrow.stamps (
+    id uuid PRIMARY KEY,
+    shards text[] NOT NULL,
+    stamped_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- name: v2_sequences
 -- Home shard only has rows: how far each fleet sequence has got.  `next` is numeric, because behind the greatest int8
 -- there is one more; `first` and `granted` are the block leased last; timeline and system the history it was leased in.
@@ -98,35 +120,36 @@ CREATE TABLE outgrow.workers (
     until_ms int8 NOT NULL
 );
 
--- name: v2_decisions
--- What became of a transaction over several shards, on the shard that decides it.  The primary key is what settles a
--- race of a slow coordinator with whoever recovers for it.  A commit is refused half a day after the transaction was
--- stamped, long before the abort that may stand against it is forgotten.
-CREATE TABLE outgrow.decisions (
-    id uuid PRIMARY KEY,
-    outcome text NOT NULL CHECK (outcome IN ('committed', 'aborted')),
-    shards text[] NOT NULL DEFAULT '{}',
-    stamped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CHECK (decided_at < stamped_at + interval '12 hours')
-);
-
--- name: v2_decisions_by_age
--- For collecting what is no longer needed.
-CREATE INDEX decisions_by_age ON outgrow.decisions (decided_at);
-
--- name: v2_stamps
--- One row in every branch of a transaction over several shards, written with its rows: seen, the branch is committed.
--- The last of `shards` is the one that decides.
-CREATE TABLE outgrow.stamps (
-    id uuid PRIMARY KEY,
+-- name: v2_definitions
+-- Home shard only has rows: every DDL, recorded before the first shard runs it.  What is running or stopped is resumed.
+CREATE TABLE outgrow.definitions (
+    domain text NOT NULL,
+    number int8 NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    sql text NOT NULL,
+    settings text[] NOT NULL,
     shards text[] NOT NULL,
-    stamped_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    done text[] NOT NULL DEFAULT '{}',
+    state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'stopped', 'done', 'failed', 'abandoned')),
+    failed_shard text,
+    error text,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at timestamptz,
+    PRIMARY KEY (domain, number)
 );
 
--- name: v2_stamps_by_age
--- For collecting what is no longer needed.
-CREATE INDEX stamps_by_age ON outgrow.stamps (stamped_at);
+-- name: v2_definition_parts
+-- A shard's part of a DDL: written in the DDL's own transaction, or, where the command refuses one, before and after.
+-- The id, not the number, is the key: a home shard restored from a backup gives numbers again.
+CREATE TABLE outgrow.definition_parts (
+    definition uuid PRIMARY KEY,
+    number int8 NOT NULL,
+    state text NOT NULL CHECK (state IN ('begun', 'done')),
+    known oid[],
+    backend int4,
+    backend_start timestamptz,
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- name: set_version
 -- The last step of each version.
@@ -238,119 +261,6 @@ SELECT g.counter,
        r.in_recovery
 FROM outgrow.generation AS g, (SELECT pg_is_in_recovery() AS in_recovery) AS r;
 
--- name: sequence_lease
--- The next block of at most $8 numbers; no row where the sequence is not known, known otherwise, used up, or was last
--- leased in another history of this server.  Its commit is on disk before it answers, whatever the database's default.
-WITH lasting AS MATERIALIZED (
-    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
-), history AS MATERIALIZED (
-    SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int4 AS timeline, system_identifier
-    FROM pg_control_system()
-)
-UPDATE outgrow.sequences AS s
-SET (first, granted, next) = (
-    SELECT s.next, least(room, $8::int8),
-           CASE WHEN s.cycle AND room <= $8::int8 THEN CASE WHEN s.increment > 0 THEN s.minimum ELSE s.maximum END
-                ELSE s.next + s.increment * least(room, $8::int8) END
-    FROM (SELECT div(CASE WHEN s.increment > 0 THEN s.maximum ELSE s.minimum END - s.next, s.increment) + 1 AS room) AS r)
-FROM lasting, history
-WHERE lasting.done IS NOT NULL AND s.domain = $1::text AND s.schema_name = $2::text AND s.sequence_name = $3::text
-  AND (s.increment, s.minimum, s.maximum, s.cycle) = ($4::int8, $5::int8, $6::int8, $7::boolean)
-  AND s.next BETWEEN s.minimum AND s.maximum
-  AND s.timeline = history.timeline AND s.system = history.system_identifier
-RETURNING s.first::int8, s.granted;
-
--- name: sequence_open
--- Make the sequence known, or known as it is defined now, no earlier than at $8.  In a new history of the server what
--- was leased last may be forgotten: $9 steps are left out.  The same where the history is younger than a day, for a
--- sequence whose very row was lost.
-WITH lasting AS MATERIALIZED (
-    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
-), history AS MATERIALIZED (
-    SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int4 AS timeline, system_identifier
-    FROM pg_control_system()
-), young AS MATERIALIZED (
-    SELECT (g.timeline, g.system) <> (h.timeline, h.system_identifier)
-        OR (g.counter > 1 AND g.raised_at > clock_timestamp() - interval '1 day') AS lossy
-    FROM outgrow.generation AS g, history AS h
-)
-INSERT INTO outgrow.sequences AS s
-SELECT $1::text, $2::text, $3::text, $8::numeric + CASE WHEN young.lossy THEN $9::int8 * $4::int8 ELSE 0 END,
-       $4::int8, $5::int8, $6::int8, $7::boolean, $8::numeric, 0, history.timeline, history.system_identifier
-FROM history, young, lasting
-WHERE lasting.done IS NOT NULL
-ON CONFLICT (domain, schema_name, sequence_name) DO UPDATE
-SET next = CASE WHEN (s.increment, s.minimum, s.maximum) <> ($4::int8, $5::int8, $6::int8)
-                 AND s.next NOT BETWEEN excluded.minimum AND excluded.maximum THEN $8::numeric
-                WHEN excluded.increment > 0 THEN greatest(s.next, $8::numeric)
-                ELSE least(s.next, $8::numeric) END
-         + CASE WHEN (s.timeline, s.system) = (excluded.timeline, excluded.system) THEN 0 ELSE $9::int8 * $4::int8 END,
-    increment = excluded.increment, minimum = excluded.minimum, maximum = excluded.maximum, cycle = excluded.cycle,
-    timeline = excluded.timeline, system = excluded.system;
-
--- name: sequence_skip
--- Move a known sequence on, never back: its next number is $4 or beyond.
-UPDATE outgrow.sequences AS s
-SET next = CASE WHEN s.increment > 0 THEN greatest(s.next, $4::numeric) ELSE least(s.next, $4::numeric) END
-WHERE s.domain = $1::text AND s.schema_name = $2::text AND s.sequence_name = $3::text
-RETURNING s.next;
-
--- name: sequence_place
--- On one shard: how far its own sequence has got; {sequence} is the quoted name.
-SELECT last_value, is_called FROM {sequence};
-
--- name: sequence_used
--- On one shard: the greatest and the least number within $1 and $2 that a column holds already.
-SELECT max({column})::numeric::text, min({column})::numeric::text FROM {table}
-WHERE {column} BETWEEN $1::int8 AND $2::int8;
-
--- name: own_sequence_take
--- The next $2 numbers of a server's own sequence.
-SELECT nextval($1::text::regclass) FROM generate_series(1, $2::int8);
-
--- name: own_sequence_skip
--- Move a server's own sequence on to $2, unless it is there already; {sequence} is the quoted name.
-SELECT setval($1::text::regclass, $2::int8, false) FROM {sequence}
-WHERE CASE WHEN $3::int8 > 0 THEN last_value < $2::int8 ELSE last_value > $2::int8 END;
-
--- name: worker_take
--- A worker number whose last holder's milliseconds are over at $2: ours until $3.  Each generation of the server has a
--- quarter of the numbers, because a lossy failover may have forgotten who held one of the last generation's.
-WITH lasting AS MATERIALIZED (
-    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
-)
-UPDATE outgrow.workers AS w SET holder = $1::text, until_ms = $3::int8
-FROM lasting
-WHERE lasting.done IS NOT NULL AND w.number = (
-    SELECT f.number FROM outgrow.workers AS f
-    WHERE f.number / 1024 = (SELECT counter % 4 FROM outgrow.generation) AND f.until_ms < $2::int8
-    ORDER BY f.until_ms, f.number LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING w.number;
-
--- name: worker_numbers
--- At the first need in a generation: its quarter of the numbers, held by nobody.
-INSERT INTO outgrow.workers (number, holder, until_ms)
-SELECT g.counter % 4 * 1024 + n, '', -1 FROM outgrow.generation AS g, generate_series(0, 1023) AS n
-ON CONFLICT (number) DO NOTHING;
-
--- name: worker_keep
--- The holder's milliseconds go on until $4; no row where they were over at $3, because then others may have had it.
-WITH lasting AS MATERIALIZED (
-    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
-)
-UPDATE outgrow.workers AS w SET until_ms = $4::int8
-FROM lasting
-WHERE lasting.done IS NOT NULL AND w.number = $1::int4 AND w.holder = $2::text AND w.until_ms >= $3::int8
-RETURNING w.number;
-
--- name: worker_end
--- The holder needs it no longer; others may have what comes after $3.
-UPDATE outgrow.workers SET holder = '', until_ms = $3::int8 WHERE number = $1::int4 AND holder = $2::text;
-
 -- name: branch_wrote
 -- At the end of a branch: has it written, and may its commit still be refused although it has not?
 SELECT pg_current_xact_id_if_assigned() IS NOT NULL, current_setting('transaction_isolation') = 'serializable';
@@ -417,10 +327,9 @@ SELECT outcome FROM outgrow.decisions WHERE id = $1::uuid;
 SELECT id FROM outgrow.stamps WHERE id = ANY ($1::uuid[]);
 
 -- name: decisions_old
--- Commits that may be forgotten once every branch has confirmed.
+-- Commits that may be forgotten once every branch has confirmed.  (Ids are in the order of time.)
 SELECT id, shards FROM outgrow.decisions
-WHERE outcome = 'committed' AND decided_at < clock_timestamp() - make_interval(secs => $1::float8)
-ORDER BY decided_at LIMIT 1000;
+WHERE outcome = 'committed' AND id > $1::uuid AND id < $2::uuid ORDER BY id LIMIT 1000;
 
 -- name: decisions_forget
 -- They are confirmed everywhere.
@@ -430,7 +339,7 @@ DELETE FROM outgrow.decisions WHERE id = ANY ($1::uuid[]);
 -- Aborts that nobody can run into any more.
 DELETE FROM outgrow.decisions WHERE id IN (
     SELECT id FROM outgrow.decisions
-    WHERE outcome = 'aborted' AND decided_at < clock_timestamp() - make_interval(secs => $1::float8) LIMIT 1000
+    WHERE outcome = 'aborted' AND id < $1::uuid AND decided_at < clock_timestamp() - interval '1 day' LIMIT 1000
 );
 
 -- name: decisions_standing
@@ -440,8 +349,206 @@ SELECT id FROM outgrow.decisions WHERE id = ANY ($1::uuid[]);
 -- name: stamps_old
 -- Stamps that may be forgotten once their decision is.
 SELECT id, shards[cardinality(shards)] FROM outgrow.stamps
-WHERE stamped_at < clock_timestamp() - make_interval(secs => $1::float8) ORDER BY stamped_at LIMIT 1000;
+WHERE id > $1::uuid AND id < $2::uuid ORDER BY id LIMIT 1000;
 
 -- name: stamps_forget
 -- Their decisions are forgotten.
 DELETE FROM outgrow.stamps WHERE id = ANY ($1::uuid[]);
+-- name: sequence_lease
+-- The next block of at most $8 numbers; no row where the sequence is not known, known otherwise, used up, or was last
+-- leased in another history of this server.  Its commit is on disk before it answers, whatever the database's default.
+WITH lasting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
+), history AS MATERIALIZED (
+    SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int4 AS timeline, system_identifier
+    FROM pg_control_system()
+)
+UPDATE outgrow.sequences AS s
+SET (first, granted, next) = (
+    SELECT s.next, least(room, $8::int8),
+           CASE WHEN s.cycle AND room <= $8::int8 THEN CASE WHEN s.increment > 0 THEN s.minimum ELSE s.maximum END
+                ELSE s.next + s.increment * least(room, $8::int8) END
+    FROM (SELECT div(CASE WHEN s.increment > 0 THEN s.maximum ELSE s.minimum END - s.next, s.increment) + 1 AS room) AS r)
+FROM lasting, history
+WHERE lasting.done IS NOT NULL AND s.domain = $1::text AND s.schema_name = $2::text AND s.sequence_name = $3::text
+  AND (s.increment, s.minimum, s.maximum, s.cycle) = ($4::int8, $5::int8, $6::int8, $7::boolean)
+  AND s.next BETWEEN s.minimum AND s.maximum
+  AND s.timeline = history.timeline AND s.system = history.system_identifier
+RETURNING s.first::int8, s.granted;
+
+-- name: sequence_open
+-- Make the sequence known, or known as it is defined now, no earlier than at $8.  In a new history of the server what
+-- was leased last may be forgotten: $9 steps are left out.  The same where the history is younger than a day, for a
+-- sequence whose very row was lost.
+WITH lasting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
+), history AS MATERIALIZED (
+    SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int4 AS timeline, system_identifier
+    FROM pg_control_system()
+), young AS MATERIALIZED (
+    SELECT (g.timeline, g.system) <> (h.timeline, h.system_identifier)
+        OR (g.counter > 1 AND g.raised_at > clock_timestamp() - interval '1 day') AS lossy
+    FROM outgrow.generation AS g, history AS h
+)
+INSERT INTO outgrow.sequences AS s
+SELECT $1::text, $2::text, $3::text, $8::numeric + CASE WHEN young.lossy THEN $9::int8 * $4::int8 ELSE 0 END,
+       $4::int8, $5::int8, $6::int8, $7::boolean, $8::numeric, 0, history.timeline, history.system_identifier
+FROM history, young, lasting
+WHERE lasting.done IS NOT NULL
+ON CONFLICT (domain, schema_name, sequence_name) DO UPDATE
+SET next = CASE WHEN (s.increment, s.minimum, s.maximum) <> ($4::int8, $5::int8, $6::int8)
+                 AND s.next NOT BETWEEN excluded.minimum AND excluded.maximum THEN $8::numeric
+                WHEN excluded.increment > 0 THEN greatest(s.next, $8::numeric)
+                ELSE least(s.next, $8::numeric) END
+         + CASE WHEN (s.timeline, s.system) = (excluded.timeline, excluded.system) THEN 0 ELSE $9::int8 * $4::int8 END,
+    increment = excluded.increment, minimum = excluded.minimum, maximum = excluded.maximum, cycle = excluded.cycle,
+    timeline = excluded.timeline, system = excluded.system;
+
+-- name: sequence_skip
+-- Move a known sequence on, never back: its next number is $4 or beyond.
+UPDATE outgrow.sequences AS s
+SET next = CASE WHEN s.increment > 0 THEN greatest(s.next, $4::numeric) ELSE least(s.next, $4::numeric) END
+WHERE s.domain = $1::text AND s.schema_name = $2::text AND s.sequence_name = $3::text
+RETURNING s.next;
+
+-- name: sequence_patience
+-- Before looking at tables: who holds their locks may be waiting for us.
+SET LOCAL lock_timeout = '3s';
+
+-- name: sequence_place
+-- On one shard: how far its own sequence has got; {sequence} is the quoted name.
+SELECT last_value, is_called FROM {sequence};
+
+-- name: sequence_used
+-- On one shard: the greatest and the least number within $1 and $2 that a column holds already.
+SELECT max({column})::numeric::text, min({column})::numeric::text FROM {table}
+WHERE {column} BETWEEN $1::int8 AND $2::int8;
+
+-- name: own_sequence_take
+-- The next $2 numbers of a server's own sequence.
+SELECT nextval($1::text::regclass) FROM generate_series(1, $2::int8);
+
+-- name: own_sequence_skip
+-- Move a server's own sequence on to $2, unless it is there already; {sequence} is the quoted name.
+SELECT setval($1::text::regclass, $2::int8, false) FROM {sequence}
+WHERE CASE WHEN $3::int8 > 0 THEN last_value < $2::int8 ELSE last_value > $2::int8 END;
+-- name: worker_take
+-- A worker number whose last holder's milliseconds are over at $2: ours until $3.  Each generation of the server has a
+-- quarter of the numbers, because a lossy failover may have forgotten who held one of the last generation's.
+WITH lasting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
+)
+UPDATE outgrow.workers AS w SET holder = $1::text, until_ms = $3::int8
+FROM lasting
+WHERE lasting.done IS NOT NULL AND w.number = (
+    SELECT f.number FROM outgrow.workers AS f
+    WHERE f.number / 1024 = (SELECT counter % 4 FROM outgrow.generation) AND f.until_ms < $2::int8
+    ORDER BY f.until_ms, f.number LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING w.number;
+
+-- name: worker_numbers
+-- At the first need in a generation: its quarter of the numbers, held by nobody.
+INSERT INTO outgrow.workers (number, holder, until_ms)
+SELECT g.counter % 4 * 1024 + n, '', -1 FROM outgrow.generation AS g, generate_series(0, 1023) AS n
+ON CONFLICT (number) DO NOTHING;
+
+-- name: worker_keep
+-- The holder's milliseconds go on until $4; no row where they were over at $3, because then others may have had it.
+WITH lasting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
+)
+UPDATE outgrow.workers AS w SET until_ms = $4::int8
+FROM lasting
+WHERE lasting.done IS NOT NULL AND w.number = $1::int4 AND w.holder = $2::text AND w.until_ms >= $3::int8
+RETURNING w.number;
+
+-- name: worker_end
+-- The holder needs it no longer; others may have what comes after $3.
+UPDATE outgrow.workers SET holder = '', until_ms = $3::int8 WHERE number = $1::int4 AND holder = $2::text;
+
+-- name: definition_lock
+-- One DDL of a domain at a time; held by the session, or by a transaction that defines.  Home is the domain's database.
+SELECT pg_try_advisory_lock(x'6f7567726f7764'::int8);
+
+-- name: definition_lock_in_block
+-- The same lock for a transaction with DDL of its own; it ends with the transaction, also a prepared one.
+SELECT pg_try_advisory_xact_lock(x'6f7567726f7764'::int8);
+
+-- name: definition_unlock
+-- The next DDL may begin.
+SELECT pg_advisory_unlock(x'6f7567726f7764'::int8);
+
+-- name: definition_lock_holder
+-- Who holds the lock: backend, application, address, and since when its session or transaction has been there.
+SELECT a.pid, a.application_name, coalesce(a.client_addr::text, 'local'), coalesce(a.xact_start, a.backend_start)::text
+FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (l.classid::int8 << 32 | l.objid::int8) = x'6f7567726f7764'::int8;
+
+-- name: definition_record
+-- A DDL that is about to begin; under the lock.
+INSERT INTO outgrow.definitions (domain, number, sql, settings, shards)
+SELECT $1::text, coalesce(max(d.number), 0) + 1, $2::text, $3::text[], $4::text[]
+FROM outgrow.definitions AS d WHERE d.domain = $1::text
+RETURNING number, id::text;
+
+-- name: definitions
+-- DDL of a domain by state, oldest first; all states where none is named.
+SELECT number, id::text, sql, settings, shards, done, state, failed_shard, error
+FROM outgrow.definitions WHERE domain = $1::text AND ($2::text[] = '{}' OR state = ANY($2::text[])) ORDER BY number;
+
+-- name: definition_note
+-- A DDL's progress: which shards have it.
+UPDATE outgrow.definitions SET done = $3::text[], state = 'running', failed_shard = NULL, error = NULL
+WHERE domain = $1::text AND number = $2::int8;
+
+-- name: definition_end
+-- A DDL's end, or where it stopped.
+UPDATE outgrow.definitions
+SET state = $3::text, failed_shard = $4::text, error = $5::text,
+    ended_at = CASE WHEN $3::text = 'stopped' THEN NULL ELSE clock_timestamp() END
+WHERE domain = $1::text AND number = $2::int8;
+
+-- name: part
+-- What this shard knows of its part of a DDL, and whether the backend that began it is still at work.
+SELECT p.state, p.known,
+       EXISTS (SELECT FROM pg_stat_activity AS a
+               WHERE a.pid = p.backend AND a.backend_start = p.backend_start AND a.state = 'active')
+FROM outgrow.definition_parts AS p WHERE p.definition = $1::uuid;
+
+-- name: part_claim
+-- In the DDL's own transaction, before it: no row when this shard has it already.
+INSERT INTO outgrow.definition_parts (definition, number, state) VALUES ($1::uuid, $2::int8, 'done')
+ON CONFLICT DO NOTHING RETURNING number;
+
+-- name: part_begin
+-- Before a command that refuses transaction blocks: who runs it, and what was there beforehand.
+INSERT INTO outgrow.definition_parts (definition, number, state, known, backend, backend_start)
+SELECT $1::uuid, $2::int8, 'begun', $3::oid[], a.pid, a.backend_start
+FROM pg_stat_activity AS a WHERE a.pid = pg_backend_pid()
+ON CONFLICT (definition) DO UPDATE
+SET backend = excluded.backend, backend_start = excluded.backend_start, noted_at = clock_timestamp();
+
+-- name: part_done
+-- The command that was begun has been done.
+UPDATE outgrow.definition_parts SET state = 'done', noted_at = clock_timestamp() WHERE definition = $1::uuid;
+
+-- name: part_undone
+-- The command that was begun has failed, and left nothing.
+DELETE FROM outgrow.definition_parts WHERE definition = $1::uuid AND state = 'begun';
+
+-- name: put_placement
+-- A placement, instead of the one that is there.
+INSERT INTO outgrow.placements (domain, schema_name, table_name, kind, columns, shard)
+VALUES ($1::text, $2::text, $3::text, $4::text, $5::text[], $6::text)
+ON CONFLICT (domain, schema_name, table_name)
+DO UPDATE SET kind = excluded.kind, columns = excluded.columns, shard = excluded.shard;
+
+-- name: drop_placement
+-- The table is gone, or has another name.
+DELETE FROM outgrow.placements WHERE domain = $1::text AND schema_name = $2::text AND table_name = $3::text;

@@ -103,7 +103,7 @@ def _seed_steps(home: Runner, domain: Domain) -> Steps[None]:
     yield from home.run_steps(queries()["seed_map"], parameters)
     yield from home.run_steps(queries()["seed_schema_epoch"], [domain.name])
     for table, placement in domain.tables.items():
-        values = [domain.name, table.schema, table.name, *_written(placement)]
+        values = [domain.name, table.schema, table.name, *written(placement)]
         yield from home.run_steps(queries()["seed_placement"], values)
 
 
@@ -201,7 +201,7 @@ def _unknown(message: str) -> OperationalError:
     return OperationalError("OG-LEDGER-007", message, cure="run `outgrow init`")
 
 
-def _written(placement: Placement) -> tuple[str, list[str], str | None]:
+def written(placement: Placement) -> tuple[str, list[str], str | None]:
     match placement:
         case Sharded(columns):
             return ("sharded", list(columns), None)

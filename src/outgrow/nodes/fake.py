@@ -239,13 +239,27 @@ class FakeLink(Link):
         until: float | None = None,
         prepare: bool = True,
     ) -> Steps[tuple[Rows | errors.Error, Rows | errors.Error]]:
+        one, two = yield from self.run_many_steps([first, second], until=until)
+        return one, two
+
+    def run_many_steps(
+        self,
+        asked: Sequence[tuple[str, Params]],
+        *,
+        until: float | None = None,
+        prepare: Sequence[bool] | None = None,
+        chained: bool = False,
+    ) -> Steps[list[Rows | errors.Error]]:
         outcomes: list[Rows | errors.Error] = []
-        for sql, params in (first, second):
+        for sql, params in asked:
+            if chained and outcomes and isinstance(outcomes[-1], errors.Error):
+                outcomes.append(outcomes[-1])
+                continue
             try:
                 outcomes.append((yield from self.run_steps(sql, params, until=until)))
             except errors.Error as error:
                 outcomes.append(error)
-        return outcomes[0], outcomes[1]
+        return outcomes
 
     def stream(
         self, sql: str, params: Params = None, *, chunk_rows: int = 1000, until: float | None = None

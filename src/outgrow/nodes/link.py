@@ -50,6 +50,9 @@ Params = Sequence[Any] | None
 #: n → n times "let psycopg choose the format".
 _AUTO = [[PyFormat.AUTO] * n for n in range(64)]
 
+#: The protocol counts the parameters of a statement in 16 bits.
+PARAMETERS_MAX = 65535
+
 #: Command tags after which prepared plans may name what no longer exists.
 _DDL = ("DROP", "ALTER")
 
@@ -254,10 +257,18 @@ class Link:
         return two_steps(self, first, second, until, prepare)
 
     def run_many_steps(
-        self, asked: Sequence[Asked], *, until: float | None = None, prepare: Sequence[bool] | None = None
+        self,
+        asked: Sequence[Asked],
+        *,
+        until: float | None = None,
+        prepare: Sequence[bool] | None = None,
+        chained: bool = False,
     ) -> Steps[list[Outcome]]:
-        """Any number in one flush with a Sync each, nothing repeated; for a transaction's beginning and its end."""
-        return many_steps(self, asked, until, prepare or [True] * len(asked))
+        """Any number in one flush, nothing repeated; for a transaction's beginning and its end.
+
+        Each has its own Sync, or (`chained`) all share one, so that none runs behind one that failed.
+        """
+        return many_steps(self, asked, until, prepare or [True] * len(asked), chained)
 
     def stream(self, sql: str, params: Params = None, *, chunk_rows: int = 1000, until: float | None = None) -> Stream:
         """One statement's rows in chunks; nothing is sent before its `open_steps`."""
@@ -286,6 +297,14 @@ class Link:
 
     def _dump(self, params: Sequence[Any], error: Exception) -> Any:
         """The uncommon ends of dumping: more parameters than `_AUTO` foresees, or a value without a form."""
+        if len(params) > PARAMETERS_MAX:
+            raise errors.ProgrammingError(
+                "OG-NODE-026",
+                f"{len(params)} parameters for one server, which takes {PARAMETERS_MAX} in a statement",
+                cure="send fewer rows in a statement, pass arrays, or load a file with `session.load`",
+                node=self.node.name,
+                sqlstate="54000",
+            ) from error
         if isinstance(error, IndexError) and len(params) >= len(_AUTO):
             try:
                 return self.transformer.dump_sequence(params, [PyFormat.AUTO] * len(params))

@@ -53,6 +53,14 @@ class _Part:
         if self.known is None and prepare and preparations.should_prepare(self.key):
             self.new = preparations.new()
         self.results: list[PGresult] = []
+        #: Its answer ends with a Sync's; else with that of its last message.
+        self.synced = True
+        self._messages = 1 + (self.new is not None)
+
+    def ended(self) -> bool:
+        """Count the end of one message's answer; True when it was the part's last."""
+        self._messages -= 1
+        return self._messages == 0 and not self.synced
 
     def send(self, link: Link) -> None:
         pgconn = link.pgconn
@@ -63,7 +71,8 @@ class _Part:
             pgconn.send_query_prepared(prepared.name, self.values, self.formats)
         else:
             pgconn.send_query_params(link.encoded(self.sql), self.values, self.types, self.formats)
-        pgconn.pipeline_sync()
+        if self.synced:
+            pgconn.pipeline_sync()
 
     def error(self, link: Link, late: bool) -> errors.Error | None:
         for result in self.results:
@@ -85,12 +94,15 @@ class _Part:
         last = self.results[-1] if self.results else None
         return last is None or last.status == FATAL_ERROR or (last.command_status or b"").startswith(b"SELECT")
 
-    def outcome_steps(self, link: Link, late: bool, until: float | None, ask: bool = True) -> Steps[Outcome]:
+    def outcome_steps(
+        self, link: Link, late: bool, until: float | None, ask: bool = True, failed: errors.Error | None = None
+    ) -> Steps[Outcome]:
         """Rows or error.  Runs when both are over, because a type's name may have to be asked."""
         preparations = link.preparations
         error = self.error(link, late)
         if error is None and (not self.results or self.results[-1].status == PIPELINE_ABORTED):
-            error = translate.lost(link.node, "no answer", before=False)
+            # It shares a Sync with one that failed; or nothing came at all.
+            error = failed or translate.lost(link.node, "no answer", before=False)
         if error is not None:
             if self.new is not None:
                 preparations.stale.append(self.new.name)
@@ -136,10 +148,12 @@ def two_steps(
 
 
 def many_steps(
-    link: Link, asked: Sequence[Asked], until: float | None, prepare: Sequence[bool]
+    link: Link, asked: Sequence[Asked], until: float | None, prepare: Sequence[bool], chained: bool
 ) -> Steps[list[Outcome]]:
     """See `Link.run_many_steps`."""
     parts = tuple(_Part(link, *one, may) for one, may in zip(asked, prepare, strict=True))
+    for part in parts[:-1]:
+        part.synced = not chained
     done, late, broken = yield from _exchange_steps(link, parts, until)
     if broken is None and any(part.stale() for part in parts):
         link.preparations.drop()
@@ -198,7 +212,8 @@ def _outcomes_steps(
     outcomes: list[Outcome] = []
     for part in done if broken is not None else parts:
         limit, ask = (None, False) if broken is not None else (until, True)
-        outcomes.append((yield from part.outcome_steps(link, late, limit, ask=ask)))
+        failed = outcomes[-1] if outcomes and isinstance(outcomes[-1], errors.Error) else None
+        outcomes.append((yield from part.outcome_steps(link, late, limit, ask=ask, failed=failed)))
     if broken is not None:
         seen = parts[len(done)].results if len(done) < len(parts) else ()
         gone = lost(link, broken, seen=seen)
@@ -220,6 +235,8 @@ def _read_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part], until: 
         part = parts[len(done)]
         result = yield from result_steps(link.pgconn, readable)
         if result is None:
+            if part.ended():
+                done.append(part)
             continue
         if result.status == PIPELINE_SYNC:
             done.append(part)

@@ -3,11 +3,12 @@
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
 from outgrow.plan.ids import Draw, Drawing, own_shard, sequence_name
+from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
 from outgrow.plan.placing import Places
-from outgrow.plan.refusals import REFUSALS
+from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Gather",
     "GivenRows",
     "KeyChange",
+    "KeyMove",
     "KeySet",
     "Located",
     "Match",
@@ -42,5 +44,7 @@ __all__ = [
     "locate",
     "own_shard",
     "parts",
+    "refuse",
     "sequence_name",
+    "type_from",
 ]

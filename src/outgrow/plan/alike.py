@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from outgrow.schema import Table, TableKind
 from outgrow.statement import type_of
+from outgrow.statement.model import Statement
 from outgrow.statement.tree import (
     Call,
     ColumnRef,
@@ -32,7 +33,7 @@ from outgrow.topology import TableName
 
 from .blocks import alias_of, leaves_of
 from .change import Change, Gather
-from .changing import Write, assigned, check_literals, returned, told, with_defaults, writes_below
+from .changing import assigned, check_literals, returned, told, with_defaults, writes_below
 from .copies import check_copies
 from .facts import is_default
 from .model import Plan
@@ -42,6 +43,7 @@ from .refusals import Refused, refused
 from .rendering import fragment
 from .vetting import vet_change
 from .walking import conjuncts, everything_below
+from .written import Write
 
 #: Types whose addition rounds, so that the order of the rows shows.
 _ROUNDED = frozenset(("float4", "float8", None, "unknown"))
@@ -54,22 +56,27 @@ def alike(plan: Plan, places: Places, elsewhere: Sequence[TableName]) -> Plan:
         raise refused("write to several shards", plan.statement.command, "…")
     if elsewhere:
         raise _differs(tree, f"it reads {elsewhere[0]}, of which a shard has its own rows only")
-    table = _target(tree, places)
     once = Once(plan.statement.placeholders.count)
+    tree, timed = checked(plan.statement, tree, once, places)
+    sql, params = fragment(tree)
+    change = Change(Gather.SAME, tuple(once.sql), timed=timed, returns=len(tree.returning))
+    plan = replace(plan, fragment_sql=sql, fragment_params=params, change=change, finish=returned(tree))
+    return told(plan, f"every shard has a copy of {tree.table}, and all of them change alike")
+
+
+def checked(statement: Statement, tree: Write, once: Once, places: Places) -> tuple[Write, tuple[int, ...]]:
+    """What all shards do alike for one writing statement, and its parameters that must be no moments."""
+    table = _target(tree, places)
     tree = with_defaults(once.moments(tree), table, once, places, copied=True)  # type: ignore[arg-type]
     tree = _drawn(tree, once)
     _no_serials(tree, table)
-    vet_change(plan.statement, tree, ())
+    vet_change(statement, tree, ())
     check_literals(tree, table)
     _check_reading(tree, places)
     if isinstance(tree, Update) and tree.source is not None:
         _check_one_partner(tree, tree.source, places)
     timed = timed_parameters(tree, ((column.type, expr) for column, expr in assigned(tree, table)))
-    timed = tuple(index for index in timed if index <= plan.statement.placeholders.count)
-    sql, params = fragment(tree)
-    change = Change(Gather.SAME, tuple(once.sql), timed=timed, returns=len(tree.returning))
-    plan = replace(plan, fragment_sql=sql, fragment_params=params, change=change, finish=returned(tree))
-    return told(plan, f"every shard has a copy of {tree.table}, and all of them change alike")
+    return tree, tuple(index for index in timed if index <= statement.placeholders.count)
 
 
 def _differs(tree: Write, why: str) -> Refused:

@@ -7,17 +7,22 @@ from dataclasses import dataclass, field, replace
 from outgrow.errors import Error
 from outgrow.schema import Schema, TableKind
 from outgrow.statement.model import Kind, Statement
-from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update
+from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update, With
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
+from .blocks import Shared
+from .cascades import check_cascades
 from .changing import spread
+from .flows import flowing, has_parts
 from .ids import with_draws
 from .keyset import Match, Value
 from .locking import lock
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
+from .relocating import relocating
+from .restarts import check_restart
 from .scatter import scatter
 from .survey import Found, Surveyor
 from .truncating import truncate
@@ -50,6 +55,8 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     routed.  A scatter that cannot be done is no error here: the plan carries it as `refusal`.
     """
     access = "read" if statement.read_only else "write"
+    if statement.kind is Kind.DDL and len(domain.shards) > 1:
+        check_restart(statement, Places(schema, domain))
     alone = _without_tree(statement, access)
     if alone is not None:
         return alone
@@ -110,11 +117,12 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     surveyor = Surveyor(places.schema, tree, {name: columns for name, columns in keys_of.items() if columns}).run()
     for found in surveyor.found:
         _place(found, places, draft)
+    ctes = {cte.name: Shared(cte, None) for cte in getattr(tree, "with_", With()).ctes}
     for inserted in surveyor.inserts:
         target = inserted.tree.table
         standing = places.of(target)
         if isinstance(standing, Sharded):
-            scan = inserted_keys(inserted, places)
+            scan = inserted_keys(inserted, places, ctes)
             draft.scans.append(scan)
             draft.say("writing", scan.describe())
             assigned = set(inserted.tree.conflict_assigns) & set(keys_of[target])
@@ -127,7 +135,10 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
             change = key_change(updated, places)
             if change is not None:
                 draft.changes.append(change)
-                draft.say("writing", f"the key of {change.table} is assigned: it must stay what it was")
+                draft.say("writing", f"the key of {change.table} is assigned")
+    for node in everything_below(tree):
+        if isinstance(node, Insert | Update | Delete):
+            check_cascades(node, places)
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)
@@ -210,10 +221,14 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
     try:
         if draft.catalogues:
             raise Refused(refuse("catalogue", str(draft.catalogues[0])))
+        if has_parts(plan.statement.tree) and not plan.fixed and not plan.key_changes:
+            return flowing(plan, places, _elsewhere(plan, places))
         if draft.copies:
             return alike(plan, places, _elsewhere(plan, places))
         if plan.fixed:
             raise Refused(_single_apart(plan, places))
+        if plan.key_changes:
+            return relocating(plan, places)
         if plan.statement.kind is Kind.WRITE:
             return spread(plan, places)
         if any(effect.kind == "locking" for effect in plan.statement.effects):

@@ -19,6 +19,10 @@ class Gather(enum.StrEnum):
     SAME = "same"
     #: One shard after another, always in the same order, because it waits for locks.
     TURN = "turn"
+    #: Each shard changes its own rows, and what is selected from them is finished like a query.
+    FINISH = "finish"
+    #: Rows get other keys, and go to the shards of those.
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,16 @@ _SHOWN = {
     Gather.ROWS: "each row goes to the shard of its key, the counts add up",
     Gather.SAME: "every shard changes its copy, the home shard first, and the counts must agree",
     Gather.TURN: "one shard after another, in their order",
+    Gather.FINISH: "each shard changes its own rows, and what it selects is finished",
+    Gather.MOVE: "rows that get the key of another shard go there",
 }
 _RETURNED = {
     Gather.SUM: "shard by shard",
     Gather.ROWS: "in the order of the rows given",
     Gather.SAME: "as the home shard has them",
     Gather.TURN: "shard by shard",
+    Gather.FINISH: "as the query says",
+    Gather.MOVE: "shard by shard",
 }
 
 

@@ -17,10 +17,7 @@ from outgrow.statement.tree import (
     Expr,
     Insert,
     Item,
-    Join,
-    JoinKind,
     Query,
-    Relation,
     Scan,
     Select,
     Tree,
@@ -28,6 +25,7 @@ from outgrow.statement.tree import (
     Values,
 )
 
+from .blocks import Ctes
 from .change import Change, Gather
 from .colocate import Colocation
 from .facts import is_default
@@ -41,8 +39,7 @@ from .selected import stays
 from .spec import Finish, Output, Position
 from .vetting import vet_change
 from .walking import everything_below, within_block
-
-Write = Insert | Update | Delete
+from .written import Write, as_query
 
 
 def spread(plan: Plan, places: Places) -> Plan:
@@ -50,14 +47,12 @@ def spread(plan: Plan, places: Places) -> Plan:
     tree = plan.statement.tree
     if not isinstance(tree, Insert | Update | Delete) or writes_below(tree):
         raise refused("write to several shards", plan.statement.command, _key_columns(plan))
-    if plan.key_changes:
-        raise refused("key update", str(plan.key_changes[0].table))
     table = _target(tree, places)
     once = Once(plan.statement.placeholders.count)
     tree = with_defaults(once.moments(tree), table, once, places, copied=False)  # type: ignore[arg-type]
     vet_change(plan.statement, tree, per_row(tree))
     check_literals(tree, table)
-    why = _prove(tree, places)
+    why = prove(tree, places, {})
     if isinstance(tree, Insert) and isinstance(tree.source, Values):
         given = given_rows(tree, places)
         change = Change(Gather.ROWS, tuple(once.sql), given, returns=len(tree.returning))
@@ -207,11 +202,11 @@ def _with_columns(tree: Insert, source: Query, names: list[str]) -> Insert:
 # --- proofs --------------------------------------------------------------------------------------------------------
 
 
-def _prove(tree: Write, places: Places) -> str:
-    """Why each shard can do its part alone, as a sentence."""
+def prove(tree: Write, places: Places, ctes: Ctes) -> str:
+    """Why each shard can do its part alone, as a sentence; `ctes` are those of a statement around it."""
     proof = Colocation(places)
     if not isinstance(tree, Insert):
-        _, settled = proof.block(as_query(tree), None, {})
+        _, settled = proof.block(as_query(tree), None, ctes)
         shown = ", ".join(settled.locus.columns)
         return f"each shard changes its own rows: all that decides on them shares the key ({shown})"
     why = "the rows selected are written where they are read: the key comes from the key"
@@ -221,22 +216,11 @@ def _prove(tree: Write, places: Places) -> str:
         for row in tree.source.rows:
             # Each row on its own, so that what is proved of one is not mixed with another's.
             if any(isinstance(node, Query) for expr in row for node in within_block(expr)):
-                proof.block(Select(tuple(Item(expr, "") for expr in row), with_=tree.with_), None, {})
+                proof.block(Select(tuple(Item(expr, "") for expr in row), with_=tree.with_), None, ctes)
         why = "the rows given do not depend on each other"
-    elif tree.source is not None and not stays(tree, places):
+    elif tree.source is not None and not stays(tree, places, ctes):
         raise refused("insert from select", str(tree.table), ", ".join(c.name for c in places.key_columns(tree.table)))
     after = (*(Item(expr, "") for expr in tree.conflict_values), *tree.returning)
     target = Scan(tree.table, tree.alias)
-    proof.block(Select(after, target, tree.conflict_where, with_=tree.with_), None, {})
+    proof.block(Select(after, target, tree.conflict_where, with_=tree.with_), None, ctes)
     return why
-
-
-def as_query(tree: Update | Delete) -> Select:
-    """The query whose rows an UPDATE or DELETE changes, with all that it computes from them."""
-    source: Relation = Scan(tree.table, tree.alias, only=tree.only, qualified=tree.qualified)
-    if tree.source is not None:
-        source = Join(JoinKind.CROSS, source, tree.source)
-    items = tree.returning
-    if isinstance(tree, Update):
-        items = (*(Item(expr, name) for name, expr in tree.assigns), *items)
-    return Select(items, source, tree.where, with_=tree.with_)

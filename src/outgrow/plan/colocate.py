@@ -53,6 +53,7 @@ from .refusals import refused
 from .subqueries import nested_queries
 from .walking import conjuncts
 from .windows import partitions
+from .written import rows_of
 
 
 class Colocation:
@@ -135,14 +136,14 @@ class Colocation:
             return self._derived(block, relation.query, relation.column_aliases, relation, block)
         shared = block.ctes.get(relation.name)
         shown = f"WITH {relation.name}"
-        if shared is None or not isinstance(shared.cte.query, Query):
-            raise refused("subquery", shown, "it writes")
+        if shared is None:
+            raise refused("subquery", shown, "it is not known")
         if relation.name in self._opened:
             raise refused("subquery", shown, "it refers to itself")
         aliases = (*relation.column_aliases, *shared.cte.column_aliases[len(relation.column_aliases) :])
         self._opened.append(relation.name)
         try:
-            return self._derived(block, shared.cte.query, aliases, relation, shared.outside)
+            return self._derived(block, rows_of(shared.cte.query), aliases, relation, shared.outside)
         finally:
             self._opened.pop()
 

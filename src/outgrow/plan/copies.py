@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from outgrow.statement.tree import Call, CallKind, ColumnRef, CteScan, Query, Scan, Select, SetOperation
+from outgrow.statement.tree import (
+    Call,
+    CallKind,
+    ColumnRef,
+    CteScan,
+    Delete,
+    Insert,
+    Query,
+    Scan,
+    Select,
+    SetOperation,
+    Update,
+)
 from outgrow.topology import Copied
 
 from .blocks import Ctes
@@ -15,12 +27,12 @@ _STEADY = frozenset(("count", "sum", "min", "max", "avg", "bool_and", "bool_or",
 
 
 def is_sharded(query: Query, places: Places, ctes: Ctes) -> bool:
-    """Anything but a copied table is read somewhere in the query."""
+    """Anything but a copied table is read or written somewhere in the query."""
     stack: list[object] = [query]
     seen: set[str] = set()
     while stack:
         for node in everything_below(stack.pop()):
-            if isinstance(node, Scan) and not isinstance(places.of(node.table), Copied):
+            if isinstance(node, Scan | Insert | Update | Delete) and not isinstance(places.of(node.table), Copied):
                 return True
             if isinstance(node, CteScan) and node.name in ctes and node.name not in seen:
                 seen.add(node.name)

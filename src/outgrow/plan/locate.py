@@ -77,7 +77,7 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
     given = plan.change.given if plan.change is not None else None
     rows = _rows_of(given, plan.scans, params, placer) if given is not None else ()
     for scan in plan.scans:
-        shards = set(rows) if rows and scan.role == "inserts into" else shards_of(scan, params, placer)
+        shards = set(rows) if rows and _gives(scan) else shards_of(scan, params, placer)
         needed.update(shards)
         shown = ", ".join(name for name in every if name in shards) or "no shard"
         reasons.append(Reason("plan.locate", f"{scan.describe()}: {shown}"))
@@ -85,19 +85,29 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
         needed.add(every[0])
         reasons.append(Reason("plan.locate", f"no row can match: {every[0]} gives the empty result its columns"))
     if len(needed) == 1:
-        for change in plan.key_changes:
-            _check_change(change, params)
-        return Located(tuple(needed), reasons=tuple(reasons))
+        if all(_unchanged(change, params) for change in plan.key_changes):
+            return Located(tuple(needed), reasons=tuple(reasons))
+        if plan.move is None:
+            raise plan.refusal or refuse("key update", str(plan.key_changes[0].table))
+        return Located(tuple(needed), True, reasons=tuple(reasons))
     if plan.refusal is not None:
         raise plan.refusal
     if given is not None:
         check_runs(plan, given, rows)
+        if set(rows) != needed:
+            why = f"{', '.join(sorted(needed - set(rows)))} is given no rows, but has others to change"
+            raise refuse("parts apart", plan.statement.command, why)
     return Located(tuple(name for name in every if name in needed), True, rows=rows, reasons=tuple(reasons))
+
+
+def _gives(scan: ScanKeys) -> bool:
+    """Rows are given for it; what an INSERT … SELECT adds stays where it is read."""
+    return scan.role == "inserts into" and not isinstance(scan.keys, Everything)
 
 
 def _rows_of(given: GivenRows, scans: Sequence[ScanKeys], params: Params, placer: Placer) -> tuple[str, ...]:
     """The shard of each row of an INSERT … VALUES."""
-    scan = next(scan for scan in scans if scan.role == "inserts into")
+    scan = next(scan for scan in scans if _gives(scan))
     shards: list[str] = []
     for row in given.keys:
         keys = key_values(row, scan.types, params, scan.typmods)
@@ -122,11 +132,11 @@ def shards_of(scan: ScanKeys, params: Params, placer: Placer) -> set[str]:
     return {placer.shards_for(scan.types, key) for key in keys}
 
 
-def _check_change(change: KeyChange, params: Params) -> None:
+def _unchanged(change: KeyChange, params: Params) -> bool:
+    """The key assigned is the one that the rows have."""
     before = key_values(change.before, change.types, params, None)
     after = key_values(change.after, change.types, params, change.typmods)
-    if before is None or after is None or (before and (len(before) != 1 or before != after)):
-        raise refuse("key update", str(change.table))
+    return before is not None and after is not None and (not before or (len(before) == 1 and before == after))
 
 
 def key_values(

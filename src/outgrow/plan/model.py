@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from outgrow.errors import Error
 from outgrow.plan.change import Change, describe_change
 from outgrow.plan.ids import Drawing
+from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
@@ -71,7 +72,7 @@ class ScanKeys:
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """An UPDATE that assigns key columns: both key sets must turn out to be the same one key."""
+    """An UPDATE that assigns key columns: where both key sets are the same one key, nothing moves."""
 
     table: TableName
     types: tuple[str, ...]
@@ -107,6 +108,8 @@ class Plan:
     finish: Finish | None = None
     #: How a write (or a locking read) over several shards is done; None for plain reads.
     change: Change | None = None
+    #: Of a change that gathers by `Gather.MOVE`.
+    move: KeyMove | None = None
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     reasons: tuple[Reason, ...] = ()
@@ -151,6 +154,8 @@ class Plan:
             shown["finish"] = describe_finish(self.finish)
         if self.change is not None:
             shown["change"] = describe_change(self.change)
+        if self.move is not None:
+            shown["key_move"] = self.move.describe()
         if self.refusal is not None:
             shown["refused_if_several"] = {"code": self.refusal.code, "message": self.refusal.message}
         shown["reasons"] = [f"{reason.who}: {reason.what}" for reason in self.reasons]

@@ -179,12 +179,27 @@ REFUSALS: dict[str, Refusal] = {
         "RESTART IDENTITY of {0} would set back the sequences of each shard, and not the fleet's",
         "leave RESTART IDENTITY out",
     ),
+    "cascade": Refusal(
+        35,
+        "a foreign key would have the change of {0} change {1}",
+        "make it ON DELETE CASCADE or NO ACTION where it holds the shard key, and change those rows first",
+    ),
     "missing values": Refusal(
         33,
         "the INSERT into {0} names {1} columns but has {2} values",
         "give every column a value, or leave its name out",
         ProgrammingError,
         "42601",
+    ),
+    "parts apart": Refusal(
+        46,
+        "the parts of the {0} that write do not stay together on each shard: {1}",
+        "send the parts as statements of one transaction, or restrict all of them to one key",
+    ),
+    "key move": Refusal(
+        40,
+        "the statement would give rows of {0} the key of another shard, but {1}",
+        "delete the rows and insert them with their new key, or leave the key as it is",
     ),
     "insert select leaves serial": Refusal(
         41,
@@ -206,6 +221,11 @@ REFUSALS: dict[str, Refusal] = {
         44,
         "{0} asks a sequence ({1}) of which every shard has one of its own",
         "take inserted numbers from RETURNING; move a fleet sequence with `fleet.sequence(…).skip_to(n)`",
+    ),
+    "restart": Refusal(
+        47,
+        "RESTART of {0} would set back the sequence of each shard, and not the fleet's, which never goes back",
+        "leave RESTART out; go on further ahead with `fleet.sequence(…).skip_to(n)`",
     ),
     "assigned from sequence": Refusal(
         45,

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from outgrow.statement import render
-from outgrow.statement.tree import Call, CallKind, Insert, Template, Values
+from outgrow.statement.tree import Call, CallKind, Insert, Template, Tree, Values
 
 from .change import Change, GivenRows, Piece
 from .model import Plan
@@ -38,19 +38,43 @@ def given_rows(tree: Insert, places: Places) -> GivenRows:
     """The statement taken apart.  Raises Refused."""
     source = tree.source
     assert isinstance(source, Values)
-    if any(isinstance(node, Call) and node.kind is CallKind.SET for node in everything_below(source)):
-        # One row of VALUES may hold such a function, several may not: a part would mean something else.
-        raise refused("table form", "a set-returning function in VALUES")
+    _check_single(source)
     table = places.table(tree.table)
     skips = tree.conflict == "nothing" or tree.conflict_where is not None or (table is not None and table.triggers)
     keys = tuple(row_keys(tree, tree.columns, places.key_columns(tree.table)))
     marked = with_holes(tree)
     assert isinstance(marked, Insert) and isinstance(marked.source, Values)
-    rows = tuple(piece(render(Values((row,))).removeprefix("VALUES ")) for row in marked.source.rows)
+    rows = _row_pieces(marked.source)
     shell = render(replace(marked, source=replace(marked.source, rows=((Template((_ROWS,), ()),),))))
     head, _, tail = shell.partition(f"({_ROWS})")
     runs = bool(tree.returning) and bool(skips)
     return GivenRows(piece(head), rows, piece(tail), keys, runs, whole=tree.conflict == "update")
+
+
+def given_below(tree: Tree, name: str, places: Places) -> GivenRows:
+    """A statement taken apart at the rows that one INSERT of its WITH is given; the rest goes with each part."""
+    marked: Any = with_holes(tree)
+    whole: Any = tree
+    (inserted,) = (cte.query for cte in whole.with_.ctes if cte.name == name)
+    keys = tuple(row_keys(inserted, inserted.columns, places.key_columns(inserted.table)))
+    (source,) = (cte.query.source for cte in marked.with_.ctes if cte.name == name)
+    _check_single(source)
+    shell = replace(source, rows=((Template((_ROWS,), ()),),))
+    ctes = tuple(
+        replace(cte, query=replace(cte.query, source=shell)) if cte.name == name else cte for cte in marked.with_.ctes
+    )
+    head, _, tail = render(replace(marked, with_=replace(marked.with_, ctes=ctes))).partition(f"({_ROWS})")
+    return GivenRows(piece(head), _row_pieces(source), piece(tail), keys)
+
+
+def _row_pieces(marked: Values) -> tuple[Piece, ...]:
+    return tuple(piece(render(Values((row,))).removeprefix("VALUES ")) for row in marked.rows)
+
+
+def _check_single(source: Values) -> None:
+    """One row of VALUES may hold a function that returns a set, several may not: a part would mean something else."""
+    if any(isinstance(node, Call) and node.kind is CallKind.SET for node in everything_below(source)):
+        raise refused("table form", "a set-returning function in VALUES")
 
 
 def check_runs(plan: Plan, given: GivenRows, rows: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from outgrow.statement.tree import (
     Select,
     SetOperation,
     SortKey,
+    Tree,
 )
 
 from .blocks import Block, first_items, has_aggregate, has_window
@@ -35,9 +36,13 @@ from .vetting import vet
 
 def scatter(plan: Plan, places: Places) -> Plan:
     """The plan with its fragment and finish.  Raises Refused with what cannot be done."""
-    tree = plan.statement.tree
     vet(plan.statement)
-    order = TextOrder(places.schema, tree)  # type: ignore[arg-type]
+    return gathered(plan, plan.statement.tree, places)  # type: ignore[arg-type]
+
+
+def gathered(plan: Plan, tree: Tree, places: Places) -> Plan:
+    """`scatter` of a query that is vetted."""
+    order = TextOrder(places.schema, tree)
     if isinstance(tree, Select):
         sent, finish, reasons = _Block(tree, places, order).plan()
     elif isinstance(tree, SetOperation):

@@ -5,20 +5,23 @@ from __future__ import annotations
 from outgrow.schema import Column
 from outgrow.statement.tree import Insert, Query, Select, SetOperation
 
-from .blocks import Shared, bare_column, family
+from .blocks import Ctes, Shared, bare_column, family
 from .colocate import Colocation
 from .copies import is_sharded
 from .placing import Places
 from .refusals import Refused
 
 
-def stays(tree: Insert, places: Places) -> bool:
-    """The key of each row that the INSERT adds is the key of the row that it was selected from."""
+def stays(tree: Insert, places: Places, outer: Ctes) -> bool:
+    """The key of each row that the INSERT adds is the key of the row that it was selected from.
+
+    `outer` are the CTEs of a statement around it.
+    """
     source = tree.source
     columns = places.key_columns(tree.table)
     if source is None or not all(column.name in tree.columns for column in columns):
         return False
-    ctes = {cte.name: Shared(cte, None) for cte in tree.with_.ctes}
+    ctes = {**outer, **{cte.name: Shared(cte, None) for cte in tree.with_.ctes}}
     if not is_sharded(source, places, ctes):
         return False
     try:

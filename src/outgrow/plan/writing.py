@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from outgrow.schema import Column
 from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Select, Values
 
+from .blocks import Ctes
 from .facts import is_constant, is_default
 from .keyset import Choice, Everything, KeySet, Match, Null, Value, either
 from .model import KeyChange, ScanKeys
@@ -16,18 +17,18 @@ from .selected import stays
 from .survey import Inserted, Updated
 
 
-def inserted_keys(insert: Inserted, places: Places) -> ScanKeys:
-    """The keys of the rows that an INSERT into a sharded table adds."""
+def inserted_keys(insert: Inserted, places: Places, ctes: Ctes) -> ScanKeys:
+    """The keys of the rows that an INSERT into a sharded table adds; `ctes` are the statement's."""
     tree = insert.tree
     key_columns = places.key_columns(tree.table)
     table = places.table(tree.table)
     assert table is not None
     names = tree.columns or tuple(column.name for column in table.columns)
     if isinstance(tree.source, Select):
-        keys = _selected(insert, tree.source, names, key_columns, places)
+        keys = _selected(insert, tree.source, names, key_columns, places, ctes)
     elif isinstance(tree.source, Values) or tree.source is None:
         keys = either(list(row_keys(tree, names, key_columns)))
-    elif stays(tree, places):
+    elif stays(tree, places, ctes):
         keys = Everything()
     else:
         raise Refused(refuse("insert from select", str(tree.table), key_columns[0].name))
@@ -94,7 +95,12 @@ def literal_default(default: str) -> Expr | None:
 
 
 def _selected(
-    insert: Inserted, select: Select, names: tuple[str, ...], key_columns: tuple[Column, ...], places: Places
+    insert: Inserted,
+    select: Select,
+    names: tuple[str, ...],
+    key_columns: tuple[Column, ...],
+    places: Places,
+    ctes: Ctes,
 ) -> KeySet:
     columns: list[tuple[Choice, ...]] = []
     for column in key_columns:
@@ -107,7 +113,7 @@ def _selected(
             columns.append(((Value(expr, column.type),),))
         elif known is not None:
             columns.append((known,))
-        elif stays(insert.tree, places):
+        elif stays(insert.tree, places, ctes):
             return Everything()
         else:
             raise Refused(refuse("insert from select", str(insert.tree.table), column.name))
@@ -125,22 +131,20 @@ def key_change(update: Updated, places: Places) -> KeyChange | None:
     assigned = {name: expr for name, expr in tree.assigns if not _itself(expr, name, tree.alias)}
     if not any(column.name in assigned for column in key_columns):
         return None
-    after: list[tuple[Choice, ...]] = []
-    for column in key_columns:
-        known = update.known.get(column.name)
-        if column.name in assigned:
-            expr = assigned[column.name]
-            if not is_constant(expr):
-                raise Refused(refuse("key update", str(tree.table)))
-            after.append(((Value(expr, column.type),),))
-        elif known is not None:
-            after.append((known,))
-        else:
-            raise Refused(refuse("key update", str(tree.table)))
+    after = [_after(column, assigned, update) for column in key_columns]
+    known = tuple(choice for choice in after if choice is not None)
     return KeyChange(
         tree.table,
         tuple(column.type for column in key_columns),
         tuple(column.typmod for column in key_columns),
         update.keys,
-        Match(tuple(after)),
+        Match(tuple((choice,) for choice in known)) if len(known) == len(after) else Everything(),
     )
+
+
+def _after(column: Column, assigned: dict[str, Expr], update: Updated) -> Choice | None:
+    """What a key column holds afterwards; None where it is only known of each row."""
+    if column.name not in assigned:
+        return update.known.get(column.name)
+    expr = assigned[column.name]
+    return (Value(expr, column.type),) if is_constant(expr) else None

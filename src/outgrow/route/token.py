@@ -12,16 +12,21 @@ from dataclasses import dataclass, field
 from outgrow.errors import InterfaceError
 from outgrow.route.position import Position
 
-_VERSION = "1"
+#: The second has what is pending; a token without any is written as the first, which older processes read too.
+_VERSIONS = ("1", "2")
 _SIGNATURE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a session must see again: a floor per shard (keyed `domain/shard`), and the shard map's epoch."""
+    """What a session must see again: a floor per shard (keyed `domain/shard`), and the shard map's epoch.
+
+    `pending` names, per shard, prepared branches that are committed but that the shard had not confirmed.
+    """
 
     floors: Mapping[str, Position] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
+    pending: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def merged(self, other: Token) -> Token:
         """Both sessions' promises: the pointwise maximum (a later generation wins over any position)."""
@@ -31,28 +36,35 @@ class Token:
         epochs = dict(self.epochs)
         for domain, epoch in other.epochs.items():
             epochs[domain] = max(epoch, epochs.get(domain, epoch))
-        return Token(floors, epochs)
+        pending = dict(self.pending)
+        for shard, names in other.pending.items():
+            pending[shard] = tuple(dict.fromkeys((*pending.get(shard, ()), *names)))
+        return Token(floors, epochs, pending)
 
     def sign(self, secret: bytes) -> str:
         """URL-safe text: version, payload, signature (HMAC-SHA256, first 16 bytes)."""
         facts = [{k: list(v) for k, v in sorted(self.floors.items())}, dict(sorted(self.epochs.items()))]
+        version = _VERSIONS[bool(self.pending)]
+        if self.pending:
+            facts.append({shard: list(names) for shard, names in sorted(self.pending.items())})
         payload = _encode(json.dumps(facts, separators=(",", ":")).encode())
-        return f"{_VERSION}.{payload}.{_encode(_signature(secret, payload))}"
+        return f"{version}.{payload}.{_encode(_signature(secret, version, payload))}"
 
     @classmethod
     def read(cls, text: str, secret: bytes) -> Token:
         """The token behind signed text; anything not signed by `secret` is refused."""
         parts = text.split(".")
-        if len(parts) != 3 or parts[0] != _VERSION:
+        if len(parts) != 3 or parts[0] not in _VERSIONS:
             raise _refused("it is not a token of this version")
         try:
             given = _decode(parts[2])
         except ValueError:
             raise _refused("its signature cannot be read") from None
-        if not hmac.compare_digest(given, _signature(secret, parts[1])):
+        if not hmac.compare_digest(given, _signature(secret, parts[0], parts[1])):
             raise _refused("its signature is wrong")
-        floors, epochs = json.loads(_decode(parts[1]))
-        return cls({shard: Position(*position) for shard, position in floors.items()}, epochs)
+        floors, epochs, *more = json.loads(_decode(parts[1]))
+        pending = {shard: tuple(names) for shard, names in (more[0] if more else {}).items()}
+        return cls({shard: Position(*position) for shard, position in floors.items()}, epochs, pending)
 
 
 def _refused(why: str) -> InterfaceError:
@@ -63,8 +75,8 @@ def _refused(why: str) -> InterfaceError:
     )
 
 
-def _signature(secret: bytes, payload: str) -> bytes:
-    return hmac.new(secret, f"{_VERSION}.{payload}".encode(), hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+def _signature(secret: bytes, version: str, payload: str) -> bytes:
+    return hmac.new(secret, f"{version}.{payload}".encode(), hashlib.sha256).digest()[:_SIGNATURE_BYTES]
 
 
 def _encode(raw: bytes) -> str:

@@ -47,6 +47,16 @@ def recover_steps(state: DomainState) -> Steps[Recovered]:
         shards.close()
 
 
+def collect_steps(state: DomainState, kept_seconds: float | None = None) -> Steps[int]:
+    """Forget decisions and stamps that nobody needs any more; how many."""
+    shards = _shards(state)
+    kept = transactions.KEPT_SECONDS if kept_seconds is None else kept_seconds
+    try:
+        return (yield from transactions.collect_steps(shards, _MEANS, time.time(), kept))
+    finally:
+        shards.close()
+
+
 def outcome_steps(state: DomainState, id: TransactionId) -> Steps[Outcome]:
     """What became of a transaction of this domain."""
     shards = _shards(state)

@@ -6,6 +6,7 @@ One branch ends with an ordinary COMMIT; how several end together is the busines
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import atomic, generation
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
 from outgrow.transactions import Commit
@@ -32,6 +34,8 @@ LOCK_TIMEOUT_SECONDS = 10.0
 _LIMITS = (ledger.queries()["branch_limits"], [f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms"])
 
 
+_COPY = re.compile(r"\bcopy\b", re.I)
+
 #: Command tags that count the rows that were written.
 _COUNTING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 
@@ -41,13 +45,16 @@ class Branch(transactions.Branch):
 
     link: Link
 
-    def __init__(self, shard: str, node: Node, link: Link, limited: bool) -> None:
+    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked]) -> None:
         super().__init__(shard, link)
         self.node = node
+        self.ahead = ahead
+        #: Nothing has run on it yet.
+        self.fresh = True
         #: It may have written.
         self.wrote = False
         #: It does not wait for a lock for ever.
-        self.limited = limited
+        self.limited = False
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same flush."""
@@ -77,11 +84,6 @@ class Branch(transactions.Branch):
                 cure="run the transaction again",
             )
 
-    def limit_steps(self, until: float | None) -> Steps[None]:
-        """From now on it is one of several."""
-        yield from self.link.run_steps(*_LIMITS, until=until)
-        self.limited = True
-
 
 class Transaction:
     """Open from BEGIN to COMMIT or ROLLBACK.  `failed` holds the error after which only a rollback helps."""
@@ -96,6 +98,9 @@ class Transaction:
         self.branches: dict[str, Branch] = {}
         self.savepoints: list[str] = []
         self.failed: Error | None = None
+        #: How many DDL statements ran, and what they changed: statements are planned without knowing it.
+        self.definitions = 0
+        self.defined = Defined()
         #: Every shard that had a branch.
         self.touched: set[str] = set()
         #: How far the commit of several branches has come.
@@ -131,6 +136,7 @@ class Transaction:
         """The branch's own connection, for a stream inside the transaction."""
         self._check_usable()
         yield from self._open_all_steps([shard] if shard not in self.branches else [], until)
+        yield from self._ask_steps(shard, [], until)
         branch = self.branches[shard]
         branch.wrote |= writes
         return branch.link
@@ -138,48 +144,93 @@ class Transaction:
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
     ) -> Steps[Rows]:
-        branch = self.branches[shard]
-        if writes:
-            branch.wrote = True
         started = monotonic()
         try:
-            rows: Rows = yield from branch.link.run_steps(sql, params, until=until)
+            rows = yield from self._ask_steps(shard, [(sql, params)], until)
         except OperationalError as error:
             # (A statement that did not want to wait, NOWAIT, fails at once.)
-            if error.sqlstate == "55P03" and branch.limited and monotonic() - started > LOCK_TIMEOUT_SECONDS / 2:
+            if (
+                error.sqlstate == "55P03"
+                and len(self.branches) > 1
+                and monotonic() - started > LOCK_TIMEOUT_SECONDS / 2
+            ):
                 raise transactions.lock_timeout(error) from error
             raise
+        finally:
+            if writes and shard in self.branches:
+                self.branches[shard].wrote = True
+        assert rows is not None
         if writes and rows.count > 0 and rows.status in _COUNTING:
-            branch.certain = True
+            self.branches[shard].certain = True
         return rows
 
-    def _open_all_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
-        """Branches on these shards; the second of a transaction changes how the first one waits."""
-        if not shards:
-            return
-        several = len(self.branches) + len(shards) > 1
-        limits = [b.limit_steps(until) for b in self.branches.values() if several and not b.limited]
-        yield from together([*limits, *(self._open_steps(shard, several, until) for shard in shards)])
+    def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[Rows | None]:
+        """Run at most one statement on a branch, in one flush with what has to go ahead of it (BEGIN, mostly).
 
-    def _open_steps(self, shard: str, several: bool, until: float | None) -> Steps[None]:
-        """A branch on the shard's primary.  Nothing has run yet, so a lost connection costs only another try."""
+        As long as nothing has run on the branch, a lost connection has rolled back nothing: another may be tried.
+        """
+        for last_try in (False, False, True):
+            branch = self.branches[shard]
+            ahead = self._ahead(branch)
+            if not ahead:
+                return (yield from branch.link.run_steps(*asked[0], until=until)) if asked else None
+            try:
+                # What COPY answers has no place in a pipeline.
+                alone = bool(asked) and _COPY.search(asked[0][0]) is not None
+                outcomes = yield from branch.link.run_many_steps(
+                    ahead if alone else [*ahead, *asked], until=until, chained=True
+                )
+                for outcome in outcomes:
+                    if isinstance(outcome, Error):
+                        raise outcome
+            except NodeLost as error:
+                if not branch.fresh or last_try:
+                    raise
+                self._release(branch)
+                yield from self.state.survey_steps(shard, until, cause=error)
+                yield from self._open_steps(shard, until)
+                continue
+            branch.fresh = False
+            if alone:
+                return (yield from branch.link.run_steps(*asked[0], until=until))
+            last = outcomes[-1]
+            return last if asked and isinstance(last, Rows) else None
+        return None
+
+    def _ahead(self, branch: Branch) -> list[Asked]:
+        """What goes before the branch's next statement, and is then sent."""
+        if not branch.limited and len(self.branches) > 1:
+            branch.limited = True
+            branch.ahead.append(_LIMITS)
+        ahead, branch.ahead = branch.ahead, []
+        return ahead
+
+    def _open_all_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+        if shards:
+            yield from together([self._open_steps(shard, until) for shard in shards])
+
+    def _open_steps(self, shard: str, until: float | None) -> Steps[None]:
+        """A branch on the shard's primary; its BEGIN goes ahead of the first statement."""
         state = self.state
         if self.footings[shard].pending:
             yield from state.settle_steps(shard, self.footings[shard], until)
         for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
             try:
-                link = yield from self._begun_steps(node, several, until)
+                link = yield from self._taken_steps(node, until)
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
                 if last_try:
                     raise
                 continue
             break
-        self.branches[shard] = Branch(shard, link.node, link, several)
+        ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
+        ahead += [(f"SAVEPOINT {_quoted(name)}", None) for name in self.savepoints]
+        self.branches[shard] = Branch(shard, link.node, link, ahead)
         self.touched.add(shard)
 
-    def _begun_steps(self, node: Node, several: bool, until: float | None) -> Steps[Link]:
+    def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
+        """A connection to the primary, in the session's dress."""
         pool = self.state.nodes.pool(node)
         link = pool.take_now() or (yield from pool.take_steps(until))
         if link.standby:
@@ -188,20 +239,10 @@ class Transaction:
             finally:
                 pool.give(link)
             seats = self.state.health.seats(self.state.name, node.shard)
-            return (yield from self._begun_steps(seats.primary, several, until))
+            return (yield from self._taken_steps(seats.primary, until))
         try:
             if link.dress != self.dress:
                 yield from dressed_steps(link, self.dress)
-            first = [self.begin, *self.prologue, *(f"SAVEPOINT {_quoted(name)}" for name in self.savepoints)]
-            asked: list[Asked] = [(sql, None) for sql in first]
-            if several:
-                asked.insert(1, _LIMITS)
-            if len(asked) == 1:
-                yield from link.run_steps(self.begin, None, until=until)
-            else:
-                for outcome in (yield from link.run_many_steps(asked, until=until)):
-                    if isinstance(outcome, Error):
-                        raise outcome
         except BaseException:
             pool.give(link)
             raise
@@ -238,10 +279,14 @@ class Transaction:
         return places
 
     def _end_steps(self, until: float | None) -> Steps[None]:
+        for branch in [branch for branch in self.branches.values() if branch.fresh]:
+            self._release(branch)
         if len(self.branches) < 2:
             for branch in self.branches.values():
                 yield from branch.commit_steps(until)
             return
+        for branch in self.branches.values():
+            branch.ahead = self._ahead(branch)
         commit = self.commit = atomic.commit(self.state, list(self.branches.values()), until)
         self.state.need_recovery()
         yield from commit.run_steps()
@@ -274,8 +319,8 @@ class Transaction:
                 sqlstate="3B001",
                 cure="name a savepoint that was set and not released",
             )
-        for branch in self.branches.values():
-            yield from branch.link.run_steps(f"{command} {_quoted(name)}", None, until=until)
+        for shard in self.branches:
+            yield from self._ask_steps(shard, [(f"{command} {_quoted(name)}", None)], until)
         if command == "SAVEPOINT":
             self.savepoints.append(name)
             return
@@ -289,8 +334,8 @@ class Transaction:
     def set_steps(self, sql: str, until: float | None) -> Steps[None]:
         """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
         self._check_usable()
-        for branch in self.branches.values():
-            yield from branch.link.run_steps(sql, None, until=until)
+        for shard in self.branches:
+            yield from self._ask_steps(shard, [(sql, None)], until)
         self.prologue.append(sql)
 
     def _check_usable(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from outgrow.errors import NotSupportedError
-from outgrow.runtime import ddl
+from outgrow.errors import Error, NotSupportedError
+from outgrow.runtime import ddl, ddl_block
 from outgrow.runtime.dress import Dress, Setting, dressed_steps, with_setting, without
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
@@ -41,22 +42,26 @@ def transaction_steps(conversation: Conversation, prepared: Prepared, until: flo
 
 def ddl_steps(conversation: Conversation, prepared: Prepared, until: float | None) -> Steps[Result]:
     """CREATE, ALTER, DROP, …: on every shard."""
-    if conversation.transaction is not None and len(conversation.state.picture.domain.shards) > 1:
-        raise NotSupportedError(
-            "OG-RUN-030",
-            f"{prepared.statement.command} inside a transaction would not be atomic over the shards",
-            cure="run it outside the transaction",
-        )
     if conversation.transaction is not None:
-        shard = conversation.state.picture.domain.home.name
-        (rows,) = yield from conversation.transaction.run_steps([(shard, prepared.sql)], None, True, until)
-        conversation.state.stale = True
-        return Result(rows.fields, rows.rows, rows.status, rows.count, ())
-    done = yield from ddl.run_steps(conversation.state, prepared.sql, until)
+        return (yield from ddl_block.define_steps(conversation.state, conversation.transaction, prepared, until))
+    done = yield from ddl.define_steps(conversation.state, prepared.sql, conversation.dress, until)
     for shard, place in done.places.items():
         conversation.footings[shard].raise_floor(place)
         conversation.footings[shard].unplaced = False
-    return Result((), [], done.status, -1, done.nodes)
+    return Result((), [], done.status, -1, done.nodes, done.notices)
+
+
+def ddl_on_steps(conversation: Conversation, prepared: Prepared, shard: str, until: float | None) -> Steps[Result]:
+    """DDL that the user sends to one shard, to mend it: as written, and every picture is taken anew afterwards."""
+    state = conversation.state
+    try:
+        result = yield from conversation.on_one_steps(prepared, shard, (), until)
+    finally:
+        state.stale = True
+    with contextlib.suppress(Error):
+        # Other processes may have noted the disagreement that this ends.  Without home they will look by themselves.
+        yield from ddl.raise_epoch_steps(state)
+    return result
 
 
 def session_steps(conversation: Conversation, prepared: Prepared, until: float | None) -> Steps[Result]:

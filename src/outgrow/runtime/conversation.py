@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from outgrow.clock import monotonic
-from outgrow.errors import InterfaceError, NodeLost, NotSupportedError, ProgrammingError
+from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
@@ -16,6 +16,7 @@ from outgrow.route import Level, Token
 from outgrow.runtime import asking, commands, loading, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
+from outgrow.runtime.defined import unseen
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
@@ -45,6 +46,8 @@ class Conversation:
         self.footings = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
         }
+        for shard_name, footing in self.footings.items():
+            footing.pending = token.pending.get(f"{state.name}/{shard_name}", ()) if token else ()
 
     # -- statements ----------------------------------------------------------------------------------------------
 
@@ -98,9 +101,11 @@ class Conversation:
             return found
         try:
             return state.prepare(sql, parameters)
-        except ProgrammingError:
-            # It may name what another process has just created: look again, where the schema has changed.
-            if not (yield from state.changed_steps(until)):
+        except (ProgrammingError, ConfigurationError) as error:
+            # It may name what another process has just created or mended: look again, where the schema has changed.
+            if not (yield from state.changed_steps(until, error)):
+                if self.transaction is not None and self.transaction.definitions:
+                    raise unseen("what the statement names may have been changed") from error
                 raise
             return state.prepare(sql, parameters)
 
@@ -117,6 +122,8 @@ class Conversation:
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
     ) -> Steps[Result]:
         kind = prepared.statement.kind
+        if self.transaction is not None and self.transaction.definitions and kind is not Kind.DDL:
+            self.transaction.defined.check(prepared.statement)
         if any(effect.kind == "temporary" for effect in prepared.statement.effects):
             raise NotSupportedError(
                 "OG-RUN-034",
@@ -137,6 +144,8 @@ class Conversation:
             )
         if shard is not None:
             self._known_shard(shard)
+            if kind is Kind.DDL and self.transaction is None:
+                return (yield from commands.ddl_on_steps(self, prepared, shard, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))
         located = prepared.locate(values, self.state.picture.placer)
         if located.scatter and prepared.plan.change is not None:
@@ -157,6 +166,8 @@ class Conversation:
         params = values or None
         transaction = self.transaction
         if transaction is not None:
+            if transaction.definitions:
+                transaction.defined.check(prepared.statement)
             pairs = [(shard, prepared.sql)]
             (rows,) = yield from transaction.run_steps(pairs, params, prepared.writes, until)
             return Result(rows.fields, rows.rows, rows.status, rows.count, (transaction.branches[shard].node.name,))
@@ -248,6 +259,7 @@ class Conversation:
             raise
         finally:
             self._note_commit(transaction)
+            self.state.stale |= transaction.definitions > 0
         for shard, place in places.items():
             self.footings[shard].raise_floor(place)
         for branch_shard in transaction.touched:
@@ -297,8 +309,12 @@ class Conversation:
     def token_steps(self, until: float | None = None) -> Steps[Token]:
         """What this session has seen, per shard; asks a server where a read left no place behind."""
         floors = {}
+        pending = {f"{self.state.name}/{shard}": f.pending for shard, f in self.footings.items() if f.pending}
         for shard, footing in self.footings.items():
-            if footing.unplaced:
+            if footing.pending:
+                # Whoever takes the token finds its place there; the shard may be out of reach now.
+                pass
+            elif footing.unplaced:
                 primary = self.state.health.seats(self.state.name, shard).primary
                 yield from self.state.sample_steps(primary, footing, until)
             elif footing.last is not None:
@@ -306,7 +322,7 @@ class Conversation:
                 yield from self.state.sample_replica_steps(footing.last, footing, until)
             if footing.floor is not None:
                 floors[f"{self.state.name}/{shard}"] = footing.floor
-        return Token(floors, {self.state.name: self.state.picture.map.epoch})
+        return Token(floors, {self.state.name: self.state.picture.map.epoch}, pending)
 
     def close_steps(self) -> Steps[None]:
         self.closed = True

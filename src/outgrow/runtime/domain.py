@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
-from outgrow.errors import NodeLost, OperationalError
+from outgrow.clock import monotonic
+from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
 from outgrow.runtime import atomic, generation, snapshot
@@ -16,32 +17,41 @@ from outgrow.runtime.drawing import Sequences
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
-from outgrow.topology import Node
+from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
 T = TypeVar("T")
 
 
+#: How long the shards' disagreement on a table is taken for granted.
+_DISAGREEMENT_SECONDS = 1.0
+
+
 class DomainState:
     """The one mutable place of a domain: its picture, its turn counter; health and nodes are the fleet's."""
 
-    def __init__(self, picture: Picture, nodes: Nodes, health: Health) -> None:
-        self.name = picture.domain.name
+    def __init__(self, file: Domain, picture: Picture, nodes: Nodes, health: Health) -> None:
+        self.name = file.name
+        #: The domain as the file has it; what the ledger says of it is the picture's.
+        self.file = file
         self.picture = picture
         self.nodes = nodes
         self.health = health
         self.next_turn = itertools.count().__next__
         #: The servers' schema or map has changed since the picture was taken.
         self.stale = False
-        self.sequences = Sequences(self)
         #: Called before a transaction over several shards ends; the fleet starts its recovery then.
         self.need_recovery: Callable[[], None] = lambda: None
+        self.sequences = Sequences(self)
+        self._taken_at = monotonic()
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
         picture = self.picture
         bound = statement.bind(text, picture.schema, parameters=parameters)
-        for table in (*bound.reads, *bound.writes):
+        # DDL is what ends a disagreement.
+        tables = (*bound.reads, *bound.writes) if bound.kind is not statement.Kind.DDL else ()
+        for table in tables:
             disagreement = picture.disagreements.get(table)
             if disagreement is not None:
                 raise disagreement
@@ -54,17 +64,25 @@ class DomainState:
     def refresh_steps(self, until: float | None) -> Steps[None]:
         """Take the picture anew from the servers."""
         self.stale = False
+        self._taken_at = monotonic()
         try:
-            self.picture = yield from snapshot.take_steps(self.picture.domain, self.nodes, self.health, until)
+            self.picture = yield from snapshot.take_steps(self.file, self.nodes, self.health, until)
         except BaseException:
             self.stale = True
             raise
 
-    def changed_steps(self, until: float | None) -> Steps[bool]:
-        """Take the picture anew where the schema differs from ours; True when it did."""
-        before = self.picture.schema
+    def changed_steps(self, until: float | None, error: Error | None = None) -> Steps[bool]:
+        """Take the picture anew, where a name was not known or after an error of binding; True when it has changed.
+
+        Shards that disagree are looked at again only now and then: a forgotten ALTER must not cost a new picture for
+        every statement that it makes fail.
+        """
+        if isinstance(error, ConfigurationError) and monotonic() < self._taken_at + _DISAGREEMENT_SECONDS:
+            return False
+        before = self.picture
         yield from self.refresh_steps(until)
-        return self.picture.schema != before
+        now = self.picture
+        return now.schema != before.schema or now.disagreements.keys() != before.disagreements.keys()
 
     def note_epochs(self, schema_epoch: int, map_epoch: int) -> None:
         """The heartbeat read the ledger's epochs."""

@@ -12,12 +12,13 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow import ledger
 from outgrow.clock import monotonic
-from outgrow.errors import DataError, NodeLost, OperationalError, ProgrammingError
+from outgrow.errors import DataError, Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Link, together
 from outgrow.plan import Drawing
 from outgrow.runtime.dress import dressed_steps
@@ -212,11 +213,22 @@ class Sequences:
 
     def _if_there_steps(self, shard: str, ask: Callable[[_Timed], Steps[T]], until: float | None) -> Steps[T | None]:
         try:
-            return (yield from self.on_primary_steps(shard, ask, until))[0]
+            return (yield from self.on_primary_steps(shard, lambda link: _patiently_steps(link, ask), until))[0]
         except ProgrammingError as error:
             if error.sqlstate not in _ABSENT:
                 raise
             return None
+        except OperationalError as error:
+            if error.sqlstate != "55P03":
+                raise
+            raise OperationalError(
+                "OG-RUN-075",
+                "a table whose numbers must be looked at before its sequence is first used is locked, "
+                "perhaps by the very transaction that waits for the number",
+                cure='use the sequence once beforehand, outside of the transaction: fleet.sequence("…").next()',
+                shard=shard,
+                sqlstate="55P03",
+            ) from error
 
     def _home_steps(self, ask: Callable[[_Timed], Steps[T]], until: float | None) -> Steps[tuple[T, Node]]:
         return (yield from self.on_primary_steps(self._state.picture.domain.home.name, ask, until))
@@ -281,6 +293,17 @@ class _Timed:
 
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[ledger.Answer]:
         return self._link.run_steps(sql, params, until=self._until)
+
+
+def _patiently_steps(link: _Timed, ask: Callable[[_Timed], Steps[T]]) -> Steps[T]:
+    """Ask within a transaction that does not wait for locks for ever."""
+    yield from link.run_steps("BEGIN READ ONLY")
+    try:
+        yield from link.run_steps(ledger.queries()["sequence_patience"])
+        return (yield from ask(link))
+    finally:
+        with suppress(Error):
+            yield from link.run_steps("ROLLBACK")
 
 
 def _used(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError
+from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import atomic, explain, snapshot
+from outgrow.runtime import atomic, ddl, explain, new_tables, snapshot
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
@@ -52,7 +54,7 @@ class Fleet:
                 if install:
                     drive(snapshot.install_steps(domain, self._nodes, health, until))
                 picture = drive(snapshot.take_steps(domain, self._nodes, health, until))
-                self._states[domain.name] = DomainState(picture, self._nodes, health)
+                self._states[domain.name] = DomainState(domain, picture, self._nodes, health)
         except BaseException:
             self._nodes.close()
             raise
@@ -114,6 +116,31 @@ class Fleet:
         known = parameters is not None or not prepared.parameters
         values = values_of(prepared.placeholders, parameters) if known else None
         return explain.explain(conversation, prepared, values)
+
+    def place(
+        self,
+        table: str,
+        *,
+        shard_by: str | Sequence[str] | None = None,
+        copy: bool = False,
+        single: str | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """Say where a table's rows live: by a key, on every shard, or on one.  In the ledger, for everybody."""
+        placement = new_tables.asked_placement(shard_by, copy, single)
+        drive(new_tables.place_steps(self._state(domain), new_tables.asked_table(table), placement, None))
+
+    def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:
+        """DDL that some shard still has to run (or that another process is at work on)."""
+        return drive(ddl.unfinished_steps(self._state(domain), None))
+
+    def resume_definitions(self, domain: str | None = None) -> list[ddl.Done]:
+        """Finish every DDL that was left unfinished, as the next DDL would."""
+        return drive(ddl.resume_steps(self._state(domain), None))
+
+    def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
+        """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
+        return drive(ddl.abandon_steps(self._state(domain), number, None))
 
     def stats(self) -> dict[str, Any]:
         """Per node: the pool's counts."""

@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Sequence
 
+from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.nodes import drive
 from outgrow.runtime import atomic
@@ -18,6 +19,8 @@ from outgrow.runtime.domain import DomainState
 #: Between two looks, on average (seconds); each is between half and one and a half of it, so that processes that were
 #: started together do not keep meeting.
 _PERIOD_SECONDS = 2.0
+#: Between two rounds of forgetting, on average.
+_COLLECT_SECONDS = 3600.0
 
 
 class Recovery:
@@ -32,10 +35,16 @@ class Recovery:
         self._background.stop()
 
     def _run(self, stop: threading.Event) -> None:
+        collect_at = monotonic() + _COLLECT_SECONDS * random.random()
         while not stop.wait(_PERIOD_SECONDS * (0.5 + random.random())):
+            due = monotonic() > collect_at
+            if due:
+                collect_at = monotonic() + _COLLECT_SECONDS * (0.5 + random.random())
             for state in self._states:
                 try:
                     drive(atomic.recover_steps(state))
+                    if due:
+                        drive(atomic.collect_steps(state))
                 except Error:
                     # Whatever it was, the next look may fare better.
                     continue

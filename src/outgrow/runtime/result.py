@@ -14,10 +14,10 @@ class Result:
     """The rows of one statement, all fetched, as tuples of the Python values psycopg gives.
 
     `rowcount` is the number of rows returned or affected (-1: the server did not say), `node` the server that
-    answered, or None where several shards did (`nodes` names them all).
+    answered, or None where several shards did (`nodes` names them all), `notices` what outgrow has to say about it.
     """
 
-    __slots__ = ("_at", "_rows", "fields", "nodes", "rowcount", "statusmessage")
+    __slots__ = ("_at", "_rows", "fields", "nodes", "notices", "rowcount", "statusmessage")
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Result:
         statusmessage: str,
         rowcount: int,
         nodes: tuple[str, ...],
+        notices: tuple[str, ...] = (),
     ) -> None:
         self.fields = tuple(fields)
         self._rows = rows
@@ -33,6 +34,7 @@ class Result:
         self.statusmessage = statusmessage
         self.rowcount = rowcount
         self.nodes = nodes
+        self.notices = notices
 
     @property
     def columns(self) -> tuple[str, ...]:

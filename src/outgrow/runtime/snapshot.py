@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from outgrow import keyspace, ledger, schema
+from outgrow import keyspace, ledger, schema, sqlfile
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
 from outgrow.schema import Schema
-from outgrow.topology import Domain, Single, TableName
+from outgrow.topology import Domain, Node, Single, TableName
 from outgrow.waits import Steps
 
 T = TypeVar("T")
+
+#: Which of these names mean a relation.
+PRESENT_SQL = sqlfile.load("outgrow.runtime")["present"]
 
 
 def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:
@@ -62,6 +65,16 @@ def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | N
     finally:
         for shard, link in links.items():
             pools[shard].give(link)
+
+
+def on_node_steps(nodes: Nodes, node: Node, until: float | None, ask: Callable[[Link], Steps[T]]) -> Steps[T]:
+    """Ask one node."""
+    pool = nodes.pool(node)
+    link = yield from pool.take_steps(until)
+    try:
+        return (yield from ask(link))
+    finally:
+        pool.give(link)
 
 
 def _on_shard_steps(

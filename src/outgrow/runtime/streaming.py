@@ -73,6 +73,8 @@ class Streaming:
                 f"{prepared.statement.command} does not stream",
                 cure="use execute(); stream() is for queries",
             )
+        if conversation.transaction is not None:
+            conversation.transaction.defined.check(prepared.statement)
         values = values_of(prepared.placeholders, self._parameters)
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)

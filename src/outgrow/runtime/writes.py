@@ -12,7 +12,7 @@ from outgrow.errors import OperationalError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Gather, Located, Part, Plan, check_all_answered, parts
-from outgrow.runtime import asking
+from outgrow.runtime import asking, keymoves
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
@@ -65,10 +65,15 @@ def _run_steps(
     assert transaction is not None and change is not None
     if change.once:
         values = [*values, *(yield from _once_steps(conversation, change.once, located, until))]
+    if change.gather is Gather.MOVE:
+        return (yield from keymoves.move_steps(transaction, plan, located, values, until))
     if change.gather is Gather.ROWS:
         todo = parts(change, located.rows, values)
         answers = yield from _parts_steps(transaction, located.shards, todo, until)
         return _in_given_order(plan, todo, answers, _nodes(transaction, located))
+    if change.given is not None:
+        answers = yield from _parts_steps(transaction, located.shards, parts(change, located.rows, values), until)
+        return _added_up(plan, values, answers, _nodes(transaction, located))
     assert plan.fragment_sql is not None
     params = plan.fragment_values(values) or None
     pairs = [(shard, plan.fragment_sql) for shard in located.shards]
@@ -83,10 +88,19 @@ def _run_steps(
             answers += yield from transaction.run_steps([pair], params, True, until)
     else:
         answers = yield from transaction.run_steps(pairs, params, True, until)
+    return _added_up(plan, values, answers, _nodes(transaction, located))
+
+
+def _added_up(plan: Plan, values: Sequence[Any], answers: Sequence[Rows], nodes: tuple[str, ...]) -> Result:
+    """The shards' answers as one."""
+    assert plan.finish is not None and plan.change is not None
     finisher = Finisher(plan.finish, values)
+    if plan.change.gather is Gather.FINISH:
+        fields, rows = finished(finisher, answers)
+        return Result(fields, rows, "SELECT", len(rows), nodes)
     fields = _fields(finisher, answers)
     rows = [row for answer in answers for row in answer.rows]
-    return Result(fields, rows, answers[0].status, _sum(answers), _nodes(transaction, located))
+    return Result(fields, rows, answers[0].status, _sum(answers), nodes)
 
 
 def _once_steps(

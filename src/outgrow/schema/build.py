@@ -40,7 +40,7 @@ _FUNCTION_KINDS = {"f": "function", "a": "aggregate", "w": "window", "p": "proce
 _VOLATILITIES = {"i": Volatility.IMMUTABLE, "s": Volatility.STABLE, "v": Volatility.VOLATILE}
 _TYPE_KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "multirange"}
 _BY_CODE_POINT = frozenset({"C", "POSIX", "C.UTF-8", "C.UTF8", "C.utf8"})
-_SPREADING = frozenset("cnd")
+_SPREADING = {"c": "cascade", "n": "set null", "d": "set default"}
 _IDENTITIES = {"a": "always", "d": "by default", "": ""}
 
 
@@ -187,9 +187,9 @@ def _keys(
         elif kind == "unique":
             unique[name].append(tuple(columns))
         else:
-            spreads = on_update in _SPREADING or on_delete in _SPREADING
-            key = ForeignKey(tuple(columns), TableName(target_schema, target), tuple(referenced), spreads)
-            foreign[name].append(key)
+            actions = [_SPREADING.get(action, "") for action in (on_update, on_delete)]
+            parent = TableName(target_schema, target)
+            foreign[name].append(ForeignKey(tuple(columns), parent, tuple(referenced), any(actions), *actions))
     return primary, unique, foreign
 
 

@@ -32,7 +32,7 @@ class Difference:
         return ConfigurationError(
             self.code,
             f"shards {here} and {there} differ: {self}",
-            cure=f"bring shard {there} to the definition of shard {here}, then run `outgrow doctor`",
+            cure=f"`outgrow schema diff` shows what brings {there} to the definition of {here}; with --mend it runs it",
             shard=there,
         )
 

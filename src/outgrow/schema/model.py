@@ -79,6 +79,9 @@ class ForeignKey:
     referenced: tuple[str, ...]
     #: ON DELETE or ON UPDATE is CASCADE, SET NULL or SET DEFAULT: a write to `table` writes here too.
     cascades: bool = False
+    #: "cascade", "set null" or "set default"; "" for what only checks.
+    on_update: str = ""
+    on_delete: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """SQL text + schema → what it is, what it touches, and its relational tree.  The only import of the SQL parser."""
 
 from outgrow.statement.bind import bind, syntax_error
+from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
@@ -10,8 +11,13 @@ from outgrow.statement.walk import children, columns_of, expressions_of, queries
 
 __all__ = [
     "READING",
+    "DefinitionFacts",
     "Effect",
+    "Form",
+    "IndexChange",
     "Kind",
+    "Named",
+    "NewTable",
     "Placeholders",
     "Statement",
     "bind",
@@ -19,6 +25,7 @@ __all__ = [
     "children",
     "columns_of",
     "common",
+    "definition_facts",
     "expressions_of",
     "name_sql",
     "order_of",

@@ -15,7 +15,7 @@ from outgrow.topology.model import (
     TableName,
     Topology,
 )
-from outgrow.topology.reader import parse, read
+from outgrow.topology.reader import parse, read, table_name
 from outgrow.topology.writer import write
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Topology",
     "parse",
     "read",
+    "table_name",
     "without_password",
     "write",
 ]

@@ -235,11 +235,19 @@ def _expanded(spot: Spot, text: str, outside: _Outside) -> str:
 
 
 def _table(spot: Spot, text: str) -> TableName:
-    match = _TABLE.fullmatch(text)
-    if match is None:
+    name = table_name(text)
+    if name is None:
         spot.fail(
             "OG-TOPO-007", f"{text!r} is no table name", 'write name or schema.name; quote parts with dots: "a.b"'
         )
+    return name
+
+
+def table_name(text: str) -> TableName | None:
+    """A table as people name it (`name`, `schema.name`, parts with dots in double quotes); None for what is no name."""
+    match = _TABLE.fullmatch(text)
+    if match is None:
+        return None
     schema, name = (None if part is None else _unquoted(part) for part in match.groups())
     return TableName(schema or "public", name or "")
 

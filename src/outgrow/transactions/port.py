@@ -97,17 +97,20 @@ class Shard(Protocol):
     def stamped_steps(self, ids: Sequence[UUID], until: float) -> Steps[set[UUID]]:
         """Which of these are committed there."""
 
-    def decisions_old_steps(self, age_seconds: float, until: float) -> Steps[list[tuple[UUID, tuple[str, ...]]]]:
-        """Some commits that were decided so long ago, with their shards."""
+    def decisions_old_steps(self, after: UUID, before: UUID, until: float) -> Steps[list[tuple[UUID, Sequence[str]]]]:
+        """The next commits between these ids, with their shards; at most a thousand."""
 
-    def decisions_forget_steps(self, ids: Sequence[UUID], age_seconds: float, until: float) -> Steps[None]:
-        """These commits, and aborts that are so old."""
+    def decisions_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
+        """These decisions."""
+
+    def aborts_forget_steps(self, before: UUID, until: float) -> Steps[None]:
+        """Aborts before this id, at most a thousand."""
 
     def decisions_standing_steps(self, ids: Sequence[UUID], until: float) -> Steps[set[UUID]]:
         """Which of these decisions are still there."""
 
-    def stamps_old_steps(self, age_seconds: float, until: float) -> Steps[list[tuple[UUID, str]]]:
-        """Some stamps so old, with the shard that decided."""
+    def stamps_old_steps(self, after: UUID, before: UUID, until: float) -> Steps[list[tuple[UUID, str]]]:
+        """The next stamps between these ids, with the shard that decided; at most a thousand."""
 
     def stamps_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
         """These stamps."""

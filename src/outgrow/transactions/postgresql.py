@@ -52,6 +52,8 @@ class Branch:
     def __init__(self, shard: str, link: Wire) -> None:
         self.shard = shard
         self.link = link
+        #: Statements of the branch's own that go ahead of whatever is sent next.
+        self.ahead: list[tuple[str, Sequence[Any] | None]] = []
         #: Rows were counted: there is no need to ask.
         self.certain = False
         #: What the server said of its place behind the commit, where it was asked.
@@ -65,14 +67,14 @@ class Branch:
         return Part.WROTE if wrote else Part.CHECKED if serializable else Part.READ
 
     def prepare_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
-        stamp = (_SQL["stamp"], [id.number, list(shards)])
-        outcomes = yield from self.link.run_many_steps(
-            [stamp, (f"PREPARE TRANSACTION '{gid}'", None)], until=until, prepare=(True, False)
-        )
+        # All have a Sync of their own: behind a failed statement, PREPARE TRANSACTION is a rollback.
+        asked = [*self.ahead, (_SQL["stamp"], [id.number, list(shards)]), (f"PREPARE TRANSACTION '{gid}'", None)]
+        may_prepare = [True] * (len(asked) - 1) + [False]
+        outcomes = yield from self.link.run_many_steps(asked, until=until, prepare=may_prepare)
         for outcome in outcomes:
             if isinstance(outcome, Error):
                 raise failures.not_prepared(outcome, self.shard, (yield from self._prepared_max_steps(outcome)))
-        if outcomes[1].status != "PREPARE TRANSACTION":
+        if outcomes[-1].status != "PREPARE TRANSACTION":
             raise failures.rolled_back(self.shard)
 
     def _prepared_max_steps(self, error: Error) -> Steps[int | None]:
@@ -86,7 +88,10 @@ class Branch:
         return int(answer.rows[0][0])
 
     def attend_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
-        yield from self.link.run_steps(_SQL["stamp_present"], [id.number, list(shards), id.presence], until=until)
+        stamp = (_SQL["stamp_present"], [id.number, list(shards), id.presence])
+        for outcome in (yield from self.link.run_many_steps([*self.ahead, stamp], until=until)):
+            if isinstance(outcome, Error):
+                raise outcome
 
     def decide_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
         try:
@@ -214,20 +219,20 @@ class PostgresShard:
     def stamped_steps(self, ids: Sequence[UUID], until: float) -> Steps[set[UUID]]:
         return _ids((yield from self._rows_steps("stamped", [list(ids)], until)))
 
-    def decisions_old_steps(self, age_seconds: float, until: float) -> Steps[list[tuple[UUID, tuple[str, ...]]]]:
-        rows = yield from self._rows_steps("decisions_old", [age_seconds], until)
-        return [(number, tuple(shards)) for number, shards in rows]
+    def decisions_old_steps(self, after: UUID, before: UUID, until: float) -> Steps[list[tuple[UUID, Sequence[str]]]]:
+        return list((yield from self._rows_steps("decisions_old", [after, before], until)))
 
-    def decisions_forget_steps(self, ids: Sequence[UUID], age_seconds: float, until: float) -> Steps[None]:
+    def decisions_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
         yield from self._rows_steps("decisions_forget", [list(ids)], until)
-        yield from self._rows_steps("aborts_forget", [age_seconds], until)
+
+    def aborts_forget_steps(self, before: UUID, until: float) -> Steps[None]:
+        yield from self._rows_steps("aborts_forget", [before], until)
 
     def decisions_standing_steps(self, ids: Sequence[UUID], until: float) -> Steps[set[UUID]]:
         return _ids((yield from self._rows_steps("decisions_standing", [list(ids)], until)))
 
-    def stamps_old_steps(self, age_seconds: float, until: float) -> Steps[list[tuple[UUID, str]]]:
-        rows = yield from self._rows_steps("stamps_old", [age_seconds], until)
-        return [(number, decider) for number, decider in rows]
+    def stamps_old_steps(self, after: UUID, before: UUID, until: float) -> Steps[list[tuple[UUID, str]]]:
+        return list((yield from self._rows_steps("stamps_old", [after, before], until)))
 
     def stamps_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
         yield from self._rows_steps("stamps_forget", [list(ids)], until)

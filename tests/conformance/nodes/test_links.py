@@ -136,6 +136,22 @@ def test_a_pair(link):
     assert isinstance(one, errors.DataError) and two.rows == [(2, "x")]
 
 
+def test_many_each_for_itself(link):
+    one, two, three = drive(link.run_many_steps([(ECHO, [1]), (FAILS, None), (ECHO, [3])]))
+    assert (one.rows, three.rows) == ([(1, "x")], [(3, "x")]) and isinstance(two, errors.DataError)
+
+
+def test_many_chained_end_with_the_first_that_fails(link):
+    begin, two, three = drive(link.run_many_steps([("BEGIN", None), (FAILS, None), (ECHO, [3])], chained=True))
+    assert begin.status == "BEGIN"
+    assert isinstance(two, errors.DataError) and isinstance(three, errors.DataError)
+    assert link.in_failed_transaction
+    drive(link.run_steps("ROLLBACK"))
+    _, two = drive(link.run_many_steps([("BEGIN", None), (ECHO, [2])], chained=True))
+    assert two.rows == [(2, "x")] and link.in_transaction
+    drive(link.run_steps("ROLLBACK"))
+
+
 def test_a_stream(link):
     stream = link.stream(SERIES, chunk_rows=10)
     assert [field.name for field in drive(stream.open_steps())] == ["i"]

@@ -222,7 +222,8 @@ def test_a_stream_that_locks_counts_as_what_it_is(fleet: Fleet) -> None:
 
 def test_an_unlisted_table_is_named_with_a_proposal(fleet: Fleet) -> None:
     with fleet.session() as session:
-        session.execute("CREATE TABLE stray (id int8 PRIMARY KEY)")
+        for shard in ("s1", "s2"):
+            session.execute("CREATE TABLE stray (id int8 PRIMARY KEY)", shard=shard)
         with pytest.raises(outgrow.ProgrammingError) as caught:
             session.execute("SELECT * FROM stray")
         assert "shard_by: id" in caught.value.cure

@@ -1,0 +1,62 @@
+"""What a DDL did to tables that have a placement, seen by comparing the catalogue before and after it.
+
+The text need not be understood for that: DROP SCHEMA … CASCADE and ALTER TABLE … RENAME show alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from outgrow import sqlfile
+from outgrow.nodes import Link
+from outgrow.topology import Placement, Sharded, TableName
+from outgrow.waits import Steps
+
+_OBSERVED_SQL = sqlfile.load("outgrow.runtime")["observed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """`moved`: tables with a placement and their new name, None for those that are gone."""
+
+    moved: tuple[tuple[TableName, TableName | None], ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    tables: Mapping[int, TableName] = field(default_factory=dict)
+    #: Unique keys: their table, name, and columns.
+    keys: Mapping[int, tuple[TableName, str, tuple[str, ...]]] = field(default_factory=dict)
+
+    def compared(self, placements: Mapping[TableName, Placement], after: Seen) -> Observed:
+        """What became of placed tables, and which new unique keys hold on each shard only."""
+        moved = tuple(
+            (name, after.tables.get(oid))
+            for oid, name in self.tables.items()
+            if name in placements and after.tables.get(oid) != name
+        )
+        renamed = {new: old for old, new in moved if new is not None}
+        notices = []
+        for oid, (table, key, columns) in after.keys.items():
+            placed = placements.get(renamed.get(table, table))
+            if oid in self.keys or not isinstance(placed, Sharded) or set(placed.columns) <= set(columns):
+                continue
+            notices.append(
+                f"{key} ({', '.join(columns)}) is unique on each shard only: it lacks the shard key"
+                f" {', '.join(placed.columns)} of {table}"
+            )
+        return Observed(moved, tuple(notices))
+
+
+def observe_steps(link: Link) -> Steps[Seen]:
+    """The catalogue as this connection's transaction sees it now."""
+    answer = yield from link.run_steps(_OBSERVED_SQL, None)
+    tables, keys = {}, {}
+    for kind, oid, schema, table, key, columns in answer.rows:
+        if kind == "table":
+            tables[oid] = TableName(schema, table)
+        else:
+            keys[oid] = (TableName(schema, table), key, tuple(columns or ()))
+    return Seen(tables, keys)

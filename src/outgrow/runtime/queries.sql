@@ -1,0 +1,61 @@
+-- What the runtime asks of servers beside the users' own statements.
+
+-- name: lock_timeout
+-- In a DDL's transaction: whoever waits for a table's lock stands in the way of all who come later, so not for long.
+SELECT set_config('lock_timeout', $1::text, true);
+
+-- name: observed
+-- Tables by OID, and unique keys over plain columns: what a DDL renamed, dropped or newly keyed shows by comparison.
+SELECT 'table', c.oid::int8, n.nspname::text, c.relname::text, NULL::text, NULL::text[]
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname NOT IN ('outgrow', 'pg_catalog', 'information_schema', 'pg_toast')
+UNION ALL
+SELECT 'key', x.indexrelid::int8, n.nspname::text, c.relname::text, i.relname::text,
+       (SELECT array_agg(a.attname::text ORDER BY k.place)
+        FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+        WHERE k.place <= x.indnkeyatts)
+FROM pg_catalog.pg_index AS x
+JOIN pg_catalog.pg_class AS c ON c.oid = x.indrelid
+JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE x.indisunique AND n.nspname NOT IN ('outgrow', 'pg_catalog', 'information_schema', 'pg_toast');
+
+-- name: holders
+-- Who keeps a backend waiting for a lock; pid 0 is a prepared transaction.
+SELECT b.pid, a.application_name, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
+       left(a.query, 100)
+FROM (SELECT DISTINCT unnest(pg_blocking_pids($1::int4))) AS b(pid) LEFT JOIN pg_stat_activity AS a USING (pid);
+
+-- name: indexes
+-- A table's indexes: OID, bare name, the name as SQL wants it, whether queries may use it, whether it is being built.
+SELECT x.indexrelid::int8, i.relname::text, format('%I.%I', n.nspname, i.relname), x.indisvalid,
+       EXISTS (SELECT FROM pg_stat_progress_create_index AS p
+               WHERE p.index_relid = x.indexrelid AND p.datname = current_database())
+FROM pg_catalog.pg_index AS x
+JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace
+WHERE x.indrelid = to_regclass($1::text) AND i.relkind = 'i';
+
+-- name: rebuilt
+-- What an interrupted REINDEX CONCURRENTLY leaves behind, and nobody is building at the moment.
+SELECT format('%I.%I', n.nspname, i.relname)
+FROM pg_catalog.pg_index AS x
+JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace
+WHERE NOT x.indisvalid AND i.relkind = 'i' AND i.relname ~ '_cc(new|old)\d*$' AND n.nspname <> 'pg_toast'
+  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p
+                  WHERE p.relid = x.indrelid AND p.datname = current_database());
+
+-- name: present
+-- Which of these names mean a relation.
+SELECT name FROM unnest($1::text[]) AS t(name) WHERE to_regclass(name) IS NOT NULL;
+
+-- name: text_settings
+-- What the text of floating-point numbers, times and intervals depends on.
+SELECT current_setting('extra_float_digits'), current_setting('DateStyle'), current_setting('IntervalStyle');
+
+-- name: set_text_settings
+-- The same set until the transaction's end.
+SELECT set_config('extra_float_digits', $1, true), set_config('DateStyle', $2, true),
+       set_config('IntervalStyle', $3, true);
