@@ -25,13 +25,12 @@ from typing import BinaryIO
 
 import psycopg
 
+import outgrow
 from bench import harness
 from bench.fleet import SLOTS, BenchFleet, fleet
 from outgrow.keyspace import Keyspace
-from outgrow.moving import LoadColumn, LoadFormat, LoadTable, load_into_steps
-from outgrow.moving.load_layout import layout
+from outgrow.moving import LoadColumn, LoadFormat, LoadTable, layout
 from outgrow.moving.load_split import Splitter
-from outgrow.nodes import Nodes, drive
 from outgrow.topology import Domain, Node, Role, Shard, Sharded, ShardMap, TableName, Topology
 
 SHARDS = ("s1", "s2", "s3", "s4")
@@ -86,17 +85,10 @@ def domain_of(running: BenchFleet) -> Domain:
 
 
 @contextlib.contextmanager
-def loading(running: BenchFleet) -> Iterator[Callable[[Path], int]]:
-    """Our side: one call loads one file and returns its rows."""
-    domain = domain_of(running)
-    nodes = Nodes(Topology("bench", (domain,)))
-
-    def load(path: Path) -> int:
-        with open(path, "rb") as source:
-            return drive(load_into_steps(nodes, domain, source, TABLE, KEYS)).rows
-
-    yield load
-    nodes.close()
+def loading(domain: Domain) -> Iterator[Callable[[Path], int]]:
+    """Our side: one call loads one file in one transaction over all shards, and returns its rows."""
+    with outgrow.open(Topology("bench", (domain,)), install=True) as opened, opened.session() as session:
+        yield lambda path: session.load(path, "orders").rows
 
 
 def copy_by_threads(connections: list[psycopg.Connection[tuple[object, ...]]], parts: list[Path]) -> None:
@@ -142,7 +134,7 @@ def compare(running: BenchFleet, path: Path, rows: int, rounds: int) -> harness.
     missing = {} if psql else {PSQL: "psql is not installed"}
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(psycopg.connect(dsn, autocommit=True)) for dsn in dsns]
-        load = stack.enter_context(loading(running))
+        load = stack.enter_context(loading(domain_of(running)))
         peers: dict[str, Callable[[], object]] = {
             OURS: lambda: load(path),
             THREADS: lambda: copy_by_threads(connections, parts),
@@ -198,14 +190,12 @@ def _peak_of(path: Path) -> None:
         for name, dsn in zip(SHARDS, dsns, strict=True)
     )
     domain = Domain("bench", "postgresql", SLOTS, shards, {TABLE.name: TABLE.placement})
-    nodes = Nodes(Topology("bench", (domain,)))
-    before = _resident_mb("VmRSS")
-    # 5 puts the high-water mark back to what is resident now.
-    Path("/proc/self/clear_refs").write_text("5")
-    with open(path, "rb") as source:
-        rows = drive(load_into_steps(nodes, domain, source, TABLE, KEYS)).rows
-    high = _resident_mb("VmHWM")
-    nodes.close()
+    with loading(domain) as load:
+        before = _resident_mb("VmRSS")
+        # 5 puts the high-water mark back to what is resident now.
+        Path("/proc/self/clear_refs").write_text("5")
+        rows = load(path)
+        high = _resident_mb("VmHWM")
     harness.finish({"rows": rows, "imports_mb": round(before, 1), "above_mb": round(high - before, 1)})
 
 

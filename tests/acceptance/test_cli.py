@@ -128,5 +128,5 @@ def test_a_broken_file(tmp_path: Path) -> None:
 def test_every_verb_is_listed() -> None:
     run = outgrow("--help")
     assert run.returncode == 0
-    for verb in ("up", "status", "down", "init", "sql", "explain", "load", "demo"):
+    for verb in ("up", "status", "down", "init", "sql", "explain", "load", "unload", "demo"):
         assert f" {verb} " in run.stdout

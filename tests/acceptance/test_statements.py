@@ -106,6 +106,33 @@ def test_load(fleet: str, tmp_path: Path) -> None:
     assert missing.stderr.startswith("OG-RUN-045: ")
 
 
+def test_unload_and_load_again(fleet: str, tmp_path: Path) -> None:
+    for kind in ("csv", "text", "binary"):
+        path = tmp_path / f"orders.{kind}"
+        run = outgrow("unload", "--fleet", fleet, "orders", str(path), "--format", kind, "--level", "strong", "--json")
+        assert run.returncode == 0, run.stderr
+        rows = told(run)["rows"]
+        assert told(run)["size_bytes"] == path.stat().st_size and rows > 0
+        assert list(tmp_path.iterdir()) == [path]
+        back = outgrow("load", "--fleet", fleet, str(path), "orders", "--format", kind, "--truncate", "--json")
+        assert back.returncode == 0, back.stderr
+        assert told(back)["rows"] == rows
+        path.unlink()
+    # Without a file the rows have standard output, and the summary does not come between them.
+    query = "SELECT customer_id, total FROM orders WHERE customer_id = 1 -- only these"
+    piped = outgrow("unload", "--fleet", fleet, query, "--level", "strong", "--json")
+    assert piped.stdout.splitlines()[0] == "customer_id,total"
+    assert json.loads(piped.stderr)["rows"] == len(piped.stdout.splitlines()) - 1
+    path = tmp_path / "kept.csv"
+    path.write_text("as it was")
+    for what, code in (("nowhere", "OG-RUN-042"), ("SELECT * FROM orders ORDER BY total", "OG-COPY-017")):
+        run = outgrow("unload", "--fleet", fleet, what, str(path))
+        assert run.returncode == 1 and run.stderr.startswith(code)
+        assert path.read_text() == "as it was" and list(tmp_path.iterdir()) == [path]
+    missing = outgrow("unload", "--fleet", fleet, "orders", str(tmp_path / "no" / "where"))
+    assert missing.stderr.startswith("OG-RUN-046: ")
+
+
 def test_the_shell(fleet: str, tmp_path: Path) -> None:
     """On a terminal: statements over lines, commands, an error, and the way out."""
     master, slave = pty.openpty()

@@ -3,6 +3,7 @@
 from outgrow.keyspace.hash import SLOTS_MAX, Hash, Key, check_slots
 from outgrow.keyspace.kinds import KINDS, family
 from outgrow.keyspace.place import Keyspace
+from outgrow.keyspace.received import received
 from outgrow.keyspace.stored import stored
 from outgrow.keyspace.values import NoRow, Unknowable, coerce
 
@@ -17,5 +18,6 @@ __all__ = [
     "check_slots",
     "coerce",
     "family",
+    "received",
     "stored",
 ]

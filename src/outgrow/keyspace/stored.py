@@ -36,7 +36,7 @@ def stored(type: str, typmod: int, value: object) -> Any:
     if type == "numeric":
         return _rounded(type, held, typmod - _HEADER)
     if type in ("timestamp", "timestamptz"):
-        return _rounded_moment(held, typmod)
+        return stored_moment(held, typmod)
     return held
 
 
@@ -89,8 +89,9 @@ def _rounded(type: str, number: Decimal, typmod: int) -> Decimal:
     return rounded
 
 
-def _rounded_moment(microseconds: int, digits: int) -> int:
-    if digits >= 6 or microseconds in ((1 << 63) - 1, -1 << 63):
+def stored_moment(microseconds: int, digits: int) -> int:
+    """Microseconds since 2000 in a timestamp column with that many digits of the second; -1 for all six."""
+    if digits < 0 or digits >= 6 or microseconds in ((1 << 63) - 1, -1 << 63):
         return microseconds
     unit = int(10 ** (6 - digits))
     rounded = (abs(microseconds) + unit // 2) // unit * unit

@@ -1,26 +1,26 @@
 """Bulk load: one file into a table of a domain, split by key, every shard fed at once.
 
-Each shard's part is one transaction.  All shards' COPYs end, their row counts are compared with what was sent, and
-only then are the transactions committed, one after the other: an error in the file, on a server or on the way leaves
-every shard as it was.  The commits themselves are not yet atomic across shards.  A crash between them leaves some
-shards loaded and others not; with a `load_id` each committed part is recorded in the ledger in its own transaction,
-and the same load run again skips those shards.  Without one, such a load is run again with `truncate_first`.
+Whoever asks for a load has a transaction open on every shard, and ends it: so all shards have their part, or none, as
+surely as that transaction is atomic.  All shards' COPYs end and their row counts are compared with what was sent; an
+error in the file, on a server or on the way is raised before anything could be committed.  With a `load_id` each part
+is recorded in the ledger in the same transaction, and the same load run again skips the shards that have theirs.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from outgrow import ledger, sqlfile
 from outgrow.errors import DataError, Error, OperationalError
 from outgrow.keyspace import Keyspace
+from outgrow.moving.load_binary import BinarySplitter
 from outgrow.moving.load_lanes import CopyTarget, Lane, all_steps, pump_steps
 from outgrow.moving.load_layout import Layout, LoadFormat, LoadTable, header_names, layout, quoted
 from outgrow.moving.load_split import RECORD_MAX, Splitter
+from outgrow.moving.pour import LINE, abort_steps, column_of, finish_steps
 from outgrow.topology import Copied, Sharded, Single
 from outgrow.waits import Steps
 
@@ -62,22 +62,20 @@ Progress = Callable[[int, int | None], None]
 
 def load_steps(
     source: BinaryIO,
-    table: LoadTable,
+    opened: Opened,
     targets: Mapping[str, CopyTarget],
     keyspace: Keyspace,
-    format: LoadFormat = CSV,
     options: LoadOptions = INTO_EMPTY,
     progress: Progress | None = None,
 ) -> Steps[Loaded]:
-    """Load `source` into `table`; `targets` has every shard's primary by name, outside a transaction.
+    """Load the rest of an opened source; `targets` are the shards of `shards_of(table, keyspace)`, in transactions.
 
-    Raises DataError OG-LOAD-001 to OG-LOAD-006 for the file, OG-LOAD-008 for a table with rows, OG-LOAD-009 for what
-    a server refused, OG-LOAD-010 when a server copied another number of rows than it was sent, OperationalError
-    OG-LOAD-011 when not all shards could be committed.
+    The caller commits it, or after any error rolls it back.  Raises DataError OG-LOAD-001 to OG-LOAD-006 for the file,
+    OG-LOAD-008 for a table with rows, OG-LOAD-009 for what a server refused, OG-LOAD-010 when a server copied another
+    number of rows than it was sent.
     """
-    opened = _opened(source, table, format, options)
-    shards = _shards(table, keyspace)
-    lanes = [Lane(shard, targets[shard]) for shard in shards]
+    table = opened.layout.table
+    lanes = [Lane(shard, target) for shard, target in targets.items()]
     skipped: dict[str, int] = {}
     try:
         if options.load_id is not None:
@@ -91,9 +89,8 @@ def load_steps(
         # Nothing can be waited for any more: whoever closes this closes the connections too.
         raise
     except BaseException:
-        yield from _undo_steps(lanes)
+        yield from abort_steps(lanes, "the load was given up")
         raise
-    yield from _commit_steps(lanes, options)
     by_shard = {lane.shard: rows for lane, rows in zip(lanes, splitter.rows, strict=True)}
     rows = sum(splitter.rows) if keys is not None else max(splitter.rows, default=0)
     return Loaded(str(table.name), rows, by_shard, skipped, splitter.taken)
@@ -101,22 +98,21 @@ def load_steps(
 
 def _fill_steps(
     lanes: list[Lane],
-    splitter: Splitter,
+    splitter: Splitter | BinarySplitter,
     source: BinaryIO,
-    opened: _Opened,
+    opened: Opened,
     options: LoadOptions,
     progress: Progress | None,
 ) -> Steps[None]:
-    """Everything up to, not including, the commits."""
     plan = opened.layout
-    yield from all_steps(lanes, lambda lane: lane.target.run_steps(QUERIES["begin"]))
     yield from _empty_steps(lanes, plan, options)
-    yield from all_steps(lanes, lambda lane: lane.target.begin_steps(plan.copy_sql))
     for lane in lanes:
+        # Whichever comes so far must be brought back, also where another one refuses.
         lane.copying = True
+    yield from all_steps(lanes, lambda lane: lane.target.begin_steps(plan.copy_sql))
     try:
         yield from pump_steps(lanes, _watched(splitter, source, opened.first, progress))
-        copied = yield from all_steps(lanes, _finish_steps)
+        copied = yield from all_steps(lanes, finish_steps)
     except Error as error:
         if error.code.startswith("OG-LOAD"):
             raise
@@ -136,11 +132,6 @@ def _fill_steps(
         yield from all_steps(lanes, lambda lane: lane.target.run_steps(record, [load_id, target, rows[lane.shard]]))
 
 
-def _finish_steps(lane: Lane) -> Steps[int]:
-    lane.copying = False
-    return (yield from lane.target.finish_steps())
-
-
 def _skipped_steps(lanes: list[Lane], load_id: str, table: str) -> Steps[dict[str, int]]:
     query = ledger.queries()["load_rows"]
     answers = yield from all_steps(lanes, lambda lane: lane.target.run_steps(query, [load_id, table]))
@@ -152,7 +143,9 @@ def _empty_steps(lanes: list[Lane], plan: Layout, options: LoadOptions) -> Steps
     table = f"{quoted(name.schema)}.{quoted(name.name)}"
     if options.truncate_first:
         sql = QUERIES["truncate"].format(table=table)
-        yield from all_steps(lanes, lambda lane: lane.target.run_steps(sql))
+        # One after the other, so that two such loads wait for each other instead of in a ring.
+        for lane in lanes:
+            yield from lane.target.run_steps(sql)
     elif not options.append:
         sql = QUERIES["has_rows"].format(table=table)
         answers = yield from all_steps(lanes, lambda lane: lane.target.run_steps(sql))
@@ -165,44 +158,8 @@ def _empty_steps(lanes: list[Lane], plan: Layout, options: LoadOptions) -> Steps
             )
 
 
-def _commit_steps(lanes: list[Lane], options: LoadOptions) -> Steps[None]:
-    """One after the other, so that what stands after a failure can be told."""
-    for number, lane in enumerate(lanes):
-        try:
-            yield from lane.target.run_steps(QUERIES["commit"])
-        except Error as error:
-            done = [each.shard for each in lanes[:number]]
-            rest = [each.shard for each in lanes[number + 1 :]]
-            yield from _undo_steps(lanes[number + 1 :])
-            again = (
-                "run the same load again: it skips the shards that have it"
-                if options.load_id is not None
-                else "run it again with --truncate-first, or delete the rows of the shards that have it"
-            )
-            raise OperationalError(
-                "OG-LOAD-011",
-                f"loaded on {', '.join(done) or 'no shard'}; in doubt on {lane.shard} ({error.message}); "
-                f"not loaded on {', '.join(rest) or 'no other'}",
-                cure=again,
-                shard=lane.shard,
-            ) from error
-
-
-def _undo_steps(lanes: list[Lane]) -> Steps[None]:
-    for lane in lanes:
-        lane.drop()
-    for lane in lanes:
-        try:
-            if lane.copying:
-                lane.copying = False
-                yield from lane.target.abort_steps("the load was given up")
-            yield from lane.target.run_steps(QUERIES["rollback"])
-        except Error:
-            # A connection that is gone has rolled back already.
-            continue
-
-
-def _shards(table: LoadTable, keyspace: Keyspace) -> Sequence[str]:
+def shards_of(table: LoadTable, keyspace: Keyspace) -> Sequence[str]:
+    """The shards that a load into the table concerns."""
     match table.placement:
         case Single(shard):
             return [shard]
@@ -214,7 +171,7 @@ def _shards(table: LoadTable, keyspace: Keyspace) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class Opened:
     """A file whose header has been read: `first` are the bytes read beyond it, which begin at `offset`."""
 
     layout: Layout
@@ -223,17 +180,22 @@ class _Opened:
     line: int
     crlf: bool
 
-    def splitter(self, shards: Sequence[str], keyspace: Keyspace | None) -> Splitter:
+    def splitter(self, shards: Sequence[str], keyspace: Keyspace | None) -> Splitter | BinarySplitter:
+        if self.layout.format.kind == "binary":
+            return BinarySplitter(self.layout, shards, keyspace)
         return Splitter(self.layout, shards, keyspace, offset=self.offset, line=self.line, crlf=self.crlf)
 
 
-def _opened(source: BinaryIO, table: LoadTable, format: LoadFormat, options: LoadOptions) -> _Opened:
+def open_source(
+    source: BinaryIO, table: LoadTable, format: LoadFormat = CSV, options: LoadOptions = INTO_EMPTY
+) -> Opened:
+    """Read the header.  Raises DataError OG-LOAD-001, OG-LOAD-002 and OG-LOAD-005."""
     first = source.read(64 << 10)
     offset = len(_BOM) if first.startswith(_BOM) else 0
     first = first[offset:]
     names = options.columns or tuple(column.name for column in table.columns)
-    if not format.header:
-        return _Opened(layout(table, format, names), first, offset, 1, False)
+    if not format.header or format.kind == "binary":
+        return Opened(layout(table, format, names), first, offset, 1, False)
     while b"\n" not in first and len(first) < RECORD_MAX and (more := source.read(64 << 10)):
         first += more
     line, newline, rest = first.partition(b"\n")
@@ -241,11 +203,11 @@ def _opened(source: BinaryIO, table: LoadTable, format: LoadFormat, options: Loa
         raise DataError("OG-LOAD-001", "the file has no header line", cure="add one, or load with --no-header")
     if options.columns is None:
         names = tuple(header_names(line, format))
-    return _Opened(layout(table, format, names), rest, offset + len(line) + len(newline), 2, line.endswith(b"\r"))
+    return Opened(layout(table, format, names), rest, offset + len(line) + len(newline), 2, line.endswith(b"\r"))
 
 
 def _watched(
-    splitter: Splitter, source: BinaryIO, first: bytes, progress: Progress | None
+    splitter: Splitter | BinarySplitter, source: BinaryIO, first: bytes, progress: Progress | None
 ) -> Iterator[list[bytes | memoryview]]:
     try:
         total: int | None = os.fstat(source.fileno()).st_size
@@ -257,22 +219,17 @@ def _watched(
         yield parts.data
 
 
-_LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
-
-
-def _refused(error: Error, lanes: list[Lane], splitter: Splitter, source: BinaryIO) -> Error:
+def _refused(error: Error, lanes: list[Lane], splitter: Splitter | BinarySplitter, source: BinaryIO) -> Error:
     """What a server said about its part, with the line of the whole file."""
-    context: Any = getattr(error, "details", {}).get("context", "")
-    found = _LINE.search(context)
+    found = LINE.search(error.details.get("context", ""))
     place = ""
     if found is not None:
         names = [lane.shard for lane in lanes]
         line = None
         if error.shard in names:
             line = splitter.line_of(source, names.index(error.shard), int(found.group(1)))
-        column = re.search(r", column (\S+?)[:,]", context)
         place = f"line {line}" if line is not None else f"line {found.group(1)} of {error.shard}'s part"
-        place += f", column {column.group(1)}: " if column else ": "
+        place += column_of(error)
     kind = type(error) if isinstance(error, OperationalError) else DataError
     return kind(
         "OG-LOAD-009",

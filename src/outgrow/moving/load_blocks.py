@@ -20,12 +20,15 @@ class Source(Protocol):
 
 
 class Blocks:
-    """`filled` bytes are in `data`, with zeros behind; `first` was read before, `size` is read at once."""
+    """`filled` bytes are in `data`, with zeros behind; `first` was read before, `size` is read at once.
+
+    Without a source, whoever has the bytes puts them.
+    """
 
     __slots__ = ("_read", "_room", "_size", "data", "filled")
 
-    def __init__(self, source: Source, first: bytes, size: int) -> None:
-        self._read = _reader(source)
+    def __init__(self, source: Source | None, first: bytes, size: int) -> None:
+        self._read = None if source is None else _reader(source)
         self._size = size
         #: How many bytes the buffer may hold.
         self._room = size if len(first) < size else len(first) + size
@@ -35,10 +38,22 @@ class Blocks:
 
     def fill(self) -> bool:
         """Read until the buffer is full or the source has no more for now; False at its end."""
+        assert self._read is not None
         with memoryview(self.data) as view:
             count = self._read(view[self.filled : self._room])
         self._fill_to(self.filled + count)
         return count > 0
+
+    def put(self, data: memoryview) -> int:
+        """Take as many of the bytes as there is room for; how many that are."""
+        count = min(len(data), self._room - self.filled)
+        self.data[self.filled : self.filled + count] = data[:count]
+        self._fill_to(self.filled + count)
+        return count
+
+    @property
+    def full(self) -> bool:
+        return self.filled == self._room
 
     def append(self, line_end: bytes) -> None:
         self.data[self.filled : self.filled + len(line_end)] = line_end

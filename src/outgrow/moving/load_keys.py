@@ -6,6 +6,7 @@ Integers, texts and uuids in their usual spelling are read by numpy; everything 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from outgrow.errors import DataError
 from outgrow.keyspace import Unknowable, stored
 from outgrow.keyspace.columns import Integers, Slices
 from outgrow.moving.load_layout import KeyColumn
-from outgrow.moving.load_records import QUOTE, SLACK, Positions, Records
+from outgrow.moving.load_records import SLACK, Positions, Records
+from outgrow.moving.load_spelling import without_quotes, without_slashes
 
 Bools = npt.NDArray[np.bool_]
 
@@ -31,22 +33,42 @@ class WrongKey(Exception):
 
 
 class Fields:
-    """One key column's fields in a block: where they are without their quotes, and which are NULL."""
+    """One key column's fields in a block: where what they stand for is, and which are NULL."""
 
     __slots__ = ("buffer", "ends", "nulls", "starts")
 
-    def __init__(self, records: Records, column: int, null: bytes) -> None:
+    def __init__(self, records: Records, key: KeyColumn) -> None:
+        form = records.format
         self.buffer = records.padded
-        self.starts, self.ends = records.field(column)
+        self.starts, self.ends = records.field(key.position)
         bare: Bools | None = None
         if records.quotes is not None:
-            bare = self._unquote(records, column)
-        nulls = self.ends - self.starts == len(null)
-        if bare is not None:
+            bare = self._unquote(records, key.position)
+        nulls = self._spelt(form.null.encode())
+        if key.name in form.force_not_null:
+            nulls &= False
+        if bare is not None and key.name not in form.force_null:
             nulls &= bare
-        for place, byte in enumerate(null):
-            nulls &= self.buffer[self.starts + place] == byte
         self.nulls: Bools | None = nulls if bool(nulls.any()) else None
+        if form.default is not None:
+            defaults = self._spelt(form.default.encode())
+            if bare is not None:
+                defaults &= bare
+            for row in np.flatnonzero(defaults)[:1].tolist():
+                raise WrongKey(
+                    row, f"{key.name} is given as its default, so the row cannot be placed", "write the value"
+                )
+        if form.kind == "text" and records.escapes is not None:
+            self._unescape(records.escapes)
+
+    def _spelt(self, mark: bytes) -> Bools:
+        """Which fields are exactly this."""
+        same: Bools = self.ends - self.starts == len(mark)
+        if mark and len(rows := np.flatnonzero(same)):
+            starts = self.starts[rows]
+            for place, byte in enumerate(mark):
+                same[rows] &= self.buffer[starts + place] == byte
+        return same
 
     def _unquote(self, records: Records, column: int) -> Bools:
         """Step inside the quotes; a field with quotes in its middle is spelt out behind the block's bytes."""
@@ -58,44 +80,45 @@ class Fields:
             before[1:] = records.quotes[:-1, -1]
         count = records.quotes[:, column] - before
         bare: Bools = np.equal(count, 0)
-        whole = (count == 2) & (self.buffer[self.starts] == QUOTE) & (self.buffer[self.ends - 1] == QUOTE)
+        quote, escape = records.format.quote.encode(), records.format.escape.encode()
+        whole = (count == 2) & (self.buffer[self.starts] == quote[0]) & (self.buffer[self.ends - 1] == quote[0])
+        if records.escapes is not None:
+            whole &= ~self._holds(records.escapes)
         odd = np.flatnonzero(~bare & ~whole)
         self.starts, self.ends = self.starts + whole, self.ends - whole
+        self._spell_out(odd, lambda field: without_quotes(field, quote, escape))
+        return bare
+
+    def _unescape(self, escapes: Positions) -> None:
+        odd = self._holds(escapes)
+        if self.nulls is not None:
+            odd &= ~self.nulls
+        self.starts, self.ends = self.starts.copy(), self.ends.copy()
+        self._spell_out(np.flatnonzero(odd), without_slashes)
+
+    def _holds(self, escapes: Positions) -> Bools:
+        """Which fields have one of these bytes inside."""
+        holding: Bools = np.searchsorted(escapes, self.ends) > np.searchsorted(escapes, self.starts)
+        return holding
+
+    def _spell_out(self, rows: Positions, meaning: Callable[[bytes], bytes]) -> None:
         extra = bytearray()
-        for row in odd.tolist():
-            plain = _without_quotes(bytes(records.data[self.starts[row] : self.ends[row]]))
+        for row in rows.tolist():
+            plain = meaning(self.buffer[self.starts[row] : self.ends[row]].tobytes())
             self.starts[row] = len(self.buffer) + len(extra)
             self.ends[row] = self.starts[row] + len(plain)
             extra += plain
-        if extra:
+        if extra or len(rows):
             # The buffer's own slack lies before the extra bytes now, so they bring their own.
             self.buffer = np.concatenate([self.buffer, np.frombuffer(bytes(extra) + bytes(SLACK), dtype=np.uint8)])
-        return bare
 
     def text(self, row: int) -> str:
         return self.buffer[self.starts[row] : self.ends[row]].tobytes().decode()
 
 
-def _without_quotes(field: bytes) -> bytes:
-    """The field's value: quotes toggle quoting, and a doubled one inside quotes is a quote."""
-    pieces = field.split(b'"')
-    value = pieces[0]
-    inside = False
-    at = 1
-    while at < len(pieces):
-        if inside and not pieces[at] and at + 1 < len(pieces):
-            value += b'"' + pieces[at + 1]
-            at += 2
-            continue
-        inside = not inside
-        value += pieces[at]
-        at += 1
-    return value
-
-
-def key_column(records: Records, key: KeyColumn, null: bytes, seen: dict[str, Any]) -> Integers | Slices | list[Any]:
+def key_column(records: Records, key: KeyColumn, seen: dict[str, Any]) -> Integers | Slices | list[Any]:
     """One key column of a block.  `seen` remembers spelt-out values between blocks.  Raises WrongKey."""
-    fields = Fields(records, key.position, null)
+    fields = Fields(records, key)
     if key.type in _BITS:
         return _integers(fields, key)
     if key.type in ("text", "varchar"):
@@ -116,7 +139,10 @@ _SEEN_MAX = 65_536
 
 
 def _spelt_out(fields: Fields, key: KeyColumn, row: int, seen: dict[str, Any] | None = None) -> Any:
-    text = fields.text(row)
+    try:
+        text = fields.text(row)
+    except UnicodeDecodeError:
+        raise WrongKey(row, f"{key.name} is not UTF-8 once its escapes are read", "correct the value") from None
     if seen is not None and text in seen:
         return seen[text]
     try:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.waits import Socket, Sockets, Steps, Wait
 
@@ -86,11 +87,15 @@ class Lane:
             self.queued -= len(data)
             self.start(self.target.send_steps(data))
 
+    def forget(self) -> None:
+        """Send nothing more of what is queued."""
+        self._queue.clear()
+        self.queued = 0
+
     def drop(self) -> None:
         """Leave the current step where it is and forget what was queued."""
         steps, self._steps, self.wait = self._steps, None, None
-        self._queue.clear()
-        self.queued = 0
+        self.forget()
         if steps is not None:
             steps.close()
 
@@ -107,24 +112,29 @@ class Lane:
 
 def pump_steps(lanes: Sequence[Lane], blocks: Iterable[Sequence[bytes | memoryview]]) -> Steps[None]:
     """Send every block's pieces, one to each lane, until all are handed over."""
-    source = iter(blocks)
-    exhausted = False
-    while True:
-        if not exhausted and sum(lane.queued for lane in lanes) < QUEUED_MAX:
-            pieces = next(source, None)
-            if pieces is None:
-                exhausted = True
-            else:
-                for lane, data in zip(lanes, pieces, strict=True):
-                    lane.put(data)
-                    lane.advance()
-        waiting = [lane for lane in lanes if lane.wait is not None]
-        if not waiting:
-            if exhausted:
-                return
-            continue
-        full = exhausted or sum(lane.queued for lane in lanes) >= QUEUED_MAX
+    for pieces in blocks:
+        yield from offer_steps(lanes, pieces)
+    yield from settle_steps(lanes, None)
+
+
+def offer_steps(lanes: Sequence[Lane], pieces: Sequence[bytes | memoryview]) -> Steps[None]:
+    """Queue one piece for each lane; over when there is room for the next."""
+    for lane, data in zip(lanes, pieces, strict=True):
+        lane.put(data)
+        if (failed := _guarded(lane, lane.advance)) is not None:
+            raise failed
+    full = True
+    while full and (waiting := [lane for lane in lanes if lane.wait is not None]):
+        full = sum(lane.queued for lane in lanes) >= QUEUED_MAX
         yield from _ready_steps(waiting, None if full else _AT_ONCE)
+
+
+def settle_steps(lanes: Sequence[Lane], until: float | None) -> Steps[None]:
+    """Over when nothing is queued nor under way, or `until` has passed."""
+    while waiting := [lane for lane in lanes if lane.wait is not None]:
+        if until is not None and monotonic() >= until:
+            return
+        yield from _ready_steps(waiting, until)
 
 
 def all_steps(lanes: Sequence[Lane], steps: Callable[[Lane], Steps[T]]) -> Steps[list[T]]:
@@ -142,9 +152,9 @@ def all_steps(lanes: Sequence[Lane], steps: Callable[[Lane], Steps[T]]) -> Steps
     return [lane.result for lane in lanes]
 
 
-def _guarded(lane: Lane, call: Callable[[Any], None], argument: Any) -> Exception | None:
+def _guarded(lane: Lane, call: Callable[..., None], *arguments: Any) -> Exception | None:
     try:
-        call(argument)
+        call(*arguments)
     except Exception as error:
         if isinstance(error, Error) and error.shard is None:
             error.shard = lane.shard

@@ -6,8 +6,10 @@ import csv
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from outgrow.errors import DataError, InterfaceError
+from outgrow.moving.load_spelling import without_slashes
 from outgrow.topology import Placement, Sharded, TableName
 
 
@@ -29,26 +31,72 @@ class LoadTable:
 
 @dataclass(frozen=True, slots=True)
 class LoadFormat:
-    """CSV as PostgreSQL's COPY reads it: UTF-8, fields quoted with `"`, a quote doubled inside quotes.
+    """Rows as PostgreSQL's COPY reads and writes them, in UTF-8; `kind` is "csv", "text" or "binary".
 
-    An unquoted field that equals `null` is NULL.  With `header` the first line names the columns.
+    In CSV an unquoted field that equals `null` is NULL, in text one that is spelt so.  With `header` the first line
+    names the columns.  `LoadFormat.of` has the defaults of each kind.
     """
 
     delimiter: str = ","
     null: str = ""
     header: bool = True
+    kind: str = "csv"
+    quote: str = '"'
+    #: Inside quotes it makes a quote, or itself, a part of the field.
+    escape: str = '"'
+    #: A field that is spelt so (unquoted in CSV) stands for the column's default.
+    default: str | None = None
+    #: Columns of CSV where the marker means itself even unquoted, and NULL even quoted.
+    force_not_null: frozenset[str] = frozenset()
+    force_null: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, kind: str, *, delimiter: str | None = None, null: str | None = None, header: bool = True) -> Self:
+        """This kind with what COPY takes for it unless told otherwise."""
+        if kind not in ("csv", "text", "binary"):
+            raise InterfaceError("OG-LOAD-007", f"there is no format {kind!r}", cure="use one of csv, text and binary")
+        usual = (",", "") if kind == "csv" else ("\t", "\\N")
+        chosen = usual[0] if delimiter is None else delimiter, usual[1] if null is None else null
+        return cls(*chosen, header and kind != "binary", kind)
 
     def __post_init__(self) -> None:
-        if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0\\.':
+        wrong = '"\r\n\0\\.' if self.kind == "csv" else "\r\n\0\\.abcdefghijklmnopqrstuvwxyz0123456789"
+        if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in wrong:
             raise InterfaceError(
                 "OG-LOAD-007",
                 f"{self.delimiter!r} cannot separate fields",
                 cure="use one ASCII character, as , ; or tab",
             )
-        if any(mark in self.null for mark in ('"', "\r", "\n", "\0", self.delimiter)):
+        for name, mark in (("quote", self.quote), ("escape", self.escape)):
+            if len(mark) != 1 or not mark.isascii() or mark in "\r\n\0" or mark == self.delimiter:
+                raise InterfaceError("OG-LOAD-007", f"{mark!r} cannot {name}", cure="use one ASCII character")
+        marks = ("\r", "\n", "\0", self.delimiter, *((self.quote,) if self.kind == "csv" else ()))
+        if any(mark in self.null for mark in marks):
             raise InterfaceError(
                 "OG-LOAD-007", f"{self.null!r} cannot stand for NULL", cure="use a plain word such as NA or \\N"
             )
+
+    @property
+    def options(self) -> str:
+        """What COPY is told of it in either direction, but for the header."""
+        if self.kind == "binary":
+            return "FORMAT binary"
+        told = [f"FORMAT {self.kind}", f"DELIMITER {literal(self.delimiter)}", f"NULL {literal(self.null)}"]
+        if (self.quote, self.escape) != ('"', '"') and self.kind == "csv":
+            told += [f"QUOTE {literal(self.quote)}", f"ESCAPE {literal(self.escape)}"]
+        # No encoding but this, whatever the connection speaks.
+        return ", ".join((*told, "ENCODING 'UTF8'"))
+
+    @property
+    def reading(self) -> str:
+        """The same with what only COPY FROM takes."""
+        told = [self.options]
+        if self.default is not None:
+            told.append(f"DEFAULT {literal(self.default)}")
+        for option, names in (("FORCE_NOT_NULL", self.force_not_null), ("FORCE_NULL", self.force_null)):
+            if names:
+                told.append(f"{option} ({', '.join(map(quoted, sorted(names)))})")
+        return ", ".join(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +123,7 @@ class Layout:
         """COPY takes no parameters, so names and markers are quoted here."""
         names = ", ".join(map(quoted, self.columns))
         name = self.table.name
-        options = f"FORMAT csv, DELIMITER {literal(self.format.delimiter)}, NULL {literal(self.format.null)}"
-        # The text is sent as it is, so its encoding must not depend on the connection.
-        return f"COPY {quoted(name.schema)}.{quoted(name.name)} ({names}) FROM STDIN ({options}, ENCODING 'UTF8')"
+        return f"COPY {quoted(name.schema)}.{quoted(name.name)} ({names}) FROM STDIN ({self.format.reading})"
 
 
 def layout(table: LoadTable, format: LoadFormat, names: Sequence[str]) -> Layout:
@@ -119,6 +165,8 @@ def header_names(line: bytes, format: LoadFormat) -> list[str]:
         raise DataError(
             "OG-LOAD-005", "line 1 is not UTF-8", cure="convert the file, for example with iconv -t UTF-8"
         ) from None
+    if format.kind == "text":
+        return [without_slashes(name.encode()).decode() for name in text.split(format.delimiter)]
     return next(csv.reader([text], delimiter=format.delimiter), [])
 
 

@@ -1,26 +1,19 @@
-"""Where records and fields begin and end in a block of CSV, vectorised with numpy.
-
-A quote turns quoting on or off wherever it stands (a doubled one turns it off and on again, which is the same), so a
-delimiter or newline counts when an even number of quotes precede it: this is exactly how PostgreSQL reads CSV.
-
-Without quotes only the newlines are looked for, and the delimiters counted: where the other fields lie is nobody's
-concern but the server's.
-"""
+"""The records of a block: where they and their fields begin and end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from outgrow.moving.load_fields import first_fields
+from outgrow.moving.load_layout import LoadFormat
 
 Positions = npt.NDArray[np.int64]
 
-NEWLINE, RETURN, QUOTE = 10, 13, 34
+NEWLINE, RETURN, SLASH = 10, 13, 92
 #: Zero bytes after the block, so that whole words and pieces can be read at any place of it.
 SLACK = 256
 
@@ -42,7 +35,8 @@ class Records:
 
     `size` bytes of the block are complete records; `padded` is all of it with the zeros behind.  `separators[column]`
     is where that field of each record ends, at least for the columns that were asked for and those before them.
-    `quotes`, when there are any, counts those before the end of each field.
+    `quotes`, when there are any, counts those before the end of each field; `escapes` are where bytes stand that may
+    make the next one mean something else.
     """
 
     data: bytearray
@@ -56,6 +50,10 @@ class Records:
     #: Lines in the complete records; more than records where newlines are quoted.
     lines: int
     width: int
+    format: LoadFormat
+    escapes: Positions | None = None
+    #: Behind these records stood the line that ends the data.
+    ended: bool = False
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -78,6 +76,8 @@ class Records:
         """How many lines the server counts for a record (copyfromparse.c): a quoted line end counts by its first byte,
         and it takes \\r for that until it has seen how the first record ends.
         """
+        if self.format.kind == "text":
+            return 1
         mark = b"\r" if crlf or first else b"\n"
         quoted = self.data.count(mark, int(self.starts[row]), int(self.ends[row]) + 1)
         return quoted if crlf or not first else quoted + 1
@@ -98,83 +98,29 @@ class Ragged(Exception):
         self.fields = fields
 
 
-def find_records(block: Block, delimiter: int, width: int, columns: Sequence[int]) -> Records | None:
-    """The complete records in a block that begins with a record; None when not one is complete.
+class LoneEnd(Exception):
+    r"""A line holds the mark \. and something else, which servers read in different ways."""
 
-    `columns` are those whose fields will be asked for.  Raises Ragged for the first record that has not `width`
-    fields.  Two such records may escape when one has as many too many as the other has too few: COPY refuses them.
-    """
-    data, filled = block
-    padded = np.frombuffer(data, dtype=np.uint8, count=filled + SLACK)
-    if data.find(QUOTE, 0, filled) >= 0:
-        return _quoted(data, padded, delimiter, width)
-    size = data.rfind(NEWLINE, 0, filled) + 1
-    if not size:
-        return None
-    return _plain(data, size, padded, delimiter, width, columns) or _searched(data, size, padded, delimiter, width)
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        #: Lines of the block before it.
+        self.line = line
 
 
-def _plain(
-    data: bytearray, size: int, padded: npt.NDArray[np.uint8], delimiter: int, width: int, columns: Sequence[int]
-) -> Records | None:
-    """The records of a block without quotes by their newlines; None when every delimiter has to be looked at."""
-    inside = padded[:size]
-    delimiters = int(np.count_nonzero(inside == delimiter))
-    ends = np.flatnonzero(inside == NEWLINE)
-    if len(ends) * (width - 1) != delimiters:
-        return None
-    starts = _starts(ends)
-    separators = first_fields(padded, starts, ends, delimiter, width, max(columns, default=-1) + 1)
-    if separators is None:
-        return None
-    return Records(data, size, padded, starts, ends, separators, None, len(ends), width)
-
-
-def _searched(data: bytearray, size: int, padded: npt.NDArray[np.uint8], delimiter: int, width: int) -> Records:
-    inside = padded[:size]
-    marks = inside == NEWLINE
-    marks |= inside == delimiter
-    shaped = _shaped(data, padded, np.flatnonzero(marks), width)
-    ends = shaped[:, -1]
-    return Records(data, size, padded, _starts(ends), ends, _by_column(shaped), None, len(shaped), width)
-
-
-def _quoted(data: bytearray, padded: npt.NDArray[np.uint8], delimiter: int, width: int) -> Records | None:
-    inside = padded[:-SLACK]
-    newlines = inside == NEWLINE
-    found = inside == delimiter
-    found |= newlines
-    found |= inside == QUOTE
-    marks = np.flatnonzero(found)
-    is_quote = inside[marks] == QUOTE
-    before = np.cumsum(is_quote, dtype=np.int32)
-    keep = np.flatnonzero(~is_quote & (before & 1 == 0))
-    separators = marks[keep]
-    complete = np.flatnonzero(inside[separators] == NEWLINE)
-    if not len(complete):
-        return None
-    count = int(complete[-1]) + 1
-    separators = separators[:count]
-    shaped = _shaped(data, padded, separators, width)
-    quotes = before[keep[:count]].reshape(-1, width)
-    size = int(separators[-1]) + 1
-    ends = shaped[:, -1]
-    lines = int(np.count_nonzero(newlines[:size]))
-    return Records(data, size, padded, _starts(ends), ends, _by_column(shaped), quotes, lines, width)
-
-
-def _starts(ends: Positions) -> Positions:
+def starts_of(ends: Positions) -> Positions:
+    """Records follow each other: each begins behind the newline of the one before."""
     starts = np.empty(len(ends), dtype=np.int64)
     starts[:1] = 0
     np.add(ends[:-1], 1, out=starts[1:])
     return starts
 
 
-def _by_column(shaped: Positions) -> Mapping[int, Positions]:
+def by_column(shaped: Positions) -> Mapping[int, Positions]:
     return dict(enumerate(shaped.T))
 
 
-def _shaped(data: bytearray, padded: npt.NDArray[np.uint8], separators: Positions, width: int) -> Positions:
+def shaped(data: bytearray, padded: npt.NDArray[np.uint8], separators: Positions, width: int) -> Positions:
+    """The separators, a row for each record.  Raises Ragged where a record has not `width` fields."""
     is_end = padded[separators] == NEWLINE
     rows = int(np.count_nonzero(is_end))
     # As many newlines as rows of `width`, and one at every end of such a row: then all rows are `width` wide.

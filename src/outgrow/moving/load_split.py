@@ -1,4 +1,4 @@
-"""A file of CSV, block by block, into each shard's own bytes.
+"""A file of CSV or text, block by block, into each shard's own bytes.
 
 Nothing is encoded anew: a shard gets slices of the file as they stand, so whatever COPY would make of the whole file
 it makes of the parts.  Blocks begin and end with a record, and only one is held at a time.
@@ -7,7 +7,6 @@ it makes of the parts.  Blocks begin and end with a record, and only one is held
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +15,12 @@ import numpy.typing as npt
 from outgrow.errors import DataError
 from outgrow.keyspace import Keyspace
 from outgrow.moving.load_blocks import Blocks, Source
+from outgrow.moving.load_finding import find_records
 from outgrow.moving.load_gather import Pool, gather
 from outgrow.moving.load_keys import WrongKey, key_column
 from outgrow.moving.load_layout import Layout
-from outgrow.moving.load_records import NEWLINE, QUOTE, RETURN, SLACK, Block, Ragged, Records, find_records
+from outgrow.moving.load_records import NEWLINE, RETURN, SLACK, SLASH, Block, LoneEnd, Ragged, Records
+from outgrow.moving.load_trail import Trace, Trail
 
 #: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
 BLOCK = 1 << 19
@@ -35,23 +36,12 @@ class Parts(NamedTuple):
     taken: int
 
 
-@dataclass(slots=True)
-class _Trace:
-    """Where a block lay, so that a record that a server refuses can be found again."""
-
-    offset: int
-    size: int
-    line: int
-    rows_before: tuple[int, ...]
-    #: Every record is one line.
-    plain: bool
-
-
 class Splitter:
     """Splits one file for `shards`, in their order.
 
     `keyspace` is None for a copied or single table, where every shard gets everything.  `offset` and `line` say where
-    in the file `first`, the bytes read so far, begin; `crlf` that a header's line ended in \\r\\n.
+    in the file `first`, the bytes read so far, begin; `crlf` that a header's line ended in \\r\\n; `live` that the
+    input comes once and cannot be read again.
     """
 
     def __init__(
@@ -63,16 +53,17 @@ class Splitter:
         offset: int = 0,
         line: int = 1,
         crlf: bool = False,
+        live: bool = False,
     ) -> None:
         self.layout = layout
         self.rows = [0] * len(shards)
         #: Where in the file the next block begins.
         self.offset = offset
-        #: Per block, where it began.
-        self.trail: list[_Trace] = []
+        self.trail = Trail(live=live)
+        #: The line that ends the data has been read: nothing behind it counts.
+        self.ended = False
+        self._live = live
         self._crlf = crlf
-        self._delimiter = ord(layout.format.delimiter)
-        self._null = layout.format.null.encode()
         self._begun = offset
         self._line = line
         self._seen: list[dict[str, Any]] = [{} for _ in layout.keys]
@@ -96,36 +87,43 @@ class Splitter:
     def blocks(self, source: Source, first: bytes = b"") -> Iterator[Parts]:
         """Split all of a file.  Raises DataError OG-LOAD-003 to OG-LOAD-006 with the line of the bad record."""
         blocks = Blocks(source, first, BLOCK)
-        while True:
+        more = True
+        while more and not self.ended:
             more = blocks.fill()
-            if not blocks.filled:
-                return
-            if not more:
-                self._end(blocks)
-            records = self._records(blocks.block())
-            if records is None:
-                if not more or blocks.filled > RECORD_MAX:
-                    raise self._unended(blocks.block())
-                blocks.widen()
-                continue
-            yield self._split(records)
-            blocks.drop(records.size)
-            if not more:
-                if blocks.filled:
-                    raise self._unended(blocks.block())
-                return
+            parts = self.take(blocks, last=not more)
+            if parts is not None:
+                yield parts
+
+    def take(self, blocks: Blocks, last: bool) -> Parts | None:
+        """Split the complete records that are there, and drop them; `last`: nothing more will come."""
+        if not blocks.filled:
+            return None
+        if last:
+            self._end(blocks)
+        records = self._records(blocks.block())
+        if records is None:
+            if last or blocks.filled > RECORD_MAX:
+                raise self._unended(blocks.block())
+            blocks.widen()
+            return None
+        parts = self._split(records)
+        self.ended = records.ended
+        blocks.drop(records.size)
+        if last and blocks.filled and not self.ended:
+            raise self._unended(blocks.block())
+        return parts
 
     def _end(self, blocks: Blocks) -> None:
         """A file's end: its last line gets the line end that the others have, or COPY would see two kinds."""
         if blocks.data[blocks.filled - 1] == NEWLINE:
             return
-        first = None if self.trail else self._records(blocks.block())
-        if first is not None:
+        first = None if self.trail.blocks else self._records(blocks.block())
+        if first is not None and len(first):
             self._crlf = _ends_with_return(first)
         blocks.append(b"\r\n" if self._crlf else b"\n")
 
     def _found(self, block: Block) -> Records | None:
-        return find_records(block, self._delimiter, len(self.layout.columns), self._columns)
+        return find_records(block, self.layout.format, len(self.layout.columns), self._columns)
 
     def _records(self, block: Block) -> Records | None:
         try:
@@ -137,15 +135,21 @@ class Splitter:
                 f"line {self._line + ragged.line}: {ragged.fields} fields, but the file has {expected} columns",
                 cure="correct the line, or name the delimiter; nothing was loaded",
             ) from None
+        except LoneEnd as end:
+            raise DataError(
+                "OG-LOAD-013",
+                f"line {self._line + end.line}: \\. would end the data if it were alone on its line, but it is not",
+                cure="write a backslash that belongs to the data twice; nothing was loaded",
+            ) from None
 
     def _split(self, records: Records) -> Parts:
+        if not len(records):
+            return Parts([b""] * self._count, [0] * self._count, 0)
         self._check_text(records)
-        if not self.trail:
-            self._crlf = _ends_with_return(records)
-        self.trail.append(
-            _Trace(self.offset, records.size, self._line, tuple(self.rows), records.lines == len(records))
-        )
         owners = self._place(records)
+        self._check_ends(records)
+        trace = Trace(self.offset, records.size, self._line, tuple(self.rows), records.lines == len(records))
+        self.trail.note(trace, records, owners)
         if owners is None:
             # The block's buffer is filled again while this waits to be sent.
             data: list[bytes | memoryview] = [bytes(memoryview(records.data)[: records.size])] * self._count
@@ -162,10 +166,7 @@ class Splitter:
         if self._owners is None:
             return None
         try:
-            columns = [
-                key_column(records, key, self._null, seen)
-                for key, seen in zip(self.layout.keys, self._seen, strict=True)
-            ]
+            columns = [key_column(records, key, seen) for key, seen in zip(self.layout.keys, self._seen, strict=True)]
         except WrongKey as wrong:
             raise DataError(
                 "OG-LOAD-004",
@@ -173,6 +174,33 @@ class Splitter:
                 cure=f"{wrong.cure}; nothing was loaded",
             ) from None
         return self._owners[self._hash.slot_column(columns)]
+
+    def _check_ends(self, records: Records) -> None:
+        """All lines end alike, or each server would find that out for its part alone; and none is an odd end."""
+        if not self.trail.blocks and not (self.offset and self._live):
+            self._crlf = _ends_with_return(records)
+        returned = records.padded[records.ends - 1] == RETURN
+        returned &= records.ends > records.starts
+        wrong = ~returned if self._crlf else returned
+        if bool(wrong.any()):
+            line = self._line + records.line(int(np.flatnonzero(wrong)[0]))
+            raise DataError(
+                "OG-LOAD-014",
+                f"line {line}: it ends in another way than the first, with or without a carriage return",
+                cure="end all lines alike; nothing was loaded",
+            )
+        if self._live and records.format.kind == "csv" and records.data.find(b"\\.", 0, records.size) >= 0:
+            self._check_dots(records)
+
+    def _check_dots(self, records: Records) -> None:
+        for row in np.flatnonzero(records.padded[records.starts] == SLASH).tolist():
+            if records.data[records.starts[row] : records.ends[row]].rstrip(b"\r") == b"\\.":
+                line = self._line + records.line(row)
+                raise DataError(
+                    "OG-LOAD-013",
+                    f"line {line}: \\. ends the data for servers before 18, and is data for later ones",
+                    cure='leave it out, or write it in quotes where it is data: "\\."; nothing was loaded',
+                )
 
     def _check_text(self, records: Records) -> None:
         data, size = records.data, records.size
@@ -193,7 +221,7 @@ class Splitter:
 
     def _unended(self, block: Block) -> DataError:
         data, filled = block
-        if data.find(QUOTE, 0, filled) >= 0:
+        if self.layout.format.kind == "csv" and data.find(ord(self.layout.format.quote), 0, filled) >= 0:
             # The record that never ends begins behind the last newline with even quotes before it.
             return DataError(
                 "OG-LOAD-006",
@@ -212,8 +240,9 @@ class Splitter:
         None if the file cannot be read again.
         """
         seen = 0
-        for number, block in enumerate(self.trail):
-            after = self.trail[number + 1].rows_before if number + 1 < len(self.trail) else tuple(self.rows)
+        trail = self.trail.blocks
+        for number, block in enumerate(trail):
+            after = trail[number + 1].rows_before if number + 1 < len(trail) else tuple(self.rows)
             rows = after[shard] - block.rows_before[shard]
             if block.plain and seen + rows < line:
                 seen += rows

@@ -12,6 +12,7 @@ from outgrow.nodes.rows import Field, Identity, Rows
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
+from outgrow.nodes.values import Values, known_types, literal
 from outgrow.nodes.waiting import drive, drive_async, together
 
 __all__ = [
@@ -31,8 +32,11 @@ __all__ = [
     "PoolStats",
     "Rows",
     "Stream",
+    "Values",
     "drive",
     "drive_async",
+    "known_types",
     "link_steps",
+    "literal",
     "together",
 ]

@@ -101,7 +101,7 @@ def _without_tree(statement: Statement, access: str) -> Plan | None:
         case Kind.TRANSACTION | Kind.SESSION:
             where, why = Where.SESSION, "it speaks to the session"
         case Kind.COPY:
-            where, why = Where.SESSION, "COPY is for `session.load`"
+            where, why = Where.SESSION, "COPY is for `session.copy`"
         case Kind.QUERY | Kind.WRITE if statement.tree is not None or statement.command == "TRUNCATE":
             return None
         case _:

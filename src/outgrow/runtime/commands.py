@@ -68,6 +68,12 @@ def session_steps(conversation: Conversation, prepared: Prepared, until: float |
     """SET, RESET, SHOW, DISCARD."""
     command, name = prepared.statement.command, prepared.statement.argument
     home = conversation.state.picture.domain.home.name
+    if command == "COPY":
+        raise NotSupportedError(
+            "OG-COPY-013",
+            "a COPY has rows to send or to take, which execute() has not",
+            cure="use `with session.copy(sql) as copy:`; for files session.load and session.unload",
+        )
     if command == "SHOW":
         return (yield from conversation.on_one_steps(prepared, home, (), until))
     if command == "SET LOCAL" and conversation.transaction is not None:
@@ -84,7 +90,7 @@ def session_steps(conversation: Conversation, prepared: Prepared, until: float |
             "OG-RUN-031",
             f"{command} is not something a session does over a fleet"
             + (" inside a transaction" if conversation.transaction is not None else ""),
-            cure="SET outside of transactions, SET LOCAL inside; for COPY use `outgrow load`; or name the shard",
+            cure="SET outside of transactions, SET LOCAL inside; or name the shard",
         )
     return Result((), [], command.partition(" ")[0], -1, ())
 

@@ -41,6 +41,8 @@ class Conversation:
         #: The id of the latest transaction that was to be committed on several shards.
         self.last_transaction: str | None = None
         self._busy = False
+        #: A COPY is open.
+        self.copying = False
         self.dress: Dress = ()
         floors = token.floors if token else {}
         self.footings = {
@@ -152,10 +154,10 @@ class Conversation:
             return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until))
-        there = self._preferred() if located.any else located.shards[0]
+        there = self.preferred() if located.any else located.shards[0]
         return (yield from self.on_one_steps(prepared, there, values, until))
 
-    def _preferred(self) -> str:
+    def preferred(self) -> str:
         """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
         if self.transaction is not None:
             return next(iter(self.transaction.branches), self.state.picture.domain.home.name)
@@ -213,18 +215,21 @@ class Conversation:
         options: LoadOptions,
         progress: Progress | None,
     ) -> Steps[Loaded]:
-        """Bulk load, outside of any transaction."""
+        """Bulk load, in the session's transaction or in one of its own."""
+        self.hold()
+        try:
+            return (yield from loading.run_steps(self, source, table, form, options, progress))
+        finally:
+            self.release()
+
+    def hold(self) -> None:
+        """Take the session for something of several calls."""
         if self.closed or self._busy:
             raise self._unusable()
-        if self.transaction is not None:
-            raise NotSupportedError(
-                "OG-RUN-044", "a bulk load is a transaction of its own", cure="load outside of the transaction"
-            )
         self._busy = True
-        try:
-            return (yield from loading.load_steps(self, source, table, form, options, progress))
-        finally:
-            self._busy = False
+
+    def release(self) -> None:
+        self._busy = self.copying = False
 
     @property
     def pending(self) -> dict[str, tuple[str, ...]]:
@@ -331,6 +336,12 @@ class Conversation:
     def _unusable(self) -> InterfaceError:
         if self.closed:
             return InterfaceError("OG-RUN-008", "the session is closed", cure="open another with fleet.session()")
+        if self.copying:
+            return InterfaceError(
+                "OG-COPY-003",
+                "the session is in the middle of a COPY",
+                cure="leave the block of session.copy(…) first, or use another session",
+            )
         return InterfaceError(
             "OG-RUN-009",
             "two threads or tasks are using one session at the same time",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from outgrow.errors import NotSupportedError
 from outgrow.statement import Statement
 from outgrow.topology import TableName
@@ -19,7 +21,11 @@ class Defined:
 
     def check(self, statement: Statement) -> None:
         """Refuse a statement that would meet what this transaction has defined: it was planned without knowing it."""
-        named = {*statement.reads, *statement.writes}
+        self.check_tables((*statement.reads, *statement.writes))
+
+    def check_tables(self, names: Iterable[TableName]) -> None:
+        """The same for what is not a planned statement, such as COPY."""
+        named = set(names)
         touched = sorted(str(table) for table in named & self.tables)
         if touched:
             raise unseen(f"{', '.join(touched)} was changed")
@@ -29,7 +35,7 @@ class Defined:
 
 def unseen(what: str) -> NotSupportedError:
     return NotSupportedError(
-        "OG-RUN-060",
+        "OG-RUN-062",
         f"{what} by DDL in this very transaction, and statements are planned by what is committed",
         cure="COMMIT first, then go on in another transaction; or run the DDL beforehand, on its own",
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -13,11 +12,15 @@ from outgrow.errors import InterfaceError
 from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import drive, drive_async
 from outgrow.route import Level
+from outgrow.runtime import unloading
 from outgrow.runtime.block import Block
 from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.copy import AsyncCopy, Copy
+from outgrow.runtime.copying import Copying
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.streaming import Streaming
+from outgrow.runtime.unloading import Unloaded, written
 
 _CSV = LoadFormat()
 _INTO_EMPTY = LoadOptions()
@@ -96,15 +99,29 @@ class Session:
         options: LoadOptions = _INTO_EMPTY,
         progress: Progress | None = None,
     ) -> Loaded:
-        """Load a CSV file into a table, split by its key, all shards at once; then this session sees the rows.
+        """Load a file into a table, split by its key, all shards at once; then this session sees the rows.
 
-        Every shard's part is one transaction, and all are committed only when all have arrived; a crash between the
-        commits is mended by running the same load again with the same `options.load_id`.
+        It is part of the session's transaction, or one of its own.  Run again with the same `options.load_id`, it
+        skips the shards that have their part.
         """
-        with contextlib.ExitStack() as stack:
-            if isinstance(source, (str, Path)):
-                source = stack.enter_context(open_file(Path(source)))
-            return drive(self._conversation.load_steps(source, table, form, options, progress))
+        with opened(source) as file:
+            return drive(self._conversation.load_steps(file, table, form, options, progress))
+
+    def unload(
+        self,
+        what: str,
+        target: str | Path | BinaryIO,
+        *,
+        form: LoadFormat = _CSV,
+        progress: Progress | None = None,
+    ) -> Unloaded:
+        """Write a table's or a query's rows to a file, which is there when it is complete."""
+        with written(target) as file:
+            return drive(unloading.run_steps(self._conversation, what, file, form, progress))
+
+    def copy(self, sql: str, parameters: Parameters = None) -> Copy:
+        """COPY … FROM STDIN or COPY … TO STDOUT, as a `with` block, over all the shards it concerns."""
+        return Copy(Copying(self._conversation, sql, parameters))
 
     def token(self) -> str:
         """What this session has seen, as signed text for another process."""
@@ -174,6 +191,33 @@ class AsyncSession:
             raise
         await drive_async(block.leave_steps(True))
 
+    async def load(
+        self,
+        source: str | Path | BinaryIO,
+        table: str,
+        *,
+        form: LoadFormat = _CSV,
+        options: LoadOptions = _INTO_EMPTY,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """The same; reading the file itself blocks the loop, block by block."""
+        with opened(source) as file:
+            return await drive_async(self._conversation.load_steps(file, table, form, options, progress))
+
+    async def unload(
+        self,
+        what: str,
+        target: str | Path | BinaryIO,
+        *,
+        form: LoadFormat = _CSV,
+        progress: Progress | None = None,
+    ) -> Unloaded:
+        with written(target) as file:
+            return await drive_async(unloading.run_steps(self._conversation, what, file, form, progress))
+
+    def copy(self, sql: str, parameters: Parameters = None) -> AsyncCopy:
+        return AsyncCopy(Copying(self._conversation, sql, parameters))
+
     async def token(self) -> str:
         return (await drive_async(self._conversation.token_steps())).sign(needed(self._secret))
 
@@ -190,7 +234,11 @@ class AsyncSession:
         await self.close()
 
 
-def open_file(path: Path) -> BinaryIO:
+def opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    """The file of a path, to be closed; a file of the caller's stays open."""
+    if not isinstance(source, (str, Path)):
+        return nullcontext(source)
+    path = Path(source)
     try:
         return path.open("rb")
     except OSError as error:

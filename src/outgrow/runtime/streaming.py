@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from outgrow.clock import monotonic
 from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
-from outgrow.nodes import Field, Link, Stream, together
+from outgrow.nodes import Field, Stream, together
 from outgrow.plan import locate
-from outgrow.runtime.dress import dressed_steps
-from outgrow.runtime.prepared import Parameters, Prepared, values_of
+from outgrow.runtime.borrowing import Borrowed
+from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.statement import Kind
-from outgrow.topology import Node
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Streaming:
         self._parameters = parameters
         self._until = None if timeout_seconds is None else monotonic() + timeout_seconds
         self._chunk_rows = chunk_rows
-        self._borrowed: list[tuple[Node, Link]] = []
+        self._borrowed = Borrowed(conversation)
         self._streams: list[Stream] = []
         self._finisher: Finisher | None = None
         self._opened = False
@@ -93,7 +92,7 @@ class Streaming:
             params = prepared.plan.fragment_values(values) or None
             self._finisher = Finisher(prepared.plan.finish, values)
         for shard in located.shards:
-            link = yield from self._link_steps(shard, prepared)
+            link = yield from self._borrowed.link_steps(shard, prepared, self._until)
             self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
         fields = yield from together([stream.open_steps() for stream in self._streams])
         if self._finisher is None:
@@ -101,23 +100,8 @@ class Streaming:
         else:
             self.fields = tuple(Field(*column) for column in self._finisher.begin(fields))
 
-    def _link_steps(self, shard: str, prepared: Prepared) -> Steps[Link]:
-        conversation = self._conversation
-        if conversation.transaction is not None:
-            return (yield from conversation.transaction.link_steps(shard, prepared.writes, self._until))
-        node = yield from conversation.stream_node_steps(shard, prepared.read_only, self._until)
-        pool = conversation.state.nodes.pool(node)
-        link = yield from pool.take_steps(self._until)
-        self._borrowed.append((node, link))
-        dress = conversation.footing(shard).dress
-        if link.dress != dress:
-            yield from dressed_steps(link, dress)
-        return link
-
     def close_steps(self) -> Steps[None]:
         """End the stream, finished or not: what still runs on servers is cancelled."""
         for stream in self._streams:
             yield from stream.close_steps()
-        for node, link in self._borrowed:
-            self._conversation.state.nodes.pool(node).give(link)
-        self._borrowed.clear()
+        self._borrowed.give_back()

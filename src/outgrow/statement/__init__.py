@@ -1,6 +1,7 @@
 """SQL text + schema → what it is, what it touches, and its relational tree.  The only import of the SQL parser."""
 
 from outgrow.statement.bind import bind, syntax_error
+from outgrow.statement.copying import CopyCommand, copy_command, copy_of, with_literals
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
@@ -11,6 +12,7 @@ from outgrow.statement.walk import children, columns_of, expressions_of, queries
 
 __all__ = [
     "READING",
+    "CopyCommand",
     "DefinitionFacts",
     "Effect",
     "Form",
@@ -25,6 +27,8 @@ __all__ = [
     "children",
     "columns_of",
     "common",
+    "copy_command",
+    "copy_of",
     "definition_facts",
     "expressions_of",
     "name_sql",
@@ -37,4 +41,5 @@ __all__ = [
     "transform",
     "type_of",
     "walk",
+    "with_literals",
 ]

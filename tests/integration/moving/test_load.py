@@ -9,12 +9,12 @@ import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import psycopg
 import pytest
 
-from outgrow.errors import DataError, Error, OperationalError
+from outgrow.errors import DataError, Error
 from outgrow.keyspace import Hash, Keyspace
 from outgrow.ledger import queries
 from outgrow.moving import (
@@ -24,8 +24,9 @@ from outgrow.moving import (
     LoadFormat,
     LoadOptions,
     LoadTable,
-    load_into_steps,
     load_steps,
+    open_source,
+    shards_of,
 )
 from outgrow.moving import load_split as split_module
 from outgrow.nodes import Nodes, drive
@@ -78,18 +79,39 @@ class Place:
         **more: Any,
     ) -> Loaded:
         table = LoadTable(TABLE, COLUMNS, placement or Sharded(("customer",)))
-        return drive(
-            load_into_steps(
-                self.nodes,
-                self.topology.domains[0],
-                io.BytesIO(data),
-                table,
-                self.keyspace,
-                format or LoadFormat(),
-                options or LoadOptions(),
-                **more,
-            )
-        )
+        return self.load_into(table, io.BytesIO(data), format or LoadFormat(), options or LoadOptions(), **more)
+
+    def load_into(
+        self,
+        table: LoadTable,
+        source: BinaryIO,
+        format: LoadFormat | None = None,
+        options: LoadOptions | None = None,
+        **more: Any,
+    ) -> Loaded:
+        return drive(self.load_steps(table, source, format or LoadFormat(), options or LoadOptions(), **more))
+
+    def load_steps(
+        self, table: LoadTable, source: BinaryIO, format: LoadFormat, options: LoadOptions, **more: Any
+    ) -> Steps[Loaded]:
+        """A load with a transaction around it, as a session has one, committed one shard after the other."""
+        opened = open_source(source, table, format, options)
+        links = {}
+        pools = {shard.name: self.nodes.pool(shard.primary) for shard in self.topology.domains[0].shards}
+        try:
+            for shard in shards_of(table, self.keyspace):
+                links[shard] = yield from pools[shard].take_steps()
+                yield from links[shard].run_steps("BEGIN")
+            targets = {shard: LinkTarget(link) for shard, link in links.items()}
+            loaded = yield from load_steps(source, opened, targets, self.keyspace, options, **more)
+            for shard in list(links):
+                yield from links[shard].run_steps("COMMIT")
+            return loaded
+        finally:
+            for shard, link in links.items():
+                if link.in_transaction and not link.broken:
+                    yield from link.run_steps("ROLLBACK")
+                pools[shard].give(link)
 
     def counts(self) -> list[int]:
         return [rows[0][0] for rows in self.sql("SELECT count(*) FROM orders")]
@@ -215,14 +237,11 @@ def test_a_line_that_older_servers_take_for_the_end_loses_nothing(place: Place) 
     data = io.BytesIO(
         b"".join(b"word%d\n" % n for n in range(50)) + b"\\.\n" + b"".join(b"more%d\n" % n for n in range(50))
     )
-    steps = load_into_steps(
-        place.nodes, place.topology.domains[0], data, table, place.keyspace, LoadFormat(header=False)
-    )
     if place.servers.major >= 18:
-        assert drive(steps).rows == 101
+        assert place.load_into(table, data, LoadFormat(header=False)).rows == 101
     else:
         with pytest.raises(Error):
-            drive(steps)
+            place.load_into(table, data, LoadFormat(header=False))
         assert place.sql("SELECT count(*) FROM words") == [[(0,)], [(0,)]]
 
 
@@ -237,33 +256,18 @@ def test_a_rule_that_drops_rows_is_noticed(place: Place) -> None:
     assert place.counts() == [0, 0]
 
 
-class Failing(LinkTarget):
-    """Fails at its COMMIT, before it is sent."""
-
-    def run_steps(self, sql: str, params: Any = None) -> Steps[Any]:
-        if sql == "COMMIT":
-            raise OperationalError("OG-NODE-000", "the network is gone", shard="here")
-        return super().run_steps(sql, params)
-
-
 def _ledger(place: Place) -> None:
     for name in ("v1_schema", "v1_loads"):
         place.sql(queries()[name])
 
 
-def test_a_load_that_stops_between_commits_goes_on_where_it_was(place: Place) -> None:
+def test_a_load_that_one_shard_has_not_goes_on_where_it_was(place: Place) -> None:
     _ledger(place)
     data, options = orders(300), LoadOptions(load_id="first")
-    table = LoadTable(TABLE, COLUMNS, Sharded(("customer",)))
-    domain = place.topology.domains[0]
-    links = [drive(place.nodes.pool(shard.primary).take_steps()) for shard in domain.shards]
-    targets = dict(zip(place.shards, [LinkTarget(links[0]), Failing(links[1])], strict=True))
-    with pytest.raises(OperationalError) as caught:
-        drive(load_steps(io.BytesIO(data), table, targets, place.keyspace, options=options))
-    assert caught.value.code == "OG-LOAD-011"
-    assert f"loaded on {place.shards[0]}" in caught.value.message
-    for shard, link in zip(domain.shards, links, strict=True):
-        place.nodes.pool(shard.primary).give(link)
+    place.load(data, options=options)
+    # As if the second shard had never committed its part.
+    with psycopg.connect(place.topology.domains[0].shards[1].primary.dsn, autocommit=True) as connection:
+        connection.execute("TRUNCATE orders, outgrow.loads")
     first = place.counts()
     assert first[0] > 0 and first[1] == 0
     again = place.load(data, options=options)
@@ -308,6 +312,6 @@ def test_an_interrupted_load_loads_nothing(place: Place) -> None:
     data = b"customer,item\n" + b"".join(b"%d,%s\n" % (number, b"x" * 100) for number in range(60_000))
     table = LoadTable(TABLE, COLUMNS, Sharded(("customer",)))
     with pytest.raises(KeyboardInterrupt):
-        drive(load_into_steps(place.nodes, place.topology.domains[0], Interrupting(data), table, place.keyspace))
+        place.load_into(table, Interrupting(data))
     assert place.counts() == [0, 0]
     assert place.load(data).rows == 60_000

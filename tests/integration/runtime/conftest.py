@@ -9,7 +9,10 @@ import pytest
 import outgrow
 from outgrow import Fleet
 from outgrow.topology import Copied, Placement, Sharded, Single, TableName
+from tests.integration.runtime.copies import both_sides, sides
 from tests.servers import Servers
+
+__all__ = ["both_sides", "sides"]
 
 TABLES: dict[TableName, Placement] = {
     TableName("public", "customers"): Sharded(("customer_id",)),
