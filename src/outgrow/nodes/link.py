@@ -50,9 +50,6 @@ Params = Sequence[Any] | None
 #: n → n times "let psycopg choose the format".
 _AUTO = [[PyFormat.AUTO] * n for n in range(64)]
 
-#: The protocol counts the parameters of a statement in 16 bits.
-PARAMETERS_MAX = 65535
-
 #: Command tags after which prepared plans may name what no longer exists.
 _DDL = ("DROP", "ALTER")
 
@@ -297,14 +294,8 @@ class Link:
 
     def _dump(self, params: Sequence[Any], error: Exception) -> Any:
         """The uncommon ends of dumping: more parameters than `_AUTO` foresees, or a value without a form."""
-        if len(params) > PARAMETERS_MAX:
-            raise errors.ProgrammingError(
-                "OG-NODE-026",
-                f"{len(params)} parameters for one server, which takes {PARAMETERS_MAX} in a statement",
-                cure="send fewer rows in a statement, pass arrays, or load a file with `session.load`",
-                node=self.node.name,
-                sqlstate="54000",
-            ) from error
+        if len(params) > translate.PARAMETERS_MAX:
+            raise translate.too_many_parameters(len(params), self.node) from error
         if isinstance(error, IndexError) and len(params) >= len(_AUTO):
             try:
                 return self.transformer.dump_sequence(params, [PyFormat.AUTO] * len(params))

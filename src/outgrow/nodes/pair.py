@@ -16,15 +16,16 @@ from outgrow import errors
 from outgrow.clock import monotonic
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import (
+    COMMAND_OK,
     FATAL_ERROR,
     PIPELINE_ABORTED,
     PIPELINE_SYNC,
     TUPLES_CHUNK,
+    TUPLES_OK,
     Broken,
     Late,
     cancel_steps,
     flush_steps,
-    result_steps,
 )
 from outgrow.nodes.prepared import Key, Prepared
 from outgrow.nodes.recovery import lost, used_wrongly
@@ -73,6 +74,14 @@ class _Part:
             pgconn.send_query_params(link.encoded(self.sql), self.values, self.types, self.formats)
         if self.synced:
             pgconn.pipeline_sync()
+
+    def usual(self, link: Link) -> Rows | None:
+        """The outcome of a known statement that went as it always does: nothing is to be asked or learnt."""
+        known = self.known
+        if known is None or len(self.results) != 1 or self.results[0].status not in (COMMAND_OK, TUPLES_OK):
+            return None
+        link.count_use(known)
+        return link.rows_of(self.results[0], known.fields)
 
     def error(self, link: Link, late: bool) -> errors.Error | None:
         for result in self.results:
@@ -155,9 +164,11 @@ def many_steps(
     for part in parts[:-1]:
         part.synced = not chained
     done, late, broken = yield from _exchange_steps(link, parts, until)
-    if broken is None and any(part.stale() for part in parts):
+    outcomes = yield from _outcomes_steps(link, parts, done, late, broken, until)
+    failed = broken is None and any(isinstance(outcome, errors.Error) for outcome in outcomes)
+    if failed and any(part.stale() for part in parts):
         link.preparations.drop()
-    return (yield from _outcomes_steps(link, parts, done, late, broken, until))
+    return outcomes
 
 
 def _exchange_steps(
@@ -211,6 +222,9 @@ def _outcomes_steps(
     """What is known to be over keeps its answer, also where the link broke afterwards."""
     outcomes: list[Outcome] = []
     for part in done if broken is not None else parts:
+        if (usual := part.usual(link)) is not None:
+            outcomes.append(usual)
+            continue
         limit, ask = (None, False) if broken is not None else (until, True)
         failed = outcomes[-1] if outcomes and isinstance(outcomes[-1], errors.Error) else None
         outcomes.append((yield from part.outcome_steps(link, late, limit, ask=ask, failed=failed)))
@@ -231,9 +245,15 @@ def _alone_steps(link: Link, statement: Asked, until: float | None) -> Steps[Out
 def _read_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part], until: float | None) -> Steps[None]:
     """Read each part's results up to its Sync."""
     readable = Socket(link.fd, READ, until)
+    pgconn = link.pgconn
     while len(done) < len(parts):
         part = parts[len(done)]
-        result = yield from result_steps(link.pgconn, readable)
+        # `result_steps`, kept in line: there are three results a statement.
+        while pgconn.is_busy():
+            if not (yield readable):
+                raise Late
+            pgconn.consume_input()
+        result = pgconn.get_result()
         if result is None:
             if part.ended():
                 done.append(part)

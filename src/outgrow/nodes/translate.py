@@ -162,6 +162,20 @@ def late(node: Node, sqlstate: str = CANCELED) -> errors.OperationalError:
     )
 
 
+#: The protocol counts the parameters of a statement in 16 bits.
+PARAMETERS_MAX = 65535
+
+
+def too_many_parameters(count: int, node: Node) -> errors.Error:
+    return errors.ProgrammingError(
+        "OG-NODE-026",
+        f"{count} parameters for one server, which takes {PARAMETERS_MAX} in a statement",
+        cure="send fewer rows in a statement, pass arrays, or load a file with `session.load`",
+        node=node.name,
+        sqlstate="54000",
+    )
+
+
 def from_parameters(error: Exception, node: Node) -> errors.Error:
     """A parameter that cannot be sent: psycopg found no form for its type, or its value has none."""
     if isinstance(error, psycopg.ProgrammingError | TypeError):

@@ -87,9 +87,15 @@ def _target(tree: Write, places: Places) -> Table:
     """The table written; refused where its triggers would run once for each shard and not once."""
     table = places.table(tree.table)
     assert table is not None
-    if table.statement_triggers:
-        raise refused("trigger", table.statement_triggers[0], str(tree.table))
+    check_triggers(tree, table)
     return table
+
+
+def check_triggers(tree: Write, table: Table) -> None:
+    also = ["update"] if isinstance(tree, Insert) and tree.conflict == "update" else []
+    trigger = table.statement_trigger(type(tree).__name__.lower(), *also)
+    if trigger is not None:
+        raise refused("trigger", trigger, str(tree.table))
 
 
 # --- what each row gets --------------------------------------------------------------------------------------------
@@ -138,13 +144,16 @@ def check_literals(tree: Write, table: Table) -> None:
 
 
 def with_defaults(tree: Write, table: Table, once: Once, places: Places, *, copied: bool) -> Write:
-    """The statement with those defaults written out that every shard would compute for itself."""
+    """The statement with those defaults written out that every shard would compute for itself.
 
-    def default(name: str, expr: Expr) -> Expr:
+    Volatile ones only in the rows given: elsewhere each row that is met draws its own, and nobody knows how many.
+    """
+
+    def default(name: str, expr: Expr, draw: bool = False) -> Expr:
         column = table.column(name)
         if column is None or not is_default(expr):
             return expr
-        return once.default(column, places.schema, copied) or expr
+        return once.default(column, places.schema, draw) or expr
 
     if isinstance(tree, Update):
         return replace(tree, assigns=tuple((name, default(name, expr)) for name, expr in tree.assigns))
@@ -156,9 +165,9 @@ def with_defaults(tree: Write, table: Table, once: Once, places: Places, *, copi
     if tree.source is None or isinstance(tree.source, Values):
         given = tree.source.rows if isinstance(tree.source, Values) else ((),)
         _check_width(tree, len(given[0]))
-        rows = [[default(name, expr) for name, expr in zip(tree.columns, row, strict=True)] for row in given]
+        rows = [[default(name, expr, copied) for name, expr in zip(tree.columns, row, strict=True)] for row in given]
         return _with_rows(tree, rows, missing, once, places, copied)
-    added = [(column.name, once.default(column, places.schema, copied)) for column in missing]
+    added = [(column.name, once.default(column, places.schema, False)) for column in missing]
     items = tuple(Item(expr, name, name) for name, expr in added if expr is not None)
     if not items:
         return tree

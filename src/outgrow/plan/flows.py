@@ -18,7 +18,7 @@ from outgrow.topology import Copied, Sharded, TableName
 from .alike import checked
 from .blocks import Ctes, Shared, first_items
 from .change import Change, Gather, GivenRows
-from .changing import check_literals, per_row, prove, returned, told, with_defaults
+from .changing import check_literals, check_triggers, per_row, prove, returned, told, with_defaults
 from .keyset import Everything
 from .model import Plan
 from .moments import Once
@@ -79,8 +79,7 @@ def _spread(plan: Plan, tree: Tree, places: Places) -> Plan:
         table = _table(part, places)
         if not isinstance(places.of(part.table), Sharded):
             raise _apart(plan, f"{part.table} is not sharded")
-        if table.statement_triggers:
-            raise refused("trigger", table.statement_triggers[0], str(part.table))
+        check_triggers(part, table)
         check_literals(part, table)
         evaluated |= per_row(part)
     vet_change(plan.statement, tree, evaluated)

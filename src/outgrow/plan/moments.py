@@ -77,13 +77,13 @@ class Once:
 
         return transform(expr, change)
 
-    def default(self, column: Column, schema: Schema, copied: bool) -> Expr | None:
-        """The value of the column's default; None where each shard may take the default itself."""
+    def default(self, column: Column, schema: Schema, draw: bool) -> Expr | None:
+        """The value of the column's default; None where it stays DEFAULT, also volatile ones without `draw`."""
         default = column.default
         if default is None or column.serial or column.generated:
             return None
         volatile = column.default_volatile
-        if volatile and not copied:
+        if volatile and not draw:
             return None
         if not volatile and default not in self._same:
             self._same[default] = _same_everywhere(default, schema)

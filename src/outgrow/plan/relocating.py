@@ -75,8 +75,9 @@ def relocating(plan: Plan, places: Places) -> Plan:
 
 def _for_several(statement: Statement, tree: Update, table: Table, once: Once, places: Places) -> Update:
     """The statement as each of several shards can read its part of the rows.  Raises Refused."""
-    if table.statement_triggers:
-        raise refused("trigger", table.statement_triggers[0], str(tree.table))
+    trigger = table.statement_trigger("update", "delete", "insert")
+    if trigger is not None:
+        raise refused("trigger", trigger, str(tree.table))
     several = with_defaults(once.moments(tree), table, once, places, copied=False)  # type: ignore[arg-type]
     assert isinstance(several, Update)
     vet_change(statement, several, per_row(several))

@@ -64,7 +64,8 @@ def _check(reached: set[TableName], places: Places, restart: bool) -> None:
         table = places.table(name)
         if table is None:
             continue
-        if table.statement_triggers:
-            raise refused("trigger", table.statement_triggers[0], str(name))
+        trigger = table.statement_trigger("truncate")
+        if trigger is not None:
+            raise refused("trigger", trigger, str(name))
         if restart and any(column.serial for column in table.columns):
             raise refused("restart identity", str(name))

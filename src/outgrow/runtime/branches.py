@@ -45,10 +45,11 @@ class Branch(transactions.Branch):
 
     link: Link
 
-    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked]) -> None:
+    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked], placed: bool) -> None:
         super().__init__(shard, link)
         self.node = node
         self.ahead = ahead
+        self.placed = placed
         #: Nothing has run on it yet.
         self.fresh = True
         #: It may have written.
@@ -57,22 +58,25 @@ class Branch(transactions.Branch):
         self.limited = False
 
     def commit_steps(self, until: float | None) -> Steps[None]:
-        """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same flush."""
-        if not self.wrote:
-            done: Rows | Error = yield from self.link.run_steps("COMMIT", None, until=until)
-        else:
-            try:
+        """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""
+        done: Rows | Error
+        try:
+            if self.wrote and self.placed:
                 done, self.place = yield from self.link.run_many_steps(
-                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until
+                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until, chained=True
                 )
-            except NodeLost as error:
-                raise OperationalError(
-                    "OG-RUN-021",
-                    "the connection broke during COMMIT: the transaction is either wholly done or not done at all",
-                    cure="read what it wrote before trying again",
-                    shard=self.shard,
-                    node=self.node.name,
-                ) from error
+            else:
+                done = yield from self.link.run_steps("COMMIT", None, until=until)
+        except NodeLost as error:
+            if not self.wrote:
+                raise
+            raise OperationalError(
+                "OG-RUN-021",
+                "the connection broke during COMMIT: the transaction is either wholly done or not done at all",
+                cure="read what it wrote before trying again",
+                shard=self.shard,
+                node=self.node.name,
+            ) from error
         if isinstance(done, Error):
             raise done
         if done.status != "COMMIT":
@@ -190,12 +194,28 @@ class Transaction:
                 yield from self.state.survey_steps(shard, until, cause=error)
                 yield from self._open_steps(shard, until)
                 continue
+            except BaseException as error:
+                yield from self._failed_steps(branch, error)
+                raise
             branch.fresh = False
             if alone:
                 return (yield from branch.link.run_steps(*asked[0], until=until))
             last = outcomes[-1]
             return last if asked and isinstance(last, Rows) else None
         return None
+
+    def _failed_steps(self, branch: Branch, error: BaseException) -> Steps[None]:
+        """What went ahead of a statement that failed, or was stopped before it was sent, may have run or not.
+
+        A branch on which nothing has succeeded yet is let go: after ROLLBACK TO a savepoint, another takes its place.
+        """
+        if not branch.fresh:
+            return
+        try:
+            if isinstance(error, Error) and branch.link.in_transaction and not branch.link.broken:
+                yield from branch.link.run_steps("ROLLBACK", None)
+        finally:
+            self._release(branch)
 
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
@@ -226,7 +246,9 @@ class Transaction:
             break
         ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
         ahead += [(f"SAVEPOINT {_quoted(name)}", None) for name in self.savepoints]
-        self.branches[shard] = Branch(shard, link.node, link, ahead)
+        # Where there is no replica, nobody compares places; a token asks by itself.
+        placed = bool(state.health.seats(state.name, shard).replicas)
+        self.branches[shard] = Branch(shard, link.node, link, ahead, placed)
         self.touched.add(shard)
 
     def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
@@ -262,7 +284,7 @@ class Transaction:
         try:
             yield from self._end_steps(until)
         except GeneratorExit:
-            self._abandon()
+            self.abandon()
             raise
         except BaseException:
             yield from self.rollback_steps(until)
@@ -291,7 +313,7 @@ class Transaction:
         self.state.need_recovery()
         yield from commit.run_steps()
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """Nobody waits any more: close what is open; what is prepared is left to recovery."""
         for branch in list(self.branches.values()):
             branch.link.close()
@@ -330,6 +352,9 @@ class Transaction:
         else:
             del self.savepoints[at + 1 :]
             self.failed = None
+            for branch in self.branches.values():
+                # What was set since the savepoint is undone, the limit on waiting for locks among it.
+                branch.limited = False
 
     def set_steps(self, sql: str, until: float | None) -> Steps[None]:
         """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""

@@ -125,6 +125,7 @@ def _finish_steps(state: DomainState, home: Link, until: float | None, wanted: s
         domain = yield from known_steps(state, home)
         facts = statement.definition_facts(definition.sql)
         work = Work(definition, facts, domain.home.name, home, domain.tables)
+        _check_shards(domain, definition)
         try:
             finished.append((yield from _carry_out_steps(state, work, until)))
         except Error as error:
@@ -140,6 +141,18 @@ def _finish_steps(state: DomainState, home: Link, until: float | None, wanted: s
                 sqlstate=error.sqlstate,
             ) from error
     return finished
+
+
+def _check_shards(domain: Domain, definition: Definition) -> None:
+    known = [shard.name for shard in domain.shards]
+    missing = [shard for shard in definition.shards if shard not in known and shard not in definition.done]
+    if missing:
+        raise ConfigurationError(
+            "OG-RUN-063",
+            f"DDL {definition.number} ({shortened(definition.sql)}) was left unfinished on {', '.join(missing)}, which "
+            "the fleet file does not name any more",
+            cure=f"put the shard back into fleet.yaml, or run `outgrow schema abandon {definition.number}`",
+        )
 
 
 def _carry_out_steps(state: DomainState, work: Work, until: float | None) -> Steps[Done]:

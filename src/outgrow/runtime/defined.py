@@ -35,7 +35,7 @@ class Defined:
 
 def unseen(what: str) -> NotSupportedError:
     return NotSupportedError(
-        "OG-RUN-060",
+        "OG-RUN-062",
         f"{what} by DDL in this very transaction, and statements are planned by what is committed",
         cure="COMMIT first, then go on in another transaction; or run the DDL beforehand, on its own",
     )

@@ -96,12 +96,7 @@ class DomainState:
     def on_home_steps(self, ask: Callable[[Link], Steps[T]], until: float | None) -> Steps[T]:
         """Run `ask` on the primary of the home shard, where the ledger's map lives."""
         node = self.health.seats(self.name, self.picture.domain.home.name).primary
-        pool = self.nodes.pool(node)
-        link = yield from pool.take_steps(until)
-        try:
-            return (yield from ask(link))
-        finally:
-            pool.give(link)
+        return (yield from snapshot.on_node_steps(self.nodes, node, until, ask))
 
     def survey_steps(self, shard: str, until: float | None, cause: BaseException | None) -> Steps[bool]:
         """Ask every node of the shard which role it plays; True when the primary is another one now.

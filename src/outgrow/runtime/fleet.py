@@ -12,8 +12,10 @@ from outgrow.errors import InterfaceError
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import atomic, ddl, explain, new_tables, snapshot
+from outgrow.runtime import atomic, comparing, ddl, doctor, explain, new_tables, snapshot
+from outgrow.runtime.comparing import SchemaComparison
 from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.doctor import Finding
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
@@ -22,6 +24,7 @@ from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
 from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
+from outgrow.schema import ObjectDifference
 from outgrow.topology import Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
 from outgrow.waits import Steps
@@ -126,6 +129,18 @@ class Fleet:
     def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
         """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
         return drive(ddl.abandon_steps(self._state(domain), number, None))
+
+    def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
+        """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""
+        return drive(comparing.compare_steps(self._state(domain), like, None))
+
+    def mend_schema(self, comparison: SchemaComparison, *, allow_drop: bool = False) -> tuple[ObjectDifference, ...]:
+        """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
+        return drive(comparing.mend_steps(self._state(comparison.domain), comparison, allow_drop, None))
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """What is wrong with the fleet, or soon will be, each with its cure."""
+        return tuple(finding for state in self._states.values() for finding in drive(doctor.examine_steps(state, None)))
 
     def stats(self) -> dict[str, Any]:
         """Per node: the pool's counts."""

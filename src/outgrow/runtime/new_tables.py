@@ -129,30 +129,35 @@ def asked_table(text: str) -> TableName:
 def _check_rows_steps(
     state: DomainState, home: Link, domain: Domain, table: TableName, placement: Placement, until: float | None
 ) -> Steps[None]:
-    """Rows that are there must be where the placement will look for them: they are not moved here."""
+    """Rows that are there must be where the placement will look for them: they are not moved here.
 
-    def ask_steps(link: Link) -> Steps[bool]:
+    A table that has another placement may get rows at any moment, from processes that do not know the new one yet.
+    """
+
+    def ask_steps(link: Link) -> Steps[bool | None]:
         if not (yield from _is_there_steps(link, table, until)):
-            return False
+            return None
         answer = yield from link.run_steps(f"SELECT EXISTS (SELECT FROM {_spelled(table)})", None, until=until)
         return bool(answer.rows[0][0])
 
-    holding = []
+    has_rows = {}
     for shard in domain.shards:
         if shard is domain.home:
-            has_rows = yield from ask_steps(home)
+            has_rows[shard.name] = yield from ask_steps(home)
         else:
             primary = state.health.seats(state.name, shard.name).primary
-            has_rows = yield from snapshot.on_node_steps(state.nodes, primary, until, ask_steps)
-        if has_rows:
-            holding.append(shard.name)
-    fits = isinstance(placement, Single) and holding in ([], [placement.shard])
-    if holding and not fits and len(domain.shards) > 1:
-        raise NotSupportedError(
-            "OG-RUN-059",
-            f"{table} has rows on {', '.join(holding)}, and {ledger.shown(placement)} would look for them elsewhere",
-            cure="place it while it is empty: unload the rows, TRUNCATE the table on every shard, place it, load them",
-        )
+            has_rows[shard.name] = yield from snapshot.on_node_steps(state.nodes, primary, until, ask_steps)
+    holding = [shard for shard, has in has_rows.items() if has]
+    fits = not holding or (isinstance(placement, Single) and holding == [placement.shard])
+    placed = domain.tables.get(table)
+    if len(domain.shards) == 1 or (fits and (placed is None or not any(has is not None for has in has_rows.values()))):
+        return
+    why = f"has rows on {', '.join(holding)}" if holding else f"is there and placed ({ledger.shown(placed)})"
+    raise NotSupportedError(
+        "OG-RUN-059",
+        f"{table} {why}, and {ledger.shown(placement)} would look for its rows elsewhere",
+        cure="unload its rows, drop it, place it, make it again, and load them",
+    )
 
 
 def _is_there_steps(link: Link, table: TableName, until: float | None) -> Steps[bool]:

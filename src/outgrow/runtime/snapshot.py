@@ -8,6 +8,7 @@ from typing import TypeVar
 from outgrow import keyspace, ledger, schema, sqlfile
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
+from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -68,10 +69,12 @@ def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | N
 
 
 def on_node_steps(nodes: Nodes, node: Node, until: float | None, ask: Callable[[Link], Steps[T]]) -> Steps[T]:
-    """Ask one node."""
+    """Ask one node, in nobody's dress: what is seen must not depend on who used the connection last."""
     pool = nodes.pool(node)
     link = yield from pool.take_steps(until)
     try:
+        if link.dress:
+            yield from dressed_steps(link, ())
         return (yield from ask(link))
     finally:
         pool.give(link)
@@ -91,6 +94,8 @@ def _on_shard_steps(
             lost = lost or error
             continue
         try:
+            if link.dress:
+                yield from dressed_steps(link, ())
             return (yield from ask(link))
         finally:
             pool.give(link)

@@ -33,6 +33,11 @@ def change_steps(
     conversation.begin()
     try:
         result = yield from _run_steps(conversation, prepared.plan, located, values, until)
+    except GeneratorExit:
+        if conversation.transaction is not None:
+            conversation.transaction.abandon()
+            conversation.transaction = None
+        raise
     except BaseException:
         yield from conversation.rollback_steps()
         raise

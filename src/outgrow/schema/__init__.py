@@ -9,24 +9,33 @@ from outgrow.schema.model import (
     Order,
     Schema,
     SequenceDefinition,
+    StatementTrigger,
     Table,
     TableKind,
     Volatility,
 )
+from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, object_queries, objects
 
 __all__ = [
     "Column",
     "Difference",
     "ForeignKey",
     "Function",
+    "Object",
+    "ObjectDifference",
+    "Objects",
     "Order",
     "Schema",
     "SequenceDefinition",
+    "StatementTrigger",
     "Table",
     "TableKind",
     "Volatility",
     "build",
+    "compare",
     "differences",
+    "object_queries",
+    "objects",
     "queries",
     "with_tables_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from outgrow.schema.model import (
     Order,
     Schema,
     SequenceDefinition,
+    StatementTrigger,
     Table,
     TableKind,
     Volatility,
@@ -40,6 +41,8 @@ _FUNCTION_KINDS = {"f": "function", "a": "aggregate", "w": "window", "p": "proce
 _VOLATILITIES = {"i": Volatility.IMMUTABLE, "s": Volatility.STABLE, "v": Volatility.VOLATILE}
 _TYPE_KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "multirange"}
 _BY_CODE_POINT = frozenset({"C", "POSIX", "C.UTF-8", "C.UTF8", "C.utf8"})
+#: Bits of pg_trigger.tgtype.
+_EVENTS = {4: "insert", 8: "delete", 16: "update", 32: "truncate"}
 _SPREADING = {"c": "cascade", "n": "set null", "d": "set default"}
 _IDENTITIES = {"a": "always", "d": "by default", "": ""}
 
@@ -47,7 +50,8 @@ _IDENTITIES = {"a": "always", "d": "by default", "": ""}
 @cache
 def queries() -> Mapping[str, str]:
     """The catalogue queries by name.  Each yields plain text, integers, booleans, and arrays of text."""
-    return sqlfile.load("outgrow.schema")
+    every = sqlfile.load("outgrow.schema")
+    return MappingProxyType({name: sql for name, sql in every.items() if not name.startswith("object")})
 
 
 class _Server(NamedTuple):
@@ -122,7 +126,7 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             primary_key=primary.get(name, ()),
             unique_keys=tuple(unique.get(name, ())),
             triggers=(*(triggers or ()), *(rules or ())),
-            statement_triggers=(*(statement_triggers or ()), *(rules or ())),
+            statement_triggers=tuple(_statement_triggers(statement_triggers or (), rules or ())),
             cascades_to=cascades.get(name, ()),
             foreign_keys=tuple(foreign.get(name, ())),
             partition_of=TableName(parent_schema, parent) if parent else None,
@@ -130,6 +134,14 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             row_security=security,
         )
     return tables
+
+
+def _statement_triggers(triggers: Sequence[str], rules: Sequence[str]) -> Iterator[StatementTrigger]:
+    for trigger in triggers:
+        kind, _, name = trigger.partition(" ")
+        yield StatementTrigger(name, tuple(event for bit, event in _EVENTS.items() if int(kind) & bit))
+    for rule in rules:
+        yield StatementTrigger(rule, ("insert", "delete", "update"))
 
 
 def _column(row: Sequence[Any], server: _Server) -> Column:

@@ -85,6 +85,14 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementTrigger:
+    """A trigger FOR EACH STATEMENT, or a rewrite rule; `events` among "insert", "delete", "update", "truncate"."""
+
+    name: str
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     name: TableName
     kind: TableKind
@@ -96,7 +104,7 @@ class Table:
     #: The user's triggers and rewrite rules: writing here may run anything.
     triggers: tuple[str, ...] = ()
     #: Those among them that run once for a statement (or instead of it), whatever rows it writes.
-    statement_triggers: tuple[str, ...] = ()
+    statement_triggers: tuple[StatementTrigger, ...] = ()
     #: Tables that ON DELETE/UPDATE CASCADE, SET NULL … reach from here, over any number of steps.
     cascades_to: tuple[TableName, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
@@ -104,6 +112,10 @@ class Table:
     #: A view's SELECT as the server prints it.
     definition: str | None = None
     row_security: bool = False
+
+    def statement_trigger(self, *events: str) -> str | None:
+        """The first trigger that a statement with one of these events runs."""
+        return next((each.name for each in self.statement_triggers if not set(each.events).isdisjoint(events)), None)
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

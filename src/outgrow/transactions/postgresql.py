@@ -41,6 +41,7 @@ class Wire(Protocol):
         *,
         until: float | None = None,
         prepare: Sequence[bool] | None = None,
+        chained: bool = False,
     ) -> Steps[list[Any]]: ...
 
     def close(self) -> None: ...
@@ -56,7 +57,9 @@ class Branch:
         self.ahead: list[tuple[str, Sequence[Any] | None]] = []
         #: Rows were counted: there is no need to ask.
         self.certain = False
-        #: What the server said of its place behind the commit, where it was asked.
+        #: Somebody will compare the server's place behind the commit with a replica's.
+        self.placed = True
+        #: What the server said of it.
         self.place: Any = None
 
     def part_steps(self, until: float | None) -> Steps[Part]:
@@ -67,10 +70,9 @@ class Branch:
         return Part.WROTE if wrote else Part.CHECKED if serializable else Part.READ
 
     def prepare_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
-        # All have a Sync of their own: behind a failed statement, PREPARE TRANSACTION is a rollback.
         asked = [*self.ahead, (_SQL["stamp"], [id.number, list(shards)]), (f"PREPARE TRANSACTION '{gid}'", None)]
         may_prepare = [True] * (len(asked) - 1) + [False]
-        outcomes = yield from self.link.run_many_steps(asked, until=until, prepare=may_prepare)
+        outcomes = yield from self.link.run_many_steps(asked, until=until, prepare=may_prepare, chained=True)
         for outcome in outcomes:
             if isinstance(outcome, Error):
                 raise failures.not_prepared(outcome, self.shard, (yield from self._prepared_max_steps(outcome)))
@@ -89,25 +91,31 @@ class Branch:
 
     def attend_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
         stamp = (_SQL["stamp_present"], [id.number, list(shards), id.presence])
-        for outcome in (yield from self.link.run_many_steps([*self.ahead, stamp], until=until)):
+        for outcome in (yield from self.link.run_many_steps([*self.ahead, stamp], until=until, chained=True)):
             if isinstance(outcome, Error):
                 raise outcome
 
     def decide_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
+        # Chained, and each Sync is a packet: COMMIT takes effect at once, and is not reached behind a refused decision.
+        asked: list[tuple[str, Sequence[Any] | None]] = [(_SQL["decide"], [id.number]), ("COMMIT", None)]
         try:
-            decided, committed, place = yield from self.link.run_many_steps(
-                [(_SQL["decide"], [id.number]), ("COMMIT", None), (_SQL["token"], None)], until=until
+            decided, committed, *place = yield from self.link.run_many_steps(
+                [*asked, *self._placing()], until=until, chained=True
             )
         except Error as error:
             raise _retold(Unclear, error) from error
         if isinstance(decided, Error):
-            # Whatever became of the connection: behind a failed statement COMMIT can only roll back.
+            # Whatever became of the connection: COMMIT was not reached.
             raise _retold(Fenced, decided) if decided.sqlstate in _FENCED else decided
         if isinstance(committed, Error):
             raise _retold(Unclear, committed) if self.link.broken else committed
         if committed.status != "COMMIT":
             raise failures.rolled_back(self.shard)
-        self.place = place
+        self.place = place[0] if place else None
+
+    def _placing(self) -> list[tuple[str, None]]:
+        """Behind the commit (which ends there, whatever shares its Sync): the question for the server's place."""
+        return [(_SQL["token"], None)] if self.placed else []
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         answer = yield from self.link.run_steps("COMMIT", None, until=until)
@@ -115,11 +123,12 @@ class Branch:
             raise failures.rolled_back(self.shard)
 
     def finish_steps(self, gid: str, commit: bool, until: float | None) -> Steps[Finished]:
-        done, place = yield from self.link.run_many_steps(
-            [(_finishing(gid, commit), None), (_SQL["token"], None)], until=until, prepare=(False, True)
+        asked = [(_finishing(gid, commit), None), *self._placing()]
+        done, *place = yield from self.link.run_many_steps(
+            asked, until=until, prepare=[False] + [True] * (len(asked) - 1), chained=True
         )
         finished = _finished(done)
-        self.place = place
+        self.place = place[0] if place else None
         return finished
 
     def stamped_steps(self, id: TransactionId, until: float | None) -> Steps[bool]:

@@ -1,4 +1,4 @@
-"""A chapter: some thirty statements, alone and in transactions, that begin with the same rows every time."""
+"""A chapter: some sixty statements, alone and in transactions, that begin with the same rows every time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WEIGHTS = {
     "rows": 18, "copied": 5, "conflict": 12, "selected": 7, "updated": 18, "deleted": 10, "moved": 10, "locked": 4,
     "read": 4, "cte": 10, "truncated": 1,
 }  # fmt: skip
-STATEMENTS = 30
+STATEMENTS = 60
 ISOLATIONS = ("", "", "", "", " ISOLATION LEVEL REPEATABLE READ", " ISOLATION LEVEL SERIALIZABLE")
 
 

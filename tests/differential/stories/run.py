@@ -35,7 +35,7 @@ class Player:
     played: list[Act] = field(default_factory=list)
     inside: bool = False
     failed: bool = False
-    savepoints: int = 0
+    savepoints: list[str] = field(default_factory=list)
     unlooked: int = 0
 
     def play(self, act: Act) -> tuple[Verdict, Answer | Failure | None, Answer | Failure] | None:
@@ -56,13 +56,16 @@ class Player:
 
     def _misplaced(self, act: Act) -> bool:
         """Where acts were left out to find the least that goes wrong, an end may have lost its beginning."""
+        words = act.case.block.raw
+        if words.startswith(("ROLLBACK TO", "RELEASE")) and words.split()[-1] not in self.savepoints:
+            return True
         return act.kind != "statement" and self.inside == (act.kind == "begin")
 
     def _helps(self, act: Act) -> bool:
         """After a failure: the end, or a way back to before it."""
         if act.kind in ("commit", "rollback"):
             return True
-        return act.kind == "savepoint" and act.case.block.raw.startswith("ROLLBACK TO") and self.savepoints > 0
+        return act.kind == "savepoint" and act.case.block.raw.startswith("ROLLBACK TO")
 
     def _statement(self, case: Case) -> tuple[Verdict, Answer | Failure | None, Answer | Failure]:
         fleet = self.both.ask_fleet(case)
@@ -93,10 +96,9 @@ class Player:
         fleet, plain = self.both.ask_fleet(act.case), self.both.ask_plain(act.case)
         words = act.case.block.raw
         if act.kind == "begin":
-            self.inside, self.savepoints = True, 0
+            self.inside, self.savepoints = True, []
         elif act.kind == "savepoint":
-            self.savepoints += words.startswith("SAVEPOINT")
-            self.savepoints -= words.startswith("RELEASE")
+            self._follow(*words.split()[:1], words.split()[-1])
             self.failed = isinstance(plain, Failure)
         elif act.kind == "commit" and self.failed:
             # PostgreSQL answers a COMMIT of what has failed with ROLLBACK; outgrow says so by an error.
@@ -108,6 +110,14 @@ class Player:
         if isinstance(plain, Failure) or isinstance(fleet, Failure):
             return judged(act.case, plain, fleet), plain, fleet
         return Verdict("right"), plain, fleet
+
+    def _follow(self, command: str, name: str) -> None:
+        """The savepoints that are open after a command about them."""
+        if command == "SAVEPOINT":
+            self.savepoints.append(name)
+            return
+        at = len(self.savepoints) - 1 - self.savepoints[::-1].index(name)
+        del self.savepoints[at + (command == "ROLLBACK") :]
 
     def _look(self, act: Act, verdict: Verdict) -> str:
         """What the sides hold, compared outside of transactions: after each of them, refusals, and some statements."""

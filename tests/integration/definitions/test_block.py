@@ -71,10 +71,10 @@ def test_what_a_transaction_has_defined_it_cannot_use(fleet: Fleet, ddl: str, th
     with fleet.session() as session:
         session.execute("BEGIN")
         session.execute(ddl)
-        with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-060"):
+        with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-062"):
             session.execute(then)
         if then.startswith("SELECT"):
-            with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-060"):
+            with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-062"):
                 list(session.stream(then))
         session.execute("ROLLBACK")
 

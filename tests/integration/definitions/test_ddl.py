@@ -97,6 +97,17 @@ def test_a_ddl_that_fails_on_the_second_shard_is_resumed_when_mended(fleet_serve
     assert [len(found) for found in indexes(fleet_servers, fleet, "customers").values()] == [1, 1]
 
 
+def test_a_shard_that_the_file_has_lost_is_said_so(fleet_servers: Servers, fleet: Fleet) -> None:
+    home = fleet.topology.domains[0].home.primary
+    record = """INSERT INTO outgrow.definitions (domain, number, sql, settings, shards, state)
+                VALUES ('app', 99, 'ALTER TABLE customers ADD COLUMN c int', '{}', '{s1,s9}', 'stopped')"""
+    fleet_servers.sql(home, record)
+    with pytest.raises(outgrow.ConfigurationError, match="OG-RUN-063"):
+        fleet.resume_definitions()
+    assert "c" not in columns(fleet_servers, fleet, "customers")["s1"]
+    fleet.abandon_definition(99)
+
+
 def test_an_abandoned_ddl_is_in_nobodys_way(fleet_servers: Servers, fleet: Fleet) -> None:
     fleet.execute(
         "ALTER TABLE customers ADD COLUMN odd int",
@@ -279,9 +290,15 @@ def test_a_key_that_the_table_lacks_is_refused(fleet: Fleet) -> None:
         fleet.place("customers", shard_by="nowhere")
 
 
-def test_a_table_with_rows_is_not_placed_anew(fleet: Fleet) -> None:
-    fleet.place("customers", copy=True)
-    fleet.place("customers", shard_by="customer_id")
+def test_a_table_that_is_there_is_not_placed_anew(fleet: Fleet) -> None:
+    fleet.place("notes", copy=True)
+    fleet.place("notes", shard_by="id")
+    with fleet.session() as session:
+        for shard in ("s1", "s2"):
+            session.execute("CREATE TABLE stray (id int8)", shard=shard)
+    fleet.place("stray", shard_by="id")
+    with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-059"):
+        fleet.place("stray", copy=True)
     fleet.execute("INSERT INTO customers VALUES (1, 'a', 'x')")
     fleet.place("customers", shard_by="customer_id")
     with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-059"):

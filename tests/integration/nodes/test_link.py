@@ -250,6 +250,7 @@ def test_errors_carry_what_the_server_said(link, admin):
         ("SELECT * FROM nowhere", None, errors.ProgrammingError, "OG-NODE-101"),
         ("SELECT $1, $2::int", [1], errors.ProgrammingError, "OG-NODE-019"),
         ("SELECT $1", [object()], errors.ProgrammingError, "OG-NODE-018"),
+        ("SELECT $1", [1] * 65536, errors.ProgrammingError, "OG-NODE-026"),
         ("SELECT $1", ["a\0b"], errors.DataError, "OG-NODE-020"),
         ("SELECT '\0'", None, errors.ProgrammingError, "OG-NODE-021"),
         ("SELECT 1/0", None, errors.DataError, "OG-NODE-120"),

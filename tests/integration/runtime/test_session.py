@@ -272,3 +272,24 @@ def test_a_key_is_placed_as_the_server_stores_it(fleet: Fleet) -> None:
     with fleet.session() as session:
         session.execute("INSERT INTO customers VALUES (%s, 'a', 'DE')", [1.5])
         assert session.execute("SELECT customer_id FROM customers WHERE customer_id = %s", [2]).fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_branch_whose_first_statement_failed_commits_what_comes_after_a_rollback_to(
+    fleet: Fleet, several: bool
+) -> None:
+    one, two = keys_on_two_shards(fleet)
+    add(fleet, one)
+    with fleet.session() as session:
+        session.execute("BEGIN")
+        session.execute("SAVEPOINT a")
+        with pytest.raises(outgrow.IntegrityError):
+            if several:
+                session.execute("INSERT INTO customers VALUES (%s, 'x', 'DE'), (%s, 'x', 'DE')", [one, two])
+            else:
+                session.execute("INSERT INTO customers VALUES (%s, 'x', 'DE')", [one])
+        session.execute("ROLLBACK TO SAVEPOINT a")
+        session.execute("UPDATE customers SET name = 'kept' WHERE customer_id = %s", [one])
+        session.execute("INSERT INTO customers VALUES (%s, 'kept', 'DE')", [two])
+        session.execute("COMMIT")
+        assert session.execute("SELECT name FROM customers").fetchall() == [("kept",), ("kept",)]

@@ -102,7 +102,7 @@ def test_cascades_are_followed_to_the_end_and_through_circles() -> None:
 
 def test_keys_triggers_rules_and_partitions() -> None:
     relations = [
-        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["audit"]),
+        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["52 audit"]),
         ("public", "t1", "r", "public", "t", None, False, None, None, None),
         ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None),
     ]
@@ -117,7 +117,9 @@ def test_keys_triggers_rules_and_partitions() -> None:
     assert whole.row_security
     assert (whole.primary_key, whole.unique_keys) == (("a", "b"), (("c",),))
     assert whole.triggers == ("audit", "stamp", "no_delete")
-    assert whole.statement_triggers == ("audit", "no_delete")
+    assert whole.statement_trigger("truncate") == "audit"
+    assert whole.statement_trigger("delete") == "no_delete"
+    assert whole.statement_triggers[0].events == ("insert", "update", "truncate")
     part, view = schema.find("t1"), schema.find("v", "public")
     assert part is not None
     assert part.partition_of == TableName("public", "t")

@@ -8,7 +8,8 @@ from typing import Any
 from outgrow.errors import Error
 from outgrow.transactions import Commit, Outcome, Part, TransactionId, outcome_steps
 from outgrow.transactions.failures import Undecided
-from tests.unit.transactions.world import Process, Shards, World, coordinator, recoverer_steps
+from tests.unit.transactions.ports import Shards
+from tests.unit.transactions.world import Process, World, coordinator, recoverer_steps
 
 
 class Wrong(AssertionError):

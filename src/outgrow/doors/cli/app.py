@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from outgrow.doors.cli import fleets, loading, recovery, statements
+from outgrow.doors.cli import doctor, fleets, loading, placing, recovery, schema, statements
 from outgrow.doors.cli.printing import failure
 from outgrow.errors import Error
 
@@ -30,6 +30,9 @@ app.command()(statements.sql)
 app.command()(statements.explain)
 app.command()(loading.load)
 app.command()(loading.unload)
+app.command()(placing.place)
+app.add_typer(schema.app, name="schema")
+app.command()(doctor.doctor)
 app.command()(recovery.recover)
 
 

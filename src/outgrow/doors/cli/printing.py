@@ -54,6 +54,8 @@ def print_table(result: Result, seconds: float) -> None:
     foot = f"{seconds * 1e3:.1f} ms, {', '.join(result.nodes)}" if result.nodes else f"{seconds * 1e3:.1f} ms"
     if not result.columns:
         out.print(f"{escape(result.statusmessage or 'done')} [dim]({escape(foot)})[/]")
+        for notice in result.notices:
+            console(stderr=True).print(f"[yellow]notice:[/] {escape(notice)}", soft_wrap=True)
         return
     rows = result.fetchall()
     numbers = {
@@ -67,7 +69,7 @@ def print_table(result: Result, seconds: float) -> None:
 
 
 def print_json(result: Result) -> None:
-    """One line: the columns with their types, the rows, how many, the command's tag and who answered."""
+    """One line: the columns with their types, the rows, how many, the command's tag, who answered, and notices."""
     rows = [[as_json(value) for value in row] for row in result.fetchall()] if result.columns else []
     document = {
         "columns": [{"name": field.name, "type": field.type} for field in result.fields],
@@ -75,6 +77,7 @@ def print_json(result: Result) -> None:
         "rowcount": result.rowcount,
         "status": result.statusmessage,
         "nodes": list(result.nodes),
+        "notices": list(result.notices),
     }
     print(json.dumps(document, ensure_ascii=False))
 

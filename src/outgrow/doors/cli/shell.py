@@ -12,6 +12,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory
 from rich.markup import escape
 
+from outgrow.doors.cli import place
 from outgrow.doors.cli.printing import console, failure, plain_table, print_table
 from outgrow.doors.cli.splitting import split
 from outgrow.errors import Error
@@ -100,7 +101,7 @@ class Shell:
                 self.command(text)
                 return
             begun = time.monotonic()
-            result = self._session.execute(text)
+            result = place.execute_asking(self._fleet, self._session, text, None)
             print_table(result, time.monotonic() - begun)
         except Error as error:
             failure(error)

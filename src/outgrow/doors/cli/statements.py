@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from outgrow.doors.cli import place
 from outgrow.doors.cli.fleets import Directory, Json
 from outgrow.doors.cli.printing import as_json, console, print_csv, print_json, print_table
 from outgrow.doors.cli.splitting import split
@@ -53,7 +54,7 @@ def sql(
     with open_fleet(directory, fleet_file) as fleet, fleet.session(domain, level=level) as session:
         for text in texts:
             begun = time.monotonic()
-            result = session.execute(text, values)
+            result = place.execute_asking(fleet, session, text, values)
             if json:
                 print_json(result)
             elif csv:

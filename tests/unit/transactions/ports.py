@@ -1,0 +1,156 @@
+"""The kernel's two ports on the modelled servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from outgrow.errors import Error
+from outgrow.transactions import Fenced, Finished, InDoubt, Outcome, Part, TransactionId, Unclear, owner_of
+from outgrow.transactions import failures as failing
+from outgrow.transactions.model import PREFIX
+from tests.unit.transactions.servers import BUSY, CANCELLED, LOST, NO_SUCH, Backend, Server, Txn
+
+if TYPE_CHECKING:
+    from tests.unit.transactions.world import Gen, World
+
+
+class Branch:
+    """`Participant` on the model."""
+
+    def __init__(self, world: World, server: Server, part: Part) -> None:
+        self.world, self.server, self.part = world, server, part
+        self.shard = server.name
+        self.backend = server.connect()
+        self.backend.txn = Txn(part is Part.WROTE, refused=part is not Part.READ and world.chance() < 0.06)
+
+    def _call_steps(self, until: float | None, *asked: Callable[[], Any]) -> Gen:
+        return self.world.call_steps(self.backend, asked, until)
+
+    def part_steps(self, until: float | None) -> Gen:
+        yield from ()
+        return self.part
+
+    def prepare_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Gen:
+        b, s = self.backend, self.server
+        _, done = _all((yield from self._call_steps(until, lambda: s.stamp(b, id.number), lambda: s.prepare(b, gid))))
+        if done != "PREPARE TRANSACTION":
+            raise failing.rolled_back(self.shard)
+
+    def attend_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Gen:
+        _all((yield from self._call_steps(until, lambda: self.server.attend(self.backend, id.number))))
+
+    def decide_steps(self, id: TransactionId, until: float | None) -> Gen:
+        b, s = self.backend, self.server
+        try:
+            decided, done = yield from self._call_steps(until, lambda: s.decide(b, id.number), lambda: s.commit(b))
+        except Error as error:
+            raise Unclear("OG-NODE-011", "lost") from error
+        if isinstance(decided, Error):
+            raise Fenced("OG-NODE-110", "taken") if decided.sqlstate == "23505" else decided
+        if done is LOST or (done is CANCELLED and b.broken):
+            raise Unclear("OG-NODE-011", "lost")
+        if isinstance(done, Error):
+            raise done
+        if done != "COMMIT":
+            raise failing.rolled_back(self.shard)
+
+    def commit_steps(self, until: float | None) -> Gen:
+        (done,) = _all((yield from self._call_steps(until, lambda: self.server.commit(self.backend))))
+        if done != "COMMIT":
+            raise failing.rolled_back(self.shard)
+
+    def finish_steps(self, gid: str, commit: bool, until: float | None) -> Gen:
+        (done,) = yield from self._call_steps(until, lambda: self.server.finish(gid, commit))
+        return _finished(done)
+
+    def stamped_steps(self, id: TransactionId, until: float | None) -> Gen:
+        (done,) = _all((yield from self._call_steps(until, lambda: id.number in self.server.stamps)))
+        return done
+
+    def undo_steps(self, gid: str | None, until: float | None) -> Gen:
+        if self.backend.broken:
+            return
+        if self.backend.txn is not None:
+            yield from self._call_steps(until, lambda: self.server.rollback(self.backend))
+        elif gid is not None:
+            (done,) = yield from self._call_steps(until, lambda: self.server.finish(gid, False))
+            _finished(done)
+
+
+class Shards:
+    """`Shards` on the model; each question has a connection of its own."""
+
+    domain = "d"
+
+    def __init__(self, world: World, backends: list[Backend]) -> None:
+        self.world, self.backends = world, backends
+        self.names = tuple(world.servers)
+
+    def at(self, shard: str) -> Seen:
+        return Seen(self, self.world.servers[shard])
+
+
+class Seen:
+    def __init__(self, shards: Shards, server: Server) -> None:
+        self.shards, self.server = shards, server
+
+    def _ask_steps(self, until: float, asked: Callable[[], Any]) -> Gen:
+        backend = self.server.connect()
+        self.shards.backends.append(backend)
+        try:
+            return (yield from self.shards.world.call_steps(backend, [asked], until))[0]
+        finally:
+            self.shards.backends.remove(backend)
+            if not backend.orphan and not backend.calls:
+                backend.end()
+                if backend in self.server.backends:
+                    self.server.backends.remove(backend)
+            else:
+                self.shards.world.cut(backend)
+
+    def in_doubt_steps(self, domain: str, until: float) -> Gen:
+        def look() -> list[InDoubt]:
+            now = self.shards.world.now
+            found = [
+                (gid, owner_of(gid), at) for gid, (_, at) in self.server.prepared.items() if gid.startswith(PREFIX)
+            ]
+            return [InDoubt(self.server.name, gid, id, now - at) for gid, id, at in found if id is not None]
+
+        return _one((yield from self._ask_steps(until, look)))
+
+    def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Gen:
+        found = _one((yield from self._ask_steps(until, lambda: self.server.rule(id.number, insist))))
+        return Outcome.UNKNOWN if found is None else Outcome(found)
+
+    def ruling_steps(self, id: TransactionId, until: float) -> Gen:
+        found = _one((yield from self._ask_steps(until, lambda: self.server.decisions.get(id.number))))
+        return Outcome.UNKNOWN if found is None else Outcome(found)
+
+    def finish_steps(self, gid: str, commit: bool, until: float) -> Gen:
+        return _finished((yield from self._ask_steps(until, lambda: self.server.finish(gid, commit))))
+
+    def stamped_steps(self, ids: Sequence[UUID], until: float) -> Gen:
+        return _one((yield from self._ask_steps(until, lambda: self.server.stamps & set(ids))))
+
+
+def _finished(outcome: Any) -> Finished:
+    if outcome is NO_SUCH:
+        return Finished.ABSENT
+    if outcome is BUSY:
+        return Finished.BUSY
+    _one(outcome)
+    return Finished.DONE
+
+
+def _one(outcome: Any) -> Any:
+    if isinstance(outcome, Error):
+        raise outcome
+    return outcome
+
+
+def _all(outcomes: Sequence[Any]) -> Sequence[Any]:
+    for outcome in outcomes:
+        _one(outcome)
+    return outcomes
