@@ -86,16 +86,15 @@ def _quoted(data: bytearray, padded: npt.NDArray[np.uint8], format: LoadFormat, 
     newlines = inside == NEWLINE
     found = inside == ord(format.delimiter)
     found |= newlines
-    is_quote = inside == quote
+    # (No array of the block's size is kept longer than it is needed: fresh pages would cost more than all else.)
+    found |= inside == quote
+    marks = np.flatnonzero(found)
+    is_quote = toggles = inside[marks] == quote
     if format.escape != format.quote:
         escapes = np.flatnonzero(inside == ord(format.escape))
-        if len(escapes):
-            _drop_escaped(data, is_quote, ord(format.escape))
-    found |= is_quote
-    marks = np.flatnonzero(found)
-    toggles = is_quote[marks]
+        toggles = _toggles(data, marks, is_quote, ord(format.escape)) if len(escapes) else toggles
     before = np.cumsum(toggles, dtype=np.int32)
-    keep = np.flatnonzero(~toggles & (before & 1 == 0))
+    keep = np.flatnonzero(~is_quote & (before & 1 == 0))
     separators = marks[keep]
     complete = np.flatnonzero(inside[separators] == NEWLINE)
     if not len(complete):
@@ -110,10 +109,12 @@ def _quoted(data: bytearray, padded: npt.NDArray[np.uint8], format: LoadFormat, 
     return Records(data, size, padded, starts_of(ends), ends, by_column(fields), quotes, lines, width, format, escapes)
 
 
-def _drop_escaped(data: bytearray, is_quote: npt.NDArray[np.bool_], escape: int) -> None:
-    """Quotes that an escape of its own takes, inside quotes only, turn nothing: one after the other decides."""
+def _toggles(data: bytearray, marks: Positions, is_quote: npt.NDArray[np.bool_], escape: int) -> npt.NDArray[np.bool_]:
+    """Which marks turn quoting on or off: not those that an escape of its own takes inside quotes, one by one."""
+    toggles = is_quote.copy()
     opened = -1
-    for at in np.flatnonzero(is_quote).tolist():
+    for number in np.flatnonzero(is_quote).tolist():
+        at = int(marks[number])
         if opened < 0:
             opened = at
             continue
@@ -121,9 +122,10 @@ def _drop_escaped(data: bytearray, is_quote: npt.NDArray[np.bool_], escape: int)
         while run > opened and data[run] == escape:
             run -= 1
         if (at - 1 - run) % 2:
-            is_quote[at] = False
+            toggles[number] = False
         else:
             opened = -1
+    return toggles
 
 
 def _slashed(data: bytearray, padded: npt.NDArray[np.uint8], format: LoadFormat, width: int) -> Records | None:

@@ -62,6 +62,7 @@ class Splitter:
         self.trail = Trail(live=live)
         #: The line that ends the data has been read: nothing behind it counts.
         self.ended = False
+        self._kept: Records | None = None
         self._live = live
         self._crlf = crlf
         self._begun = offset
@@ -107,6 +108,8 @@ class Splitter:
             blocks.widen()
             return None
         parts = self._split(records)
+        # Kept until the next are there: what is given back in between comes back as fresh pages.
+        self._kept = records
         self.ended = records.ended
         blocks.drop(records.size)
         if last and blocks.filled and not self.ended:
