@@ -27,7 +27,7 @@ from outgrow.errors import (
 )
 
 if TYPE_CHECKING:
-    from outgrow.runtime import AsyncSession, Fleet, Result, Session
+    from outgrow.runtime import AsyncSession, Fleet, Result, Session, uuid7
     from outgrow.topology import Topology
 
 __version__ = "0.1.0"
@@ -49,6 +49,7 @@ __all__ = [
     "Result",
     "Session",
     "open",
+    "uuid7",
 ]
 
 
@@ -67,8 +68,8 @@ def open(source: str | Path | Topology | None = None, *, install: bool = False) 
 
 
 def __getattr__(name: str) -> object:
-    """The session classes are imported when first named: `import outgrow` alone stays light for the CLI."""
-    if name in ("AsyncSession", "Fleet", "Result", "Session"):
+    """What the runtime has is imported when first named: `import outgrow` alone stays light for the CLI."""
+    if name in ("AsyncSession", "Fleet", "Result", "Session", "uuid7"):
         import outgrow.runtime
 
         return getattr(outgrow.runtime, name)

@@ -127,6 +127,15 @@ INSERT INTO tickets (id, customer_id, label) OVERRIDING USER VALUE VALUES ($1, $
 --   because: plan.writing: inserts into tickets as tickets: customer_id = $1
 --   because: plan.changing: the rows given do not depend on each other
 
+INSERT INTO people (id, name) OVERRIDING USER VALUE VALUES (nextval('s'), $1), ($2, 'b');
+--   write, keys
+--   scan: inserts into people as people: (id = $2) or (id = $3)
+--   draws: id from people_id_seq: INSERT INTO people (id, name) VALUES ($2, $1), ($3, 'b')
+--   change: each row goes to the shard of its key, the counts add up
+--   because: plan.ids: id from people_id_seq is drawn for the whole fleet beforehand
+--   because: plan.writing: inserts into people as people: (id = $2) or (id = $3)
+--   because: plan.changing: the rows given do not depend on each other
+
 INSERT INTO people (id, name) OVERRIDING USER VALUE VALUES (1, 'a');
 --   write, keys
 --   scan: inserts into people as people: id = $1
@@ -253,3 +262,22 @@ SELECT lastval();
 
 SELECT setval('s', 10);
 --   error: OG-PLAN-044 setval asks a sequence (s) of which every shard has one of its own
+
+-- A fleet sequence never goes back.
+ALTER SEQUENCE s RESTART WITH 5;
+--   error: OG-PLAN-047 RESTART of s would set back the sequence of each shard, and not the fleet's, which never goes back
+
+ALTER TABLE numbered ALTER COLUMN id RESTART;
+--   error: OG-PLAN-047 RESTART of numbered would set back the sequence of each shard, and not the fleet's, which never goes back
+
+ALTER TABLE numbered ADD COLUMN restart int;
+--   write, all
+--   because: plan.builder: it defines things, so it runs on every shard in order
+
+ALTER SEQUENCE notes_id_seq RESTART;
+--   write, all
+--   because: plan.builder: it defines things, so it runs on every shard in order
+
+ALTER SEQUENCE s INCREMENT BY 2;
+--   write, all
+--   because: plan.builder: it defines things, so it runs on every shard in order

@@ -38,6 +38,7 @@ from outgrow.ledger.steps import (
     read_steps,
     version_steps,
 )
+from outgrow.ledger.workers import end_worker_steps, keep_worker_steps, take_worker_steps
 
 __all__ = [
     "UNFINISHED",
@@ -56,7 +57,9 @@ __all__ = [
     "differs",
     "drop_placement_steps",
     "end_definition_steps",
+    "end_worker_steps",
     "install_steps",
+    "keep_worker_steps",
     "lease_sequence_steps",
     "meet_primary_steps",
     "note_definition_steps",
@@ -76,5 +79,6 @@ __all__ = [
     "sequence_used_steps",
     "shown",
     "skip_sequence_steps",
+    "take_worker_steps",
     "version_steps",
 ]

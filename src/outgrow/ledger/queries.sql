@@ -413,6 +413,10 @@ SET next = CASE WHEN s.increment > 0 THEN greatest(s.next, $4::numeric) ELSE lea
 WHERE s.domain = $1::text AND s.schema_name = $2::text AND s.sequence_name = $3::text
 RETURNING s.next;
 
+-- name: sequence_patience
+-- Before looking at tables: who holds their locks may be waiting for us.
+SET LOCAL lock_timeout = '3s';
+
 -- name: sequence_place
 -- On one shard: how far its own sequence has got; {sequence} is the quoted name.
 SELECT last_value, is_called FROM {sequence};
@@ -430,6 +434,42 @@ SELECT nextval($1::text::regclass) FROM generate_series(1, $2::int8);
 -- Move a server's own sequence on to $2, unless it is there already; {sequence} is the quoted name.
 SELECT setval($1::text::regclass, $2::int8, false) FROM {sequence}
 WHERE CASE WHEN $3::int8 > 0 THEN last_value < $2::int8 ELSE last_value > $2::int8 END;
+-- name: worker_take
+-- A worker number whose last holder's milliseconds are over at $2: ours until $3.  Each generation of the server has a
+-- quarter of the numbers, because a lossy failover may have forgotten who held one of the last generation's.
+WITH lasting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
+)
+UPDATE outgrow.workers AS w SET holder = $1::text, until_ms = $3::int8
+FROM lasting
+WHERE lasting.done IS NOT NULL AND w.number = (
+    SELECT f.number FROM outgrow.workers AS f
+    WHERE f.number / 1024 = (SELECT counter % 4 FROM outgrow.generation) AND f.until_ms < $2::int8
+    ORDER BY f.until_ms, f.number LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING w.number;
+
+-- name: worker_numbers
+-- At the first need in a generation: its quarter of the numbers, held by nobody.
+INSERT INTO outgrow.workers (number, holder, until_ms)
+SELECT g.counter % 4 * 1024 + n, '', -1 FROM outgrow.generation AS g, generate_series(0, 1023) AS n
+ON CONFLICT (number) DO NOTHING;
+
+-- name: worker_keep
+-- The holder's milliseconds go on until $4; no row where they were over at $3, because then others may have had it.
+WITH lasting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
+)
+UPDATE outgrow.workers AS w SET until_ms = $4::int8
+FROM lasting
+WHERE lasting.done IS NOT NULL AND w.number = $1::int4 AND w.holder = $2::text AND w.until_ms >= $3::int8
+RETURNING w.number;
+
+-- name: worker_end
+-- The holder needs it no longer; others may have what comes after $3.
+UPDATE outgrow.workers SET holder = '', until_ms = $3::int8 WHERE number = $1::int4 AND holder = $2::text;
+
 -- name: definition_lock
 -- One DDL of a domain at a time; held by the session, or by a transaction that defines.  Home is the domain's database.
 SELECT pg_try_advisory_lock(x'6f7567726f7764'::int8);

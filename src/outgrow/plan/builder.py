@@ -22,6 +22,7 @@ from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
 from .relocating import relocating
+from .restarts import check_restart
 from .scatter import scatter
 from .survey import Found, Surveyor
 from .truncating import truncate
@@ -54,6 +55,8 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     routed.  A scatter that cannot be done is no error here: the plan carries it as `refusal`.
     """
     access = "read" if statement.read_only else "write"
+    if statement.kind is Kind.DDL and len(domain.shards) > 1:
+        check_restart(statement, Places(schema, domain))
     alone = _without_tree(statement, access)
     if alone is not None:
         return alone

@@ -16,7 +16,7 @@ from typing import Any
 from outgrow.errors import Error
 from outgrow.schema import Column, SequenceDefinition
 from outgrow.statement import children, queries_in, render, transform, walk
-from outgrow.statement.model import Effect, Statement
+from outgrow.statement.model import Effect, Placeholders, Statement
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -100,8 +100,14 @@ def with_draws(statement: Statement, places: Places) -> Drawn:
     definitions = {sequence.name: sequence for sequence in writer.numbers}
     draws = tuple(Draw(definitions[name], tuple(found)) for name, found in by_sequence.items())
     drawing = Drawing(draws, len(writer.numbers), kept, tuple(dict.fromkeys(writer.shown)))
-    effects = tuple(effect for effect in statement.effects if _stays(effect, written))
-    return Drawn(replace(statement, sql=render(written), tree=written, effects=effects), drawing, fixed)
+    rewritten = replace(
+        statement,
+        sql=render(written),
+        placeholders=Placeholders((statement.placeholders.count if kept is None else len(kept)) + drawing.count),
+        tree=written,
+        effects=tuple(effect for effect in statement.effects if _stays(effect, written)),
+    )
+    return Drawn(rewritten, drawing, fixed)
 
 
 def _stays(effect: Effect, tree: Tree) -> bool:
@@ -202,12 +208,13 @@ class _Writer:
 
     def _row(self, insert: Insert, row: tuple[Expr, ...], wanted: list[tuple[int | None, Column]]) -> tuple[Expr, ...]:
         """Drawn row by row, and in a row column by column, as the server would."""
-        cells = [self._once(cell) for cell in row]
-        for at, column in wanted:
-            if at is None:
-                cells.append(self._default(insert, column))
-            elif is_default(cells[at]) or (insert.overriding == _USER and column.identity):
-                cells[at] = self._default(insert, column)
+        filled = {
+            at: column
+            for at, column in wanted
+            if at is not None and (is_default(row[at]) or (insert.overriding == _USER and column.identity))
+        }
+        cells = [self._default(insert, filled[at]) if at in filled else self._once(cell) for at, cell in enumerate(row)]
+        cells += [self._default(insert, column) for at, column in wanted if at is None]
         return tuple(cells)
 
     def _default(self, insert: Insert, column: Column) -> Expr:
@@ -256,7 +263,7 @@ def _always(insert: Insert, column: Column) -> Error:
 
 
 def _without_unused(tree: Tree, given: int) -> tuple[Tree, tuple[int, ...] | None]:
-    """Parameters that nothing refers to any more are left out: the server could not tell their types."""
+    """The user's parameters that nothing refers to any more are left out: the server could not tell their types."""
     used = sorted({expr.index for expr in walk(tree) if isinstance(expr, Parameter)})
     kept = tuple(index - 1 for index in used if index <= given)
     if len(kept) == given:

@@ -126,8 +126,7 @@ class Plan:
         """Its shards are known only once its numbers are drawn."""
         if self.drawing is None:
             return False
-        kept = self.drawing.kept
-        given = self.statement.placeholders.count if kept is None else len(kept)
+        given = self.statement.placeholders.count - self.drawing.count
         return any(index > given for scan in self.scans for index in parameters_of(scan.keys))
 
     def fragment_values(self, params: Sequence[Any]) -> list[Any]:

@@ -222,6 +222,11 @@ REFUSALS: dict[str, Refusal] = {
         "{0} asks a sequence ({1}) of which every shard has one of its own",
         "take inserted numbers from RETURNING; move a fleet sequence with `fleet.sequence(…).skip_to(n)`",
     ),
+    "restart": Refusal(
+        47,
+        "RESTART of {0} would set back the sequence of each shard, and not the fleet's, which never goes back",
+        "leave RESTART out; go on further ahead with `fleet.sequence(…).skip_to(n)`",
+    ),
     "assigned from sequence": Refusal(
         45,
         "assigning DEFAULT to column {0} of {1} draws from a sequence of each shard, whose numbers would repeat",

@@ -79,7 +79,7 @@ class Conversation:
                     there = point.shard_of(value)
                     if there is not None:
                         return (yield from self.on_one_steps(prepared, there, parameters, until))
-            values = values_of(prepared.statement.placeholders, parameters)
+            values = values_of(prepared.placeholders, parameters)
             if prepared.drawing is not None:
                 values = yield from state.sequences.values_steps(prepared.drawing, values, until)
             return (yield from self._dispatch_steps(prepared, values, until, shard))

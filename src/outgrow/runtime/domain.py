@@ -57,7 +57,7 @@ class DomainState:
                 raise disagreement
         planned = plan.build(bound, picture.schema, picture.domain)
         point = _point(planned, picture.placer) if bound.placeholders.names is None else None
-        prepared = Prepared(planned.statement, planned, point)
+        prepared = Prepared(bound.placeholders, planned, point)
         picture.plans.keep((text, parameters), prepared)
         return prepared
 

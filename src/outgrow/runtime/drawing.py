@@ -12,12 +12,13 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow import ledger
 from outgrow.clock import monotonic
-from outgrow.errors import DataError, NodeLost, OperationalError, ProgrammingError
+from outgrow.errors import DataError, Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Link, together
 from outgrow.plan import Drawing
 from outgrow.runtime.dress import dressed_steps
@@ -39,6 +40,8 @@ _BUSY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 #: How long to wait for one of the pool's connections; behind it, transactions may be waiting for numbers themselves.
 _POOL_SECONDS = 0.2
+#: How often a lease that another one overtook is tried again.
+_TRIES = 20
 #: Columns of these types are looked at for the numbers that are in use already.
 _NUMBERS = frozenset(("int2", "int4", "int8", "numeric"))
 #: The relation, or a column of it, is not on this shard.
@@ -168,13 +171,13 @@ class Sequences:
     ) -> Steps[tuple[ledger.Lease, Node]]:
         name = self._state.name
 
-        def ask(link: _Timed) -> Steps[ledger.Lease | None]:
+        def block_steps(link: _Timed) -> Steps[ledger.Lease | None]:
             return ledger.lease_sequence_steps(link, name, sequence, count)
 
-        lease, node = yield from self._home_steps(ask, until)
+        lease, node = yield from self._home_steps(block_steps, until)
         if lease is None:
             yield from self._open_steps(sequence, until)
-            lease, node = yield from self._home_steps(ask, until)
+            lease, node = yield from self._home_steps(block_steps, until)
         if lease is None:
             raise _used_up(sequence)
         return lease, node
@@ -210,11 +213,22 @@ class Sequences:
 
     def _if_there_steps(self, shard: str, ask: Callable[[_Timed], Steps[T]], until: float | None) -> Steps[T | None]:
         try:
-            return (yield from self.on_primary_steps(shard, ask, until))[0]
+            return (yield from self.on_primary_steps(shard, lambda link: _patiently_steps(link, ask), until))[0]
         except ProgrammingError as error:
             if error.sqlstate not in _ABSENT:
                 raise
             return None
+        except OperationalError as error:
+            if error.sqlstate != "55P03":
+                raise
+            raise OperationalError(
+                "OG-RUN-075",
+                "a table whose numbers must be looked at before its sequence is first used is locked, "
+                "perhaps by the very transaction that waits for the number",
+                cure='use the sequence once beforehand, outside of the transaction: fleet.sequence("…").next()',
+                shard=shard,
+                sqlstate="55P03",
+            ) from error
 
     def _home_steps(self, ask: Callable[[_Timed], Steps[T]], until: float | None) -> Steps[tuple[T, Node]]:
         return (yield from self.on_primary_steps(self._state.picture.domain.home.name, ask, until))
@@ -227,17 +241,17 @@ class Sequences:
         Once more where it is lost or another one now: a lease whose answer is lost is only a gap.
         """
         state = self._state
-        for last_try in (False, False, True):
+        for left in range(_TRIES, -1, -1):
             node = state.health.seats(state.name, shard).primary
             try:
                 return (yield from self._on_steps(node, ask, until)), node
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
-                if last_try:
+                if left <= _TRIES - 2:
                     raise
             except OperationalError as error:
-                # Serialization failures under a role's own isolation level; a primary that was demoted.
-                if last_try or error.sqlstate not in ("40001", "40P01", "25006"):
+                # A role's own isolation level makes concurrent leases fail; a demoted primary takes none.
+                if not left or error.sqlstate not in ("40001", "40P01", "25006"):
                     raise
                 if error.sqlstate == "25006":
                     yield from state.survey_steps(shard, until, cause=error)
@@ -279,6 +293,17 @@ class _Timed:
 
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[ledger.Answer]:
         return self._link.run_steps(sql, params, until=self._until)
+
+
+def _patiently_steps(link: _Timed, ask: Callable[[_Timed], Steps[T]]) -> Steps[T]:
+    """Ask within a transaction that does not wait for locks for ever."""
+    yield from link.run_steps("BEGIN READ ONLY")
+    try:
+        yield from link.run_steps(ledger.queries()["sequence_patience"])
+        return (yield from ask(link))
+    finally:
+        with suppress(Error):
+            yield from link.run_steps("ROLLBACK")
 
 
 def _used(

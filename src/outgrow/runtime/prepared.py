@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from outgrow.errors import ProgrammingError
 from outgrow.plan import Everything, Located, Placer, Plan, Where, locate
-from outgrow.statement import READING, Kind, Placeholders, Statement
+from outgrow.statement import READING, Kind, Placeholders
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
@@ -29,10 +29,15 @@ class Point(NamedTuple):
 class Prepared:
     """One text's plan, with what the hot path wants at hand."""
 
-    __slots__ = ("drawing", "located", "parameters", "plan", "point", "read_only", "sql", "statement", "writes")
+    __slots__ = (
+        *("drawing", "located", "parameters", "placeholders", "plan", "point", "read_only", "sql", "statement"),
+        "writes",
+    )
 
-    def __init__(self, statement: Statement, plan: Plan, point: Point | None) -> None:
-        self.statement = statement
+    def __init__(self, placeholders: Placeholders, plan: Plan, point: Point | None) -> None:
+        #: The user's; the statement has more where numbers are drawn.
+        self.placeholders = placeholders
+        self.statement = statement = plan.statement
         self.plan = plan
         self.sql = statement.sql
         self.read_only = plan.access == "read"
@@ -41,8 +46,7 @@ class Prepared:
         self.drawing = plan.drawing
         #: Where it goes whatever its parameters are; None where they decide, or nobody has asked yet.
         self.located: Located | None = None
-        #: How many the user gives.
-        self.parameters = statement.placeholders.count
+        self.parameters = placeholders.count
         #: It may change rows.  (A locking read goes to the primary, but writes nothing.)
         self.writes = statement.kind is not Kind.SESSION and not (
             statement.kind is Kind.QUERY and all(effect.kind in _HARMLESS for effect in statement.effects)

@@ -74,7 +74,7 @@ class Streaming:
             )
         if conversation.transaction is not None:
             conversation.transaction.defined.check(prepared.statement)
-        values = values_of(prepared.statement.placeholders, self._parameters)
+        values = values_of(prepared.placeholders, self._parameters)
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
         located = locate(prepared.plan, values, state.picture.placer)

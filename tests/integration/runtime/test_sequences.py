@@ -9,13 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology, write
+from outgrow.topology import Copied, Placement, PoolLimits, Sharded, Single, TableName, Topology, write
 from tests.servers import Servers
 
 
@@ -81,10 +83,10 @@ def on_shards(fleet: Fleet, sql: str) -> dict[str, list[tuple]]:
 
 def test_the_shard_key_itself_is_drawn(fleet: Fleet) -> None:
     with fleet.session() as session:
-        ids = [
+        made = [
             session.execute("INSERT INTO people (name) VALUES (%s) RETURNING id", ["x"]).fetchone() for _ in range(40)
         ]
-        assert ids == [(number,) for number in range(1, 41)]
+        assert made == [(number,) for number in range(1, 41)]
         for number in range(1, 41):
             found = session.execute("SELECT name FROM people WHERE id = %s", [number]).fetchall()
             assert found == [("x",)]
@@ -120,6 +122,39 @@ def test_every_form_of_insert_draws(fleet: Fleet) -> None:
         assert named.fetchall() == [(5,)]
 
 
+def test_rows_of_one_insert_go_where_their_drawn_keys_belong(fleet: Fleet) -> None:
+    names = [f"n{number}" for number in range(1, 61)]
+    with fleet.session() as session:
+        values = ", ".join(["(%s)"] * 60)
+        rows = session.execute(f"INSERT INTO people (name) VALUES {values} RETURNING id, name", names).fetchall()
+        assert rows == [(number, f"n{number}") for number in range(1, 61)]
+        assert session.execute("SELECT id, name FROM people ORDER BY id").fetchall() == rows
+        for number, called in rows:
+            assert session.execute("SELECT name FROM people WHERE id = %s", [number]).fetchall() == [(called,)]
+        rows = session.execute(
+            "INSERT INTO tickets (owner, code) VALUES (1, DEFAULT), (2, 'b'), (3, DEFAULT), (4, 'd') RETURNING *"
+        ).fetchall()
+        assert rows == [(1, 1, "T-1"), (2, 2, "b"), (3, 3, "T-2"), (4, 4, "d")]
+        more = session.execute(
+            "INSERT INTO people VALUES (1, 'again'), (DEFAULT, 'new')"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING *"
+        ).fetchall()
+        assert more == [(1, "again"), (61, "new")]
+    held = on_shards(fleet, "SELECT count(*) FROM people")
+    assert all(rows[0][0] > 10 for rows in held.values())
+
+
+def test_a_copied_table_has_the_same_numbers_on_every_shard(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        rows = session.execute("INSERT INTO stamps (stamp) VALUES ('a'), ('b') RETURNING id").fetchall()
+        assert rows == [(1,), (2,)]
+        session.execute("INSERT INTO stamps VALUES (DEFAULT, 'c'), (DEFAULT, 'd')")
+        session.execute("INSERT INTO stamps VALUES (nextval('stamps_id_seq'), 'e')")
+        session.execute("INSERT INTO stamps DEFAULT VALUES")
+    held = on_shards(fleet, "SELECT * FROM stamps ORDER BY id")
+    assert held["s1"] == held["s2"] == [(1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e"), (6, None)]
+
+
 def test_increments_bounds_and_directions_are_those_of_the_definition(fleet: Fleet) -> None:
     with fleet.session() as session:
         plain = [session.execute("INSERT INTO plain (owner) VALUES (1) RETURNING id").fetchone() for _ in range(3)]
@@ -135,8 +170,8 @@ def test_a_smallserial_ends_where_its_type_does(fleet: Fleet) -> None:
     sequence = fleet.sequence("small_id_seq")
     sequence.skip_to(32765)
     with fleet.session() as session:
-        ids = [session.execute("INSERT INTO small (owner) VALUES (1) RETURNING id").fetchone() for _ in range(3)]
-        assert ids == [(32765,), (32766,), (32767,)]
+        made = [session.execute("INSERT INTO small (owner) VALUES (1) RETURNING id").fetchone() for _ in range(3)]
+        assert made == [(32765,), (32766,), (32767,)]
         with pytest.raises(outgrow.DataError, match="32767"):
             session.execute("INSERT INTO small (owner) VALUES (1)")
         assert session.execute("INSERT INTO small VALUES (1, 1) RETURNING id").fetchall() == [(1,)]
@@ -209,9 +244,10 @@ def test_a_killed_process_leaves_a_gap_and_nothing_else(topology: Topology, tmp_
     written.write_text(write(topology))
     child = subprocess.Popen([sys.executable, "-c", DRAW_FOR_EVER, str(written)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
-    theirs = [int(child.stdout.readline()) for _ in range(250)]
-    child.kill()
-    theirs += [int(line) for line in child.stdout if line.endswith("\n")]
+    with child.stdout as told:
+        theirs = [int(told.readline()) for _ in range(250)]
+        child.kill()
+        theirs += [int(line) for line in told if line.endswith("\n")]
     child.wait()
     with outgrow.open(topology) as fleet:
         mine = fleet.sequence("codes").take(500)
@@ -297,3 +333,45 @@ async def _draw_with_tasks(topology: Topology) -> list[int]:
 def test_tasks_draw_too(topology: Topology) -> None:
     drawn = asyncio.run(_draw_with_tasks(topology))
     assert sorted(drawn) == [*range(1, 241), *range(10**6 + 1, 10**6 + 9)]
+
+
+def test_transactions_that_hold_every_connection_can_draw_still(topology: Topology) -> None:
+    narrow = replace(topology.domains[0], pool=PoolLimits(size_max=2, wait_timeout_seconds=3.0))
+    with outgrow.open(replace(topology, domains=(narrow,))) as fleet, ThreadPoolExecutor(2) as pool:
+        barrier = threading.Barrier(2)
+
+        def write(owner: int) -> int:
+            with fleet.session() as session, session.transaction():
+                for key in (1, 2, 3, 4):
+                    session.execute("SELECT 1 FROM tickets WHERE owner = %s", [key])
+                barrier.wait()
+                row = session.execute("INSERT INTO tickets (owner) VALUES (%s) RETURNING id", [owner]).fetchone()
+                assert row is not None
+                return int(row[0])
+
+        assert sorted(pool.map(write, (1, 2))) == [1, 2]
+
+
+def test_a_roles_isolation_level_does_not_stop_leases(topology: Topology, fleet_servers: Servers) -> None:
+    home = topology.domains[0].home.primary
+    database = str(psycopg.conninfo.conninfo_to_dict(home.dsn)["dbname"])
+    fleet_servers.sql(home, f"ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'")
+    with ThreadPoolExecutor(4) as pool:
+        fleets = [outgrow.open(topology) for _ in range(4)]
+        try:
+            drawn = [number for found in pool.map(lambda f: f.sequence("codes").take(1500), fleets) for number in found]
+        finally:
+            for fleet in fleets:
+                fleet.close()
+    assert len(set(drawn)) == len(drawn) == 6000
+
+
+def test_a_first_use_behind_a_lock_of_its_own_transaction_ends_with_a_cure(fleet: Fleet) -> None:
+    with fleet.session() as session:
+        with pytest.raises(outgrow.OperationalError, match="OG-RUN-075"), session.transaction():
+            session.execute("TRUNCATE people")
+            session.execute(INSERT, ["a"])
+        assert fleet.sequence("people_id_seq").next() == 1
+        with session.transaction():
+            session.execute("TRUNCATE people")
+            assert session.execute(INSERT, ["a"]).fetchall() == [(2,)]
