@@ -114,9 +114,15 @@ def _ledger_steps(state: DomainState, until: float | None) -> Steps[list[Finding
     if known is None:
         return []
     return [
-        Finding(Severity.WARNING, "ledger", f"{difference.code}: {difference}", state.name, difference.cure)
+        Finding(_weight(difference), "ledger", f"{difference.code}: {difference}", state.name, difference.cure)
         for difference in ledger.differs(state.file, known)
     ]
+
+
+def _weight(difference: ledger.Difference) -> Severity:
+    """A table that only the ledger places is as `outgrow place` makes it."""
+    alone = difference.code == "OG-LEDGER-012" and not difference.file
+    return Severity.INFO if alone else Severity.WARNING
 
 
 def _unfinished_steps(state: DomainState, until: float | None) -> Steps[list[Finding]]:
