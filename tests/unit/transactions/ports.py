@@ -146,7 +146,7 @@ def _finished(outcome: Any) -> Finished:
 
 def _one(outcome: Any) -> Any:
     if isinstance(outcome, Error):
-        raise outcome
+        raise outcome.with_traceback(None)
     return outcome
 
 

@@ -17,6 +17,7 @@ from outgrow.errors import IntegrityError, NodeLost, OperationalError
 if TYPE_CHECKING:
     from tests.unit.transactions.world import World
 
+# Raised again and again, so each time without the traces of before: they would grow for ever.
 LOST = NodeLost("OG-NODE-011", "lost")
 REFUSED = IntegrityError("OG-NODE-113", "refused", sqlstate="23514")
 TAKEN = IntegrityError("OG-NODE-110", "taken", sqlstate="23505")
@@ -119,7 +120,7 @@ class Server:
 
     def connect(self) -> Backend:
         if not self.up:
-            raise LOST
+            raise LOST.with_traceback(None)
         backend = Backend(self)
         self.backends.append(backend)
         return backend
@@ -145,14 +146,14 @@ class Server:
         if txn is None or txn.failed:
             return "ROLLBACK"
         if txn.refused:
-            raise REFUSED
+            raise REFUSED.with_traceback(None)
         self.prepared[gid] = (txn, self.world.now)
         return "PREPARE TRANSACTION"
 
     def decide(self, backend: Backend, number: UUID) -> None:
         txn = _usable(backend)
         if number in self.decisions and self.world.unique:
-            raise TAKEN
+            raise TAKEN.with_traceback(None)
         txn.decision = (number, "committed")
 
     def commit(self, backend: Backend) -> str:
@@ -160,7 +161,7 @@ class Server:
         if txn is None or txn.failed:
             return "ROLLBACK"
         if txn.refused:
-            raise REFUSED
+            raise REFUSED.with_traceback(None)
         self._apply(txn)
         return "COMMIT"
 
@@ -169,9 +170,9 @@ class Server:
 
     def finish(self, gid: str, commit: bool) -> None:
         if gid not in self.prepared:
-            raise NO_SUCH
+            raise NO_SUCH.with_traceback(None)
         if self.world.chance() < 0.05:
-            raise BUSY
+            raise BUSY.with_traceback(None)
         txn, _ = self.prepared.pop(gid)
         if commit:
             self._apply(txn)
@@ -203,5 +204,5 @@ class Server:
 
 def _usable(backend: Backend) -> Txn:
     if backend.txn is None or backend.txn.failed:
-        raise CANCELLED
+        raise CANCELLED.with_traceback(None)
     return backend.txn

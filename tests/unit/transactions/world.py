@@ -194,7 +194,7 @@ class World:
     def call_steps(self, backend: Backend, asked: Sequence[Callable[[], Any]], until: float | None) -> Gen:
         """The outcomes of statements sent in one flush; raises when nothing is known of any."""
         if backend.broken:
-            raise LOST
+            raise LOST.with_traceback(None)
         call = Call(backend, deque(asked), until)
         backend.calls.append(call)
         try:
@@ -209,7 +209,7 @@ class World:
             self.cancel(call)
             raise
         if all(outcome is LOST for outcome in call.outcomes):
-            raise LOST
+            raise LOST.with_traceback(None)
         return call.outcomes
 
     def cancel(self, call: Call) -> None:
