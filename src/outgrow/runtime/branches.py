@@ -148,16 +148,12 @@ class Transaction:
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
     ) -> Steps[Rows]:
-        started = monotonic()
+        started, several = monotonic(), len(self.branches) > 1
         try:
             rows = yield from self._ask_steps(shard, [(sql, params)], until)
         except OperationalError as error:
             # (A statement that did not want to wait, NOWAIT, fails at once.)
-            if (
-                error.sqlstate == "55P03"
-                and len(self.branches) > 1
-                and monotonic() - started > LOCK_TIMEOUT_SECONDS / 2
-            ):
+            if several and error.sqlstate == "55P03" and monotonic() - started > LOCK_TIMEOUT_SECONDS / 2:
                 raise transactions.lock_timeout(error) from error
             raise
         finally:

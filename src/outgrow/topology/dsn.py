@@ -76,6 +76,8 @@ def _key(part: str) -> str:
 
 
 def _of_url(dsn: str) -> dict[str, str]:
+    if any(character.isspace() for character in dsn):
+        raise NotADsn("a URL holds no white space; write %20 where it belongs to a name")  # libpq drops some of it
     match = _URL.match(dsn)
     if match is None:
         raise NotADsn("it is not a URL of the form postgresql://user@host:port/database?keyword=value")

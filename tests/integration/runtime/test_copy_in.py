@@ -176,11 +176,11 @@ def test_what_the_transaction_has_defined_is_refused(sides: Sides) -> None:
     """The columns of a table that was altered a moment ago are not those that rows would be split by."""
     with sides.fleet.session() as session:
         for sql in ("COPY items FROM STDIN", "COPY items TO STDOUT", "COPY (SELECT * FROM items) TO STDOUT"):
-            with pytest.raises(NotSupportedError, match="OG-RUN-060"), session.transaction():
+            with pytest.raises(NotSupportedError, match="OG-RUN-062"), session.transaction():
                 session.execute("ALTER TABLE items DROP COLUMN name")
                 with session.copy(sql):
                     pass
-        with pytest.raises(NotSupportedError, match="OG-RUN-060"), session.transaction():
+        with pytest.raises(NotSupportedError, match="OG-RUN-062"), session.transaction():
             session.execute("ALTER TABLE items DROP COLUMN name")
             session.load(io.BytesIO(b"key\n1\n"), "items")
         with session.copy("COPY items FROM STDIN") as copy:

@@ -25,6 +25,7 @@ def result(rows: list[tuple[Any, ...]], *fields: tuple[str, str]) -> Any:
         rowcount=len(rows),
         statusmessage=f"SELECT {len(rows)}",
         nodes=("app/s1/primary",),
+        notices=(),
     )
 
 

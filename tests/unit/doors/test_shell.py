@@ -30,13 +30,13 @@ class FakeSession:
         self.ran: list[str] = []
         self.closed = False
 
-    def execute(self, text: str) -> Any:
+    def execute(self, text: str, parameters: None) -> Any:
         self.ran.append(text)
         if "boom" in text:
             raise ProgrammingError("OG-X-001", "boom", cure="do not")
         if "slow" in text:
             raise KeyboardInterrupt
-        return SimpleNamespace(columns=(), statusmessage="DID", nodes=("n",))
+        return SimpleNamespace(columns=(), statusmessage="DID", nodes=("n",), notices=())
 
     def close(self) -> None:
         self.closed = True

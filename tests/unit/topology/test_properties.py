@@ -131,6 +131,7 @@ def test_passwords_arrive_at_libpq_and_nowhere_else(password: str, dsn: str) -> 
 @example("postgresql://u:p@h:1,g:2/d?host=/tmp&port=3")
 @example("postgresql://[::1]:5/d")
 @example("postgres://,")
+@example("postgres:// ")
 @example("postgres://]")
 @example("postgres://a,:5/")
 @example("postgresql://u@/d?host=/a%20b")
