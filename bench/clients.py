@@ -10,7 +10,7 @@ import multiprocessing
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -56,6 +56,9 @@ def clients(count: int, openers: Mapping[str, Opener], place: Any) -> Iterator[O
         yield Opened(blocks, missing)
     finally:
         for client in started:
+            # Closing would not tell it: the clients forked after it hold our end of its pipe too.
+            with suppress(OSError):
+                client.pipe.send(None)
             client.pipe.close()
         for client in started:
             client.process.join(10)
@@ -80,7 +83,7 @@ def _block(started: Sequence[Client], name: str) -> Block:
 
 
 def serve(pipe: Connection, openers: Mapping[str, Opener], place: Any) -> None:
-    """One client, until its pipe is closed."""
+    """One client, until it is sent None."""
     try:
         with ExitStack() as stack:
             calls = {}
@@ -92,10 +95,10 @@ def serve(pipe: Connection, openers: Mapping[str, Opener], place: Any) -> None:
                     missing[name] = str(error)
             pipe.send(missing)
             while True:
-                try:
-                    name, keys = pipe.recv()
-                except EOFError:
+                asked = pipe.recv()
+                if asked is None:
                     return
+                name, keys = asked
                 call = calls[name]
                 pipe.send(True)
                 pipe.recv()
