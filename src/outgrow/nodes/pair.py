@@ -1,7 +1,8 @@
-"""Several statements in one flush, each with its own Sync: a write and its LSN, a guard and its read.
+"""Several statements in one flush: a write and its LSN, a guard and its read, the end of a branch.
 
-Outside a transaction each is its own implicit transaction, so the second sees what the first committed, and one may
-fail without the other.  (Under one Sync they would share a transaction, and the LSN would be older than the commit.)
+With a Sync each, outside a transaction, each is its own implicit transaction: the second sees what the first
+committed, and one may fail without the other.  (Under one Sync they would share a transaction, and the LSN would be
+older than the commit.)  Chained, they share one Sync: behind one that failed nothing runs.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def alike(plan: Plan, places: Places, elsewhere: Sequence[TableName]) -> Plan:
 def checked(statement: Statement, tree: Write, once: Once, places: Places) -> tuple[Write, tuple[int, ...]]:
     """What all shards do alike for one writing statement, and its parameters that must be no moments."""
     table = _target(tree, places)
-    tree = with_defaults(once.moments(tree), table, once, places, copied=True)  # type: ignore[arg-type]
+    tree = with_defaults(once.moments(tree), table, once, places, copied=True)
     tree = _drawn(tree, once)
     _no_serials(tree, table)
     vet_change(statement, tree, ())

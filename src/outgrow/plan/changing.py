@@ -49,7 +49,7 @@ def spread(plan: Plan, places: Places) -> Plan:
         raise refused("write to several shards", plan.statement.command, _key_columns(plan))
     table = _target(tree, places)
     once = Once(plan.statement.placeholders.count)
-    tree = with_defaults(once.moments(tree), table, once, places, copied=False)  # type: ignore[arg-type]
+    tree = with_defaults(once.moments(tree), table, once, places, copied=False)
     vet_change(plan.statement, tree, per_row(tree))
     check_literals(tree, table)
     why = prove(tree, places, {})
@@ -140,7 +140,7 @@ def check_literals(tree: Write, table: Table) -> None:
     """`'now'` written to a column of a time type is a moment."""
     for column, expr in assigned(tree, table):
         if is_moment_word(expr) and is_timed(column.type):
-            raise refused("moment", f"{expr.text!r} for {column.name}")  # type: ignore[attr-defined]
+            raise refused("moment", f"{expr.text!r} for {column.name}")
 
 
 def with_defaults(tree: Write, table: Table, once: Once, places: Places, *, copied: bool) -> Write:

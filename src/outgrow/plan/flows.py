@@ -44,7 +44,7 @@ def flowing(plan: Plan, places: Places, elsewhere: Sequence[TableName]) -> Plan:
     assert tree is not None
     written = [part.table for part in writing_parts(tree)]
     copied = [name for name in written if isinstance(places.of(name), Copied)]
-    if tree.with_.recursive:  # type: ignore[union-attr]
+    if tree.with_.recursive:
         raise _apart(plan, "WITH RECURSIVE")
     if copied and elsewhere:
         raise _apart(plan, f"{copied[0]} is copied to every shard, {elsewhere[0]} is not")
@@ -57,11 +57,12 @@ def _apart(plan: Plan, why: str) -> Refused:
 
 def _rebuilt(tree: Tree, change: Callable[[Write], Write]) -> Tree:
     """The tree with each writing part changed."""
-    with_ = tree.with_  # type: ignore[union-attr]
+    with_ = tree.with_
     ctes = tuple(
         replace(cte, query=change(cte.query)) if isinstance(cte.query, Insert | Update | Delete) else cte
         for cte in with_.ctes
     )
+    # Each kind of query is a dataclass, though `Query` is none.
     tree = replace(tree, with_=replace(with_, ctes=ctes))  # type: ignore[type-var]
     return change(tree) if isinstance(tree, Insert | Update | Delete) else tree
 
@@ -102,7 +103,7 @@ def _given(plan: Plan, tree: Tree, places: Places) -> GivenRows | None:
     ]
     if not found:
         return None
-    cte = next((cte for cte in tree.with_.ctes if cte.query is found[0]), None)  # type: ignore[union-attr]
+    cte = next((cte for cte in tree.with_.ctes if cte.query is found[0]), None)
     keyed = [scan for scan in plan.scans if scan.role == "inserts into" and not isinstance(scan.keys, Everything)]
     if len(found) > 1 or cte is None or found[0].source is None or len(keyed) > 1:
         raise _apart(plan, f"the rows given for {found[-1].table} could belong to several shards")
@@ -120,7 +121,7 @@ def _table(part: Write, places: Places) -> Table:
 def _prove_all(tree: Tree, places: Places) -> None:
     """Each writing part on its own; what it reads from the parts before it is proved along."""
     before: Ctes = {}
-    for cte in tree.with_.ctes:  # type: ignore[union-attr]
+    for cte in tree.with_.ctes:
         if isinstance(cte.query, Insert | Update | Delete):
             prove(cte.query, places, before)
         before = {**before, cte.name: Shared(cte, None)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypeGuard, TypeVar
 
 from outgrow.schema import Column, Schema, Volatility
 from outgrow.statement import Kind, bind, name_sql, render, transform
@@ -41,6 +42,9 @@ _TIMED = re.compile(r"date|time|ts(tz)?(multi)?range")
 _MOMENT_WORD = re.compile(r"\b(now|today|tomorrow|yesterday)\b", re.I)
 
 
+T = TypeVar("T", bound=Tree)
+
+
 class Once:
     """Gathers what is evaluated once: each expression becomes a parameter behind the statement's own."""
 
@@ -57,12 +61,12 @@ class Once:
             return Cast(Parameter(self._first + len(self.sql) - 1), type_sql)
         return Cast(Parameter(self._first + self.sql.index(sql)), type_sql)
 
-    def moments(self, tree: Tree) -> Tree:
+    def moments(self, tree: T) -> T:
         """The tree with its moments replaced."""
 
         def change(node: object) -> object:
             kind = moment_type(node)
-            return node if kind is None else self.parameter(render(node), kind)  # type: ignore[arg-type]
+            return self.parameter(render(node), kind) if kind is not None and isinstance(node, Expr) else node
 
         return transform(tree, change)
 
@@ -127,7 +131,7 @@ def is_timed(type_name: str | None) -> bool:
     return type_name is not None and _TIMED.search(type_name) is not None
 
 
-def is_moment_word(node: object) -> bool:
+def is_moment_word(node: object) -> TypeGuard[Literal]:
     return isinstance(node, Literal) and node.kind == "string" and says_moment(node.text)
 
 

@@ -78,7 +78,7 @@ def _for_several(statement: Statement, tree: Update, table: Table, once: Once, p
     trigger = table.statement_trigger("update", "delete", "insert")
     if trigger is not None:
         raise refused("trigger", trigger, str(tree.table))
-    several = with_defaults(once.moments(tree), table, once, places, copied=False)  # type: ignore[arg-type]
+    several = with_defaults(once.moments(tree), table, once, places, copied=False)
     assert isinstance(several, Update)
     vet_change(statement, several, per_row(several))
     check_literals(several, table)
@@ -144,7 +144,7 @@ def _key_move(tree: Update, table: Table, places: Places) -> KeyMove:
 
 
 def _piece(expr: Expr) -> Piece:
-    return piece(render(with_holes(expr)))  # type: ignore[arg-type]
+    return piece(render(with_holes(expr)))
 
 
 def _returning(tree: Update) -> Piece:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypeVar
 
 from outgrow.statement import render, transform
 from outgrow.statement.tree import Parameter, Template, Tree
 
 from .change import Piece
 from .walking import everything_below
+
+N = TypeVar("N")
 
 
 def fragment(tree: Tree) -> tuple[str, tuple[int, ...]]:
@@ -29,7 +32,7 @@ def fragment(tree: Tree) -> tuple[str, tuple[int, ...]]:
 _HOLE = re.compile("\0([0-9]+)\0")
 
 
-def with_holes(tree: Tree) -> Tree:
+def with_holes(tree: N) -> N:
     """The tree with marks instead of parameters, for `pieces`."""
 
     def change(node: object) -> object:

@@ -37,7 +37,9 @@ from .vetting import vet
 def scatter(plan: Plan, places: Places) -> Plan:
     """The plan with its fragment and finish.  Raises Refused with what cannot be done."""
     vet(plan.statement)
-    return gathered(plan, plan.statement.tree, places)  # type: ignore[arg-type]
+    tree = plan.statement.tree
+    assert tree is not None
+    return gathered(plan, tree, places)
 
 
 def gathered(plan: Plan, tree: Tree, places: Places) -> Plan:

@@ -139,7 +139,7 @@ class Surveyor:
 
     def _with(self, tree: Tree, parent: Block | None, ctes: Ctes) -> Ctes:
         """The CTEs in sight of `tree`; those that are not read as part of a block are analysed here."""
-        with_ = tree.with_  # type: ignore[union-attr]
+        with_ = tree.with_
         if not with_.ctes:
             return ctes
         inside = dict(ctes)

@@ -61,7 +61,7 @@ def _opaque(expr: Expr, alias: str, changed: set[str]) -> Expr:
 
 def writing_parts(tree: Tree) -> Iterator[Write]:
     """The statements of a WITH that write, in order, then the statement itself where it does."""
-    for cte in tree.with_.ctes:  # type: ignore[union-attr]
+    for cte in tree.with_.ctes:
         if isinstance(cte.query, Insert | Update | Delete):
             yield cte.query
     if isinstance(tree, Insert | Update | Delete):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from outgrow import ledger, transactions
@@ -285,15 +286,23 @@ class Transaction:
         except BaseException:
             yield from self.rollback_steps(until)
             raise
+        try:
+            return (yield from self._places_steps())
+        finally:
+            for branch in list(self.branches.values()):
+                self._release(branch)
+
+    def _places_steps(self) -> Steps[dict[str, Position]]:
+        """Where the commits lie.  A place that is not to be had now is asked for when it is needed."""
         places: dict[str, Position] = {}
-        for branch in list(self.branches.values()):
-            # A place that was not told is asked for when it is needed.
-            if branch.place is not None and not isinstance(branch.place, Error):
-                footing = Footing()
+        for branch in self.branches.values():
+            if branch.place is None or isinstance(branch.place, Error):
+                continue
+            footing = Footing()
+            with suppress(Error):
                 yield from stand_steps(self.state, branch.link, footing, branch.place)
-                assert footing.floor is not None
+            if footing.floor is not None:
                 places[branch.shard] = footing.floor
-            self._release(branch)
         return places
 
     def _end_steps(self, until: float | None) -> Steps[None]:

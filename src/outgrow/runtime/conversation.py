@@ -291,6 +291,12 @@ class Conversation:
             for shard, gid in commit.pending.items():
                 self.footings[shard].pending += (gid,)
 
+    def abandon(self) -> None:
+        """Nobody waits for the transaction any more: what is open of it is closed, and recovery ends the rest."""
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            transaction.abandon()
+
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:
             raise ProgrammingError(

@@ -82,6 +82,7 @@ class Inward:
                 yield from self._pour.abort_steps("another shard refused")
                 raise
         except GeneratorExit:
+            self._surrounding.abandon()
             raise
         except BaseException as error:
             yield from self._surrounding.failed_steps(error)
@@ -121,6 +122,7 @@ class Inward:
                 yield from self._flush_steps()
                 counts = yield from self._pour.end_steps()
         except GeneratorExit:
+            self._surrounding.abandon()
             raise
         except BaseException as late:
             error = late

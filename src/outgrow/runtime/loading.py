@@ -46,6 +46,7 @@ def run_steps(
         targets = {shard: LinkTarget(link) for shard, link in zip(shards, links, strict=True)}
         loaded = yield from load_steps(source, opened, targets, picture.placer, options, progress)
     except GeneratorExit:
+        surrounding.abandon()
         raise
     except BaseException as error:
         yield from surrounding.failed_steps(error)

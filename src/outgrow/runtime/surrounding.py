@@ -42,6 +42,11 @@ class Surrounding:
         elif (transaction := self._conversation.transaction) is not None and transaction.failed is None:
             transaction.failed = error if isinstance(error, Error) else _given_up(error)
 
+    def abandon(self) -> None:
+        """Nobody waits any more: what is ours is closed."""
+        if self._own:
+            self._conversation.abandon()
+
 
 def _given_up(error: BaseException) -> OperationalError:
     return OperationalError(

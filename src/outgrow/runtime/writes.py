@@ -34,9 +34,7 @@ def change_steps(
     try:
         result = yield from _run_steps(conversation, prepared.plan, located, values, until)
     except GeneratorExit:
-        if conversation.transaction is not None:
-            conversation.transaction.abandon()
-            conversation.transaction = None
+        conversation.abandon()
         raise
     except BaseException:
         yield from conversation.rollback_steps()

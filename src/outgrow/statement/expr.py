@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from outgrow.schema import Order, Volatility
 from outgrow.topology import TableName
+
+if TYPE_CHECKING:
+    from outgrow.statement.tree import With
 
 
 class Expr:
@@ -19,6 +23,12 @@ class Query:
     """Something that yields rows."""
 
     __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def with_(self) -> With:
+            """Each kind of query has it as a field."""
 
 
 @dataclass(frozen=True, slots=True)

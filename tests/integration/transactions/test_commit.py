@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 import outgrow
 from outgrow import Fleet
+from outgrow.moving import LoadFormat, LoadOptions
+from outgrow.runtime import branches
+from outgrow.waits import Steps
 from tests.servers import Servers
 
 UPDATE = "UPDATE accounts SET amount = amount + %s WHERE account = %s"
@@ -29,6 +34,11 @@ def prepared(fleet: Fleet, servers: Servers) -> list[str]:
     return [row[0] for shard in shards for row in servers.sql(shard.primary, query)]
 
 
+def at_rest(fleet: Fleet) -> bool:
+    """Nobody holds a connection of the pools."""
+    return all(pool.idle == pool.size for pool in fleet.stats().values())
+
+
 def test_both_shards_have_it_and_the_session_sees_it(
     fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers
 ) -> None:
@@ -44,6 +54,36 @@ def test_both_shards_have_it_and_the_session_sees_it(
         assert session.last_transaction is not None
         assert fleet.outcome(session.last_transaction) == "committed"
     assert prepared(fleet, fleet_servers) == []
+
+
+def test_a_place_that_cannot_be_told_changes_nothing_of_the_commit(
+    fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(*_: object) -> Steps[None]:
+        raise outgrow.OperationalError("OG-X-001", "no place", cure="none")
+        yield
+
+    monkeypatch.setattr(branches, "stand_steps", unable)
+    with fleet.session() as session:
+        with session.transaction():
+            session.execute(UPDATE, [-1, keys[0]])
+            session.execute(UPDATE, [1, keys[1]])
+        assert at_rest(fleet)
+        assert session.execute("SELECT sum(amount) FROM accounts").fetchall() == [(4000,)]
+    assert amounts(fleet, keys) == [99, 101]
+
+
+def test_a_load_that_nobody_waits_for_leaves_the_session_without_a_transaction(
+    fleet: Fleet, keys: tuple[int, int]
+) -> None:
+    rows = io.BytesIO(b"account,amount\n" + b"".join(b"%d,1\n" % account for account in range(41, 61)))
+    with fleet.session() as session:
+        steps = session._conversation.load_steps(rows, "accounts", LoadFormat(), LoadOptions(), None)
+        next(steps)
+        steps.close()
+        assert not session.in_transaction
+        assert at_rest(fleet)
+        assert session.execute("SELECT count(*) FROM accounts").fetchall() == [(40,)]
 
 
 def test_a_constraint_on_the_deciding_shard_undoes_the_other(
