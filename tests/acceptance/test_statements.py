@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from outgrow.topology import Copied, Sharded, TableName, write
+from tests.acceptance.terminal import talk
 from tests.acceptance.test_cli import outgrow, told
 from tests.servers import Servers
 
@@ -135,43 +132,16 @@ def test_unload_and_load_again(fleet: str, tmp_path: Path) -> None:
 
 def test_the_shell(fleet: str, tmp_path: Path) -> None:
     """On a terminal: statements over lines, commands, an error, and the way out."""
-    master, slave = pty.openpty()
     history = tmp_path / "history"
-    environment = {**os.environ, "OUTGROW_HISTORY": str(history), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
-    program = [str(Path(sys.executable).parent / "outgrow"), "sql", "--fleet", fleet, "--level", "strong"]
-    with subprocess.Popen(program, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd="/") as shell:
-        os.close(slave)
-        said = _until(master, b"\\? for help")
-        for line, answer in (
-            (b"SELECT 6 *\r7 AS answer;\r", b"42"),
-            (b"\\tables\r", b"sharded by customer_id"),
-            (b"SELEC;\r", b"cure:"),
-            (b"SELECT 'still here' AS x;\r", b"(1 row"),
-        ):
-            os.write(master, line)
-            said += _until(master, answer)
-        os.write(master, b"\\q\r")
-        _until(master, None)
-        assert shell.wait(20) == 0, said.decode(errors="replace")
-    os.close(master)
+    lines = [
+        (b"SELECT 6 *\r7 AS answer;\r", b"42"),
+        (b"\\tables\r", b"sharded by customer_id"),
+        (b"SELEC;\r", b"cure:"),
+        (b"SELECT 'still here' AS x;\r", b"(1 row"),
+    ]
+    talk(["--fleet", fleet, "--level", "strong"], history, lines)
     assert history.stat().st_mode & 0o777 == 0o600
     assert "+7 AS answer;" in history.read_text()
-
-
-def _until(master: int, wanted: bytes | None, patience_seconds: float = 30.0) -> bytes:
-    """Read the terminal until it shows `wanted`, or until it closes."""
-    said = b""
-    until = time.monotonic() + patience_seconds
-    while wanted is None or wanted not in said:
-        assert time.monotonic() < until, said.decode(errors="replace")
-        try:
-            some = os.read(master, 65536)
-        except OSError:  # Linux says EIO when the other side has gone
-            return said
-        if not some:
-            return said
-        said += some
-    return said
 
 
 def test_json_is_one_line_a_statement(fleet: str) -> None:
