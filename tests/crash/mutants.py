@@ -36,8 +36,7 @@ def _decision_first(self: Commit, writers: Sequence[Participant]) -> Steps[None]
     shards = [p.shard for p in writers]
     self.id = id = self.name(decider.shard)
     gids = {p.shard: id.gid(number) for number, p in enumerate(others, 1)}
-    yield from decider.attend_steps(id, shards, self.until)
-    yield from decider.decide_steps(id, self.until)
+    yield from decider.decide_steps(id, shards, self.until)
     self.decided = True
     yield from self._all_steps([p.prepare_steps(id, shards, gids[p.shard], self.until) for p in others])
     self.pending = dict(gids)

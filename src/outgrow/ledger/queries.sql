@@ -265,32 +265,34 @@ FROM outgrow.generation AS g, (SELECT pg_is_in_recovery() AS in_recovery) AS r;
 -- At the end of a branch: has it written, and may its commit still be refused although it has not?
 SELECT pg_current_xact_id_if_assigned() IS NOT NULL, current_setting('transaction_isolation') = 'serializable';
 
--- name: branch_limits
+-- name: attend
 -- In each branch once there are two.  No server sees a deadlock over shards, so that waiting for a lock must end where
--- the user has set no limit; and a dead client's statement must not go on waiting for one.
-SELECT set_config('lock_timeout', $1::text, true), set_config('client_connection_check_interval', '1s', true)
-WHERE current_setting('lock_timeout') = '0';
+-- the user has set no limit; and a dead client's statement must not go on waiting for one.  The lock says, as long as
+-- its connection lives, that the coordinator is there.
+SELECT set_config('lock_timeout', CASE current_setting('lock_timeout') WHEN '0' THEN $1::text
+                                  ELSE current_setting('lock_timeout') END, true),
+       set_config('client_connection_check_interval', '1s', true), pg_try_advisory_xact_lock($2::int8);
 
 -- name: stamp
--- In a branch that will be prepared.
-INSERT INTO outgrow.stamps (id, shards) VALUES ($1::uuid, $2::text[]);
-
--- name: stamp_present
--- In the branch that decides.  The lock says, as long as its connection lives, that somebody is about to decide.
+-- In a branch that will be prepared; the first one has met no limit so far, and deferred constraints may wait for locks.
 INSERT INTO outgrow.stamps (id, shards)
-SELECT $1::uuid, $2::text[] FROM (SELECT pg_try_advisory_xact_lock($3::int8)) AS present;
+SELECT $1::uuid, $2::text[]
+FROM (SELECT set_config('lock_timeout', CASE current_setting('lock_timeout') WHEN '0' THEN $3::text
+                                        ELSE current_setting('lock_timeout') END, true),
+             set_config('client_connection_check_interval', '1s', true)) AS limits;
 
 -- name: decide
--- The last statement of the branch that decides; its COMMIT follows in the same flush.  The commit must be on disk before
--- anyone acts on it, whatever the user has set; and a client that stops just here must not hold up recovery for ever.
+-- The last statement of the branch that decides, with its stamp; COMMIT follows in the same flush.  The commit must be on
+-- disk before anyone acts on it, whatever the user has set; and a client that stops just here must not hold up recovery
+-- for ever.  stamped_at is when the transaction got its id, by its coordinator's clock.
+WITH stamped AS (INSERT INTO outgrow.stamps (id, shards) VALUES ($1::uuid, $2::text[]) RETURNING id, shards)
 INSERT INTO outgrow.decisions (id, outcome, shards, stamped_at)
-SELECT s.id, 'committed', s.shards, s.stamped_at
-FROM outgrow.stamps AS s,
+SELECT s.id, 'committed', s.shards, to_timestamp($3::float8)
+FROM stamped AS s,
      (SELECT set_config('synchronous_commit',
                         CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                              ELSE current_setting('synchronous_commit') END, true),
-             set_config('idle_in_transaction_session_timeout', '10s', true)) AS safe
-WHERE s.id = $1::uuid;
+             set_config('idle_in_transaction_session_timeout', '10s', true)) AS safe;
 
 -- name: recovery_limits
 -- On a connection that recovers: a decision under way is looked at again later, and habits of the role do not matter.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -27,11 +26,11 @@ _SETTLE_SECONDS = 5.0
 _OUTCOME_SECONDS = 10.0
 
 
-def commit(state: DomainState, branches: Sequence[transactions.Branch], until: float | None) -> Commit:
-    """The end of a transaction with several branches; nothing has run yet."""
+def commit(state: DomainState, branches: Sequence[transactions.Branch], chance: bytes, until: float | None) -> Commit:
+    """The end of a transaction with several branches; nothing has run yet.  `chance` will be in its id."""
 
     def name(decider: str) -> TransactionId:
-        return TransactionId(state.name, decider, transactions.numbered(time.time(), os.urandom(10)))
+        return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
 
     order = [shard.name for shard in state.picture.domain.shards]
     ordered = sorted(branches, key=lambda branch: order.index(branch.shard))

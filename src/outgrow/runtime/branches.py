@@ -6,12 +6,13 @@ One branch ends with an ordinary COMMIT; how several end together is the busines
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from outgrow import ledger, transactions
+from outgrow import transactions
 from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
@@ -21,18 +22,11 @@ from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
-from outgrow.transactions import Commit
+from outgrow.transactions import Commit, postgresql
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
-
-
-#: A branch of several waits this long for a lock, unless the user has set another limit: no server sees a deadlock
-#: over shards.
-LOCK_TIMEOUT_SECONDS = 10.0
-
-_LIMITS = (ledger.queries()["branch_limits"], [f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms"])
 
 
 _COPY = re.compile(r"\bcopy\b", re.I)
@@ -55,8 +49,6 @@ class Branch(transactions.Branch):
         self.fresh = True
         #: It may have written.
         self.wrote = False
-        #: It does not wait for a lock for ever.
-        self.limited = False
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""
@@ -108,6 +100,8 @@ class Transaction:
         self.defined = Defined()
         #: Every shard that had a branch.
         self.touched: set[str] = set()
+        #: What will tell this transaction from all others, should it have several branches.
+        self.chance = os.urandom(10)
         #: How far the commit of several branches has come.
         self.commit: Commit | None = None
 
@@ -154,7 +148,7 @@ class Transaction:
             rows = yield from self._ask_steps(shard, [(sql, params)], until)
         except OperationalError as error:
             # (A statement that did not want to wait, NOWAIT, fails at once.)
-            if several and error.sqlstate == "55P03" and monotonic() - started > LOCK_TIMEOUT_SECONDS / 2:
+            if several and error.sqlstate == "55P03" and monotonic() - started > postgresql.LOCK_TIMEOUT_SECONDS / 2:
                 raise transactions.lock_timeout(error) from error
             raise
         finally:
@@ -216,9 +210,9 @@ class Transaction:
 
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
-        if not branch.limited and len(self.branches) > 1:
-            branch.limited = True
-            branch.ahead.append(_LIMITS)
+        if not branch.attended and len(self.branches) > 1:
+            branch.attended = True
+            branch.ahead.append(postgresql.attending(transactions.presence(self.chance)))
         ahead, branch.ahead = branch.ahead, []
         return ahead
 
@@ -312,9 +306,7 @@ class Transaction:
             for branch in self.branches.values():
                 yield from branch.commit_steps(until)
             return
-        for branch in self.branches.values():
-            branch.ahead = self._ahead(branch)
-        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), until)
+        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until)
         self.state.need_recovery()
         yield from commit.run_steps()
 
@@ -358,8 +350,8 @@ class Transaction:
             del self.savepoints[at + 1 :]
             self.failed = None
             for branch in self.branches.values():
-                # What was set since the savepoint is undone, the limit on waiting for locks among it.
-                branch.limited = False
+                # What was set and locked since the savepoint is undone.
+                branch.attended = False
 
     def set_steps(self, sql: str, until: float | None) -> Steps[None]:
         """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""

@@ -6,7 +6,7 @@ Step generators over two small ports, with clock, chance and parallelism given: 
 from outgrow.transactions.commit import Commit
 from outgrow.transactions.failures import lock_timeout
 from outgrow.transactions.garbage import KEPT_SECONDS, collect_steps
-from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of
+from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of, presence
 from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
 from outgrow.transactions.postgresql import Branch, PostgresShards, Wire
 from outgrow.transactions.recovery import Recovered, outcome_steps, recover_steps, settle_steps
@@ -34,6 +34,7 @@ __all__ = [
     "numbered",
     "outcome_steps",
     "owner_of",
+    "presence",
     "recover_steps",
     "settle_steps",
 ]

@@ -29,7 +29,7 @@ BUSY_SECONDS = 0.02
 class Commit:
     """One transaction's end.  Its fields tell how far it has come, also when `run_steps` was interrupted."""
 
-    #: In the fixed order of the domain's shards.
+    #: In the fixed order of the domain's shards; one that is attended decides, if there is one.
     participants: Sequence[Participant]
     shards: Shards
     means: Means
@@ -76,20 +76,23 @@ class Commit:
         return (yield from self.means.together(many))
 
     def _two_phases_steps(self, writers: Sequence[Participant]) -> Steps[None]:
-        *others, decider = writers
-        shards = [p.shard for p in writers]
+        decider = next((p for p in reversed(writers) if p.attended), writers[-1])
+        others = [p for p in writers if p is not decider]
+        shards = [*(p.shard for p in others), decider.shard]
         self.id = id = self.name(decider.shard)
         gids = {p.shard: id.gid(number) for number, p in enumerate(others, 1)}
-        prepares = [p.prepare_steps(id, shards, gids[p.shard], self.until) for p in others]
+        first = [p.prepare_steps(id, shards, gids[p.shard], self.until) for p in others]
+        if not decider.attended:
+            first.append(decider.attend_steps(id, self.until))
         try:
-            yield from self._all_steps([*prepares, decider.attend_steps(id, shards, self.until)])
+            yield from self._all_steps(first)
         except GeneratorExit:
             raise
         except BaseException:
             yield from self._undo_steps(writers, gids)
             raise
         # From here on the decision may stand: nothing is rolled back before it is known that it does not.
-        committed, cause = yield from self._decide_steps(id, decider)
+        committed, cause = yield from self._decide_steps(id, shards, decider)
         if not committed:
             yield from self._undo_steps(writers, gids)
             assert cause is not None
@@ -102,10 +105,12 @@ class Commit:
         if cause is not None and not isinstance(cause, Unclear):
             raise cause
 
-    def _decide_steps(self, id: TransactionId, decider: Participant) -> Steps[tuple[bool, BaseException | None]]:
+    def _decide_steps(
+        self, id: TransactionId, shards: Sequence[str], decider: Participant
+    ) -> Steps[tuple[bool, BaseException | None]]:
         """Whether it is committed, and what went wrong."""
         try:
-            yield from decider.decide_steps(id, self.until)
+            yield from decider.decide_steps(id, shards, self.until)
         except GeneratorExit:
             raise
         except Unclear as error:

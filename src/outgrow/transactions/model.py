@@ -62,8 +62,19 @@ class TransactionId:
 
     @property
     def presence(self) -> int:
-        """The key of the lock that says, while it is held, that the coordinator is still there."""
-        return int.from_bytes(self.number.bytes[8:], "big", signed=True)
+        return _presence(self.number)
+
+
+def presence(chance: bytes) -> int:
+    """The key of the lock that says, while it is held, that the coordinator is still there.
+
+    It is known before the transaction has its id: `chance` is what `numbered` will be given.
+    """
+    return _presence(numbered(0.0, chance))
+
+
+def _presence(number: UUID) -> int:
+    return int.from_bytes(number.bytes[8:], "big", signed=True)
 
 
 def owner_of(gid: str) -> TransactionId | None:

@@ -48,17 +48,21 @@ class Participant(Protocol):
     @property
     def shard(self) -> str: ...
 
+    @property
+    def attended(self) -> bool:
+        """Its lock tells the others already that we are there."""
+
     def part_steps(self, until: float | None) -> Steps[Part]:
         """Ask the server what the branch has done, unless that is certain."""
 
     def prepare_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
         """Stamp it, then prepare it.  Raises when it is not prepared, or may not be."""
 
-    def attend_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
-        """In the branch that decides: stamp it, and take the lock that tells the others that we are there."""
+    def attend_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
+        """In the branch that decides: take the lock that tells the others that we are there."""
 
-    def decide_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
-        """Write the decision and commit, both or neither.
+    def decide_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
+        """Stamp it, write the decision and commit, all or nothing.
 
         Raises Fenced where another decision stands, Unclear where nobody knows, another Error where it is rolled back.
         """

@@ -21,6 +21,21 @@ _NOT_PERMITTED = "42501"
 #: The decision's key is taken; or the decision comes half a day late.
 _FENCED = ("23505", "23514")
 
+#: A branch of several waits this long for a lock, unless the user has set another limit: no server sees a deadlock
+#: over shards.
+LOCK_TIMEOUT_SECONDS = 10.0
+
+Asked = tuple[str, Sequence[Any] | None]
+
+
+def attending(presence: int) -> Asked:
+    """What every branch of several begins with; `presence` as `model.presence` has it."""
+    return _SQL["attend"], [_limit(), presence]
+
+
+def _limit() -> str:
+    return f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms"
+
 
 class Wire(Protocol):
     """What a connection must be able to do; `outgrow.nodes.Link` is one."""
@@ -37,7 +52,7 @@ class Wire(Protocol):
 
     def run_many_steps(
         self,
-        asked: Sequence[tuple[str, Sequence[Any] | None]],
+        asked: Sequence[Asked],
         *,
         until: float | None = None,
         prepare: Sequence[bool] | None = None,
@@ -54,7 +69,9 @@ class Branch:
         self.shard = shard
         self.link = link
         #: Statements of the branch's own that go ahead of whatever is sent next.
-        self.ahead: list[tuple[str, Sequence[Any] | None]] = []
+        self.ahead: list[Asked] = []
+        #: It has begun as `attending` says.
+        self.attended = False
         #: Rows were counted: there is no need to ask.
         self.certain = False
         #: Somebody will compare the server's place behind the commit with a replica's.
@@ -70,7 +87,8 @@ class Branch:
         return Part.WROTE if wrote else Part.CHECKED if serializable else Part.READ
 
     def prepare_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
-        asked = [*self.ahead, (_SQL["stamp"], [id.number, list(shards)]), (f"PREPARE TRANSACTION '{gid}'", None)]
+        stamp = (_SQL["stamp"], [*_stamped(id, shards), _limit()])
+        asked = [*self.ahead, stamp, (f"PREPARE TRANSACTION '{gid}'", None)]
         may_prepare = [True] * (len(asked) - 1) + [False]
         outcomes = yield from self.link.run_many_steps(asked, until=until, prepare=may_prepare, chained=True)
         for outcome in outcomes:
@@ -89,15 +107,15 @@ class Branch:
             return None
         return int(answer.rows[0][0])
 
-    def attend_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
-        stamp = (_SQL["stamp_present"], [id.number, list(shards), id.presence])
-        for outcome in (yield from self.link.run_many_steps([*self.ahead, stamp], until=until, chained=True)):
+    def attend_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
+        asked, self.ahead = [*self.ahead, attending(id.presence)], []
+        for outcome in (yield from self.link.run_many_steps(asked, until=until, chained=True)):
             if isinstance(outcome, Error):
                 raise outcome
 
-    def decide_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
+    def decide_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
         # Chained, and each Sync is a packet: COMMIT takes effect at once, and is not reached behind a refused decision.
-        asked: list[tuple[str, Sequence[Any] | None]] = [(_SQL["decide"], [id.number]), ("COMMIT", None)]
+        asked: list[Asked] = [(_SQL["decide"], [*_stamped(id, shards), id.begun_seconds]), ("COMMIT", None)]
         try:
             decided, committed, *place = yield from self.link.run_many_steps(
                 [*asked, *self._placing()], until=until, chained=True
@@ -169,9 +187,7 @@ class PostgresShards:
             )
         return PostgresShard(shard, self)
 
-    def ask_steps(
-        self, shard: str, asked: Sequence[tuple[str, Sequence[Any] | None]], until: float
-    ) -> Steps[list[Any]]:
+    def ask_steps(self, shard: str, asked: Sequence[Asked], until: float) -> Steps[list[Any]]:
         """Run statements outside a transaction; a connection that breaks is opened anew by the next question."""
         link = self._links.get(shard)
         if link is None or link.broken:
@@ -245,6 +261,11 @@ class PostgresShard:
 
     def stamps_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
         yield from self._rows_steps("stamps_forget", [list(ids)], until)
+
+
+def _stamped(id: TransactionId, shards: Sequence[str]) -> tuple[str, str]:
+    """As text, which is quicker made than what it stands for; the names need no quotes, as `model` says."""
+    return id.number.hex, "{" + ",".join(shards) + "}"
 
 
 def _finishing(gid: str, commit: bool) -> str:

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 class Branch:
     """`Participant` on the model."""
 
-    def __init__(self, world: World, server: Server, part: Part) -> None:
+    def __init__(self, world: World, server: Server, part: Part, attended: UUID | None) -> None:
         self.world, self.server, self.part = world, server, part
+        self.attended = attended is not None
         self.shard = server.name
         self.backend = server.connect()
-        self.backend.txn = Txn(part is Part.WROTE, refused=part is not Part.READ and world.chance() < 0.06)
+        refused = part is not Part.READ and world.chance() < 0.06
+        self.backend.txn = Txn(part is Part.WROTE, refused, presence=attended)
 
     def _call_steps(self, until: float | None, *asked: Callable[[], Any]) -> Gen:
         return self.world.call_steps(self.backend, asked, until)
@@ -38,10 +40,10 @@ class Branch:
         if done != "PREPARE TRANSACTION":
             raise failing.rolled_back(self.shard)
 
-    def attend_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Gen:
+    def attend_steps(self, id: TransactionId, until: float | None) -> Gen:
         _all((yield from self._call_steps(until, lambda: self.server.attend(self.backend, id.number))))
 
-    def decide_steps(self, id: TransactionId, until: float | None) -> Gen:
+    def decide_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Gen:
         b, s = self.backend, self.server
         try:
             decided, done = yield from self._call_steps(until, lambda: s.decide(b, id.number), lambda: s.commit(b))

@@ -138,8 +138,7 @@ class Server:
         txn.stamp = number
 
     def attend(self, backend: Backend, number: UUID) -> None:
-        txn = _usable(backend)
-        txn.stamp = txn.presence = number
+        _usable(backend).presence = number
 
     def prepare(self, backend: Backend, gid: str) -> str:
         txn, backend.txn = backend.txn, None
@@ -154,6 +153,7 @@ class Server:
         txn = _usable(backend)
         if number in self.decisions and self.world.unique:
             raise TAKEN.with_traceback(None)
+        txn.stamp = number
         txn.decision = (number, "committed")
 
     def commit(self, backend: Backend) -> str:

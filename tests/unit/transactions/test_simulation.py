@@ -65,8 +65,7 @@ class DecidesFirst(World):
             self.id = id = self.name(decider.shard)
             shards = [p.shard for p in writers]
             gids = {p.shard: id.gid(number) for number, p in enumerate(others, 1)}
-            yield from decider.attend_steps(id, shards, self.until)
-            yield from decider.decide_steps(id, self.until)
+            yield from decider.decide_steps(id, shards, self.until)
             yield from self._all_steps([p.prepare_steps(id, shards, gids[p.shard], self.until) for p in others])
             self.decided, self.pending = True, gids
             yield from self._phase_two_steps(others)
@@ -77,10 +76,10 @@ class TakesSilenceForNo(World):
 
     class commit_class(Commit):
         def _decide_steps(
-            self, id: TransactionId, decider: Participant
+            self, id: TransactionId, shards: Sequence[str], decider: Participant
         ) -> Generator[Any, Any, tuple[bool, BaseException | None]]:
             try:
-                yield from decider.decide_steps(id, self.until)
+                yield from decider.decide_steps(id, shards, self.until)
             except GeneratorExit:
                 raise
             except BaseException as error:
@@ -93,10 +92,10 @@ class TakesSilenceForYes(World):
 
     class commit_class(Commit):
         def _decide_steps(
-            self, id: TransactionId, decider: Participant
+            self, id: TransactionId, shards: Sequence[str], decider: Participant
         ) -> Generator[Any, Any, tuple[bool, BaseException | None]]:
             try:
-                return (yield from super()._decide_steps(id, decider))
+                return (yield from super()._decide_steps(id, shards, decider))
             except GeneratorExit:
                 raise
             except BaseException:

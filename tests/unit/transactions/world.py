@@ -299,11 +299,17 @@ def coordinator(world: World, number: int) -> Process:
     parts = [Part.WROTE] * len(names)
     if len(names) > 2 and world.chance() < 0.3:
         parts[world.random.randrange(len(parts))] = world.random.choice((Part.READ, Part.CHECKED))
-    branches = [Branch(world, world.servers[name], part) for name, part in zip(names, parts, strict=True)]
+    its_number = numbered(float(number), world.random.randbytes(10))
+    # All but the branch that was opened first, unless more was asked of that one too.
+    first = world.random.choice([*names, None])
+    branches = [
+        Branch(world, world.servers[name], part, None if name == first else its_number)
+        for name, part in zip(names, parts, strict=True)
+    ]
     backends = [branch.backend for branch in branches]
 
     def name(decider: str) -> TransactionId:
-        return TransactionId("d", decider, numbered(float(number), world.random.randbytes(10)))
+        return TransactionId("d", decider, its_number)
 
     until = world.now + 3.0 * world.chance() if world.chance() < 0.2 else None
     commit = world.commit_class(branches, Shards(world, backends), world.means, name, until)
