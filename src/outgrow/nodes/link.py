@@ -158,6 +158,10 @@ class Link:
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fd)) as same:
             same.shutdown(socket.SHUT_RDWR)
 
+    def readable(self, until: float | None) -> Socket:
+        """The wait for an answer: without an end always the same, which saves its registration."""
+        return self._readable if until is None else Socket(self.fd, READ, until)
+
     def peek(self) -> bool:
         """Whether an idle link still stands, as far as can be seen without asking the server."""
         poll = select.poll()
@@ -211,7 +215,7 @@ class Link:
                 raise lost(self, error, before=True) from error
             if pgconn.flush():
                 yield from flush_steps(pgconn, until)
-            readable = self._readable if until is None else Socket(self.fd, READ, until)
+            readable = self.readable(until)
             while True:
                 if not (yield readable):
                     raise Late
@@ -261,10 +265,7 @@ class Link:
         prepare: Sequence[bool] | None = None,
         chained: bool = False,
     ) -> Steps[list[Outcome]]:
-        """Any number in one flush, nothing repeated; for a transaction's beginning and its end.
-
-        Each has its own Sync, or (`chained`) all share one, so that none runs behind one that failed.
-        """
+        """Any number in one flush, each with a Sync or (`chained`) all with one: none runs behind one that failed."""
         return many_steps(self, asked, until, prepare or [True] * len(asked), chained)
 
     def stream(self, sql: str, params: Params = None, *, chunk_rows: int = 1000, until: float | None = None) -> Stream:

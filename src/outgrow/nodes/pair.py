@@ -32,7 +32,7 @@ from outgrow.nodes.prepared import Key, Prepared
 from outgrow.nodes.recovery import lost, used_wrongly
 from outgrow.nodes.rows import Rows, fields_of
 from outgrow.nodes.waiting import undisturbed_steps
-from outgrow.waits import READ, Socket, Steps
+from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.nodes.link import Link, Params
@@ -41,28 +41,39 @@ if TYPE_CHECKING:
 Asked = tuple[str, "Params"]
 Outcome = Rows | errors.Error
 
+#: Command tags behind which nothing is to be loaded, counted or learnt.
+_PLAIN = {
+    tag.encode(): tag
+    for tag in ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PREPARE TRANSACTION", "COMMIT PREPARED")
+}
+
 
 class _Part:
-    """One of the statements: what was sent for it and what came back."""
+    """One of the statements: what was sent for it and what came back.  Several are made per transaction."""
+
+    __slots__ = ("formats", "key", "known", "messages", "new", "results", "sql", "synced", "types", "values")
 
     def __init__(self, link: Link, sql: str, params: Params, prepare: bool) -> None:
-        self.sql, self.params = sql, params
-        self.values, self.types, self.formats = link.dump(params)
-        self.key: Key = (sql, self.types)
-        preparations = link.preparations
-        self.known: Prepared | None = preparations.known.get(self.key) if prepare else None
-        self.new: Prepared | None = None
-        if self.known is None and prepare and preparations.should_prepare(self.key):
-            self.new = preparations.new()
+        self.sql = sql
+        types: tuple[int, ...]
+        if params:
+            self.values, types, self.formats = link.dump(params)
+        else:
+            self.values, types, self.formats = None, (), None
+        self.types = types
+        self.key: Key = (sql, types)
         self.results: list[PGresult] = []
         #: Its answer ends with a Sync's; else with that of its last message.
         self.synced = True
-        self._messages = 1 + (self.new is not None)
-
-    def ended(self) -> bool:
-        """Count the end of one message's answer; True when it was the part's last."""
-        self._messages -= 1
-        return self._messages == 0 and not self.synced
+        self.messages = 1
+        self.known: Prepared | None = None
+        self.new: Prepared | None = None
+        if prepare:
+            preparations = link.preparations
+            self.known = preparations.known.get(self.key)
+            if self.known is None and preparations.should_prepare(self.key):
+                self.new = preparations.new()
+                self.messages = 2
 
     def send(self, link: Link) -> None:
         pgconn = link.pgconn
@@ -77,12 +88,19 @@ class _Part:
             pgconn.pipeline_sync()
 
     def usual(self, link: Link) -> Rows | None:
-        """The outcome of a known statement that went as it always does: nothing is to be asked or learnt."""
-        known = self.known
-        if known is None or len(self.results) != 1 or self.results[0].status not in (COMMAND_OK, TUPLES_OK):
+        """The outcome of a statement that went as it always does: nothing is to be asked or learnt."""
+        if len(self.results) != 1:
             return None
-        link.count_use(known)
-        return link.rows_of(self.results[0], known.fields)
+        result = self.results[0]
+        known = self.known
+        if known is not None:
+            link.count_use(known)
+        if result.status == COMMAND_OK:
+            if (plain := _PLAIN.get(result.command_status or b"")) is not None:
+                return Rows((), [], plain, -1)
+        elif result.status != TUPLES_OK:
+            return None
+        return link.rows_of(result, known.fields) if known is not None else None
 
     def error(self, link: Link, late: bool) -> errors.Error | None:
         for result in self.results:
@@ -161,10 +179,15 @@ def many_steps(
     link: Link, asked: Sequence[Asked], until: float | None, prepare: Sequence[bool], chained: bool
 ) -> Steps[list[Outcome]]:
     """See `Link.run_many_steps`."""
-    parts = tuple(_Part(link, *one, may) for one, may in zip(asked, prepare, strict=True))
-    for part in parts[:-1]:
-        part.synced = not chained
+    parts = [_Part(link, sql, params, may) for (sql, params), may in zip(asked, prepare, strict=True)]
+    if chained:
+        for part in parts[:-1]:
+            part.synced = False
     done, late, broken = yield from _exchange_steps(link, parts, until)
+    if broken is None and not late:
+        usual = [part.usual(link) for part in parts]
+        if None not in usual:
+            return usual  # type: ignore[return-value]
     outcomes = yield from _outcomes_steps(link, parts, done, late, broken, until)
     failed = broken is None and any(isinstance(outcome, errors.Error) for outcome in outcomes)
     if failed and any(part.stale() for part in parts):
@@ -173,7 +196,7 @@ def many_steps(
 
 
 def _exchange_steps(
-    link: Link, parts: tuple[_Part, ...], until: float | None
+    link: Link, parts: Sequence[_Part], until: float | None
 ) -> Steps[tuple[list[_Part], bool, psycopg.Error | None]]:
     """Send all and read all: those that are over, whether time ran out, and what broke the link behind the first."""
     if link.in_flight:
@@ -214,7 +237,7 @@ def _exchange_steps(
 
 def _outcomes_steps(
     link: Link,
-    parts: tuple[_Part, ...],
+    parts: Sequence[_Part],
     done: list[_Part],
     late: bool,
     broken: psycopg.Error | None,
@@ -243,29 +266,30 @@ def _alone_steps(link: Link, statement: Asked, until: float | None) -> Steps[Out
         return error
 
 
-def _read_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part], until: float | None) -> Steps[None]:
+def _read_steps(link: Link, parts: Sequence[_Part], done: list[_Part], until: float | None) -> Steps[None]:
     """Read each part's results up to its Sync."""
-    readable = Socket(link.fd, READ, until)
+    readable = link.readable(until)
     pgconn = link.pgconn
-    while len(done) < len(parts):
-        part = parts[len(done)]
-        # `result_steps`, kept in line: there are three results a statement.
-        while pgconn.is_busy():
-            if not (yield readable):
-                raise Late
-            pgconn.consume_input()
-        result = pgconn.get_result()
-        if result is None:
-            if part.ended():
-                done.append(part)
-            continue
-        if result.status == PIPELINE_SYNC:
-            done.append(part)
-        else:
-            part.results.append(result)
+    for part in parts[len(done) :]:
+        while True:
+            # `result_steps`, kept in line: there are three results a statement.
+            while pgconn.is_busy():
+                if not (yield readable):
+                    raise Late
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is None:
+                part.messages -= 1
+                if not (part.messages or part.synced):
+                    break
+            elif result.status == PIPELINE_SYNC:
+                break
+            else:
+                part.results.append(result)
+        done.append(part)
 
 
-def _stop_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part]) -> Steps[None]:
+def _stop_steps(link: Link, parts: Sequence[_Part], done: list[_Part]) -> Steps[None]:
     """Cancel what runs, part by part: one cancel request reaches only the statement that runs just then."""
     until = monotonic() + link.settings.cancel_timeout_seconds
     try:
@@ -279,7 +303,7 @@ def _stop_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part]) -> Step
         raise translate.late(link.node) from None
 
 
-def _settle_steps(link: Link, parts: tuple[_Part, ...], done: list[_Part]) -> Steps[Any]:
+def _settle_steps(link: Link, parts: Sequence[_Part], done: list[_Part]) -> Steps[Any]:
     """An exception was thrown in: stop both and leave pipeline mode, or close the link."""
     try:
         yield from undisturbed_steps(_stop_steps(link, parts, done))

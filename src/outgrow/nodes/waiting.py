@@ -58,13 +58,13 @@ def drive(steps: Steps[T]) -> T:
         wait = steps.send(None)
         while True:
             try:
-                # The one wait of a keyed statement, kept in line: the same link again needs no registration.
-                if wait.__class__ is Socket and wait.until is None:
+                # The wait of a keyed statement, kept in line: the same link again needs no registration.
+                if wait.__class__ is Socket:
                     if wait is not poller.last:
                         poller.register({wait.fd: wait.events})
                         poller.last = wait
-                    found = poller.poll.poll()
-                    ready: Any = {found[0][0]: 1} if found[0][1] == 1 else _events(found, poller.wants)
+                    found = poller.poll.poll(None if wait.until is None else _milliseconds_left(wait.until))
+                    ready: Any = {wait.fd: 1} if found and found[0][1] == 1 else _events(found, poller.wants)
                 else:
                     ready = _block(wait, poller)
             except BaseException as interruption:
@@ -93,8 +93,6 @@ def _milliseconds_left(until: float | None) -> float | None:
 
 def _block(wait: Wait, poller: _Poller) -> Any:
     match wait:
-        case Socket(fd, events, until):
-            wants: Mapping[int, int] = {fd: events}
         case Sockets(wants, until):
             pass
         case Future(future, until):

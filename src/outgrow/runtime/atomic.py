@@ -12,7 +12,8 @@ from outgrow.clock import monotonic
 from outgrow.errors import NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime.asking import Footing
-from outgrow.transactions import Commit, Means, Outcome, PostgresShards, Recovered, TransactionId
+from outgrow.topology import Node
+from outgrow.transactions import Commit, Means, Outcome, PostgresShards, Recovered, TransactionId, Wire
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _MEANS = Means(together, monotonic, random.random)
 _SETTLE_SECONDS = 5.0
 #: How long `fleet.outcome` may ask.
 _OUTCOME_SECONDS = 10.0
+#: How long a look waits for a connection that others are using.
+_BORROW_SECONDS = 0.5
 
 
 def commit(state: DomainState, branches: Sequence[transactions.Branch], chance: bytes, until: float | None) -> Commit:
@@ -84,21 +87,40 @@ def settle_steps(state: DomainState, shard: str, footing: Footing, until: float 
 
 
 def _shards(state: DomainState) -> PostgresShards:
-    def connect_steps(shard: str, until: float) -> Steps[Link]:
-        node = state.health.seats(state.name, shard).primary
+    return PostgresShards(state.name, [shard.name for shard in state.picture.domain.shards], _Wires(state))
+
+
+class _Wires:
+    """See `transactions.Wires`."""
+
+    def __init__(self, state: DomainState) -> None:
+        self._state = state
+
+    def connect_steps(self, shard: str, until: float) -> Steps[Link]:
+        state = self._state
+        node = self._primary(shard)
         try:
             link = yield from state.nodes.connect_steps(node, until)
         except NodeLost as error:
             # Another primary may have taken over.
             if not (yield from state.survey_steps(shard, until, cause=error)):
                 raise
-            return (yield from connect_steps(shard, until))
+            return (yield from self.connect_steps(shard, until))
         if link.standby:
             try:
                 yield from state.not_primary_steps(node, link, until)
             finally:
                 link.close()
-            return (yield from connect_steps(shard, until))
+            return (yield from self.connect_steps(shard, until))
         return link
 
-    return PostgresShards(state.name, [shard.name for shard in state.picture.domain.shards], connect_steps)
+    def borrow_steps(self, shard: str, until: float) -> Steps[Link]:
+        pool = self._state.nodes.pool(self._primary(shard))
+        return pool.take_now() or (yield from pool.take_steps(min(until, monotonic() + _BORROW_SECONDS)))
+
+    def give(self, shard: str, link: Wire) -> None:
+        assert isinstance(link, Link)
+        self._state.nodes.pool(link.node).give(link)
+
+    def _primary(self, shard: str) -> Node:
+        return self._state.health.seats(self._state.name, shard).primary

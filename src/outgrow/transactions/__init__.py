@@ -8,7 +8,7 @@ from outgrow.transactions.failures import lock_timeout
 from outgrow.transactions.garbage import KEPT_SECONDS, collect_steps
 from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of, presence
 from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
-from outgrow.transactions.postgresql import Branch, PostgresShards, Wire
+from outgrow.transactions.postgresql import Branch, PostgresShards, Wire, Wires
 from outgrow.transactions.recovery import Recovered, outcome_steps, recover_steps, settle_steps
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "TransactionId",
     "Unclear",
     "Wire",
+    "Wires",
     "collect_steps",
     "lock_timeout",
     "numbered",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -165,16 +165,30 @@ class Branch:
             _finished(done)
 
 
+class Wires(Protocol):
+    """Connections to the primaries of a domain's shards."""
+
+    def connect_steps(self, shard: str, until: float) -> Steps[Wire]:
+        """One of its own, for whoever asks; the caller closes it."""
+
+    def borrow_steps(self, shard: str, until: float) -> Steps[Wire]:
+        """One that others use too, without waiting for long; the caller gives it back at once."""
+
+    def give(self, shard: str, link: Wire) -> None: ...
+
+
 class PostgresShards:
     """The shards of a domain, each on a connection of its own that is opened when it is first asked.
 
-    A pool will not do: all its connections may be waiting for the very locks that are to be released.
+    A pool will not do: all its connections may be waiting for the very locks that are to be released.  Only to look
+    whether there is anything to be done, one of a pool is good enough: a fleet of many processes that look every two
+    seconds would otherwise connect all the time.
     """
 
-    def __init__(self, domain: str, names: Sequence[str], connect: Callable[[str, float], Steps[Wire]]) -> None:
+    def __init__(self, domain: str, names: Sequence[str], wires: Wires) -> None:
         self.domain = domain
         self.names = names
-        self._connect = connect
+        self._wires = wires
         self._links: dict[str, Wire] = {}
 
     def at(self, shard: str) -> PostgresShard:
@@ -191,13 +205,26 @@ class PostgresShards:
         """Run statements outside a transaction; a connection that breaks is opened anew by the next question."""
         link = self._links.get(shard)
         if link is None or link.broken:
-            link = self._links[shard] = yield from self._connect(shard, until)
+            link = self._links[shard] = yield from self._wires.connect_steps(shard, until)
             yield from link.run_steps(_SQL["recovery_limits"], None, until=until)
         try:
             return (yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked)))
         except BaseException:
             link.close()
             raise
+
+    def look_steps(self, shard: str, sql: str, params: Sequence[Any], until: float) -> Steps[Any]:
+        """Ask what changes nothing and waits for nothing."""
+        try:
+            link = yield from self._wires.borrow_steps(shard, until)
+            try:
+                return (yield from link.run_steps(sql, params, until=until))
+            finally:
+                self._wires.give(shard, link)
+        except Error:
+            # All in use, or broken: see for ourselves.
+            (answer,) = yield from self.ask_steps(shard, [(sql, params)], until)
+            return answer
 
     def close(self) -> None:
         for link in self._links.values():
@@ -217,8 +244,8 @@ class PostgresShard:
         return _answered(answer)
 
     def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
-        rows = yield from self._rows_steps("in_doubt", [f"{PREFIX}{domain}/"], until)
-        both = [(owner_of(gid), gid, age) for gid, age in rows]
+        found = yield from self._shards.look_steps(self._name, _SQL["in_doubt"], [f"{PREFIX}{domain}/"], until)
+        both = [(owner_of(gid), gid, age) for gid, age in _answered(found)]
         return [InDoubt(self._name, gid, id, age) for id, gid, age in both if id is not None]
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
