@@ -92,7 +92,10 @@ def _milliseconds_left(until: float | None) -> float | None:
 
 
 def _block(wait: Wait, poller: _Poller) -> Any:
+    """One wait of any kind; `drive` has the commonest in line."""
     match wait:
+        case Socket(fd, events, until):
+            wants: Mapping[int, int] = {fd: events}
         case Sockets(wants, until):
             pass
         case Future(future, until):
