@@ -111,10 +111,11 @@ class Crew:
             meanwhile()
         return hand.stands
 
-    def go_on(self, hand: Hand) -> None:
+    def go_on(self, hand: Hand, *, deaf: bool = False) -> None:
+        """Let it go on where it stands; `deaf`: without the answer that it waits for."""
         if hand.stands is not None:
             hand.stands = None
-            hand.send("on")
+            hand.send("deaf" if deaf else "on")
 
     def rest(self, seconds: float) -> list[Hand]:
         """Everyone ends what they are at, and does nothing until `work`; who does not hear of it in time."""

@@ -25,13 +25,15 @@ PARTICIPANT = "participant killed"
 DECIDER = "deciding shard killed"
 BOTH = "coordinator and server killed"
 CUT = "link cut"
+#: Something was done, and the network lost the answer.
+LOST = "answer lost"
 #: The server gets to the last message of a dead coordinator late: after somebody has recovered, for instance.
 LATE = "coordinator killed, message late"
 SLOW = "message late"
 RECOVERER = "killed during recovery"
 
 #: How often each is drawn.
-WEIGHTS = {KILL: 6, PAUSE: 5, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LATE: 3, SLOW: 3, RECOVERER: 2}
+WEIGHTS = {KILL: 6, PAUSE: 5, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LOST: 3, LATE: 3, SLOW: 3, RECOVERER: 2}
 KILLS_A_SERVER = frozenset((PARTICIPANT, DECIDER, BOTH))
 
 #: The share of faults that strike at a chosen point; the others strike whenever it happens.
@@ -94,7 +96,7 @@ class Injector:
         hand = self.rng.choice(free)
         if kind == RECOVERER:
             return self._during_recovery(hand)
-        if self.rng.random() > CHOSEN and kind not in (LATE, SLOW):
+        if self.rng.random() > CHOSEN and kind not in (LATE, SLOW, LOST):
             time.sleep(self.rng.uniform(0.0, 0.1))
             self._do(kind, hand, [shard.name for shard in self.world.shards])
             return Fault(kind, "")
@@ -102,7 +104,11 @@ class Injector:
         if kind in (PAUSE, SLOW):
             # Who is slow is only in danger before it has decided.
             stage, most = "commit", 0.7
-        standing = self._stand(hand, stage, self.rng.uniform(0.0, most), self.rng.random() < 0.5)
+        after = self.rng.random() < 0.5
+        if kind == LOST:
+            # What was sent is worked off while its sender stands before the answer.
+            stage, after = "commit", False
+        standing = self._stand(hand, stage, self.rng.uniform(0.0, most), after)
         if standing is None:
             return None
         if kind in (LATE, SLOW):
@@ -131,7 +137,7 @@ class Injector:
                 shard = self.rng.choice(shards)
                 for pid in self._backends(hand, shard):
                     self.world.servers.sql(self.world.primary(shard), "SELECT pg_terminate_backend(%s)", [pid])
-            self.crew.go_on(hand)
+            self.crew.go_on(hand, deaf=kind == LOST)
 
     def _backends(self, hand: Hand, shard: str) -> list[int]:
         """The worker's connections as the shard's primary has them; none where that is down."""

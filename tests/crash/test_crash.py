@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash.faults import CUT, DECIDER, KILL, LATE, PAUSE, SLOW
+from tests.crash.faults import CUT, KILL, LATE, LOST, PAUSE, SLOW
 from tests.crash.mutants import MUTANTS
 from tests.crash.run import DOUBT_SECONDS, Report, run
 from tests.servers import Servers
@@ -39,7 +39,7 @@ AIMED = {
     "recovery guesses": (KILL, LATE),
     "recovery presumes": (PAUSE, SLOW),
     "no fence": (PAUSE, SLOW),
-    "a lost reply is a no": (CUT, DECIDER),
+    "a lost reply is a no": (LOST,),
 }
 
 

@@ -6,9 +6,11 @@ tested: `Block` and `execute_steps` are what `session.transaction()` and `sessio
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
+import socket
 import time
 import traceback
 from collections import deque
@@ -23,7 +25,7 @@ from outgrow.errors import Error, InternalError
 from outgrow.nodes import drive
 from outgrow.runtime.block import Block
 from outgrow.topology import Topology
-from outgrow.waits import Steps
+from outgrow.waits import Socket, Sockets, Steps, Wait
 from tests.crash import mutants
 from tests.crash.journal import Journal
 
@@ -229,10 +231,10 @@ class Worker:
             while True:
                 here = self.due()
                 if here is not None and not here.after:
-                    self.stand_still(here)
+                    self.stand_still(here, wait)
                 ready = yield wait
                 if here is not None and here.after:
-                    self.stand_still(here)
+                    self.stand_still(here, wait)
                 self.waits += 1
                 wait = steps.send(ready)
         except StopIteration as stop:
@@ -250,11 +252,23 @@ class Worker:
         self.stand = None
         return stand
 
-    def stand_still(self, stand: Stand) -> None:
+    def stand_still(self, stand: Stand, wait: Wait) -> None:
         """Say where, and wait for the word to go on; it never comes when this process is to be killed."""
         self.pipe.send(Standing(stand.number, self.transfer, self.shards))
-        while (said := self.pipe.recv()) not in ("on", "forget"):
+        while (said := self.pipe.recv()) not in ("on", "deaf", "forget"):
             self.later.append(said)
+        if said == "deaf":
+            for fd in wait.wants if isinstance(wait, Sockets) else [wait.fd] if isinstance(wait, Socket) else []:
+                lose(fd)
+
+
+def lose(fd: int) -> None:
+    """What has come on this connection was never received, and nothing more comes."""
+    with socket.socket(fileno=os.dup(fd)) as same, contextlib.suppress(OSError):
+        with contextlib.suppress(BlockingIOError):
+            while same.recv(1 << 16, socket.MSG_DONTWAIT):
+                pass
+        same.shutdown(socket.SHUT_RDWR)
 
 
 def serve(orders: Orders, pipe: Connection) -> None:
