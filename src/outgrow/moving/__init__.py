@@ -6,6 +6,7 @@ from outgrow.moving.load import Loaded, LoadOptions, Opened, Progress, load_step
 from outgrow.moving.load_lanes import CopyTarget, Lane
 from outgrow.moving.load_layout import LoadColumn, LoadFormat, LoadTable, layout
 from outgrow.moving.load_links import LinkTarget
+from outgrow.moving.numbering import Numbered, Numbering
 from outgrow.moving.pour import Pour
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "LoadOptions",
     "LoadTable",
     "Loaded",
+    "Numbered",
+    "Numbering",
     "Opened",
     "Pour",
     "Progress",

@@ -11,7 +11,8 @@ from outgrow.moving import load_split
 from outgrow.moving.load_binary import BinarySplitter
 from outgrow.moving.load_blocks import Blocks
 from outgrow.moving.load_layout import Layout, LoadFormat
-from outgrow.moving.load_split import RECORD_MAX, Splitter
+from outgrow.moving.load_split import RECORD_MAX, Parts, Splitter
+from outgrow.moving.numbering import Draw
 
 #: Small pieces that go to every shard alike are gathered until they are this many bytes.
 _GATHERED = 1 << 16
@@ -19,11 +20,11 @@ Pieces = Sequence[bytes | memoryview]
 
 
 class Feed(Protocol):
-    """Turns the input into pieces, one for each shard at a time."""
+    """Turns the input into pieces, one for each shard at a time, with draws of numbers in between."""
 
-    def put(self, data: memoryview) -> Iterator[Pieces]: ...
+    def put(self, data: memoryview) -> Iterator[Pieces | Draw]: ...
 
-    def end(self) -> Iterator[Pieces]: ...
+    def end(self) -> Iterator[Pieces | Draw]: ...
 
     def lines(self, shard: int, line: int) -> tuple[int, int] | None:
         """The first and last line of the input where the row may lie that a shard calls its line `line`."""
@@ -51,7 +52,7 @@ class Whole:
 
 
 class SplitFeed:
-    """Rows go where their keys say; a header goes to every shard, which checks it."""
+    """Rows go where their keys say, without a keyspace everywhere; a header goes to every shard, which checks it."""
 
     def __init__(self, layout: Layout, shards: Sequence[str], keyspace: Keyspace | None) -> None:
         self._layout = layout
@@ -63,7 +64,7 @@ class SplitFeed:
         self._head_lines = 0
         self._splitter: Splitter | BinarySplitter | None = None if self._headed else self._made(0, False)
 
-    def put(self, data: memoryview) -> Iterator[Pieces]:
+    def put(self, data: memoryview) -> Iterator[Pieces | Draw]:
         if self._splitter is None:
             self._head += data
             size = header_size(self._head, self._layout.format)
@@ -76,18 +77,18 @@ class SplitFeed:
         assert self._splitter is not None
         while len(data) and not self._splitter.ended:
             data = data[self._blocks.put(data) :]
-            if self._blocks.full and (parts := self._splitter.take(self._blocks, last=False)) is not None:
-                yield parts.data
+            if self._blocks.full:
+                yield from _pieces(self._splitter.take(self._blocks, last=False))
         if len(data) and isinstance(self._splitter, BinarySplitter):
             self._splitter.refuse_more()
 
-    def end(self) -> Iterator[Pieces]:
+    def end(self) -> Iterator[Pieces | Draw]:
         if self._splitter is None:
             if b"\r" in self._head:
                 raise self._no_end()
-            yield [bytes(self._head)] * len(self._shards)
-        elif not self._splitter.ended and (parts := self._splitter.take(self._blocks, last=True)) is not None:
-            yield parts.data
+            yield [self._header(bytes(self._head))] * len(self._shards)
+        elif not self._splitter.ended:
+            yield from _pieces(self._splitter.take(self._blocks, last=True))
 
     def lines(self, shard: int, line: int) -> tuple[int, int] | None:
         if self._splitter is None:
@@ -103,7 +104,11 @@ class SplitFeed:
         self._head_lines = header.count(b"\n")
         self._head.clear()
         self._splitter = self._made(len(header), header.endswith(b"\r\n"))
-        yield [header] * len(self._shards)
+        yield [self._header(header)] * len(self._shards)
+
+    def _header(self, line: bytes) -> bytes:
+        numbering = self._layout.numbering
+        return line if numbering is None or not line else numbering.header(line)
 
     def _made(self, offset: int, crlf: bool) -> Splitter | BinarySplitter:
         if self._layout.format.kind == "binary":
@@ -124,6 +129,11 @@ class SplitFeed:
             f"line 1: the header does not end within {len(self._head)} bytes",
             cure="end lines with a newline; a file with lone carriage returns needs converting; nothing was loaded",
         )
+
+
+def _pieces(taken: Iterator[Parts | Draw]) -> Iterator[Pieces | Draw]:
+    for each in taken:
+        yield each.data if isinstance(each, Parts) else each
 
 
 def header_size(data: bytes | bytearray, format: LoadFormat) -> int:

@@ -17,9 +17,10 @@ from outgrow import ledger, sqlfile
 from outgrow.errors import DataError, Error, OperationalError
 from outgrow.keyspace import Keyspace
 from outgrow.moving.load_binary import BinarySplitter
-from outgrow.moving.load_lanes import CopyTarget, Lane, all_steps, pump_steps
+from outgrow.moving.load_lanes import CopyTarget, Lane, all_steps, pump_steps, settle_steps
 from outgrow.moving.load_layout import Layout, LoadFormat, LoadTable, header_names, layout, quoted
 from outgrow.moving.load_split import RECORD_MAX, Splitter
+from outgrow.moving.numbering import Draw, Numbering
 from outgrow.moving.pour import LINE, abort_steps, column_of, finish_steps
 from outgrow.topology import Copied, Sharded, Single
 from outgrow.waits import Steps
@@ -112,6 +113,7 @@ def _fill_steps(
     yield from all_steps(lanes, lambda lane: lane.target.begin_steps(plan.copy_sql))
     try:
         yield from pump_steps(lanes, _watched(splitter, source, opened.first, progress))
+        yield from settle_steps(lanes, None)
         copied = yield from all_steps(lanes, finish_steps)
     except Error as error:
         if error.code.startswith("OG-LOAD"):
@@ -187,15 +189,22 @@ class Opened:
 
 
 def open_source(
-    source: BinaryIO, table: LoadTable, format: LoadFormat = CSV, options: LoadOptions = INTO_EMPTY
+    source: BinaryIO,
+    table: LoadTable,
+    format: LoadFormat = CSV,
+    options: LoadOptions = INTO_EMPTY,
+    numbered: Callable[[Sequence[str]], Numbering | None] = lambda names: None,
 ) -> Opened:
-    """Read the header.  Raises DataError OG-LOAD-001, OG-LOAD-002 and OG-LOAD-005."""
+    """Read the header.  `numbered` says what fills columns that are not among these names.
+
+    Raises DataError OG-LOAD-001, OG-LOAD-002 and OG-LOAD-005.
+    """
     first = source.read(64 << 10)
     offset = len(_BOM) if first.startswith(_BOM) else 0
     first = first[offset:]
     names = options.columns or tuple(column.name for column in table.columns)
     if not format.header or format.kind == "binary":
-        return Opened(layout(table, format, names), first, offset, 1, False)
+        return Opened(layout(table, format, names, numbered(names)), first, offset, 1, False)
     while b"\n" not in first and len(first) < RECORD_MAX and (more := source.read(64 << 10)):
         first += more
     line, newline, rest = first.partition(b"\n")
@@ -203,17 +212,21 @@ def open_source(
         raise DataError("OG-LOAD-001", "the file has no header line", cure="add one, or load with --no-header")
     if options.columns is None:
         names = tuple(header_names(line, format))
-    return Opened(layout(table, format, names), rest, offset + len(line) + len(newline), 2, line.endswith(b"\r"))
+    plan = layout(table, format, names, numbered(names))
+    return Opened(plan, rest, offset + len(line) + len(newline), 2, line.endswith(b"\r"))
 
 
 def _watched(
     splitter: Splitter | BinarySplitter, source: BinaryIO, first: bytes, progress: Progress | None
-) -> Iterator[list[bytes | memoryview]]:
+) -> Iterator[list[bytes | memoryview] | Draw]:
     try:
         total: int | None = os.fstat(source.fileno()).st_size
     except (OSError, AttributeError, ValueError):
         total = None
     for parts in splitter.blocks(source, first):
+        if isinstance(parts, Draw):
+            yield parts
+            continue
         if progress is not None:
             progress(splitter.offset, total)
         yield parts.data

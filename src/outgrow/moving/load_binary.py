@@ -14,6 +14,7 @@ from outgrow.moving.load_blocks import Blocks, Source
 from outgrow.moving.load_layout import Layout
 from outgrow.moving.load_split import BLOCK, RECORD_MAX, Parts
 from outgrow.moving.load_trail import Trace, Trail
+from outgrow.moving.numbering import Draw
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 #: What follows the last row.
@@ -22,6 +23,10 @@ _count = Struct(">h").unpack_from
 _length = Struct(">i").unpack_from
 #: Values remembered at most.
 _SEEN_MAX = 65_536
+
+_Key = tuple[bytes | None, ...]
+#: Where a row begins and ends, and the bytes of its key.
+_Row = tuple[int, int, _Key]
 
 
 class BinarySplitter:
@@ -43,25 +48,23 @@ class BinarySplitter:
         self._place = {shard: number for number, shard in enumerate(shards)}
         self._keyspace = keyspace
         self._types = tuple(key.type for key in layout.keys)
-        self._seen: dict[tuple[bytes | None, ...], int] = {}
+        self._seen: dict[tuple[bytes | int | None, ...], int] = {}
 
     @property
     def taken(self) -> int:
         """How many of the file's bytes have been split."""
         return self.offset
 
-    def blocks(self, source: Source, first: bytes = b"") -> Iterator[Parts]:
+    def blocks(self, source: Source, first: bytes = b"") -> Iterator[Parts | Draw]:
         """Split all of a file."""
         blocks = Blocks(source, first, BLOCK)
         more = True
         while more:
             more = blocks.fill()
-            parts = self.take(blocks, last=not more)
-            if parts is not None:
-                yield parts
+            yield from self.take(blocks, last=not more)
 
-    def take(self, blocks: Blocks, last: bool) -> Parts | None:
-        """Split the complete rows that are there, and drop them; `last`: nothing more will come."""
+    def take(self, blocks: Blocks, last: bool) -> Iterator[Parts | Draw]:
+        """Split the complete rows that are there, if any, and drop them; `last`: nothing more will come."""
         data = bytes(memoryview(blocks.data)[: blocks.filled])
         at = 0
         parts = [bytearray() for _ in range(self._shards)]
@@ -69,22 +72,27 @@ class BinarySplitter:
             self._begun = True
             for part in parts:
                 part += data[:at]
-        counts, at = self._rows(data, at, parts) if self._begun else ([0] * self._shards, 0)
+        rows: list[_Row] = []
+        if self._begun:
+            rows, at = self._found(data, at)
+        if rows and self.layout.numbering is not None:
+            yield self.layout.numbering.draw(len(rows))
+        counts = self._laid(data, rows, at, parts)
         if self.ended and at < len(data):
             self.refuse_more()
         if last:
             if at < len(data) or (data and not self._begun):
                 raise self._wrong("the data ends in the middle of a row" if self._begun else "the header is not whole")
             if self._begun and not self.ended:
-                self._end(parts)
+                _end(parts)
         elif not at:
             if blocks.filled > RECORD_MAX:
                 raise self._wrong("a row is longer than 64 MB")
             blocks.widen()
-            return None
+            return
         self.offset += at
         blocks.drop(at)
-        return Parts([bytes(part) for part in parts], counts, at)
+        yield Parts([bytes(part) for part in parts], counts, at)
 
     def line_of(self, source: Any, shard: int, line: int) -> int | None:
         """The row of the file that a shard saw as this row of its part (from 1)."""
@@ -93,10 +101,6 @@ class BinarySplitter:
 
     def refuse_more(self) -> None:
         raise self._wrong("there is more data behind the end")
-
-    def _end(self, parts: list[bytearray]) -> None:
-        for part in parts:
-            part += TRAILER
 
     def _header(self, data: bytes) -> int:
         """How long the header is; 0 while it is not whole."""
@@ -110,35 +114,55 @@ class BinarySplitter:
             raise self._wrong("its header is broken")
         return fixed + extension if len(data) >= fixed + extension else 0
 
-    def _rows(self, data: bytes, at: int, parts: list[bytearray]) -> tuple[list[int], int]:
-        """Lay each complete row into its shard's part; how many each got, and where the rest begins."""
-        counts = [0] * self._shards
-        before, owners = tuple(self.rows), []
-        while True:
-            row = self._row(data, at)
-            if row is None:
-                break
+    def _found(self, data: bytes, at: int) -> tuple[list[_Row], int]:
+        """The complete rows, and where the rest begins."""
+        rows: list[_Row] = []
+        while (row := self._row(data, at)) is not None:
             end, key = row
             if end < 0:
                 self.ended = True
-                self._end(parts)
                 at += len(TRAILER)
                 break
-            owner = self._owner(key)
+            rows.append((at, end, key))
+            self._line += 1
+            at = end
+        self._line -= len(rows)
+        return rows, at
+
+    def _laid(self, data: bytes, rows: list[_Row], at: int, parts: list[bytearray]) -> list[int]:
+        """Lay each row into its shard's part; how many each got."""
+        numbering = self.layout.numbering
+        counts = [0] * self._shards
+        before, owners = tuple(self.rows), []
+        for number, (begin, end, key) in enumerate(rows):
+            owner = self._owner(key if numbering is None else self._numbered(key, number))
             owners.append(owner)
             self._line += 1
+            row = data[begin:end]
+            if numbering is not None:
+                row = numbering.binary(row, number)
             for shard in range(self._shards) if self._keyspace is None else (owner,):
                 if shard < self._shards:
-                    parts[shard] += data[at:end]
+                    parts[shard] += row
                     counts[shard] += 1
-            at = end
+        if self.ended:
+            _end(parts)
         self.rows = [total + count for total, count in zip(self.rows, counts, strict=True)]
         if owners:
             kept = None if self._keyspace is None else np.array(owners, dtype=np.uint16)
             self.trail.keep(Trace(self.offset, at, self._line - len(owners), before, True), kept)
-        return counts, at
+        return counts
 
-    def _row(self, data: bytes, at: int) -> tuple[int, tuple[bytes | None, ...]] | None:
+    def _numbered(self, key: _Key, row: int) -> tuple[bytes | int | None, ...]:
+        """The key with the numbers that were drawn for this row."""
+        numbering = self.layout.numbering
+        assert numbering is not None
+        return tuple(
+            numbering.of(column.name)[row] if column.position is None else given
+            for column, given in zip(self.layout.keys, key, strict=True)
+        )
+
+    def _row(self, data: bytes, at: int) -> tuple[int, _Key] | None:
         """Where a row ends and the key's bytes; None while it is not whole; a negative end for the trailer."""
         filled = len(data)
         if at + 2 > filled:
@@ -162,10 +186,10 @@ class BinarySplitter:
             at += max(length, 0)
         if at > filled:
             return None
-        places = (fields[key.position] for key in self.layout.keys)
+        places = ((0, -1) if key.position is None else fields[key.position] for key in self.layout.keys)
         return at, tuple(None if length < 0 else data[begin : begin + length] for begin, length in places)
 
-    def _owner(self, key: tuple[bytes | None, ...]) -> int:
+    def _owner(self, key: tuple[bytes | int | None, ...]) -> int:
         """The number of the shard whose row it is; one above all where that shard is left out."""
         if self._keyspace is None:
             return 0
@@ -173,7 +197,7 @@ class BinarySplitter:
         if found is None:
             try:
                 values = tuple(
-                    None if data is None else received(column.type, column.typmod, data)
+                    received(column.type, column.typmod, data) if isinstance(data, bytes) else data
                     for column, data in zip(self.layout.keys, key, strict=True)
                 )
             except DataError as error:
@@ -192,3 +216,8 @@ class BinarySplitter:
             f"row {self._line}: {why}",
             cure="send what COPY … (FORMAT binary) writes, with the columns in order; nothing was loaded",
         )
+
+
+def _end(parts: list[bytearray]) -> None:
+    for part in parts:
+        part += TRAILER

@@ -39,6 +39,7 @@ class Fields:
 
     def __init__(self, records: Records, key: KeyColumn) -> None:
         form = records.format
+        assert key.position is not None
         self.buffer = records.padded
         self.starts, self.ends = records.field(key.position)
         bare: Bools | None = None

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from outgrow.clock import monotonic
 from outgrow.errors import Error
+from outgrow.moving.numbering import Draw
 from outgrow.waits import Socket, Sockets, Steps, Wait
 
 T = TypeVar("T")
@@ -110,11 +111,10 @@ class Lane:
             raise
 
 
-def pump_steps(lanes: Sequence[Lane], blocks: Iterable[Sequence[bytes | memoryview]]) -> Steps[None]:
-    """Send every block's pieces, one to each lane, until all are handed over."""
-    for pieces in blocks:
-        yield from offer_steps(lanes, pieces)
-    yield from settle_steps(lanes, None)
+def pump_steps(lanes: Sequence[Lane], blocks: Iterable[Sequence[bytes | memoryview] | Draw]) -> Steps[None]:
+    """Queue every block's pieces, one for each lane; between blocks numbers may have to be drawn for the next."""
+    for each in blocks:
+        yield from each.steps if isinstance(each, Draw) else offer_steps(lanes, each)
 
 
 def offer_steps(lanes: Sequence[Lane], pieces: Sequence[bytes | memoryview]) -> Steps[None]:

@@ -10,6 +10,7 @@ from typing import Self
 
 from outgrow.errors import DataError, InterfaceError
 from outgrow.moving.load_spelling import without_slashes
+from outgrow.moving.numbering import Numbering
 from outgrow.topology import Placement, Sharded, TableName
 
 
@@ -101,32 +102,37 @@ class LoadFormat:
 
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
-    """`position` counts the file's columns from 0."""
+    """`position` counts the file's columns from 0; None where the file lacks it and a sequence fills it."""
 
     name: str
-    position: int
+    position: int | None
     type: str
     typmod: int
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file's columns lie and which of them are the key (none for a copied or single table)."""
+    """How a file's columns lie and which of them are the key (none for a copied or single table).
+
+    `numbering` fills columns that the file lacks.
+    """
 
     table: LoadTable
     columns: tuple[str, ...]
     format: LoadFormat
     keys: tuple[KeyColumn, ...]
+    numbering: Numbering | None = None
 
     @property
     def copy_sql(self) -> str:
         """COPY takes no parameters, so names and markers are quoted here."""
-        names = ", ".join(map(quoted, self.columns))
+        added = self.numbering.names if self.numbering is not None else ()
+        names = ", ".join(map(quoted, (*self.columns, *added)))
         name = self.table.name
         return f"COPY {quoted(name.schema)}.{quoted(name.name)} ({names}) FROM STDIN ({self.format.reading})"
 
 
-def layout(table: LoadTable, format: LoadFormat, names: Sequence[str]) -> Layout:
+def layout(table: LoadTable, format: LoadFormat, names: Sequence[str], numbering: Numbering | None = None) -> Layout:
     """The layout of a file whose columns have these names.
 
     DataError OG-LOAD-001 for a name that the table does not have or that comes twice, OG-LOAD-002 when a key column
@@ -145,16 +151,18 @@ def layout(table: LoadTable, format: LoadFormat, names: Sequence[str]) -> Layout
         if name in names[:number]:
             raise DataError("OG-LOAD-001", f"the file has column {name!r} twice", cure="drop or rename one of them")
     keys = []
+    added = numbering.names if numbering is not None else ()
     if isinstance(table.placement, Sharded):
         for name in table.placement.columns:
-            if name not in names:
+            if name not in names and name not in added:
                 raise DataError(
                     "OG-LOAD-002",
                     f"the file has no column {name}, by which {table.name} is sharded",
                     cure="add the column: without it no row can be placed",
                 )
-            keys.append(KeyColumn(name, list(names).index(name), known[name].type, known[name].typmod))
-    return Layout(table, tuple(names), format, tuple(keys))
+            position = list(names).index(name) if name in names else None
+            keys.append(KeyColumn(name, position, known[name].type, known[name].typmod))
+    return Layout(table, tuple(names), format, tuple(keys), numbering)
 
 
 def header_names(line: bytes, format: LoadFormat) -> list[str]:

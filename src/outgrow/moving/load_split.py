@@ -18,9 +18,10 @@ from outgrow.moving.load_blocks import Blocks, Source
 from outgrow.moving.load_finding import find_records
 from outgrow.moving.load_gather import Pool, gather
 from outgrow.moving.load_keys import WrongKey, key_column
-from outgrow.moving.load_layout import Layout
+from outgrow.moving.load_layout import KeyColumn, Layout
 from outgrow.moving.load_records import NEWLINE, RETURN, SLACK, SLASH, Block, LoneEnd, Ragged, Records
 from outgrow.moving.load_trail import Trace, Trail
+from outgrow.moving.numbering import Draw
 
 #: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
 BLOCK = 1 << 19
@@ -75,7 +76,7 @@ class Splitter:
         # One shard that owns everything needs no hash; one that owns a part (a resumed load) does.
         if keyspace is not None and set(keyspace.owners) != set(shards[:1]):
             self._hash = keyspace.strategy(tuple(key.type for key in layout.keys))
-            self._columns = [key.position for key in layout.keys]
+            self._columns = [key.position for key in layout.keys if key.position is not None]
             place = {shard: number for number, shard in enumerate(shards)}
             # Slots of shards that are not loaded go to a place behind all of them.
             self._owners = np.array([place.get(owner, self._count) for owner in keyspace.owners], dtype=np.uint16)
@@ -85,20 +86,18 @@ class Splitter:
         """How many of the file's bytes have been split."""
         return self.offset - self._begun
 
-    def blocks(self, source: Source, first: bytes = b"") -> Iterator[Parts]:
+    def blocks(self, source: Source, first: bytes = b"") -> Iterator[Parts | Draw]:
         """Split all of a file.  Raises DataError OG-LOAD-003 to OG-LOAD-006 with the line of the bad record."""
         blocks = Blocks(source, first, BLOCK)
         more = True
         while more and not self.ended:
             more = blocks.fill()
-            parts = self.take(blocks, last=not more)
-            if parts is not None:
-                yield parts
+            yield from self.take(blocks, last=not more)
 
-    def take(self, blocks: Blocks, last: bool) -> Parts | None:
-        """Split the complete records that are there, and drop them; `last`: nothing more will come."""
+    def take(self, blocks: Blocks, last: bool) -> Iterator[Parts | Draw]:
+        """Split the complete records that are there, if any, and drop them; `last`: nothing more will come."""
         if not blocks.filled:
-            return None
+            return
         if last:
             self._end(blocks)
         records = self._records(blocks.block())
@@ -106,7 +105,9 @@ class Splitter:
             if last or blocks.filled > RECORD_MAX:
                 raise self._unended(blocks.block())
             blocks.widen()
-            return None
+            return
+        if self.layout.numbering is not None and len(records):
+            yield self.layout.numbering.draw(len(records))
         parts = self._split(records)
         # Kept until the next are there: what is given back in between comes back as fresh pages.
         self._kept = records
@@ -114,7 +115,7 @@ class Splitter:
         blocks.drop(records.size)
         if last and blocks.filled and not self.ended:
             raise self._unended(blocks.block())
-        return parts
+        yield parts
 
     def _end(self, blocks: Blocks) -> None:
         """A file's end: its last line gets the line end that the others have, or COPY would see two kinds."""
@@ -153,9 +154,11 @@ class Splitter:
         self._check_ends(records)
         trace = Trace(self.offset, records.size, self._line, tuple(self.rows), records.lines == len(records))
         self.trail.note(trace, records, owners)
-        if owners is None:
+        if self.layout.numbering is not None:
+            data, counts = self.layout.numbering.gather(records, owners, self._count, self._crlf)
+        elif owners is None:
             # The block's buffer is filled again while this waits to be sent.
-            data: list[bytes | memoryview] = [bytes(memoryview(records.data)[: records.size])] * self._count
+            data = [bytes(memoryview(records.data)[: records.size])] * self._count
             counts = [len(records)] * self._count
         else:
             data, counts = gather(records, owners, self._count, self._pool)
@@ -169,7 +172,7 @@ class Splitter:
         if self._owners is None:
             return None
         try:
-            columns = [key_column(records, key, seen) for key, seen in zip(self.layout.keys, self._seen, strict=True)]
+            columns = [self._key(records, key, seen) for key, seen in zip(self.layout.keys, self._seen, strict=True)]
         except WrongKey as wrong:
             raise DataError(
                 "OG-LOAD-004",
@@ -177,6 +180,12 @@ class Splitter:
                 cure=f"{wrong.cure}; nothing was loaded",
             ) from None
         return self._owners[self._hash.slot_column(columns)]
+
+    def _key(self, records: Records, key: KeyColumn, seen: dict[str, Any]) -> Any:
+        if key.position is not None:
+            return key_column(records, key, seen)
+        assert self.layout.numbering is not None
+        return self.layout.numbering.of(key.name)
 
     def _check_ends(self, records: Records) -> None:
         """All lines end alike, or each server would find that out for its part alone; and none is an odd end."""

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.moving.feed import Feed, Pieces
-from outgrow.moving.load_lanes import Lane, all_steps, offer_steps, settle_steps
+from outgrow.moving.load_lanes import Lane, all_steps, pump_steps, settle_steps
+from outgrow.moving.numbering import Draw
 from outgrow.waits import Steps
 
 #: How long what is being sent may take to go out once a COPY has been given up.
@@ -51,10 +52,9 @@ class Pour:
     def abort_steps(self, reason: str) -> Steps[None]:
         yield from abort_steps(self._lanes, reason)
 
-    def _offer_steps(self, pieces: Iterable[Pieces]) -> Steps[None]:
+    def _offer_steps(self, pieces: Iterable[Pieces | Draw]) -> Steps[None]:
         try:
-            for each in pieces:
-                yield from offer_steps(self._lanes, each)
+            yield from pump_steps(self._lanes, pieces)
         except Error as error:
             self._place(error)
             raise

@@ -2,7 +2,7 @@
 
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
-from outgrow.plan.ids import Draw, Drawing, own_shard, sequence_name
+from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate
@@ -41,6 +41,7 @@ __all__ = [
     "Where",
     "build",
     "check_all_answered",
+    "drawn_alone",
     "locate",
     "own_shard",
     "parts",

@@ -328,6 +328,15 @@ def own_shard(sequence: TableName, places: Places) -> str | None:
     return shards.pop() if len(shards) == 1 else None
 
 
+def drawn_alone(column: Column, places: Places) -> SequenceDefinition | None:
+    """The sequence whose numbers are the column's default just as they are; None where more is computed."""
+    known = places.schema.sequences.get(column.sequence) if column.sequence else None
+    if column.identity or known is None:
+        return known
+    found = _NEXTVAL.search(column.default or "")
+    return known if found is not None and found.group(0) == column.default else None
+
+
 def _is(call: Call, name: str) -> bool:
     return call.name == name and call.builtin and call.schema in (None, "pg_catalog") and call.over is None
 

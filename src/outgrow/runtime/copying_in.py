@@ -24,9 +24,8 @@ from outgrow.moving import (
 )
 from outgrow.nodes import Values, known_types
 from outgrow.runtime.surrounding import Surrounding
-from outgrow.runtime.targets import check_left_out, may_differ, sharded, target_steps
-from outgrow.schema import Table
-from outgrow.statement import CopyCommand
+from outgrow.runtime.targets import may_differ, numbering, sharded, target_steps
+from outgrow.statement import CopyCommand, copy_adding
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -62,12 +61,16 @@ class Inward:
         given = self._command.columns or tuple(column.name for column in target.columns)
         placer = self._conversation.state.picture.placer
         shards = list(shards_of(target, placer))
-        self._check(found, target, given, len(shards))
+        form = self._whole_form(given)
+        numbers = numbering(self._conversation.state, found, target, given, form)
+        self._check(target, (*given, *numbers.names) if numbers is not None else given, len(shards))
         feed: Feed = Whole(len(shards))
-        if sharded(target) and len(shards) > 1:
-            feed = SplitFeed(layout(target, self._whole_form(given), given), shards, placer)
-        elif not sharded(target):
+        if (sharded(target) and len(shards) > 1) or numbers is not None:
+            feed = SplitFeed(layout(target, form, given, numbers), shards, placer if sharded(target) else None)
+        if not sharded(target):
             self._copies = len(shards)
+        if numbers is not None:
+            self._sql = copy_adding(self._sql, numbers.names)
         types = {column.name: column.type for column in target.columns}
         self._types = [types.get(name, "") for name in given]
         self._surrounding = Surrounding(self._conversation)
@@ -160,7 +163,7 @@ class Inward:
             force_not_null=every if "*" in form.force_not_null else form.force_not_null,
         )
 
-    def _check(self, found: Table, target: LoadTable, given: Sequence[str], shards: int) -> None:
+    def _check(self, target: LoadTable, given: Sequence[str], shards: int) -> None:
         """What several servers could not do as one."""
         options = self._command.options
         if self._command.on("freeze"):
@@ -174,7 +177,6 @@ class Inward:
                 f"the COPY does not give {missing[0]}, by which {target.name} is sharded",
                 cure="name it among the columns: without it no row can be placed",
             )
-        check_left_out(found, target, given, shards)
         if not sharded(target) and shards > 1 and may_differ(self._command.condition):
             raise _refused("WHERE", "its condition may differ from copy to copy", "filter the rows before")
 

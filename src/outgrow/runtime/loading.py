@@ -15,7 +15,7 @@ from outgrow.moving import (
     shards_of,
 )
 from outgrow.runtime.surrounding import Surrounding
-from outgrow.runtime.targets import check_left_out, target_steps
+from outgrow.runtime.targets import numbering, target_steps
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def run_steps(
     found, target = yield from target_steps(conversation, name, schema_name or None)
     picture = state.picture
     shards = shards_of(target, picture.placer)
-    opened = open_source(source, target, form, options)
-    check_left_out(found, target, opened.layout.columns, len(picture.domain.shards))
+    opened = open_source(source, target, form, options, lambda names: numbering(state, found, target, names, form))
     surrounding = Surrounding(conversation)
     try:
         links = yield from surrounding.links_steps(shards)

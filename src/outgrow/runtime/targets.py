@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from outgrow.errors import NotSupportedError, ProgrammingError
-from outgrow.moving import LoadColumn, LoadTable
+from outgrow.moving import LoadColumn, LoadFormat, LoadTable, Numbered, Numbering
+from outgrow.plan import Places, drawn_alone, own_shard
 from outgrow.runtime.defined import unseen
 from outgrow.schema import Table
-from outgrow.topology import Copied, Sharded, TableName
+from outgrow.topology import Copied, Sharded, Single, TableName
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
+    from outgrow.runtime.domain import DomainState
     from outgrow.runtime.picture import Picture
 
 #: What may come out otherwise on each server: a call (but not a type's size), the clock, who asks.
@@ -22,6 +25,8 @@ _TYPES = re.compile(r"::\s*[\w.\" ]+(\([\d, ]*\))?")
 _MOVING = re.compile(
     r"[\w\"]\s*\(|\b(current_\w+|localtime\w*|session_user|user)\b|'(now|today|tomorrow|yesterday)'", re.I
 )
+#: What a number drawn for a row may become.
+_NUMBERS = frozenset(("int2", "int4", "int8"))
 _WORDS = re.compile(r"\b(in|and|or|not|any|all|some|between|case|when|then|else|array)\s*\(", re.I)
 
 
@@ -69,25 +74,39 @@ def target_of(picture: Picture, name: str, schema: str | None) -> tuple[Table, L
     return found, LoadTable(found.name, columns, placement)
 
 
-def check_left_out(table: Table, target: LoadTable, given: Sequence[str], shards: int) -> None:
-    """Columns that the input lacks get their defaults on each server: refused where those would not fit together."""
-    if shards == 1:
-        return
+def numbering(
+    state: DomainState, table: Table, target: LoadTable, given: Sequence[str], form: LoadFormat
+) -> Numbering | None:
+    """What fills the columns that the input lacks and a sequence of the fleet serves.
+
+    Other columns get their defaults on each server: refused where those would not fit together.
+    """
+    if len(state.picture.domain.shards) == 1:
+        return None
+    places = Places(state.picture.schema, state.picture.domain)
+    numbered = []
     for column in table.columns:
         if column.name in given or column.generated:
             continue
         if column.serial:
-            raise NotSupportedError(
-                "OG-COPY-007",
-                f"{column.name} of {table.name} would be drawn from a sequence of each shard: the same number twice",
-                cure=f"give {column.name} in the input, for example from fleet.new_id()",
-            )
-        if isinstance(target.placement, Copied) and column.default is not None and may_differ(column.default):
+            if isinstance(target.placement, Single) and column.sequence and own_shard(column.sequence, places):
+                continue
+            sequence = drawn_alone(column, places)
+            if sequence is None or column.type not in _NUMBERS:
+                raise NotSupportedError(
+                    "OG-COPY-007",
+                    f"{column.name} of {table.name} would be computed from a sequence of each shard, {column.default}",
+                    cure=f"give {column.name} in the input, for example from fleet.new_id()",
+                )
+            take_steps = partial(state.sequences.take_steps, sequence, until=None)
+            numbered.append(Numbered(column.name, column.type, take_steps))
+        elif isinstance(target.placement, Copied) and column.default is not None and may_differ(column.default):
             raise NotSupportedError(
                 "OG-COPY-008",
                 f"the default of {column.name}, {column.default}, may differ between the copies of {table.name}",
                 cure=f"give {column.name} in the input",
             )
+    return Numbering(numbered, form) if numbered else None
 
 
 def may_differ(expression: str) -> bool:

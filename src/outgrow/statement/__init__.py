@@ -1,7 +1,7 @@
 """SQL text + schema → what it is, what it touches, and its relational tree.  The only import of the SQL parser."""
 
 from outgrow.statement.bind import bind, syntax_error
-from outgrow.statement.copying import CopyCommand, copy_command, copy_of, with_literals
+from outgrow.statement.copying import CopyCommand, copy_adding, copy_command, copy_of, with_literals
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
@@ -27,6 +27,7 @@ __all__ = [
     "children",
     "columns_of",
     "common",
+    "copy_adding",
     "copy_command",
     "copy_of",
     "definition_facts",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from outgrow.errors import NotSupportedError, ProgrammingError
 from outgrow.statement.keywords import words
 from outgrow.statement.lexer import Lex, lex, significant
+from outgrow.statement.quoting import name_sql
 
 #: Options of the old syntax that are a word alone.
 _FORMATS = frozenset(words("binary csv"))
@@ -56,6 +57,13 @@ def copy_of(sql: str, query: str) -> str:
     reader = _Reader(sql)
     begin, end = reader.inside(1)
     return f"{sql[:begin]}{query}{sql[end:]}"
+
+
+def copy_adding(sql: str, columns: Sequence[str]) -> str:
+    """The same COPY with these columns behind those that it lists."""
+    reader = _Reader(sql)
+    end = reader.listed_until()
+    return f"{sql[:end]}, {', '.join(map(name_sql, columns))}{sql[end:]}"
 
 
 def with_literals(sql: str, literals: Sequence[str]) -> str:
@@ -107,6 +115,11 @@ class _Reader:
         return CopyCommand(direction, table, query, columns, form, options, condition)
 
     # -- parts ---------------------------------------------------------------------------------------------------
+
+    def listed_until(self) -> int:
+        """Where the list of columns ends, before its parenthesis."""
+        at = next(n for n, token in enumerate(self._tokens) if token.text == "(")
+        return self.inside(at)[1]
 
     def inside(self, at: int) -> tuple[int, int]:
         """Where the text between this parenthesis and its partner begins and ends."""

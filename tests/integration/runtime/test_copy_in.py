@@ -125,7 +125,7 @@ def test_a_violated_constraint_keeps_its_class(sides: Sides) -> None:
         ("COPY items (name) FROM STDIN", "OG-COPY-005"),
         ("COPY items FROM STDIN (FREEZE)", "OG-COPY-006"),
         ("COPY items FROM STDIN (ENCODING 'LATIN1')", "OG-COPY-004"),
-        ("COPY numbered (key) FROM STDIN", "OG-COPY-007"),
+        ("COPY spelt (key) FROM STDIN", "OG-COPY-007"),
         ("COPY stamped (code) FROM STDIN", "OG-COPY-008"),
         ("COPY everywhere FROM STDIN WHERE random() < 0.5", "OG-COPY-006"),
         ("COPY items FROM '/etc/passwd'", "OG-COPY-002"),
