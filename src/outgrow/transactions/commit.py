@@ -48,6 +48,12 @@ class Commit:
 
         Afterwards `pending` holds the branches that are committed but have not said so.
         """
+        try:
+            yield from self._run_steps()
+        finally:
+            self.shards.close()
+
+    def _run_steps(self) -> Steps[None]:
         parts = yield from self._all_steps([p.part_steps(self.until) for p in self.participants])
         both = list(zip(self.participants, parts, strict=True))
         writers = [p for p, part in both if part is Part.WROTE]

@@ -131,3 +131,6 @@ class Shards(Protocol):
 
     def at(self, shard: str) -> Shard:
         """Raises OperationalError for a shard that the fleet does not have."""
+
+    def close(self) -> None:
+        """Let go of the connections that were opened for questions."""

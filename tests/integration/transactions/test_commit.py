@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
@@ -35,8 +36,13 @@ def prepared(fleet: Fleet, servers: Servers) -> list[str]:
 
 
 def at_rest(fleet: Fleet) -> bool:
-    """Nobody holds a connection of the pools."""
-    return all(pool.idle == pool.size for pool in fleet.stats().values())
+    """Nobody holds a connection of the pools (for longer than recovery does when it looks)."""
+    until = time.monotonic() + 2
+    while not all(pool.idle == pool.size for pool in fleet.stats().values()):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def test_both_shards_have_it_and_the_session_sees_it(

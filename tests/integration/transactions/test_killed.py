@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -84,23 +85,25 @@ def test_a_shard_lost_after_the_decision_is_pending_and_read_when_it_is_back(
         session.execute("BEGIN")
         session.execute(UPDATE, [-1, keys[0]])
         session.execute(UPDATE, [1, keys[1]])
-        transaction = session._conversation.transaction
-        assert transaction is not None
-
-        def decided() -> bool:
-            return transaction.commit is not None and transaction.commit.id is not None and transaction.commit.decided
-
-        drive(held_steps(session._conversation.commit_steps(), decided, lambda: fleet_servers.kill(lost)))
+        past = itertools.count().__next__
+        # The first wait is for what is prepared, the second for the decision.
+        drive(held_steps(session._conversation.commit_steps(), lambda: past() == 1, lambda: fleet_servers.kill(lost)))
         here = session.execute("SELECT amount FROM accounts WHERE account = %s", [keys[1]]).fetchall()
         assert here == [(101,)]
         token = session._conversation.token_steps
-        if session.pending:
-            with pytest.raises(outgrow.OperationalError) as caught:
-                session.execute("SELECT amount FROM accounts WHERE account = %s", [keys[0]], timeout_seconds=1)
-            assert caught.value.code == "OG-TX-009"
-            seen = drive(token())
-            assert list(seen.pending) == [f"{fleet.topology.domains[0].name}/s1"]
+        assert list(session.pending) == ["s1"]
+        with pytest.raises(outgrow.OperationalError) as caught:
+            session.execute("SELECT amount FROM accounts WHERE account = %s", [keys[0]], timeout_seconds=1)
+        assert caught.value.code == "OG-TX-009"
+        seen = drive(token())
+        assert list(seen.pending) == [f"{fleet.topology.domains[0].name}/s1"]
+        told = session.token()
         fleet_servers.start()
+        # Another process that is given the token sees it too: before anybody else has recovered it, or after.
+        with outgrow.open(fleet.topology) as other, other.session(token=told) as reader:
+            assert list(reader.pending) == ["s1"]
+            there = reader.execute("SELECT amount FROM accounts WHERE account = %s", [keys[0]]).fetchall()
+            assert there == [(99,)] and reader.pending == {}
         there = session.execute("SELECT amount FROM accounts WHERE account = %s", [keys[0]]).fetchall()
         assert there == [(99,)]
         assert session.pending == {}

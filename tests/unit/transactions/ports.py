@@ -93,6 +93,9 @@ class Shards:
     def at(self, shard: str) -> Seen:
         return Seen(self, self.world.servers[shard])
 
+    def close(self) -> None:
+        """Each question has closed its own."""
+
 
 class Seen:
     def __init__(self, shards: Shards, server: Server) -> None:
