@@ -64,7 +64,7 @@ class Conversation:
             until = None if timeout_seconds is None else monotonic() + timeout_seconds
             state = self.state
             prepared = state.picture.plans.find((sql, parameters is not None))
-            if prepared is None or state.stale:
+            if prepared is None or state.stale or monotonic() > state.epochs_due:
                 prepared = yield from self.prepared_steps(sql, parameters is not None, until)
             point = prepared.point
             if (
@@ -89,6 +89,8 @@ class Conversation:
     def prepared_steps(self, sql: str, parameters: bool, until: float | None) -> Steps[Prepared]:
         """The plan of this text, from the cache or made now."""
         state = self.state
+        if self.transaction is None and monotonic() > state.epochs_due:
+            yield from state.read_epochs_steps()
         found = state.picture.plans.find((sql, parameters))
         if state.stale:
             try:

@@ -25,6 +25,11 @@ T = TypeVar("T")
 
 #: How long the shards' disagreement on a table is taken for granted.
 _DISAGREEMENT_SECONDS = 1.0
+#: How long the ledger's epochs are taken for granted where no heartbeat reads them, and where they were not to be had.
+EPOCHS_SECONDS = 2.0
+_EPOCHS_REST_SECONDS = 30.0
+#: How long a statement waits for them.
+_EPOCHS_WAIT_SECONDS = 0.25
 
 
 class DomainState:
@@ -44,6 +49,8 @@ class DomainState:
         self.need_recovery: Callable[[], None] = lambda: None
         self.sequences = Sequences(self)
         self._taken_at = monotonic()
+        #: From then on a statement looks whether another process has changed the schema or the map.
+        self.epochs_due = monotonic() + EPOCHS_SECONDS
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
@@ -85,9 +92,20 @@ class DomainState:
         return now.schema != before.schema or now.disagreements.keys() != before.disagreements.keys()
 
     def note_epochs(self, schema_epoch: int, map_epoch: int) -> None:
-        """The heartbeat read the ledger's epochs."""
+        """The ledger's epochs, just read."""
+        self.epochs_due = monotonic() + EPOCHS_SECONDS
         if schema_epoch != self.picture.schema.epoch or map_epoch != self.picture.map.epoch:
             self.stale = True
+
+    def read_epochs_steps(self) -> Steps[None]:
+        """What the heartbeat does, where there is none.  A ledger out of reach stops no statement and is left alone."""
+        self.epochs_due = monotonic() + _EPOCHS_REST_SECONDS
+        try:
+            until = monotonic() + _EPOCHS_WAIT_SECONDS
+            epochs = yield from self.on_home_steps(lambda link: ledger.read_epochs_steps(link, self.name), until)
+        except Error:
+            return
+        self.note_epochs(epochs[1], epochs[0])
 
     def settle_steps(self, shard: str, footing: Footing, until: float | None) -> Steps[None]:
         """Make the shard show what the session has committed there and the shard has not confirmed."""

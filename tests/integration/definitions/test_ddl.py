@@ -11,7 +11,7 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.runtime import exclusive, parts
+from outgrow.runtime import domain, exclusive, parts
 from outgrow.topology import Copied, Placement, Sharded, TableName
 from tests.servers import Servers
 
@@ -185,6 +185,15 @@ def test_another_processes_ddl_is_waited_for(
         assert f"backend {other.info.backend_pid}" in caught.value.message
     monkeypatch.setattr(exclusive, "WAIT_SECONDS", 20.0)
     fleet.execute("ALTER TABLE customers ADD COLUMN vip boolean")
+
+
+def test_another_process_learns_of_it_without_a_heartbeat(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain, "EPOCHS_SECONDS", 0.1)
+    with outgrow.open(fleet.topology) as other, other.session(level="strong") as reader:
+        assert reader.execute("SELECT * FROM customers").columns == ("customer_id", "name", "email")
+        fleet.execute("ALTER TABLE customers ADD COLUMN since date")
+        time.sleep(0.2)
+        assert reader.execute("SELECT * FROM customers").columns == ("customer_id", "name", "email", "since")
 
 
 def test_ddl_of_many_processes_runs_one_after_another(fleet_servers: Servers, fleet: Fleet) -> None:
