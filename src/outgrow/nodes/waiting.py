@@ -25,17 +25,34 @@ T = TypeVar("T")
 _POLL_EVENTS = (0, select.POLLIN, select.POLLOUT, select.POLLIN | select.POLLOUT)
 
 
+#: Polls kept for connections that were waited for alone, per thread.
+_ALONE_MAX = 1024
+
+
 class Stopped(BaseException):
     """Thrown into generators whose sibling in `together` failed; it never leaves `together`."""
 
 
 class _Poller(threading.local):
-    """One `select.poll` per thread, with what is registered in it: a repeated wait registers nothing."""
+    """One `select.poll` per thread, with what is registered in it: a repeated wait registers nothing.
+
+    And one for each connection that was waited for alone: a transaction over shards goes back and forth between them.
+    (Descriptors that were closed meanwhile do no harm: they mean something only while somebody polls.)
+    """
 
     def __init__(self) -> None:
         self.poll = select.poll()
-        self.last: Socket | None = None
         self.wants: dict[int, int] = {}
+        self.alone: dict[tuple[int, int], select.poll] = {}
+
+    def only(self, fd: int, events: int) -> select.poll:
+        found = self.alone.get((fd, events))
+        if found is None:
+            if len(self.alone) >= _ALONE_MAX:
+                self.alone.clear()
+            found = self.alone[fd, events] = select.poll()
+            found.register(fd, _POLL_EVENTS[events])
+        return found
 
     def register(self, wants: Mapping[int, int]) -> None:
         held = self.wants
@@ -58,13 +75,11 @@ def drive(steps: Steps[T]) -> T:
         wait = steps.send(None)
         while True:
             try:
-                # The wait of a keyed statement, kept in line: the same link again needs no registration.
+                # The wait of a keyed statement, kept in line.
                 if wait.__class__ is Socket:
-                    if wait is not poller.last:
-                        poller.register({wait.fd: wait.events})
-                        poller.last = wait
-                    found = poller.poll.poll(None if wait.until is None else _milliseconds_left(wait.until))
-                    ready: Any = {wait.fd: 1} if found and found[0][1] == 1 else _events(found, poller.wants)
+                    fd, events, until = wait
+                    found = poller.only(fd, events).poll(None if until is None else _milliseconds_left(until))
+                    ready: Any = {fd: 1} if found and found[0][1] == 1 else _events(found, {fd: events})
                 else:
                     ready = _block(wait, poller)
             except BaseException as interruption:
@@ -95,7 +110,7 @@ def _block(wait: Wait, poller: _Poller) -> Any:
     """One wait of any kind; `drive` has the commonest in line."""
     match wait:
         case Socket(fd, events, until):
-            wants: Mapping[int, int] = {fd: events}
+            return _events(poller.only(fd, events).poll(_milliseconds_left(until)), {fd: events})
         case Sockets(wants, until):
             pass
         case Future(future, until):
@@ -104,7 +119,6 @@ def _block(wait: Wait, poller: _Poller) -> Any:
             return bool(done)
         case Until(until):
             wants = {}
-    poller.last = None
     poller.register(wants)
     return _events(poller.poll.poll(_milliseconds_left(until)), wants) if wants else _sleep(poller, until)
 
