@@ -309,6 +309,11 @@ class Pool:
             for link in self._idle:
                 link.forget_prepared()
 
+    @property
+    def used(self) -> int:
+        """Connections that somebody holds now."""
+        return len(self._out)
+
     def stats(self) -> PoolStats:
         with self._lock:
             return PoolStats(

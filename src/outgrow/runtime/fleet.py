@@ -49,7 +49,7 @@ class Fleet:
     def __init__(self, topology: Topology, *, install: bool = False) -> None:
         self.topology = topology
         self._nodes = Nodes(topology)
-        health = Health(topology.domains)
+        health = Health(topology.domains, connections_used=lambda node: self._nodes.pool(node).used)
         until = monotonic() + _OPEN_SECONDS
         self._states: dict[str, DomainState] = {}
         try:

@@ -24,6 +24,10 @@ class Node:
     dsn: str = field(repr=False)
     #: The same address without its password, for people.
     shown: str = ""
+    #: A replica's share of the reads under `weighted`; 0: none, as long as others are there.
+    weight: int = 1
+    #: Where it stands, as the operator calls the place.
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,19 @@ class PoolLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Reads:
+    """How reads are shared out among a shard's replicas, and how far behind those may be."""
+
+    #: round_robin, weighted, least_connections, lowest_latency, or sticky (a session stays where it has read).
+    balance: str = "round_robin"
+    #: A replica further behind is not read, whatever a session's level would allow; None: as far as it likes.
+    lag_max_seconds: float | None = None
+    lag_max_bytes: int | None = None
+    #: This process's own zone: replicas in it come first.
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """One logical database of the application."""
 
@@ -91,6 +108,7 @@ class Domain:
     shards: tuple[Shard, ...]
     tables: Mapping[TableName, Placement]
     pool: PoolLimits = PoolLimits()
+    reads: Reads = Reads()
 
     @property
     def home(self) -> Shard:

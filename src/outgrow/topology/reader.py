@@ -20,6 +20,7 @@ from outgrow.topology.model import (
     Node,
     Placement,
     PoolLimits,
+    Reads,
     Role,
     Shard,
     Sharded,
@@ -30,6 +31,8 @@ from outgrow.topology.model import (
 
 ENGINES = ("postgresql",)
 STRATEGIES = ("hash",)
+BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
+WEIGHT_MAX = 100
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
@@ -130,7 +133,7 @@ def _referred(spot: Spot, outside: _Outside) -> str:
 
 
 def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "shards", "tables", "pool")
+    known = ("engine", "strategy", "slots", "shards", "tables", "pool", "reads")
     fields = spot.fields(known, ("engine", "shards"))
     engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
     if "strategy" in fields:
@@ -157,7 +160,8 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
             key.fail("OG-TOPO-021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
-    return Domain(name, engine, slots, tuple(shards), tables, pool)
+    reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
+    return Domain(name, engine, slots, tuple(shards), tables, pool, reads)
 
 
 def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:
@@ -187,13 +191,17 @@ def _shard(domain: str, name: str, spot: Spot, outside: _Outside) -> Shard:
 
 
 def _node(name: str, domain: str, shard: str, role: Role, spot: Spot, outside: _Outside) -> Node:
-    password = None
+    password, weight, zone = None, 1, ""
     where = spot
     if spot.is_mapping():
-        fields = spot.fields(("dsn", "password"), ("dsn",))
+        fields = spot.fields(("dsn", "password", "weight", "zone"), ("dsn",))
         where = fields["dsn"]
         if "password" in fields:
             password = _referred(fields["password"], outside)
+        if "weight" in fields:
+            weight = _weight(fields["weight"])
+        if "zone" in fields:
+            zone = _expanded(fields["zone"], fields["zone"].text(), outside)
     dsn = _expanded(where, where.text(), outside)
     try:
         found = dsns.parameters(dsn)
@@ -214,7 +222,14 @@ def _node(name: str, domain: str, shard: str, role: Role, spot: Spot, outside: _
             "give each node a server or database of its own",
         )
     outside.seen[address] = (name, where.line)
-    return Node(name, domain, shard, role, dsn, dsns.without_password(dsn))
+    return Node(name, domain, shard, role, dsn, dsns.without_password(dsn), weight, zone)
+
+
+def _weight(spot: Spot) -> int:
+    weight = spot.whole()
+    if not 0 <= weight <= WEIGHT_MAX:
+        spot.fail("OG-TOPO-024", f"a weight of {weight}", f"write a whole number from 0 to {WEIGHT_MAX}")
+    return weight
 
 
 def _expanded(spot: Spot, text: str, outside: _Outside) -> str:
@@ -284,6 +299,19 @@ def _placement(spot: Spot, table: str, shards: list[str]) -> Placement:
     if not columns or not all(columns) or len(set(columns)) < len(columns):
         value.fail("OG-TOPO-013", f"the key of {table} has no, an empty or a repeated column", "name each column once")
     return Sharded(columns)
+
+
+def _reads(spot: Spot, outside: _Outside) -> Reads:
+    fields = spot.fields(("balance", "lag_max_seconds", "lag_max_bytes", "zone"))
+    balance = _one_of(fields["balance"], BALANCES, "OG-TOPO-025", "balance") if "balance" in fields else "round_robin"
+    seconds = fields["lag_max_seconds"].seconds() if "lag_max_seconds" in fields else None
+    size = fields["lag_max_bytes"].whole() if "lag_max_bytes" in fields else None
+    if (seconds is not None and seconds <= 0) or (size is not None and size < 0):
+        spot.fail(
+            "OG-TOPO-026", "replicas can never be that little behind", "allow more than 0 seconds, and 0 bytes up"
+        )
+    zone = _expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
+    return Reads(balance, seconds, size, zone)
 
 
 def _pool(spot: Spot) -> PoolLimits:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import ConfigurationError
-from outgrow.topology import Copied, PoolLimits, Role, Sharded, Single, TableName, parse, read
+from outgrow.topology import Copied, PoolLimits, Reads, Role, Sharded, Single, TableName, parse, read
 
 GOOD = """\
 fleet: shop
@@ -29,6 +29,7 @@ secret: {env: OUTGROW_SECRET}
 """
 
 #: One shard whose primary is to be filled in.
+READING = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: {}}}}}, reads: {}}}}}"
 ONE = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: {}}}}}}}}}"
 
 
@@ -133,6 +134,31 @@ def test_mistakes(old: str, new: str, code: str | None, line: int, word: str) ->
     assert error.cure
     assert "hidden" not in str(error)
     assert "hunter2" not in str(error)
+
+
+def test_how_reads_are_shared_out() -> None:
+    reads = "{balance: weighted, lag_max_seconds: 2, lag_max_bytes: 1000000, zone: '${ZONE}'}"
+    text = READING.format("{dsn: 'host=a', weight: 3, zone: west}", reads)
+    domain = parse(text, environment={"ZONE": "east"}).domains[0]
+    assert domain.reads == Reads("weighted", 2.0, 1_000_000, "east")
+    assert (domain.shards[0].primary.weight, domain.shards[0].primary.zone) == (3, "west")
+
+
+@pytest.mark.parametrize(
+    ("node", "reads", "code"),
+    [
+        ("{dsn: 'host=a', weight: 101}", "{}", "024"),
+        ("{dsn: 'host=a', wieght: 1}", "{}", "003"),
+        ("host=a", "{balance: least_connection}", "025"),
+        ("host=a", "{lag_max_seconds: 0}", "026"),
+        ("host=a", "{lag_max_bytes: -1}", "026"),
+        ("host=a", "{zone: '${NOWHERE}'}", "017"),
+    ],
+)
+def test_how_reads_cannot_be_shared_out(node: str, reads: str, code: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(READING.format(node, reads), environment={})
+    assert caught.value.code == f"OG-TOPO-{code}"
 
 
 @pytest.mark.parametrize(
