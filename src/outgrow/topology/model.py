@@ -78,11 +78,17 @@ Placement = Sharded | Copied | Single
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """How many connections one process keeps to one node."""
+    """How many connections one process keeps to one node, and for how long."""
 
     size_min: int = 0
     size_max: int = 10
     wait_timeout_seconds: float = 10.0
+    #: How many may wait for a free connection at once; None: all that come.
+    queue_max: int | None = None
+    #: Idle this long: closed, down to size_min.
+    idle_max_seconds: float = 300.0
+    #: This old: closed when it comes back.
+    life_max_seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

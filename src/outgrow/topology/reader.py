@@ -315,15 +315,17 @@ def _reads(spot: Spot, outside: _Outside) -> Reads:
 
 
 def _pool(spot: Spot) -> PoolLimits:
-    fields = spot.fields(("size_min", "size_max", "wait_timeout_seconds"))
+    times = ("wait_timeout_seconds", "idle_max_seconds", "life_max_seconds")
+    fields = spot.fields(("size_min", "size_max", "queue_max", *times))
     usual = PoolLimits()
     size_min = fields["size_min"].whole() if "size_min" in fields else usual.size_min
     size_max = fields["size_max"].whole() if "size_max" in fields else max(usual.size_max, size_min)
-    wait = fields["wait_timeout_seconds"].seconds() if "wait_timeout_seconds" in fields else usual.wait_timeout_seconds
-    if not 0 <= size_min <= size_max or size_max < 1 or wait <= 0:
+    queue_max = fields["queue_max"].whole() if "queue_max" in fields else None
+    wait, idle, life = (fields[name].seconds() if name in fields else getattr(usual, name) for name in times)
+    if not 0 <= size_min <= size_max or size_max < 1 or min(wait, idle, life) <= 0 or (queue_max or 0) < 0:
         spot.fail(
             "OG-TOPO-019",
-            f"a pool of {size_min} to {size_max} connections and {wait:g} s of waiting",
-            "0 ≤ size_min ≤ size_max, 1 ≤ size_max, and a wait above 0",
+            f"a pool of {size_min} to {size_max} connections, with times of {wait:g}, {idle:g} and {life:g} s",
+            "0 ≤ size_min ≤ size_max, 1 ≤ size_max, 0 ≤ queue_max, and times above 0",
         )
-    return PoolLimits(size_min, size_max, wait)
+    return PoolLimits(size_min, size_max, wait, queue_max, idle, life)

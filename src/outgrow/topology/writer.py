@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import yaml
@@ -56,11 +57,7 @@ def _domain(domain: Domain) -> dict[str, Any]:
         shards[shard.name] = nodes
     document: dict[str, Any] = {"engine": domain.engine, "slots": domain.slots, "shards": shards}
     if domain.pool != PoolLimits():
-        document["pool"] = {
-            "size_min": domain.pool.size_min,
-            "size_max": domain.pool.size_max,
-            "wait_timeout_seconds": domain.pool.wait_timeout_seconds,
-        }
+        document["pool"] = {name: value for name, value in asdict(domain.pool).items() if value is not None}
     if domain.reads != Reads():
         document["reads"] = _reads(domain.reads)
     if domain.tables:

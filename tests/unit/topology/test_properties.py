@@ -62,7 +62,9 @@ def topologies(draw: st.DrawFn) -> Topology:
                 max_size=4,
             )
         )
-        pool = PoolLimits(draw(st.integers(0, 5)), draw(st.integers(5, 50)), draw(st.floats(0.001, 1e9)))
+        times = [draw(st.floats(0.001, 1e9)) for _ in range(3)]
+        queue = draw(st.none() | st.integers(0, 100))
+        pool = PoolLimits(draw(st.integers(0, 5)), draw(st.integers(5, 50)), times[0], queue, *times[1:])
         reads = Reads(
             draw(st.sampled_from(BALANCES)),
             draw(st.none() | st.floats(0.001, 1e9)),
