@@ -316,7 +316,9 @@ def _reads(spot: Spot, outside: _Outside) -> Reads:
 
 def _pool(spot: Spot) -> PoolLimits:
     times = ("wait_timeout_seconds", "idle_max_seconds", "life_max_seconds")
-    fields = spot.fields(("size_min", "size_max", "queue_max", *times))
+    fields = spot.fields(
+        ("size_min", "size_max", "wait_timeout_seconds", "queue_max", "idle_max_seconds", "life_max_seconds")
+    )
     usual = PoolLimits()
     size_min = fields["size_min"].whole() if "size_min" in fields else usual.size_min
     size_max = fields["size_max"].whole() if "size_max" in fields else max(usual.size_max, size_min)
