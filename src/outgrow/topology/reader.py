@@ -1,13 +1,14 @@
 """`fleet.yaml` → Topology, strictly: what is not understood is refused with its line and a cure, never guessed.
 
-This is the one file of the room that touches the world: it reads the file, the environment and the files of secrets,
-once.  Passwords live only in `Node.dsn`, which no error and no repr shows.
+This is the one file of the room that touches the world: it reads the file, the environment and the secrets, once.
+Passwords live only in `Node.dsn`, which no error and no repr shows.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,9 @@ WEIGHT_MAX = 100
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
+
+#: How long a command may take that prints a secret.
+_COMMAND_SECONDS = 30.0
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _TABLE_PART = r'"(?:[^"]|"")+"|[^".]+'
@@ -101,6 +105,30 @@ class _Outside:
             spot.fail("OG-TOPO-018", f"the file {name!r} cannot be read: {why}", "check the path and who may read it")
         raise AssertionError
 
+    def said(self, spot: Spot, command: list[str]) -> str:
+        """What a program prints; it is run without a shell, once, when the file is read."""
+        try:
+            ran = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_COMMAND_SECONDS,
+                check=False,
+                cwd=self.folder,
+                env=dict(self.environment),
+            )
+            why = f"exit code {ran.returncode}" if ran.returncode else "" if ran.stdout.strip("\r\n") else "no output"
+        except subprocess.TimeoutExpired:
+            why = f"no end within {_COMMAND_SECONDS:g} s"
+        except (OSError, ValueError, IndexError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or "it cannot be run"
+        # Never what it printed: that may be the secret.
+        if why:
+            program = command[0] if command else ""
+            spot.fail("OG-TOPO-027", f"the command {program!r} gave no secret: {why}", "run it by hand as this user")
+        return ran.stdout.strip("\r\n")
+
 
 def _named(spot: Spot, name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
@@ -118,17 +146,23 @@ def _secret(spot: Spot, outside: _Outside) -> bytes:
 
 
 def _referred(spot: Spot, outside: _Outside) -> str:
-    """`{env: NAME}` or `{file: PATH}`."""
+    """`{env: NAME}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT, …]}`."""
     if not spot.is_mapping():
         spot.fail(
             "OG-TOPO-005",
             f"{spot.path} is {spot.kind()}",
             "write {env: NAME} or {file: PATH}: secrets stay out of here",
         )
-    fields = spot.fields(("env", "file"))
+    fields = spot.fields(("env", "file", "command"))
     if len(fields) != 1:
-        spot.fail("OG-TOPO-020", f"{spot.path} needs exactly one of env and file", "write {env: NAME} or {file: PATH}")
+        spot.fail(
+            "OG-TOPO-020",
+            f"{spot.path} needs exactly one of env, file and command",
+            "write {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}",
+        )
     [(kind, where)] = fields.items()
+    if kind == "command":
+        return outside.said(where, [item.text() for item in where.items()] if where.is_list() else [where.text()])
     return outside.variable(where, where.text()) if kind == "env" else outside.content(where, where.text())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from pathlib import Path
 
@@ -134,6 +135,27 @@ def test_mistakes(old: str, new: str, code: str | None, line: int, word: str) ->
     assert error.cure
     assert "hidden" not in str(error)
     assert "hunter2" not in str(error)
+
+
+def test_a_password_that_a_command_prints(tmp_path: Path) -> None:
+    command = f'[{sys.executable}, -c, \'import os; print(os.environ["WORD"] + "-s3cret")\']'
+    node = parse(ONE.format(f"{{dsn: 'host=a', password: {{command: {command}}}}}"), environment={"WORD": "its"})
+    assert "its-s3cret" in node.domains[0].shards[0].primary.dsn and "s3cret" not in repr(node)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("[/nowhere/to/be/found]", "No such file"),
+        (f"[{sys.executable}, -c, 'print(\"hunter2\"); exit(3)']", "exit code 3"),
+        (f"[{sys.executable}, -c, 'pass']", "no output"),
+        ("[]", "cannot be run"),
+    ],
+)
+def test_a_command_that_prints_no_password(command: str, why: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(ONE.format(f"{{dsn: 'host=a', password: {{command: {command}}}}}"), environment={})
+    assert caught.value.code == "OG-TOPO-027" and why in caught.value.message and "hunter2" not in str(caught.value)
 
 
 def test_how_reads_are_shared_out() -> None:
