@@ -29,7 +29,7 @@ from outgrow.topology.model import (
 )
 
 ENGINES = ("postgresql",)
-STRATEGIES = ("hash",)
+STRATEGIES = ("hash", "ring")
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
@@ -133,8 +133,9 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
     known = ("engine", "strategy", "slots", "shards", "tables", "pool")
     fields = spot.fields(known, ("engine", "shards"))
     engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
+    strategy = "hash"
     if "strategy" in fields:
-        _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
+        strategy = _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
     shards = []
     for shard, (key, value) in fields["shards"].mapping().items():
         shards.append(_shard(name, _named(key, shard, "shard"), value, outside))
@@ -157,7 +158,7 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
             key.fail("OG-TOPO-021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
-    return Domain(name, engine, slots, tuple(shards), tables, pool)
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy)
 
 
 def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:

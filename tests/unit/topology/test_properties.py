@@ -60,7 +60,8 @@ def topologies(draw: st.DrawFn) -> Topology:
             )
         )
         pool = PoolLimits(draw(st.integers(0, 5)), draw(st.integers(5, 50)), draw(st.floats(0.001, 1e9)))
-        domains.append(Domain(name, "postgresql", 2 ** draw(st.integers(2, 16)), tuple(shards), tables, pool))
+        slots, strategy = 2 ** draw(st.integers(2, 16)), draw(st.sampled_from(("hash", "ring")))
+        domains.append(Domain(name, "postgresql", slots, tuple(shards), tables, pool, strategy))
     return Topology(str(draw(names)), tuple(domains))
 
 
