@@ -43,10 +43,11 @@ def upgrade_names(version: int) -> tuple[str, ...]:
 def install_steps(shards: Mapping[str, Runner], domain: Domain, first: ShardMap) -> Steps[LedgerState]:
     """Install or upgrade the ledger on every shard of `domain`, then record what the file says and the ledger lacks.
 
-    `first` is the map of a domain that has none yet.  The home shard comes last, so that a ledger that can be read there is installed everywhere.  Each shard is one
-    transaction: interrupted anywhere, the next run finishes.  Any number of processes may run it at once.  Raises
-    ConfigurationError OG-LEDGER-001 (a newer ledger), OG-LEDGER-004 (the database serves another domain),
-    OperationalError OG-LEDGER-005 (another process has been installing for too long).
+    `first` is the map of a domain that has none yet.  The home shard comes last, so that a ledger that can be read
+    there is installed everywhere.  Each shard is one transaction: interrupted anywhere, the next run finishes.  Any
+    number of processes may run it at once.  Raises ConfigurationError OG-LEDGER-001 (a newer ledger), OG-LEDGER-004
+    (the database serves another domain), OperationalError OG-LEDGER-005 (another process has been installing for too
+    long).
     """
     order = [shard.name for shard in domain.shards[1:]] + [domain.home.name]
     for name in order:
