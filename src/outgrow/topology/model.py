@@ -114,6 +114,8 @@ class Domain:
     shards: tuple[Shard, ...]
     tables: Mapping[TableName, Placement]
     pool: PoolLimits = PoolLimits()
+    #: Which shard a slot has first, and which slots a new shard takes: `keyspace.first_map`.
+    strategy: str = "hash"
     reads: Reads = Reads()
 
     @property
@@ -152,7 +154,7 @@ class ShardMap:
 
     @classmethod
     def first(cls, domain: Domain) -> ShardMap:
-        """The map of a new domain: slots lie modulo the shards."""
+        """The map of a new domain by the strategy `hash`, slots modulo the shards; `keyspace.first_map` knows all."""
         count = len(domain.shards)
         return cls(domain.name, 1, tuple(s.name for s in domain.shards), tuple(i % count for i in range(domain.slots)))
 

@@ -31,7 +31,7 @@ from outgrow.topology.model import (
 )
 
 ENGINES = ("postgresql",)
-STRATEGIES = ("hash",)
+STRATEGIES = ("hash", "ring")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
 WEIGHT_MAX = 100
 SLOTS_DEFAULT = 1024
@@ -170,8 +170,9 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
     known = ("engine", "strategy", "slots", "shards", "tables", "pool", "reads")
     fields = spot.fields(known, ("engine", "shards"))
     engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
+    strategy = "hash"
     if "strategy" in fields:
-        _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
+        strategy = _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
     shards = []
     for shard, (key, value) in fields["shards"].mapping().items():
         shards.append(_shard(name, _named(key, shard, "shard"), value, outside))
@@ -195,7 +196,7 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, reads)
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads)
 
 
 def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:

@@ -55,7 +55,10 @@ def _domain(domain: Domain) -> dict[str, Any]:
         if shard.replicas:
             nodes["replicas"] = [_node(node) for node in shard.replicas]
         shards[shard.name] = nodes
-    document: dict[str, Any] = {"engine": domain.engine, "slots": domain.slots, "shards": shards}
+    document: dict[str, Any] = {"engine": domain.engine}
+    if domain.strategy != "hash":
+        document["strategy"] = domain.strategy
+    document |= {"slots": domain.slots, "shards": shards}
     if domain.pool != PoolLimits():
         document["pool"] = {name: value for name, value in asdict(domain.pool).items() if value is not None}
     if domain.reads != Reads():

@@ -71,8 +71,8 @@ def topologies(draw: st.DrawFn) -> Topology:
             draw(st.none() | st.integers(0, 1 << 60)),
             draw(words),
         )
-        slots = 2 ** draw(st.integers(2, 16))
-        domains.append(Domain(name, "postgresql", slots, tuple(shards), tables, pool, reads))
+        slots, strategy = 2 ** draw(st.integers(2, 16)), draw(st.sampled_from(("hash", "ring")))
+        domains.append(Domain(name, "postgresql", slots, tuple(shards), tables, pool, strategy, reads))
     return Topology(str(draw(names)), tuple(domains))
 
 
