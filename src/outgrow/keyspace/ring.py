@@ -89,7 +89,7 @@ def _levelled(held: Counter[str], slots: int) -> Counter[str]:
 
 
 def _nearest(shard: str, slots: int) -> Iterator[int]:
-    """All slots by how far it is from them clockwise to the shard's next virtual node; of equals, by number."""
+    """All slots by how far it is from them clockwise to the shard's next virtual node."""
     step = _CIRCLE // slots
     places = sorted(_place(shard, number) for number in range(VIRTUAL_NODES))
     before = places[-1] // step - slots

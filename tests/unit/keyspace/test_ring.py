@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from outgrow.errors import ConfigurationError
 from outgrow.keyspace import Keyspace, first_map, grown, ring_owners
+from outgrow.keyspace.ring import VIRTUAL_NODES, _nearest, _place
 from outgrow.topology import ShardMap, parse
 
 names = st.lists(st.text("abcdefgh0123456789_-é", min_size=1, max_size=8), min_size=1, max_size=20, unique=True)
@@ -54,6 +56,18 @@ def test_growing_keeps_the_balance(shards: list[str], slots: int) -> None:
         shard_map = grown(shard_map, name)
         held = Counter(shard_map.owners)
         assert max(held.values()) - min(held.values()) <= 1
+
+
+@pytest.mark.parametrize("slots", [1, 64, 1024, 4096])
+def test_slots_come_by_their_way_to_the_next_virtual_node(slots: int) -> None:
+    """Against the definition: each slot by itself, every one once, round the end of the circle too."""
+    places = sorted(_place("s1", number) for number in range(VIRTUAL_NODES))
+    places.append(places[0] + 2**64)
+    step = 2**64 // slots
+    ways = [places[bisect_left(places, slot * step)] - slot * step for slot in range(slots)]
+    found = list(_nearest("s1", slots))
+    assert sorted(found) == list(range(slots))
+    assert [ways[slot] for slot in found] == sorted(ways)
 
 
 def test_a_shard_of_the_map_that_holds_nothing_joins_under_its_old_number() -> None:
