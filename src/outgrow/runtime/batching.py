@@ -92,5 +92,9 @@ def _flush_steps(conversation: Conversation, prepared: Prepared, waiting: dict[s
         transaction.defined.check(prepared.statement)
     asked = dict(waiting)
     waiting.clear()
-    answers = yield from transaction.run_many_steps(asked, None)
+    conversation.hold()
+    try:
+        answers = yield from transaction.run_many_steps(asked, None)
+    finally:
+        conversation.release()
     return sum(max(0, rows.count) for rows in answers)
