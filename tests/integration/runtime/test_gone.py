@@ -99,6 +99,7 @@ def test_a_shard_is_gone(fleet: Fleet, fleet_servers: Servers, keys: dict[str, i
     assert found == dict.fromkeys(LEVELS, (ERROR, HERE, ERROR, ((rest,), ("s1",)), ERROR))
 
 
+@pytest.mark.long
 def test_with_every_shard_gone_there_is_no_partial_result(
     fleet: Fleet, fleet_servers: Servers, keys: dict[str, int]
 ) -> None:
