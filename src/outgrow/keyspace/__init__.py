@@ -5,7 +5,7 @@ from outgrow.keyspace.kinds import KINDS, family
 from outgrow.keyspace.place import Keyspace, first_map
 from outgrow.keyspace.received import received
 from outgrow.keyspace.ring import VIRTUAL_NODES, grown, ring_owners
-from outgrow.keyspace.stored import stored
+from outgrow.keyspace.stored import carried, stored
 from outgrow.keyspace.values import NoRow, Unknowable, coerce
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Keyspace",
     "NoRow",
     "Unknowable",
+    "carried",
     "check_slots",
     "coerce",
     "family",
