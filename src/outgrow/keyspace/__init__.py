@@ -7,7 +7,7 @@ from outgrow.keyspace.place import Keyspace, Strategy, first_map
 from outgrow.keyspace.range import Range
 from outgrow.keyspace.received import received
 from outgrow.keyspace.ring import VIRTUAL_NODES, grown, ring_owners
-from outgrow.keyspace.stored import stored
+from outgrow.keyspace.stored import carried, stored
 from outgrow.keyspace.values import NoRow, Unknowable, coerce
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Unknowable",
     "bounds",
     "bounds_of",
+    "carried",
     "check_slots",
     "coerce",
     "family",

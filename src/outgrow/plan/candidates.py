@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from outgrow.errors import DataError
-from outgrow.keyspace import NoRow, Unknowable, bounds, bounds_of, coerce, stored
+from outgrow.keyspace import NoRow, Unknowable, bounds, bounds_of, carried, coerce, stored
 from outgrow.statement.tree import Cast, Expr, Literal, Operation, Parameter
 
 from .blocks import family, plain_type
-from .keyset import Candidate, Elements, Null, Span
+from .keyset import Candidate, Elements, Held, Null, Span
 from .literals import python_value
 
 Params = Sequence[Any]
@@ -27,9 +27,11 @@ def candidate_values(candidate: Candidate, type: str, params: Params, typmod: in
         raise Unknowable
     if isinstance(candidate, Null):
         return [None]
+    if isinstance(candidate, Held):
+        source = candidate.known.type
+        values = candidate_values(candidate.known, source, params, None)
+        return [kept for value in values for kept in _carried(value, source, type, -1 if typmod is None else typmod)]
     if isinstance(candidate, Elements):
-        if typmod not in (None, -1):
-            raise Unknowable
         return [value for item in _elements(candidate, params) for value in _compared(item, candidate.type, type)]
     if typmod is not None:
         return [_written(candidate.expr, type, typmod, params)]
@@ -47,6 +49,15 @@ def _compared(value: Any, compared: str, type: str) -> list[Any]:
             return []
         return [coerced] if compared == type else _narrowed(coerced, compared, type)
     except NoRow:
+        return []
+
+
+def _carried(value: Any, source: str, type: str, typmod: int) -> list[Any]:
+    """What a key column holds that is written from a column of type `source` with this value."""
+    try:
+        return [carried(type, typmod, source, value)]
+    except DataError:
+        # The server refuses the row, where there is one.
         return []
 
 

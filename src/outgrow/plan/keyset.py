@@ -53,8 +53,18 @@ class Span:
         return tuple(end for end in (self.low, self.high) if end is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a row's own column is known to equal, where that column is the source of a key column.
+
+    First compared, then written: a value that no row can have is none, where a value given would be an error.
+    """
+
+    known: Value | Elements
+
+
 #: One value that a key column may have, or several.
-Candidate = Value | Elements | Null | Span
+Candidate = Value | Elements | Null | Span | Held
 #: The values that a key column may have: one of these.
 Choice = tuple[Candidate, ...]
 
@@ -122,9 +132,15 @@ def parameters_of(keys: KeySet) -> set[int]:
     if not isinstance(keys, Match):
         return set()
     candidates = [candidate for choices in keys.columns for choice in choices for candidate in choice]
-    exprs = [candidate.expr for candidate in candidates if isinstance(candidate, Value | Elements)]
-    exprs += [end for candidate in candidates if isinstance(candidate, Span) for end in candidate.ends]
+    known = [candidate.known if isinstance(candidate, Held) else candidate for candidate in candidates]
+    exprs = [candidate.expr for candidate in known if isinstance(candidate, Value | Elements)]
+    exprs += [end for candidate in known if isinstance(candidate, Span) for end in candidate.ends]
     return {expr.index for top in exprs for expr in walk(top) if isinstance(expr, Parameter)}
+
+
+def held(choice: Choice) -> Choice:
+    """The choice for a key column that is written from a column of which `choice` is known."""
+    return tuple(Held(known) if isinstance(known, Value | Elements) else known for known in choice)
 
 
 #: Of many alternatives, how many are shown to people.
@@ -137,6 +153,8 @@ def describe_candidate(candidate: Candidate) -> str:
     if isinstance(candidate, Span):
         low, high = (describe_expr(end) if end is not None else "…" for end in (candidate.low, candidate.high))
         return f"{'(' if candidate.low_open else '['}{low}, {high}{')' if candidate.high_open else ']'}"
+    if isinstance(candidate, Held):
+        return describe_candidate(candidate.known)
     text = describe_expr(candidate.expr)
     return f"any element of {text}" if isinstance(candidate, Elements) else text
 
