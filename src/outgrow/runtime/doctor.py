@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from outgrow import ledger, sqlfile
 from outgrow.errors import Error, NodeLost
+from outgrow.keyspace import KINDS, family
 from outgrow.nodes import Link, together
 from outgrow.runtime import comparing, ddl, snapshot
-from outgrow.topology import Node, Role
+from outgrow.schema import Schema
+from outgrow.topology import Domain, Node, Role, Sharded
 from outgrow.transactions import owner_of
 from outgrow.waits import Steps
 
@@ -109,14 +111,38 @@ def _of_node(state: DomainState, node: Node, answer: tuple[int, int, str, bool] 
 
 
 def _ledger_steps(state: DomainState, until: float | None) -> Steps[list[Finding]]:
-    """File and ledger say the same."""
+    """File and ledger say the same, and what they say of ranges is about tables that there are."""
     known = yield from state.on_home_steps(lambda link: ledger.read_steps(link, state.name), until)
     if known is None:
         return []
-    return [
+    found = [
         Finding(_weight(difference), "ledger", f"{difference.code}: {difference}", state.name, difference.cure)
         for difference in ledger.differs(state.file, known)
     ]
+    if state.stale:
+        yield from state.refresh_steps(until)
+    return [*found, *_ranges(state.picture.domain, state.picture.schema)]
+
+
+def _ranges(domain: Domain, schema: Schema) -> Iterator[Finding]:
+    """Where keys lie by range: ranges that no table's keys are of, and tables whose keys have none."""
+    by_family: dict[str, list[str]] = {}
+    for name, placed in domain.tables.items():
+        table = schema.tables.get(name)
+        column = table.column(placed.columns[0]) if table is not None and isinstance(placed, Sharded) else None
+        if column is not None and column.type in KINDS:
+            by_family.setdefault(family(column.type), []).append(f"{name} (by {column.type})")
+    ranged = {family(ranges.splits.type): ranges.splits.type for ranges in domain.ranges}
+    for kind, type in ranged.items():
+        if kind not in by_family:
+            cure = "compare it with the type of the key columns: ranges of another type place none of their rows"
+            yield Finding(
+                Severity.WARNING, "ledger", f"no table's key is of type {type}, which has ranges", domain.name, cure
+            )
+    for kind, tables in by_family.items():
+        if ranged and kind not in ranged:
+            what = f"{', '.join(sorted(tables))} lie by their hash: keys of their type have no ranges"
+            yield Finding(Severity.INFO, "ledger", what, domain.name, "nothing to do, if that is meant")
 
 
 def _weight(difference: ledger.Difference) -> Severity:

@@ -75,7 +75,10 @@ def _values(type: str) -> list[str]:
 def texts_of(type: str, count: int = 1500) -> list[str]:
     """Keys as the server reads them: edge values first, and the split points."""
     points = POINTS.get({"int2": "", "int4": "", "varchar": "text"}.get(type, type), ())
-    return [*points, *_values(type)[:count]]
+    beside = [text for point in points for text in (point[:-1], f"{point}x")] if type in ("text", "varchar") else []
+    # Where a point's escapes were read otherwise, these would lie on its other side.
+    beside += [' quoted "', " quoted [", " quoted ]"] if beside else []
+    return [*points, *beside, *_values(type)[:count]]
 
 
 def keys_of(type: str, count: int = 1500) -> list[Any]:

@@ -138,3 +138,12 @@ def test_the_ledgers_split_points_win_over_an_edited_file(topology: Topology, fl
                 assert session.execute("SELECT id FROM t WHERE id = %s", [key]).fetchall() == [(key,)]
             assert shards_asked(opened, "SELECT * FROM t WHERE id BETWEEN 100 AND 199") == ["s2"]
             assert any("OG-LEDGER-013" in finding.what for finding in opened.doctor())
+
+
+def test_doctor_tells_of_ranges_that_place_nothing_and_of_keys_without_ranges(topology: Topology, fleet: Fleet) -> None:
+    with fleet.session() as session:
+        session.execute("DROP TABLE logs")
+    whats = [finding.what for finding in fleet.doctor()]
+    assert "no table's key is of type date, which has ranges" in whats
+    assert any(what.startswith("hashed (by uuid) lie by their hash") for what in whats)
+    assert not any("int8" in what for what in whats)
