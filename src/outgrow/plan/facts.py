@@ -197,13 +197,9 @@ class Reader:
     def _narrower(self, low: Facts, high: Facts) -> Facts:
         """Both ends of one span in one choice, so that what flows further takes both along."""
         if low and high and TRUE not in (low, high):
-            (site, (above,)), (other, (below,)) = low[0].choices[0], high[0].choices[0]
-            if (
-                site == other
-                and isinstance(above, Span)
-                and isinstance(below, Span)
-                and None not in (above.low, below.high)
-            ):
+            (site, (above,)), (_, (below,)) = low[0].choices[0], high[0].choices[0]
+            # `5 BETWEEN a AND b` says `a <= 5` and `5 <= b`: ends of two columns.
+            if isinstance(above, Span) and isinstance(below, Span) and above.low is not None and below.high is not None:
                 return (Conjunction(((site, (Span(above.type, above.low, below.high),)),)),)
         return all_of([low, high])
 

@@ -49,6 +49,8 @@ CONDITIONS = [
     ("customer_id < qty", ALL), ("customer_id < 10 + 1", ALL), ("customer_id BETWEEN SYMMETRIC 19 AND 10", ALL),
     ("(customer_id, qty) < (10, 1)", ALL), ("customer_id < ALL (ARRAY[10, 11])", ALL),
     ("5 BETWEEN customer_id AND 40", "s1"),
+    ("25 BETWEEN customer_id AND qty", ALL), ("25 BETWEEN qty AND customer_id", "s1 s3"),
+    ("customer_id BETWEEN qty AND 5", "s1"), ("25 BETWEEN customer_id AND customer_id", "s3"),
     ("customer_id < (SELECT 10)", ALL), ("customer_id::numeric < 10", ALL), ("(customer_id < 10) = (qty > 3)", ALL),
     ("customer_id < 'x'", ALL),
 ]  # fmt: skip
@@ -93,6 +95,7 @@ STATEMENTS = [
     ("INSERT INTO orders (customer_id) VALUES (NULL)", "s1"),
     ("INSERT INTO orders (customer_id) SELECT customer_id FROM items WHERE customer_id BETWEEN 10 AND 19", "s2"),
     ("INSERT INTO orders (customer_id) SELECT customer_id FROM items WHERE customer_id > 5 AND customer_id = 12", "s2"),
+    ("INSERT INTO docs (slug) SELECT code FROM countries WHERE code > 'A' AND code = 'DE'", "s1"),
     # Text by its bytes.
     ("SELECT * FROM docs WHERE slug < 'f'", "s1"), ("SELECT * FROM docs WHERE slug >= 'f' AND slug < 'p'", "s2"),
     ("SELECT * FROM docs WHERE slug BETWEEN 'f' AND 'oz'", "s2"), ("SELECT * FROM tags WHERE slug::text > 'q'", "s3"),
