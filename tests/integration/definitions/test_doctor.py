@@ -2,180 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
 
-import outgrow
-from outgrow import Fleet
-from outgrow.runtime.doctor import Finding, examine, replication, transactions
+from outgrow.doors.cli.app import run
+from outgrow.keyspace import Hash
+from outgrow.runtime.doctor import Finding, copies, placed_rows, transactions
 from outgrow.runtime.doctor.examination import QUERIES
-from outgrow.topology import Copied, Node, Placement, Sharded, Single, TableName, Topology
-from tests.servers import Servers
-
-TABLES: dict[TableName, Placement] = {
-    TableName("public", "customers"): Sharded(("customer_id",)),
-    TableName("public", "orders"): Sharded(("customer_id",)),
-    TableName("public", "countries"): Copied(),
-    TableName("public", "settings"): Single("s1"),
-}
-MADE = (
-    "CREATE TABLE customers (customer_id int8 PRIMARY KEY, name text)",
-    "CREATE TABLE orders (customer_id int8 REFERENCES customers, number bigserial, PRIMARY KEY (customer_id, number))",
-    "CREATE TABLE countries (country text PRIMARY KEY, name text)",
-    "CREATE TABLE settings (key text PRIMARY KEY, value text)",
-    "INSERT INTO customers (customer_id, name) VALUES " + ", ".join(f"({i}, 'c{i}')" for i in range(1, 201)),
-    "INSERT INTO orders (customer_id) VALUES " + ", ".join(f"({i})" for i in range(1, 21)),
-    "INSERT INTO countries VALUES ('NL', 'Netherlands'), ('FR', 'France')",
-    "INSERT INTO settings VALUES ('a', 'b')",
+from outgrow.topology import Node, Topology, write
+from tests.integration.definitions.planting import (
+    Expected,
+    Plant,
+    World,
+    done,
+    idle,
+    idle_slot,
+    made,
+    patched,
+    prepared,
+    server,
+    setting,
+    statements,
+    world,
+    wrong_clock,
 )
 
-
-@dataclass
-class World:
-    """A healthy fleet, and what plants do to it."""
-
-    servers: Servers
-    topology: Topology
-    fleet: Fleet
-    monkeypatch: pytest.MonkeyPatch
-
-    def node(self, name: str) -> Node:
-        return next(
-            node for shard in self.topology.domains[0].shards for node in shard.nodes if node.name == f"app/{name}"
-        )
-
-    def sql(self, name: str, *statements: str) -> None:
-        for text in statements:
-            self.servers.sql(self.node(name), text)
-
-    def everywhere(self, *statements: str) -> None:
-        for shard in ("s1", "s2"):
-            self.sql(f"{shard}/primary", *statements)
-
-    @property
-    def database(self) -> str:
-        return str(psycopg.conninfo.conninfo_to_dict(self.node("s1/primary").dsn)["dbname"])
-
-    @contextlib.contextmanager
-    def connected(self, name: str) -> Iterator[psycopg.Connection[object]]:
-        with contextlib.closing(psycopg.connect(self.node(name).dsn)) as link:
-            yield link
-
-    def findings(self, topology: Topology | None = None, *, all_rows: bool = False) -> list[Finding]:
-        """What is worse than worth knowing."""
-        found = examine(topology or self.topology, all_rows=all_rows)
-        return [finding for finding in found if finding.severity != "info"]
-
-
-@pytest.fixture(scope="module")
-def made(fleet_servers: Servers) -> Iterator[tuple[Topology, Fleet]]:
-    topology = fleet_servers.fresh(TABLES)
-    try:
-        with fleet_servers.flushing(), outgrow.open(topology, install=True) as fleet:
-            for text in MADE:
-                fleet.execute(text)
-            fleet_servers.wait_replayed()
-            yield topology, fleet
-    finally:
-        fleet_servers.drop(topology)
-
-
-@pytest.fixture
-def world(fleet_servers: Servers, made: tuple[Topology, Fleet], monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(fleet_servers, *made, monkeypatch)
-
-
-#: Severity, check, where, and a piece of what is said.
-Expected = tuple[str, str, str, str]
-Plant = Callable[[World], contextlib.AbstractContextManager[object]]
-
-
-@contextlib.contextmanager
-def on_database(world: World, name: str, setting: str, value: str) -> Iterator[None]:
-    """A setting of the database on one shard, which its replica gets too."""
-    world.sql(name, f"ALTER DATABASE {world.database} SET {setting} = {value}")
-    world.servers.wait_replayed()
-    try:
-        yield
-    finally:
-        world.sql(name, f"ALTER DATABASE {world.database} RESET {setting}")
-        world.servers.wait_replayed()
-
-
-@contextlib.contextmanager
-def done(world: World, name: str, does: tuple[str, ...], undoes: tuple[str, ...]) -> Iterator[None]:
-    """Statements on one node, or on every primary."""
-    run = world.everywhere if name == "*" else lambda *texts: world.sql(name, *texts)
-    try:
-        run(*does)
-        yield
-    finally:
-        run(*undoes)
-
-
-def statements(name: str, does: str | tuple[str, ...], undoes: str | tuple[str, ...]) -> Plant:
-    both = [(each,) if isinstance(each, str) else each for each in (does, undoes)]
-    return lambda world: done(world, name, *both)
-
-
-def setting(name: str, what: str, value: str) -> Plant:
-    return lambda world: on_database(world, name, what, value)
-
-
-@contextlib.contextmanager
-def reloaded(world: World, name: str, what: str, value: str) -> Iterator[None]:
-    """A setting of one server."""
-    [(before,)] = world.servers.sql(world.node(name), f"SHOW {what}")
-    wanted = value.strip("'")
-    world.sql(name, f"ALTER SYSTEM SET {what} = {value}")
-    try:
-        world.servers.reload(world.node(name), what, wanted)
-        yield
-    finally:
-        world.sql(name, f"ALTER SYSTEM SET {what} = '{before}'")
-        world.servers.reload(world.node(name), what, before)
-        world.sql(name, *([f"ALTER SYSTEM RESET {what}"] if what not in ("fsync", "full_page_writes") else []))
-
-
-def server(name: str, what: str, value: str) -> Plant:
-    return lambda world: reloaded(world, name, what, value)
-
-
-@contextlib.contextmanager
-def prepared(world: World) -> Iterator[None]:
-    with world.connected("s2/primary") as other:
-        other.execute("INSERT INTO settings VALUES ('mine', 'x'); DELETE FROM settings")
-        other.execute("PREPARE TRANSACTION 'mine'")
-        other.autocommit = True
-        try:
-            assert world.findings() == []
-            world.monkeypatch.setattr(transactions, "_IN_DOUBT_SECONDS", 0.0)
-            yield
-        finally:
-            other.execute("ROLLBACK PREPARED 'mine'")
-
-
-@contextlib.contextmanager
-def idle(world: World) -> Iterator[None]:
-    with world.connected("s1/primary") as other:
-        other.execute("SELECT 1")
-        assert world.findings() == []
-        world.monkeypatch.setattr(transactions, "_IDLE_SECONDS", 0.0)
-        other.execute("SELECT 1")
-        yield
-
-
-@contextlib.contextmanager
-def patched(world: World, room: object, name: str, value: object) -> Iterator[None]:
-    """What cannot be planted in a test's time: the same real figure against a lower limit."""
-    with world.monkeypatch.context() as patch:
-        patch.setattr(room, name, value)
-        yield
-
+__all__ = ["made", "world"]
 
 PLANTS: dict[str, tuple[Plant, tuple[Expected, ...]]] = {
     "fsync off": (
@@ -282,7 +138,7 @@ PLANTS: dict[str, tuple[Plant, tuple[Expected, ...]]] = {
     ),
     "a table without a placement": (
         statements("*", "CREATE TABLE stray (id int8 PRIMARY KEY)", "DROP TABLE IF EXISTS stray"),
-        (("warning", "placements", "app", "the table stray has no placement")),
+        (("warning", "placements", "app", "the table stray has no placement"),),
     ),
     "a right taken away": (
         statements("s2/primary", "REVOKE INSERT ON customers FROM app", "GRANT INSERT ON customers TO app"),
@@ -292,7 +148,7 @@ PLANTS: dict[str, tuple[Plant, tuple[Expected, ...]]] = {
         statements(
             "s2/primary", "ALTER TABLE outgrow.meta RENAME TO hidden", "ALTER TABLE outgrow.hidden RENAME TO meta"
         ),
-        (("error", "installed", "app/s2/primary", "there is no outgrow ledger")),
+        (("error", "installed", "app/s2/primary", "there is no outgrow ledger"),),
     ),
     "an old ledger": (
         statements(
@@ -351,7 +207,7 @@ PLANTS: dict[str, tuple[Plant, tuple[Expected, ...]]] = {
         (("error", "sequences", "app/s2/primary", "has handed out 100,000, and the fleet's goes on at"),),
     ),
     "an idle replication slot": (
-        lambda world: idle_slot(world),
+        idle_slot,
         (("warning", "replication slots", "app/s1/primary", "the physical replication slot nobody has no reader"),),
     ),
     "a collation that has changed": (
@@ -384,24 +240,6 @@ PLANTS: dict[str, tuple[Plant, tuple[Expected, ...]]] = {
 }
 
 
-@contextlib.contextmanager
-def idle_slot(world: World) -> Iterator[None]:
-    does = ("SELECT pg_create_physical_replication_slot('nobody', true)",)
-    with done(world, "s1/primary", does, ("SELECT pg_drop_replication_slot('nobody')",)):
-        assert world.findings() == []
-        world.monkeypatch.setattr(replication, "_HELD_BYTES", 0)
-        yield
-
-
-@contextlib.contextmanager
-def wrong_clock(world: World, name: str) -> Iterator[None]:
-    """No clock of this machine is touched: the server that is asked adds to its own."""
-    port = psycopg.conninfo.conninfo_to_dict(world.node(name).dsn)["port"]
-    ahead = f"CASE current_setting('port') WHEN '{port}' THEN 5 ELSE 0 END"
-    world.monkeypatch.setitem(QUERIES, "clock", f"SELECT {ahead} + extract(epoch FROM clock_timestamp())::float8")
-    yield
-
-
 @pytest.mark.parametrize("fault", PLANTS)
 def test_a_planted_fault_is_found(world: World, fault: str) -> None:
     plant, expected = PLANTS[fault]
@@ -419,3 +257,127 @@ def test_a_healthy_fleet_has_nothing_worse_than_worth_knowing(world: World) -> N
     assert world.findings() == []
     assert world.findings(all_rows=True) == []
     assert [finding for finding in world.fleet.doctor() if finding.severity != "info"] == []
+
+
+def summary(findings: list[Finding]) -> list[tuple[str, str, str]]:
+    return [(finding.severity.value, finding.check, finding.where) for finding in findings]
+
+
+def with_node(world: World, name: str, **changes: str) -> Topology:
+    """The fleet's file with another address of one node."""
+    node = world.node(name)
+    known = psycopg.conninfo.conninfo_to_dict(node.dsn)
+    wrong = replace(node, dsn=psycopg.conninfo.make_conninfo(**{**known, **changes}))
+    domain = world.topology.domains[0]
+
+    def put(one: Node) -> Node:
+        return wrong if one.name == node.name else one
+
+    shards = tuple(
+        replace(shard, primary=put(shard.primary), replicas=tuple(map(put, shard.replicas))) for shard in domain.shards
+    )
+    return replace(world.topology, domains=(replace(domain, shards=shards),))
+
+
+def test_pools_larger_than_the_servers(world: World) -> None:
+    domain = world.topology.domains[0]
+    large = replace(domain, pool=replace(domain.pool, size_max=150))
+    found = world.findings(replace(world.topology, domains=(large,)))
+    assert {(finding.severity.value, finding.check) for finding in found} == {("warning", "settings")}
+    assert len(found) == 8
+    assert "max_prepared_transactions is 100: few can commit at once" in found[0].what
+    assert "takes 97 connections, and one process's pool may open 150" in found[1].what
+
+
+def test_a_node_that_is_not_there(world: World) -> None:
+    assert summary(world.findings(with_node(world, "s2/replica1", port="1"))) == [
+        ("warning", "servers", "app/s2/replica1")
+    ]
+    assert summary(world.findings(with_node(world, "s2/replica1", user="nobody_known"))) == [
+        ("error", "servers", "app/s2/replica1")
+    ]
+    assert summary(world.findings(with_node(world, "s2/primary", port="1")))[0] == (
+        ("error", "servers", "app/s2/primary")
+    )
+
+
+def port(world: World, name: str) -> str:
+    return str(psycopg.conninfo.conninfo_to_dict(world.node(name).dsn)["port"])
+
+
+def test_a_replica_of_another_shard(world: World) -> None:
+    (found,) = world.findings(with_node(world, "s2/replica1", port=port(world, "s1/replica1")))
+    assert summary([found]) == [("error", "identity", "app/s2/replica1")]
+    assert "is the same server and database as app/s1/replica1" in found.what
+
+
+def test_two_shards_that_are_one_database(world: World) -> None:
+    found = world.findings(with_node(world, "s2/primary", port=port(world, "s1/primary")))
+    assert ("error", "identity", "app/s2/primary") in summary(found)
+
+
+def test_another_database_of_the_same_server(world: World) -> None:
+    found = world.findings(with_node(world, "s2/replica1", dbname="postgres"))
+    assert ("error", "identity", "app/s2/replica1") in summary(found)
+
+
+def test_a_ledger_that_is_gone_is_found_although_nothing_can_be_opened(world: World) -> None:
+    with done(
+        world,
+        "s1/primary",
+        ("ALTER TABLE outgrow.meta RENAME TO hidden",),
+        ("ALTER TABLE outgrow.hidden RENAME TO meta",),
+    ):
+        found = world.findings()
+    assert summary(found) == [("error", "opening", "app"), ("error", "installed", "app/s1/primary")]
+    assert found[0].what.startswith("OG-RUN-040: ")
+
+
+def test_a_question_that_a_server_refuses_hides_no_other(world: World) -> None:
+    world.monkeypatch.setitem(QUERIES, "unproven", "SELECT nonsense")
+    with statements("s2/primary", "INSERT INTO settings VALUES ('x', 'y')", "DELETE FROM settings")(world):
+        found = world.findings()
+    assert summary(found) == [
+        ("warning", "constraints", "app/s1/primary"),
+        ("warning", "constraints", "app/s2/primary"),
+        ("error", "single tables", "app/s2/primary"),
+    ]
+    assert "could not be examined: " in found[0].what
+
+
+def test_samples_and_all_rows(world: World) -> None:
+    """Of tables with more pages than a sample has, all rows are read on request: piece by piece, none twice."""
+    world.monkeypatch.setattr(placed_rows, "_SAMPLE_PAGES", 12)
+    world.monkeypatch.setattr(placed_rows, "_CHUNK_PAGES", 3)
+    world.monkeypatch.setattr(copies, "_WHOLE_PAGES", 0)
+    many = "INSERT INTO customers SELECT customer_id, repeat('x', 900) FROM customers_of_s1"
+    with done(
+        world,
+        "s2/primary",
+        ("CREATE TABLE customers_of_s1 AS SELECT g::int8 AS customer_id FROM generate_series(5001, 5200) AS g", many),
+        ("DELETE FROM customers WHERE customer_id > 5000", "DROP TABLE customers_of_s1"),
+    ):
+        (sampled,) = [finding for finding in world.findings() if finding.check == "rows"]
+        (whole,) = [finding for finding in world.findings(all_rows=True) if finding.check == "rows"]
+    assert "rows sampled of customers belong on s1" in sampled.what
+    slot = Hash(("int8",), 1024).sql(["k"])
+    counted = f"SELECT count(*) FROM generate_series(5001::int8, 5200) AS g(k) WHERE {slot} % 2 = 0"
+    [[wrong]] = world.servers.sql(world.node("s2/primary"), counted)
+    [[kept]] = world.servers.sql(world.node("s2/primary"), "SELECT count(*) FROM customers")
+    assert whole.what.startswith(f"{wrong} of {kept + 200} rows of customers belong on s1")
+
+
+def test_the_command_line(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(write(world.topology))
+    assert run(("doctor", "--fleet", str(file), "--all", "--json")) == 0
+    assert json.loads(capsys.readouterr().out)["healthy"] is True
+    with statements("s2/primary", "INSERT INTO settings VALUES ('x', 'y')", "DELETE FROM settings")(world):
+        assert run(("doctor", "--fleet", str(file), "--json")) == 1
+        told = json.loads(capsys.readouterr().out)
+        assert told["healthy"] is False
+        (finding,) = [one for one in told["findings"] if one["severity"] != "info"]
+        assert finding.keys() == {"severity", "check", "what", "where", "cure"}
+        assert (finding["check"], finding["where"]) == ("single tables", "app/s2/primary")
+        assert run(("doctor", "--fleet", str(file))) == 1
+        assert "error app/s2/primary: the single table settings" in capsys.readouterr().out

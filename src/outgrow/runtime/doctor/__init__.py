@@ -150,6 +150,6 @@ def examine_steps(
         except Error as error:
             found.append(examination.unknown(error, error.node or error.shard or state.name))
         finally:
-            found += examination.trouble
+            found += sorted(examination.trouble, key=lambda finding: finding.where)
             examination.trouble.clear()
     return found

@@ -211,8 +211,9 @@ def _elsewhere_steps(examination: Examination) -> Steps[list[Finding]]:
                 return bool((yield from link.run_steps(sql, None, prepare=False)).rows[0][0])
 
             if (yield from examination.ask_steps({node: ask_steps})).get(node):
-                what = f"the single table {part.table} lives on {singles[part.table]}, but has rows here: nobody reads them"
-                cure = "they were written past outgrow: load them through it if they are wanted, and TRUNCATE the table here"
+                home = singles[part.table]
+                what = f"the single table {part.table} lives on {home}, but has rows here: nobody reads them"
+                cure = "they were written past outgrow: load them through it if you want them; TRUNCATE the table here"
                 found.append(examination.find(Severity.ERROR, node.name, what, cure))
     return found
 
