@@ -128,14 +128,6 @@ PLANTS: dict[str, tuple[Plant, tuple[Expected, ...]]] = {
         ),
         (("error", "foreign keys", "app", "one is on every shard, the other lives on s1"),),
     ),
-    "no primary key": (
-        statements(
-            "*",
-            "ALTER TABLE orders DROP CONSTRAINT orders_pkey",
-            "ALTER TABLE orders ADD PRIMARY KEY (customer_id, number)",
-        ),
-        (("warning", "row identity", "app", "the table orders has no primary key"),),
-    ),
     "a table without a placement": (
         statements("*", "CREATE TABLE stray (id int8 PRIMARY KEY)", "DROP TABLE IF EXISTS stray"),
         (("warning", "placements", "app", "the table stray has no placement"),),
@@ -365,6 +357,20 @@ def test_samples_and_all_rows(world: World) -> None:
     [[wrong]] = world.servers.sql(world.node("s2/primary"), counted)
     [[kept]] = world.servers.sql(world.node("s2/primary"), "SELECT count(*) FROM customers")
     assert whole.what.startswith(f"{wrong} of {kept + 200} rows of customers belong on s1")
+
+
+def test_a_sharded_table_without_a_primary_key(world: World) -> None:
+    """Nothing fails before its rows are moved."""
+    with done(
+        world,
+        "*",
+        ("ALTER TABLE orders DROP CONSTRAINT orders_pkey",),
+        ("ALTER TABLE orders ADD PRIMARY KEY (customer_id, number)",),
+    ):
+        (found,) = [finding for finding in world.fleet.doctor() if finding.check == "row identity"]
+    assert (found.severity, found.where) == ("info", "app")
+    assert found.what.startswith("the table orders has no primary key")
+    assert "row identity" not in {finding.check for finding in world.fleet.doctor()}
 
 
 def test_the_command_line(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

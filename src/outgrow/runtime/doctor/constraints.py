@@ -106,7 +106,7 @@ def _identities_steps(examination: Examination) -> Steps[list[Finding]]:
     sharded = {table.name for table, placed in _tables(examination) if isinstance(placed, Sharded)}
     return _by_table(
         examination,
-        *(rows, Severity.WARNING, lambda row: TableName(row[0], row[1]) in sharded),
+        *(rows, Severity.INFO, lambda row: TableName(row[0], row[1]) in sharded),
         lambda row: (
             f"the table {TableName(row[0], row[1])} has no primary key: its rows cannot be told apart when moved"
         ),
