@@ -45,6 +45,13 @@ def test_scatter() -> None:
         assert isinstance(figures[key], float), key
 
 
+def test_pool() -> None:
+    pytest.importorskip("psycopg_pool")
+    figures = last_line("pool", "--rounds", "5", "--calls", "160")
+    for key in ("vs_psycopg_pool", "share_min", "wait_max_ms"):
+        assert isinstance(figures[key], float), key
+
+
 def test_ryw() -> None:
     figures = last_line("ryw", "--scale", "0.05", "--reads", "3000")
     assert figures["violations"] == 0

@@ -1,6 +1,6 @@
 """Partial results of one group, one per shard and argument, become the group's row.
 
-Rows are only gathered by group while they arrive; then each column of a group is folded at once, which is several
+Rows are only gathered by group while they arrive; then each column of all groups is folded at once, which is several
 times faster than merging row by row.  When many rows have gathered, the groups are folded early to bound memory: the
 result of a fold may be folded again.  NULL is neutral for every aggregate here.
 """
@@ -8,10 +8,12 @@ result of a fold may be folded again.  NULL is neutral for every aggregate here.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
-from operator import itemgetter
+from itertools import islice
+from operator import itemgetter, truediv
 from typing import Any
 
 from outgrow.plan.spec import Aggregate, Combine, How
@@ -21,11 +23,15 @@ from .errors import out_of_range, unvetted_type
 from .numeric import add, average
 
 Row = tuple[Any, ...]
-#: The values of one column in one group → the same kind of value.
-Fold = Callable[[Sequence[Any]], Any]
+#: The values of one column, by group → one value of the same kind for each group.
+Fold = Callable[[Sequence[Sequence[Any]]], list[Any]]
+#: The folded columns → the column of an aggregate's results.
+Final = Callable[[list[list[Any]]], list[Any]]
 
 #: Rows gathered beyond the number of groups before an early fold.
 GATHERED_MAX = 50_000
+#: So many groups are turned into columns at once.
+BLOCK = 1024
 
 #: Result types of DISTINCT sums and averages by the argument's.
 _SUMMED = {"int2": "int8", "int4": "int8", "int8": "numeric", "numeric": "numeric", "float8": "float8"}
@@ -33,34 +39,42 @@ _AVERAGED = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "numeric":
 _INT8 = 1 << 63
 
 
-def _there(values: Sequence[Any]) -> list[Any]:
+def _there(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if value is not None]
 
 
-def _sum_ints(values: Sequence[Any]) -> Any:
+def _by_group(fold: Callable[[list[Any]], Any]) -> Fold:
+    """NULL where a group has no other value."""
+
+    def folded(groups: Sequence[Sequence[Any]]) -> list[Any]:
+        return [fold(there) if (there := _there(values)) else None for values in groups]
+
+    return folded
+
+
+def _sum_ints(groups: Sequence[Sequence[Any]]) -> list[Any]:
     try:
-        return sum(values) if values else None
-    except TypeError:
-        there = _there(values)
-        return sum(there) if there else None
+        return [sum(values) if values else None for values in groups]
+    except TypeError:  # a NULL among them
+        return _by_group(sum)(groups)
 
 
-def _sum_numerics(values: Iterable[Any]) -> Any:
-    there = [value for value in values if value is not None]
-    return reduce(add, there) if there else None
+def _counts(groups: Sequence[Sequence[int]]) -> list[int]:
+    return list(map(sum, groups))
 
 
-def _sum_floats(values: Iterable[Any]) -> Any:
-    there = [value for value in values if value is not None]
-    if not there:
-        return None
+def _sum_numerics(there: Iterable[Any]) -> Any:
+    return reduce(add, there)
+
+
+def _sum_floats(there: Sequence[Any]) -> float:
     total = sum(there)
     if not math.isfinite(total) and all(map(math.isfinite, there)):
         raise out_of_range("double precision")
     return float(total)
 
 
-_SUMS: dict[str, Fold] = {"int8": _sum_ints, "numeric": _sum_numerics, "float8": _sum_floats}
+_SUMS: dict[str, Fold] = {"int8": _sum_ints, "numeric": _by_group(_sum_numerics), "float8": _by_group(_sum_floats)}
 
 
 def _summing(type: str, aggregate: Aggregate) -> Fold:
@@ -73,174 +87,178 @@ def _summing(type: str, aggregate: Aggregate) -> Fold:
 def _extreme(type: str, bytes_order: bool, least: bool) -> Fold:
     ranker = order_ranker(type, bytes_order)
     choose: Callable[..., Any] = min if least else max
-
-    def fold(values: Sequence[Any]) -> Any:
-        there = _there(values)
-        return choose(there, key=ranker) if there else None
-
-    return fold
-
-
-def _logic(combine: Callable[[Iterable[Any]], bool]) -> Fold:
-    def fold(values: Sequence[Any]) -> Any:
-        there = _there(values)
-        return combine(there) if there else None
-
-    return fold
+    return _by_group(lambda there: choose(there, key=ranker))
 
 
 def _telling(ranker: Ranker | None) -> Fold:
     """The distinct values, by what tells them apart; a dict among the values is an earlier fold's result."""
 
-    def fold(values: Sequence[Any]) -> Any:
-        told: dict[Any, Any] = {}
+    def told(values: Sequence[Any]) -> dict[Any, Any]:
+        distinct: dict[Any, Any] = {}
         for value in values:
             if isinstance(value, dict):
                 for rank, each in value.items():
-                    told.setdefault(rank, each)
+                    distinct.setdefault(rank, each)
             elif value is not None:
-                told.setdefault(value if ranker is None else ranker(value), value)
-        return told
+                distinct.setdefault(value if ranker is None else ranker(value), value)
+        return distinct
 
-    return fold
+    return lambda groups: [told(values) for values in groups]
 
 
-class Groups:
-    """All groups of one statement; memory grows with their number (and with distinct values)."""
+class Folding:
+    """What is done to the groups of one statement, whoever executes it."""
 
     def __init__(self, spec: Combine, types: Sequence[str], enums: frozenset[str]) -> None:
         self.spec = spec
-        self._types = types
-        self._rankers = [equality_ranker(types[key], enums) for key in spec.keys]
-        #: Fragment column and fold, each once; `finals` read the folded values by their place in this list.
-        self._folds: list[tuple[int, str, Fold]] = []
-        self._finals: list[Callable[[list[Any]], Any]] = []
+        self.input_types = types
+        self.rankers = [equality_ranker(types[key], enums) for key in spec.keys]
+        #: The keys' only column, where its values tell themselves apart.
+        self.plain_key = spec.keys[0] if len(spec.keys) == 1 and self.rankers[0] is None else None
+        #: Fragment column, kind and fold, each once; `finals` read the folded columns by their place in this list.
+        self.folds: list[tuple[int, str, Fold]] = []
+        self.finals: list[Final] = []
+        #: Of the combined row.
         self.types: list[str] = [types[at] for at in (*spec.keys, *spec.carried)]
         for aggregate in spec.aggregates:
             self._prepare(aggregate, enums)
-        self._groups: dict[Any, list[Row]] = {}
-        self._gathered = 0
-        self._plain_key = spec.keys[0] if len(spec.keys) == 1 and self._rankers[0] is None else None
-
-    # --- preparation -----------------------------------------------------------------------------------------------
 
     def _prepare(self, aggregate: Aggregate, enums: frozenset[str]) -> None:
         at = aggregate.inputs[0]
-        type = self._types[at]
+        type = self.input_types[at]
         match aggregate.how:
             case How.COUNT:
-                place = self._fold(at, "sum", sum)
-                self._result("int8", itemgetter(place))
+                self._result("int8", itemgetter(self._fold(at, "sum", _counts)))
             case How.SUM:
                 place = self._fold(at, "sum", _summing(type, aggregate))
-                self._result(type, lambda state: _bigint(state[place]) if type == "int8" else state[place])
+                self._result(type, (lambda state: _bigints(state[place])) if type == "int8" else itemgetter(place))
             case How.MIN | How.MAX:
                 least = aggregate.how is How.MIN
                 place = self._fold(at, aggregate.how, _extreme(type, aggregate.bytes_order, least))
                 self._result(type, itemgetter(place))
             case How.ALL | How.ANY:
-                place = self._fold(at, aggregate.how, _logic(all if aggregate.how is How.ALL else any))
+                place = self._fold(at, aggregate.how, _by_group(all if aggregate.how is How.ALL else any))
                 self._result("bool", itemgetter(place))
             case How.AVG:
-                self._average(aggregate, type)
+                total = self._fold(at, "sum", _summing(type, aggregate))
+                count = self._fold(aggregate.inputs[1], "sum", _counts)
+                self._average(type, itemgetter(total), itemgetter(count))
             case _:
                 self._distinct(aggregate, at, type, enums)
 
     def _fold(self, at: int, kind: str, fold: Fold) -> int:
         """The place of the folded column; one column is folded in one way."""
-        for place, (column, other, _) in enumerate(self._folds):
+        for place, (column, other, _) in enumerate(self.folds):
             if column == at:
                 assert other == kind, f"column {at} is folded as {other} and as {kind}"
                 return place
-        self._folds.append((at, kind, fold))
-        return len(self._folds) - 1
+        self.folds.append((at, kind, fold))
+        return len(self.folds) - 1
 
-    def _result(self, type: str, final: Callable[[list[Any]], Any]) -> None:
+    def _result(self, type: str, final: Final) -> None:
         self.types.append(type)
-        self._finals.append(final)
+        self.finals.append(final)
 
-    def _average(self, aggregate: Aggregate, type: str) -> None:
-        total = self._fold(aggregate.inputs[0], "sum", _summing(type, aggregate))
-        count = self._fold(aggregate.inputs[1], "sum", sum)
-        if type == "float8":
-            self._result("float8", lambda state: state[total] / state[count] if state[count] else None)
-        else:
-            self._result("numeric", lambda state: average(state[total], state[count]) if state[count] else None)
+    def _average(self, type: str, totals: Final, counts: Final) -> None:
+        divide: Callable[[Any, int], Any] = truediv if type == "float8" else average
+        self._result(
+            "float8" if type == "float8" else "numeric",
+            lambda state: [
+                divide(total, count) if count else None
+                for total, count in zip(totals(state), counts(state), strict=True)
+            ],
+        )
 
     def _distinct(self, aggregate: Aggregate, at: int, type: str, enums: frozenset[str]) -> None:
-        place = self._fold(at, "distinct", _telling(equality_ranker(type, enums)))
+        distinct = itemgetter(self._fold(at, "distinct", _telling(equality_ranker(type, enums))))
+
+        def counts(state: list[list[Any]]) -> list[int]:
+            return list(map(len, distinct(state)))
+
         if aggregate.how is How.COUNT_DISTINCT:
-            self._result("int8", lambda state: len(state[place]))
+            self._result("int8", counts)
             return
         kind = (_SUMMED if aggregate.how is How.SUM_DISTINCT else _AVERAGED).get(type)
         if kind is None:
             raise unvetted_type(type, f"added ({aggregate.shown})")
 
-        def total(state: list[Any]) -> Any:
-            values = state[place].values()
+        def totals(state: list[list[Any]]) -> list[Any]:
+            values = [list(told.values()) for told in distinct(state)]
             if kind == "numeric":
-                return _sum_numerics(map(Decimal, values))
-            return _sum_floats(values) if kind == "float8" else _bigint(_sum_ints(list(values)))
+                values = [list(map(Decimal, told)) for told in values]
+            return _bigints(_sum_ints(values)) if kind == "int8" else _SUMS[kind](values)
 
         if aggregate.how is How.SUM_DISTINCT:
-            self._result(kind, total)
-        elif kind == "float8":
-            self._result(kind, lambda state: total(state) / len(state[place]) if state[place] else None)
+            self._result(kind, totals)
         else:
-            self._result(kind, lambda state: average(total(state), len(state[place])) if state[place] else None)
+            self._average(kind, totals, counts)
 
-    # --- rows ------------------------------------------------------------------------------------------------------
+
+class Groups:
+    """All groups of one execution; memory grows with their number (and with distinct values)."""
+
+    def __init__(self, folding: Folding) -> None:
+        self._folding = folding
+        self._groups: defaultdict[Any, list[Row]] = defaultdict(list)
+        self._gathered = 0
 
     def feed(self, rows: list[Row]) -> None:
-        groups, plain_key, keys = self._groups, self._plain_key, self.spec.keys
-        for row in rows:
-            key: Any = row[plain_key] if plain_key is not None else self._key(row, keys)
-            found = groups.get(key)
-            if found is None:
-                groups[key] = [row]
-            else:
-                found.append(row)
+        groups, plain_key = self._groups, self._folding.plain_key
+        if plain_key is not None:
+            for row in rows:
+                groups[row[plain_key]].append(row)
+        else:
+            for row in rows:
+                groups[self._key(row)].append(row)
         self._gathered += len(rows)
         if self._gathered > GATHERED_MAX + 2 * len(groups):
             self._condense()
 
-    def _key(self, row: Row, keys: tuple[int, ...]) -> tuple[Any, ...]:
+    def _key(self, row: Row) -> tuple[Any, ...]:
         made: list[Any] = []
-        for at, ranker in zip(keys, self._rankers, strict=True):
+        for at, ranker in zip(self._folding.spec.keys, self._folding.rankers, strict=True):
             value = row[at]
             made.append(value if ranker is None or value is None else ranker(value))
         return tuple(made)
 
     def _condense(self) -> None:
         """One row for each group."""
-        for rows in self._groups.values():
-            if len(rows) > 1:
-                state = list(rows[0])
-                for at, _, fold in self._folds:
-                    state[at] = fold([row[at] for row in rows])
-                rows[:] = [tuple(state)]
+        for groups in _blocks(self._groups.values()):
+            columns = list(zip(*[row for rows in groups for row in rows[:1]], strict=True))
+            by_group = [list(zip(*rows, strict=True)) for rows in groups]
+            for at, _, fold in self._folding.folds:
+                columns[at] = tuple(fold([each[at] for each in by_group]))
+            for rows, row in zip(groups, zip(*columns, strict=True), strict=True):
+                rows[:] = [row]
         self._gathered = len(self._groups)
 
     def rows(self) -> list[Row]:
         """One row per group: keys, carried, aggregates."""
-        folds, finals = self._folds, self._finals
-        groups: Iterable[list[Row]] = self._groups.values()
-        if self.spec.whole and not self._groups:
-            groups = [[]]
-        front = (*self.spec.keys, *self.spec.carried)
-        plain = [(at, fold) for at, _, fold in folds]
+        folding = self._folding
+        if folding.spec.whole and not self._groups:
+            return self._finished([[()] * len(folding.input_types)])
         finished: list[Row] = []
-        for rows in groups:
-            columns = list(zip(*rows, strict=True)) or [()] * len(self._types)
-            state = [fold(columns[at]) for at, fold in plain]
-            made = [columns[at][0] for at in front]
-            for final in finals:
-                made.append(final(state))
-            finished.append(tuple(made))
+        for groups in _blocks(self._groups.values()):
+            finished += self._finished([list(zip(*rows, strict=True)) for rows in groups])
         return finished
 
+    def _finished(self, by_group: list[list[tuple[Any, ...]]]) -> list[Row]:
+        """The groups' rows, each group given as its columns."""
+        folding = self._folding
+        folded = [fold([columns[at] for columns in by_group]) for at, _, fold in folding.folds]
+        made = [[columns[at][0] for columns in by_group] for at in (*folding.spec.keys, *folding.spec.carried)]
+        made += [final(folded) for final in folding.finals]
+        return list(zip(*made, strict=True)) if made else [()] * len(by_group)
 
-def _bigint(value: int | None) -> int | None:
-    if value is not None and not -_INT8 <= value < _INT8:
-        raise out_of_range("int8")
-    return value
+
+def _blocks(groups: Iterable[list[Row]]) -> Iterable[list[list[Row]]]:
+    rest = iter(groups)
+    while block := list(islice(rest, BLOCK)):
+        yield block
+
+
+def _bigints(values: list[Any]) -> list[Any]:
+    for value in values:
+        if value is not None and not -_INT8 <= value < _INT8:
+            raise out_of_range("int8")
+    return values

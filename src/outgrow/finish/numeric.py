@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import ROUND_05UP, ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
@@ -87,22 +88,17 @@ def average(total: Decimal | int, count: int) -> Decimal:
     """`total / count` as avg() divides; integers take a shorter way to the same digits."""
     if not isinstance(total, int) or not -_SHORT < total < _SHORT:
         return divide(Decimal(total), Decimal(count))
-    dividend = Decimal(total)
-    adjusted = dividend.adjusted()
-    first = abs(total) // _TENS[adjusted & ~3]
-    divisor, other_adjusted, other_first = _parts(count)
-    quotient = (adjusted >> 2) - (other_adjusted >> 2) - (first <= other_first)
-    digits = 16 - 4 * quotient if quotient < 4 else 0
-    wanted = digits + 3 + (adjusted - other_adjusted if adjusted > other_adjusted else 0)
-    return _sticky(wanted).divide(dividend, divisor).quantize(_unit(digits), ROUND_HALF_UP, EXACT)
+    size = abs(total)
+    weight, other = bisect_right(_LONGER, size), bisect_right(_LONGER, count)
+    quotient = weight - other - (size // _BASES[weight] <= count // _BASES[other])
+    digits = max(16 - 4 * quotient, 0)
+    # Twice both sides, so that half is rounded away from zero.
+    units = (2 * size * _TENS[digits] + count) // (2 * count)
+    return EXACT.multiply(Decimal(units if total >= 0 else -units), _unit(digits))
 
 
 _SHORT = 10**40
 _TENS = [10**power for power in range(44)]
-
-
-@lru_cache(maxsize=4096)
-def _parts(count: int) -> tuple[Decimal, int, int]:
-    divisor = Decimal(count)
-    adjusted = divisor.adjusted()
-    return divisor, adjusted, count // _TENS[adjusted & ~3]
+_BASES = [10000**power for power in range(11)]
+#: Numbers from here on have one more digit in base 10000.
+_LONGER = _BASES[1:]

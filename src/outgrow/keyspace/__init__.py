@@ -2,22 +2,28 @@
 
 from outgrow.keyspace.hash import SLOTS_MAX, Hash, Key, check_slots
 from outgrow.keyspace.kinds import KINDS, family
-from outgrow.keyspace.place import Keyspace
+from outgrow.keyspace.place import Keyspace, first_map
 from outgrow.keyspace.received import received
-from outgrow.keyspace.stored import stored
+from outgrow.keyspace.ring import VIRTUAL_NODES, grown, ring_owners
+from outgrow.keyspace.stored import carried, stored
 from outgrow.keyspace.values import NoRow, Unknowable, coerce
 
 __all__ = [
     "KINDS",
     "SLOTS_MAX",
+    "VIRTUAL_NODES",
     "Hash",
     "Key",
     "Keyspace",
     "NoRow",
     "Unknowable",
+    "carried",
     "check_slots",
     "coerce",
     "family",
+    "first_map",
+    "grown",
     "received",
+    "ring_owners",
     "stored",
 ]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from outgrow.errors import ConfigurationError
 from outgrow.keyspace.hash import Hash, Key
-from outgrow.topology import ShardMap
+from outgrow.keyspace.ring import ring_owners
+from outgrow.topology import Domain, ShardMap
+
+
+def first_map(domain: Domain) -> ShardMap:
+    """The map of a new domain by its strategy; once it is installed, the ledger's map is the one that counts."""
+    if domain.strategy == "ring":
+        names = tuple(shard.name for shard in domain.shards)
+        return ShardMap(domain.name, 1, names, ring_owners(names, domain.slots))
+    return ShardMap.first(domain)
 
 
 class Keyspace:

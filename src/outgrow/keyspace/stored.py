@@ -17,6 +17,8 @@ from outgrow.keyspace.values import NoRow, Unknowable, coerce
 #: More digits than a numeric can have, so that nothing is rounded on the way.
 _EXACT = Context(prec=150_000)
 _HEADER = 4
+#: Types of which a key's value is also the value to write.
+_PLAIN = frozenset(("int2", "int4", "int8", "text", "varchar", "uuid", "numeric", "bool"))
 
 
 def stored(type: str, typmod: int, value: object) -> Any:
@@ -38,6 +40,21 @@ def stored(type: str, typmod: int, value: object) -> Any:
     if type in ("timestamp", "timestamptz"):
         return stored_moment(held, typmod)
     return held
+
+
+def carried(type: str, typmod: int, source: str, value: Any) -> Any:
+    """What such a column holds once it was written from a column of type `source` with that value, as `coerce` has it.
+
+    Raises as `stored` does.
+    """
+    if type == source:
+        if typmod == -1 or value is None:
+            return value
+        if type in ("timestamp", "timestamptz"):
+            return stored_moment(value, typmod)
+    if not {type, source} <= _PLAIN:
+        raise Unknowable
+    return stored(type, typmod, value)
 
 
 def _misfit(type: str, value: object) -> DataError:

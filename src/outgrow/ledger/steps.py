@@ -40,19 +40,20 @@ def upgrade_names(version: int) -> tuple[str, ...]:
     return tuple(name for name in queries() if name.startswith(f"v{version}_"))
 
 
-def install_steps(shards: Mapping[str, Runner], domain: Domain) -> Steps[LedgerState]:
+def install_steps(shards: Mapping[str, Runner], domain: Domain, first: ShardMap) -> Steps[LedgerState]:
     """Install or upgrade the ledger on every shard of `domain`, then record what the file says and the ledger lacks.
 
-    The home shard comes last, so that a ledger that can be read there is installed everywhere.  Each shard is one
-    transaction: interrupted anywhere, the next run finishes.  Any number of processes may run it at once.  Raises
-    ConfigurationError OG-LEDGER-001 (a newer ledger), OG-LEDGER-004 (the database serves another domain),
-    OperationalError OG-LEDGER-005 (another process has been installing for too long).
+    `first` is the map of a domain that has none yet.  The home shard comes last, so that a ledger that can be read
+    there is installed everywhere.  Each shard is one transaction: interrupted anywhere, the next run finishes.  Any
+    number of processes may run it at once.  Raises ConfigurationError OG-LEDGER-001 (a newer ledger), OG-LEDGER-004
+    (the database serves another domain), OperationalError OG-LEDGER-005 (another process has been installing for too
+    long).
     """
     order = [shard.name for shard in domain.shards[1:]] + [domain.home.name]
     for name in order:
         yield from _transaction_steps(shards[name], name, _upgrade_steps(shards[name], domain, name))
     home = shards[domain.home.name]
-    yield from _transaction_steps(home, domain.home.name, _seed_steps(home, domain))
+    yield from _transaction_steps(home, domain.home.name, _seed_steps(home, domain, first))
     state = yield from read_steps(home, domain.name)
     if state is None:
         raise InternalError("OG-LEDGER-006", "the ledger was installed but cannot be read", shard=domain.home.name)
@@ -97,8 +98,7 @@ def _upgrade_steps(runner: Runner, domain: Domain, shard: str) -> Steps[None]:
         yield from runner.run_steps(queries()["set_version"], [step, domain.name])
 
 
-def _seed_steps(home: Runner, domain: Domain) -> Steps[None]:
-    first = ShardMap.first(domain)
+def _seed_steps(home: Runner, domain: Domain, first: ShardMap) -> Steps[None]:
     parameters = [domain.name, first.epoch, list(first.shards), list(first.owners)]
     yield from home.run_steps(queries()["seed_map"], parameters)
     yield from home.run_steps(queries()["seed_schema_epoch"], [domain.name])

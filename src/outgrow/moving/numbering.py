@@ -76,8 +76,10 @@ class Numbering:
         """A header line with the added names."""
         bare = line.rstrip(b"\r\n")
         delimiter = self._format.delimiter.encode()
-        quote = self._format.quote if self._format.kind == "csv" else ""
-        names = [f"{quote}{name}{quote}".encode() for name in self.names]
+        names = [name.encode() for name in self.names]
+        if self._format.kind == "csv":
+            quote, escape = self._format.quote.encode(), self._format.escape.encode()
+            names = [quote + name.replace(quote, escape + quote) + quote for name in names]
         return delimiter.join([bare, *names]) + line[len(bare) :]
 
     def gather(

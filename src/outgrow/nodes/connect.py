@@ -43,6 +43,12 @@ _REASONS: tuple[tuple[str, str, str, str], ...] = (
         "create the database, or correct its name in the node's address",
     ),
     (
+        r"certificate|SSL error|does not support SSL",
+        "OG-NODE-028",
+        "no encrypted connection to a server that can be trusted",
+        "correct sslmode, sslrootcert and the host's name in the node's address, or the server's certificate",
+    ),
+    (
         r"starting up|shutting down|in recovery mode|not yet accepting|not accepting",
         "OG-NODE-008",
         "the server takes no connections now",

@@ -183,6 +183,8 @@ def many_steps(
     if chained:
         for part in parts[:-1]:
             part.synced = False
+        if len(parts) > 1 and any(part.new is not None for part in parts):
+            _share(parts)
     done, late, broken = yield from _exchange_steps(link, parts, until)
     if broken is None and not late:
         usual = [part.usual(link) for part in parts]
@@ -193,6 +195,16 @@ def many_steps(
     if failed and any(part.stale() for part in parts):
         link.preparations.drop()
     return outcomes
+
+
+def _share(parts: Sequence[_Part]) -> None:
+    """One preparation serves all later parts of its text: a batch would otherwise prepare it again and again."""
+    new: dict[Key, Prepared] = {}
+    for part in parts:
+        if (earlier := new.get(part.key)) is not None:
+            part.known, part.new, part.messages = earlier, None, 1
+        elif part.new is not None:
+            new[part.key] = part.new
 
 
 def _exchange_steps(

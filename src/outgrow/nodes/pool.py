@@ -46,7 +46,7 @@ class PoolStats(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoolAges:
-    """When a link is checked, and when it is let go."""
+    """When a link is checked."""
 
     #: Idle this long: look whether the server hung up (no round trip).
     peek_after_seconds: float = 1.0
@@ -54,10 +54,10 @@ class PoolAges:
     check_after_seconds: float = 30.0
     #: How long the server may take to answer that; then the link is replaced.
     check_timeout_seconds: float = 2.0
-    #: Idle this long: closed when the pool is tended, down to size_min.
-    idle_max_seconds: float = 300.0
-    #: This old: closed when it comes back.
-    life_max_seconds: float = 3600.0
+
+
+#: Links live up to this share less than life_max_seconds, each another: those opened together shall not end together.
+_LIFE_SPREAD = 0.1
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
@@ -82,7 +82,6 @@ class Pool:
         self.names: dict[int, str] = {}
         self._connect = connect
         self._peek_after_seconds = self.ages.peek_after_seconds
-        self._life_max_seconds = self.ages.life_max_seconds
         self._closed = False
         self._opened = self._taken = self._waited = self._timeouts = self._lost = 0
         self._waited_seconds = 0.0
@@ -114,8 +113,8 @@ class Pool:
     def take_steps(self, until: float | None = None) -> Steps[Link]:
         """A link that works, within the pool's wait limit and `until`.
 
-        Raises OperationalError OG-NODE-013 when all links stay taken, InterfaceError OG-NODE-014 when the pool is
-        closed, and what `link_steps` raises.
+        Raises OperationalError OG-NODE-013 when all links stay taken, OG-NODE-027 when too many wait already,
+        InterfaceError OG-NODE-014 when the pool is closed, and what `link_steps` raises.
         """
         limit = monotonic() + self.limits.wait_timeout_seconds
         if until is not None and until < limit:
@@ -129,6 +128,8 @@ class Pool:
             elif self._size < self.limits.size_max:
                 self._size += 1
             else:
+                if self.limits.queue_max is not None and len(self._waiters) >= self.limits.queue_max:
+                    raise self._queue_full()
                 waiter = concurrent.futures.Future()
                 self._waiters.append(waiter)
         if waiter is not None:
@@ -195,6 +196,15 @@ class Pool:
             node=self.node.name,
         )
 
+    def _queue_full(self) -> errors.OperationalError:
+        return errors.OperationalError(
+            "OG-NODE-027",
+            f"all {self.limits.size_max} connections are in use, and {len(self._waiters)} are waiting for one already",
+            cure="shed load, or raise the pool's size_max or queue_max",
+            shard=self.node.shard,
+            node=self.node.name,
+        )
+
     def _open_steps(self, until: float | None) -> Steps[Link]:
         """Open a link into a place that `_size` already counts."""
         try:
@@ -228,7 +238,7 @@ class Pool:
         """Take a link back, at once.  One with an open transaction is closed: `give_steps` would roll it back."""
         now = link.idle_since = monotonic()
         fit = link.at_rest
-        if fit and now - link.opened_at < self._life_max_seconds:
+        if fit and now - link.opened_at < self._life_seconds(link):
             with self._lock:
                 self._out.discard(link)
                 if not self._closed:
@@ -244,6 +254,10 @@ class Pool:
             self._lost += not fit
         link.close()
         self._free_place()
+
+    def _life_seconds(self, link: Link) -> float:
+        spread = link.backend_pid % 101 / 100
+        return self.limits.life_max_seconds * (1 - _LIFE_SPREAD * spread)
 
     def give_steps(self, link: Link) -> Steps[None]:
         """Take a link back, rolling back what is open on it."""
@@ -276,7 +290,7 @@ class Pool:
         old: list[Link] = []
         with self._lock:
             while self._size - len(old) > self.limits.size_min and self._idle:
-                if now - self._idle[0].idle_since <= self.ages.idle_max_seconds:
+                if now - self._idle[0].idle_since <= self.limits.idle_max_seconds:
                     break
                 old.append(self._idle.popleft())
         for link in old:
@@ -308,6 +322,11 @@ class Pool:
         with self._lock:
             for link in self._idle:
                 link.forget_prepared()
+
+    @property
+    def used(self) -> int:
+        """Connections that somebody holds now."""
+        return len(self._out)
 
     def stats(self) -> PoolStats:
         with self._lock:

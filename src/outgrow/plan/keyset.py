@@ -37,8 +37,18 @@ class Null:
     """The key column is NULL (`IS NULL`, or an INSERT of NULL)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a row's own column is known to equal, where that column is the source of a key column.
+
+    First compared, then written: a value that no row can have is none, where a value given would be an error.
+    """
+
+    known: Value | Elements
+
+
 #: One value that a key column may have.
-Candidate = Value | Elements | Null
+Candidate = Value | Elements | Null | Held
 #: The values that a key column may have: one of these.
 Choice = tuple[Candidate, ...]
 
@@ -98,8 +108,14 @@ def parameters_of(keys: KeySet) -> set[int]:
     if not isinstance(keys, Match):
         return set()
     candidates = [candidate for choices in keys.columns for choice in choices for candidate in choice]
-    exprs = [candidate.expr for candidate in candidates if not isinstance(candidate, Null)]
+    known = [candidate.known if isinstance(candidate, Held) else candidate for candidate in candidates]
+    exprs = [candidate.expr for candidate in known if not isinstance(candidate, Null)]
     return {expr.index for top in exprs for expr in walk(top) if isinstance(expr, Parameter)}
+
+
+def held(choice: Choice) -> Choice:
+    """The choice for a key column that is written from a column of which `choice` is known."""
+    return tuple(Held(known) if isinstance(known, Value | Elements) else known for known in choice)
 
 
 #: Of many alternatives, how many are shown to people.
@@ -109,6 +125,8 @@ _SHOWN = 5
 def describe_candidate(candidate: Candidate) -> str:
     if isinstance(candidate, Null):
         return "NULL"
+    if isinstance(candidate, Held):
+        return describe_candidate(candidate.known)
     text = describe_expr(candidate.expr)
     return f"any element of {text}" if isinstance(candidate, Elements) else text
 

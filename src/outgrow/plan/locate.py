@@ -8,12 +8,12 @@ from itertools import product
 from typing import Any
 
 from outgrow.errors import DataError
-from outgrow.keyspace import NoRow, Unknowable, coerce, stored
+from outgrow.keyspace import NoRow, Unknowable, carried, coerce, stored
 from outgrow.statement.tree import Cast, Expr, Literal, Operation, Parameter
 
 from .blocks import family, plain_type
 from .change import GivenRows
-from .keyset import Candidate, Choice, Either, Elements, Everything, KeySet, Match, Nothing, Null
+from .keyset import Candidate, Choice, Either, Elements, Everything, Held, KeySet, Match, Nothing, Null
 from .literals import python_value
 from .model import KeyChange, Located, Placer, Plan, Reason, ScanKeys, Where
 from .moments import says_moment
@@ -200,9 +200,11 @@ def _choice(choice: Choice, type: str, params: Params, typmod: int | None) -> se
 def _candidate(candidate: Candidate, type: str, params: Params, typmod: int | None) -> list[Any]:
     if isinstance(candidate, Null):
         return [None]
+    if isinstance(candidate, Held):
+        source = candidate.known.type
+        values = _candidate(candidate.known, source, params, None)
+        return [kept for value in values for kept in _carried(value, source, type, -1 if typmod is None else typmod)]
     if isinstance(candidate, Elements):
-        if typmod not in (None, -1):
-            raise Unknowable
         return [value for item in _elements(candidate, params) for value in _compared(item, candidate.type, type)]
     if typmod is not None:
         return [_written(candidate.expr, type, typmod, params)]
@@ -220,6 +222,15 @@ def _compared(value: Any, compared: str, type: str) -> list[Any]:
             return []
         return [coerced] if compared == type else _narrowed(coerced, compared, type)
     except NoRow:
+        return []
+
+
+def _carried(value: Any, source: str, type: str, typmod: int) -> list[Any]:
+    """What a key column holds that is written from a column of type `source` with this value."""
+    try:
+        return [carried(type, typmod, source, value)]
+    except DataError:
+        # The server refuses the row, where there is one.
         return []
 
 

@@ -133,8 +133,10 @@ class Sort:
     bytes_order: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Finish:
+    """Told from others by identity, so that what is worked out of it can be kept beside it at no cost."""
+
     #: Output columns, `visible` first.
     outputs: tuple[Output, ...]
     visible: int

@@ -9,7 +9,7 @@ from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Selec
 
 from .blocks import Ctes
 from .facts import is_constant, is_default
-from .keyset import Choice, Everything, KeySet, Match, Null, Value, either
+from .keyset import Choice, Everything, KeySet, Match, Null, Value, either, held
 from .model import KeyChange, ScanKeys
 from .placing import Places
 from .refusals import Refused, refuse
@@ -112,7 +112,7 @@ def _selected(
         if is_constant(expr):
             columns.append(((Value(expr, column.type),),))
         elif known is not None:
-            columns.append((known,))
+            columns.append((held(known),))
         elif stays(insert.tree, places, ctes):
             return Everything()
         else:
@@ -145,6 +145,7 @@ def key_change(update: Updated, places: Places) -> KeyChange | None:
 def _after(column: Column, assigned: dict[str, Expr], update: Updated) -> Choice | None:
     """What a key column holds afterwards; None where it is only known of each row."""
     if column.name not in assigned:
-        return update.known.get(column.name)
+        known = update.known.get(column.name)
+        return held(known) if known is not None else None
     expr = assigned[column.name]
     return (Value(expr, column.type),) if is_constant(expr) else None

@@ -1,5 +1,6 @@
 """fragment → node, given health and the session's token.  Pure; owns the token."""
 
+from outgrow.route.balance import LoadView
 from outgrow.route.choice import Check, Choice, HealthView, Seats, choose
 from outgrow.route.level import Level, bounded, level_of
 from outgrow.route.position import Position, format_lsn, parse_lsn, reachable
@@ -10,6 +11,7 @@ __all__ = [
     "Choice",
     "HealthView",
     "Level",
+    "LoadView",
     "Position",
     "Seats",
     "Token",

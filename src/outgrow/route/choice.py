@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple, Protocol
 
+from outgrow.route.balance import LoadView, in_order, lags
 from outgrow.route.level import Level
 from outgrow.route.position import Position
-from outgrow.topology import Node
+from outgrow.topology import Node, Reads
 
 
 class Seats(NamedTuple):
@@ -21,7 +22,7 @@ class Seats(NamedTuple):
         return (self.primary, *self.replicas)
 
 
-class HealthView(Protocol):
+class HealthView(LoadView, Protocol):
     """What routing wants to know of nodes; whoever watches them answers."""
 
     def usable(self, node: Node) -> bool:
@@ -30,10 +31,6 @@ class HealthView(Protocol):
 
     def replayed(self, node: Node) -> Position | None:
         """A place this replica is known to have passed (it may be further)."""
-        ...
-
-    def staleness_seconds(self, node: Node) -> float:
-        """At most how old this replica's data is; infinite where unknown."""
         ...
 
     def guard_now(self, node: Node) -> bool:
@@ -70,27 +67,35 @@ _BOUNDED = "a replica known to be fresh within the bound"
 _BOUNDED_GUARD = "a replica that may be fresh within the bound: it is asked in the same flush"
 _TOO_OLD = "no replica is known to be fresh within the bound"
 _EVENTUAL = "level eventual: the next replica in turn"
+_LAGS = "the replica this session has read before lags further behind than reads may be"
+
+IN_TURN = Reads()
 
 
 def choose(
-    seats: Seats, level: Level, floor: Position | None, last: Node | None, health: HealthView, turn: int
+    seats: Seats,
+    level: Level,
+    floor: Position | None,
+    last: Node | None,
+    health: HealthView,
+    turn: int,
+    reads: Reads = IN_TURN,
 ) -> Choice:
     """The node for a read at `level`.
 
     `floor` is what the session must see on this shard; `last` the replica it has read from since that floor was set
     (its own log only moves forward, so staying there keeps reads monotonic for nothing; leaving it needs the primary,
-    whose place then becomes the floor).  `turn` rotates over replicas.
+    whose place then becomes the floor).  `turn` rises with each read, `reads` says how replicas share them.
     """
     name = level.name
     if name == "strong":
         return Choice(seats.primary, Check.NOTHING, _STRONG)
-    replicas = seats.replicas
     if name == "session":
         if last is not None:
-            return _stay(seats, floor, last, health)
-        return _fresh(seats, floor, health, turn)
-    count = len(replicas)
-    usable = [replicas[(turn + i) % count] for i in range(count) if health.usable(replicas[(turn + i) % count])]
+            return _stay(seats, floor, last, health, reads)
+        return _fresh(seats, floor, health, turn, reads)
+    tried = in_order(seats.replicas, reads, last, health, turn)
+    usable = [node for node in tried if health.usable(node) and not lags(node, reads, health)]
     if not usable:
         return Choice(seats.primary, Check.NOTHING, _NO_REPLICA)
     if name == "eventual":
@@ -104,8 +109,10 @@ def choose(
     return Choice(seats.primary, Check.NOTHING, _TOO_OLD)
 
 
-def _stay(seats: Seats, floor: Position | None, last: Node, health: HealthView) -> Choice:
+def _stay(seats: Seats, floor: Position | None, last: Node, health: HealthView, reads: Reads) -> Choice:
     if last in seats.replicas and health.usable(last):
+        if lags(last, reads, health):
+            return Choice(seats.primary, Check.PLACE, _LAGS)
         if floor is None:
             return Choice(last, Check.NOTHING, _STICKY)
         replayed = health.replayed(last)
@@ -122,14 +129,11 @@ def _stay(seats: Seats, floor: Position | None, last: Node, health: HealthView) 
     return Choice(seats.primary, Check.NOTHING, _NO_REPLICA)
 
 
-def _fresh(seats: Seats, floor: Position | None, health: HealthView, turn: int) -> Choice:
-    replicas = seats.replicas
-    count = len(replicas)
+def _fresh(seats: Seats, floor: Position | None, health: HealthView, turn: int, reads: Reads) -> Choice:
     guardable: Node | None = None
     behind = ""
-    for i in range(count):
-        node = replicas[(turn + i) % count]
-        if not health.usable(node):
+    for node in in_order(seats.replicas, reads, None, health, turn):
+        if not health.usable(node) or lags(node, reads, health):
             continue
         if floor is None:
             return Choice(node, Check.NOTHING, _FIRST)

@@ -1,20 +1,36 @@
 """The composition: everything one `fleet.yaml` describes, opened, and the sessions that speak to it."""
 
+from outgrow.nodes import Field, drive, drive_async
+from outgrow.route import Level
+from outgrow.runtime.batching import batch_steps
+from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.copy import AsyncCopy, Copy
 from outgrow.runtime.explain import Explanation
 from outgrow.runtime.fleet import Fleet, open_fleet
 from outgrow.runtime.ids import uuid7
+from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session
+from outgrow.runtime.streaming import Streaming
+from outgrow.statement import Kind
 
 __all__ = [
     "AsyncCopy",
     "AsyncSession",
+    "Conversation",
     "Copy",
     "Explanation",
+    "Field",
     "Fleet",
+    "Kind",
+    "Level",
+    "Parameters",
     "Result",
     "Session",
+    "Streaming",
+    "batch_steps",
+    "drive",
+    "drive_async",
     "open_fleet",
     "uuid7",
 ]

@@ -59,13 +59,17 @@ def read_steps(
         yield from state.settle_steps(shard, footing, until)
     while True:
         seats = health.seats(state.name, shard)
-        choice = choose(seats, level, footing.floor, footing.last, health, state.next_turn())
+        reads = state.file.reads
+        choice = choose(seats, level, footing.floor, footing.last, health, state.next_turn(), reads)
         if choice.check is Check.GUARD and guards_failed:
             choice = Choice(seats.primary, Check.PLACE, choice.reason)
         elif footing.unplaced and choice.node is not seats.primary and level.name == "session":
             # A strong read left no place behind; only the primary can say how far this session has seen.
             choice = Choice(seats.primary, Check.PLACE, choice.reason)
         node = choice.node
+        if node is seats.primary and seats.replicas and level.name != "strong":
+            # Where none is known to be fresh enough now, the heartbeat is to find out.
+            health.interest += 1
         try:
             rows = yield from _ask_steps(state, choice, footing, level, sql, params, until)
         except NodeLost as error:
@@ -214,7 +218,7 @@ def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, u
     if footing.pending and level.name != "eventual":
         yield from state.settle_steps(shard, footing, until)
     seats = state.health.seats(state.name, shard)
-    choice = choose(seats, level, footing.floor, footing.last, state.health, state.next_turn())
+    choice = choose(seats, level, footing.floor, footing.last, state.health, state.next_turn(), state.file.reads)
     node = choice.node
     if node is not seats.primary and (footing.unplaced and level.name == "session"):
         node = seats.primary

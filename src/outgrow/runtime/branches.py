@@ -122,6 +122,17 @@ class Transaction:
             self.failed = error
             raise
 
+    def run_many_steps(self, asked: Mapping[str, list[Asked]], until: float | None) -> Steps[list[Rows]]:
+        """Run many writing statements, each shard's in their order and in one flush, all shards at once."""
+        self._check_usable()
+        try:
+            yield from self._open_all_steps([shard for shard in asked if shard not in self.branches], until)
+            many = [self._many_on_branch_steps(shard, statements, True, until) for shard, statements in asked.items()]
+            return [rows for answers in (yield from together(many)) for rows in answers]
+        except Error as error:
+            self.failed = error
+            raise
+
     def open_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
         """Branches on all of these, before statements of their own run on each at once."""
         self._check_usable()
@@ -143,9 +154,15 @@ class Transaction:
     def _on_branch_steps(
         self, shard: str, sql: str, params: Sequence[Any] | None, writes: bool, until: float | None
     ) -> Steps[Rows]:
+        (rows,) = yield from self._many_on_branch_steps(shard, [(sql, params)], writes, until)
+        return rows
+
+    def _many_on_branch_steps(
+        self, shard: str, asked: list[Asked], writes: bool, until: float | None
+    ) -> Steps[list[Rows]]:
         started, several = monotonic(), len(self.branches) > 1
         try:
-            rows = yield from self._ask_steps(shard, [(sql, params)], until)
+            answers = yield from self._ask_steps(shard, asked, until)
         except OperationalError as error:
             # (A statement that did not want to wait, NOWAIT, fails at once.)
             if several and error.sqlstate == "55P03" and monotonic() - started > postgresql.LOCK_TIMEOUT_SECONDS / 2:
@@ -154,30 +171,27 @@ class Transaction:
         finally:
             if writes and shard in self.branches:
                 self.branches[shard].wrote = True
-        assert rows is not None
-        if writes and rows.count > 0 and rows.status in _COUNTING:
+        if writes and any(rows.count > 0 and rows.status in _COUNTING for rows in answers):
             self.branches[shard].certain = True
-        return rows
+        return answers
 
-    def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[Rows | None]:
-        """Run at most one statement on a branch, in one flush with what has to go ahead of it (BEGIN, mostly).
+    def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[list[Rows]]:
+        """Run statements on a branch, in one flush with what has to go ahead of them (BEGIN, mostly).
 
         As long as nothing has run on the branch, a lost connection has rolled back nothing: another may be tried.
         """
         for last_try in (False, False, True):
             branch = self.branches[shard]
             ahead = self._ahead(branch)
-            if not ahead:
-                return (yield from branch.link.run_steps(*asked[0], until=until)) if asked else None
+            if not ahead and len(asked) < 2:
+                return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
                 # What COPY answers has no place in a pipeline.
                 alone = bool(asked) and _COPY.search(asked[0][0]) is not None
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
-                for outcome in outcomes:
-                    if isinstance(outcome, Error):
-                        raise outcome
+                answers = [_answered(outcome) for outcome in outcomes]
             except NodeLost as error:
                 if not branch.fresh or last_try:
                     raise
@@ -190,10 +204,9 @@ class Transaction:
                 raise
             branch.fresh = False
             if alone:
-                return (yield from branch.link.run_steps(*asked[0], until=until))
-            last = outcomes[-1]
-            return last if asked and isinstance(last, Rows) else None
-        return None
+                return [(yield from branch.link.run_steps(*asked[0], until=until))]
+            return answers[len(ahead) :]
+        return []
 
     def _failed_steps(self, branch: Branch, error: BaseException) -> Steps[None]:
         """What went ahead of a statement that failed, or was stopped before it was sent, may have run or not.
@@ -372,6 +385,12 @@ class Transaction:
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)
         self.state.nodes.pool(branch.node).give(branch.link)
+
+
+def _answered(outcome: Rows | Error) -> Rows:
+    if isinstance(outcome, Error):
+        raise outcome
+    return outcome
 
 
 def _quoted(name: str) -> str:

@@ -13,7 +13,7 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading, writes
+from outgrow.runtime import asking, commands, loading, partial, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
@@ -54,7 +54,12 @@ class Conversation:
     # -- statements ----------------------------------------------------------------------------------------------
 
     def execute_steps(
-        self, sql: str, parameters: Parameters, timeout_seconds: float | None, shard: str | None
+        self,
+        sql: str,
+        parameters: Parameters,
+        timeout_seconds: float | None,
+        shard: str | None,
+        allow_partial: bool = False,
     ) -> Steps[Result]:
         """Route one statement and run it."""
         if self.closed or self._busy:
@@ -82,7 +87,7 @@ class Conversation:
             values = values_of(prepared.placeholders, parameters)
             if prepared.drawing is not None:
                 values = yield from state.sequences.values_steps(prepared.drawing, values, until)
-            return (yield from self._dispatch_steps(prepared, values, until, shard))
+            return (yield from self._dispatch_steps(prepared, values, until, shard, allow_partial))
         finally:
             self._busy = False
 
@@ -123,7 +128,7 @@ class Conversation:
         return (yield from asking.node_steps(self.state, shard, self.footings[shard], self.level, until))
 
     def _dispatch_steps(
-        self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None
+        self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None, allow_partial: bool
     ) -> Steps[Result]:
         kind = prepared.statement.kind
         if self.transaction is not None and self.transaction.definitions and kind is not Kind.DDL:
@@ -155,7 +160,7 @@ class Conversation:
         if located.scatter and prepared.plan.change is not None:
             return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
-            return (yield from self._scatter_steps(prepared, located, values, until))
+            return (yield from self._scatter_steps(prepared, located, values, until, allow_partial))
         there = self.preferred() if located.any else located.shards[0]
         return (yield from self.on_one_steps(prepared, there, values, until))
 
@@ -185,29 +190,35 @@ class Conversation:
         return Result(rows.fields, rows.rows, rows.status, rows.count, (node.name,))
 
     def _scatter_steps(
-        self, prepared: Prepared, located: Located, values: Sequence[Any], until: float | None
+        self,
+        prepared: Prepared,
+        located: Located,
+        values: Sequence[Any],
+        until: float | None,
+        allow_partial: bool,
     ) -> Steps[Result]:
         plan = prepared.plan
         assert plan.fragment_sql is not None and plan.finish is not None
         params = plan.fragment_values(values) or None
         nodes: tuple[str, ...]
+        missing: tuple[str, ...] = ()
         if self.transaction is not None:
             pairs = [(shard, plan.fragment_sql) for shard in located.shards]
             answers = yield from self.transaction.run_steps(pairs, params, False, until)
             nodes = tuple(self.transaction.branches[shard].node.name for shard in located.shards)
         else:
-            both = yield from together(
-                [
-                    asking.read_steps(
-                        self.state, shard, self.footings[shard], self.level, plan.fragment_sql, params, until
-                    )
-                    for shard in located.shards
-                ]
-            )
+            many = [
+                asking.read_steps(self.state, shard, self.footings[shard], self.level, plan.fragment_sql, params, until)
+                for shard in located.shards
+            ]
+            if allow_partial:
+                both, missing = yield from partial.together_steps(located.shards, many)
+            else:
+                both = yield from together(many)
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
         fields, rows = finished(Finisher(plan.finish, values), answers)
-        return Result(fields, rows, "SELECT", len(rows), nodes)
+        return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)
 
     def load_steps(
         self,

@@ -72,7 +72,7 @@ def _route(conversation: Conversation, shard: str, read_only: bool) -> dict[str,
     if conversation.transaction is not None:
         return {"node": seats.primary.name, "reason": "inside a transaction its branch answers"}
     footing: Footing = conversation.footing(shard)
-    choice = choose(seats, conversation.level, footing.floor, footing.last, state.health, 0)
+    choice = choose(seats, conversation.level, footing.floor, footing.last, state.health, 0, state.file.reads)
     route = {"node": choice.node.name, "reason": choice.reason}
     if choice.check is not Check.NOTHING:
         route["check"] = choice.check.value

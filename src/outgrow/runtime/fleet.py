@@ -49,7 +49,7 @@ class Fleet:
     def __init__(self, topology: Topology, *, install: bool = False) -> None:
         self.topology = topology
         self._nodes = Nodes(topology)
-        health = Health(topology.domains)
+        health = Health(topology.domains, connections_used=lambda node: self._nodes.pool(node).used)
         until = monotonic() + _OPEN_SECONDS
         self._states: dict[str, DomainState] = {}
         try:
@@ -83,6 +83,10 @@ class Fleet:
     ) -> AsyncSession:
         """The same for asyncio."""
         return AsyncSession(self._conversation(domain, level, token), self.topology.secret)
+
+    def conversation(self, domain: str | None = None, *, level: str | Level = "session") -> Conversation:
+        """What a session is made of, for doors that drive its steps themselves."""
+        return self._conversation(domain, level, None)
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""

@@ -19,6 +19,8 @@ _GUARD_PAUSE_LAST = 0.1
 #: After a failure, how long a node stays out of rotation before it is tried again (seconds), doubling.
 _RETRY_FIRST = 0.1
 _RETRY_LAST = 2.0
+#: The newest answer's share in a node's mean latency.
+_LATENCY_SHARE = 0.2
 #: Primary samples kept per shard, for `bounded`.
 _SAMPLES = 256
 
@@ -26,7 +28,9 @@ _SAMPLES = 256
 class NodeHealth:
     """One node, as last seen."""
 
-    __slots__ = ("failures", "guard_at", "guard_pause", "last_error", "replayed", "retry_at", "usable")
+    __slots__ = (
+        *("failures", "guard_at", "guard_pause", "last_error", "latency_seconds", "replayed", "retry_at", "usable"),
+    )
 
     def __init__(self) -> None:
         self.usable = True
@@ -36,13 +40,21 @@ class NodeHealth:
         self.replayed: Position | None = None
         self.guard_at = 0.0
         self.guard_pause = _GUARD_PAUSE_FIRST
+        #: Of the heartbeat's questions, as a moving mean.
+        self.latency_seconds = 0.0
 
 
 class Health:
     """The table of a fleet's nodes; it is routing's `HealthView`."""
 
-    def __init__(self, domains: Iterable[Domain], clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        domains: Iterable[Domain],
+        clock: Callable[[], float] = monotonic,
+        connections_used: Callable[[Node], int] = lambda node: 0,
+    ) -> None:
         self._clock = clock
+        self.connections_used = connections_used
         self._nodes: dict[str, NodeHealth] = {}
         self._seats: dict[tuple[str, str], Seats] = {}
         self._samples: dict[tuple[str, str], deque[tuple[float, Position]]] = {}
@@ -79,6 +91,17 @@ class Health:
             if position.generation == replayed.generation and position.lsn <= replayed.lsn:
                 return self._clock() - at
         return float("inf")
+
+    def behind_bytes(self, node: Node) -> float:
+        """How far the primary's newest known place is ahead of what this replica is known to have replayed."""
+        replayed = self._nodes[node.name].replayed
+        samples = self._samples[node.domain, node.shard]
+        if replayed is None or not samples or samples[-1][1].generation != replayed.generation:
+            return float("inf")
+        return max(0, samples[-1][1].lsn - replayed.lsn)
+
+    def latency_seconds(self, node: Node) -> float:
+        return self._nodes[node.name].latency_seconds
 
     # -- who sits where ------------------------------------------------------------------------------------------
 
@@ -128,6 +151,12 @@ class Health:
         state.last_error = str(error).splitlines()[0] if str(error) else type(error).__name__
         state.retry_at = self._clock() + min(_RETRY_FIRST * 2**state.failures, _RETRY_LAST)
         state.failures = min(state.failures + 1, 10)
+
+    def note_latency(self, node: Node, seconds: float) -> None:
+        """The heartbeat's question was answered after so long."""
+        state = self._nodes[node.name]
+        known = state.latency_seconds
+        state.latency_seconds = seconds if not known else known + (seconds - known) * _LATENCY_SHARE
 
     def note_alive(self, node: Node) -> None:
         state = self._nodes[node.name]

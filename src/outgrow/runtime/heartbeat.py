@@ -84,7 +84,9 @@ class Heartbeat:
         link = self._links.get(node.name)
         if link is None:
             link = self._links[node.name] = yield from state.nodes.connect_steps(node, until)
+            at = monotonic()
         beat = generation.beat_of((yield from link.run_steps(generation.BEAT_SQL, None, until=until)))
+        health.note_latency(node, monotonic() - at)
         health.note_alive(node)
         seats = health.seats(state.name, node.shard)
         if (node is seats.primary) == beat.in_recovery:

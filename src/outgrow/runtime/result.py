@@ -14,10 +14,11 @@ class Result:
     """The rows of one statement, all fetched, as tuples of the Python values psycopg gives.
 
     `rowcount` is the number of rows returned or affected (-1: the server did not say), `node` the server that
-    answered, or None where several shards did (`nodes` names them all), `notices` what outgrow has to say about it.
+    answered, or None where several shards did (`nodes` names them all), `notices` what outgrow has to say about it,
+    `missing` the shards that did not answer, where `allow_partial` was asked for.
     """
 
-    __slots__ = ("_at", "_rows", "fields", "nodes", "notices", "rowcount", "statusmessage")
+    __slots__ = ("_at", "_rows", "fields", "missing", "nodes", "notices", "rowcount", "statusmessage")
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class Result:
         rowcount: int,
         nodes: tuple[str, ...],
         notices: tuple[str, ...] = (),
+        missing: tuple[str, ...] = (),
     ) -> None:
         self.fields = tuple(fields)
         self._rows = rows
@@ -35,6 +37,7 @@ class Result:
         self.rowcount = rowcount
         self.nodes = nodes
         self.notices = notices
+        self.missing = missing
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -59,10 +59,19 @@ class Session:
         return self._conversation.pending
 
     def execute(
-        self, sql: str, parameters: Parameters = None, *, timeout_seconds: float | None = None, shard: str | None = None
+        self,
+        sql: str,
+        parameters: Parameters = None,
+        *,
+        timeout_seconds: float | None = None,
+        shard: str | None = None,
+        allow_partial: bool = False,
     ) -> Result:
-        """Run one statement wherever its rows are; `shard` overrides where."""
-        return drive(self._conversation.execute_steps(sql, parameters, timeout_seconds, shard))
+        """Run one statement wherever its rows are; `shard` overrides where.
+
+        With `allow_partial` a read over several shards answers from those that do; `Result.missing` names the others.
+        """
+        return drive(self._conversation.execute_steps(sql, parameters, timeout_seconds, shard, allow_partial))
 
     def stream(
         self, sql: str, parameters: Parameters = None, *, timeout_seconds: float | None = None, chunk_rows: int = 1000
@@ -165,9 +174,17 @@ class AsyncSession:
         return self._conversation.pending
 
     async def execute(
-        self, sql: str, parameters: Parameters = None, *, timeout_seconds: float | None = None, shard: str | None = None
+        self,
+        sql: str,
+        parameters: Parameters = None,
+        *,
+        timeout_seconds: float | None = None,
+        shard: str | None = None,
+        allow_partial: bool = False,
     ) -> Result:
-        return await drive_async(self._conversation.execute_steps(sql, parameters, timeout_seconds, shard))
+        return await drive_async(
+            self._conversation.execute_steps(sql, parameters, timeout_seconds, shard, allow_partial)
+        )
 
     async def stream(
         self, sql: str, parameters: Parameters = None, *, timeout_seconds: float | None = None, chunk_rows: int = 1000

@@ -62,7 +62,7 @@ def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | N
     try:
         for shard, pool in pools.items():
             links[shard] = yield from pool.take_steps(until)
-        yield from ledger.install_steps(links, domain)
+        yield from ledger.install_steps(links, domain, keyspace.first_map(domain))
     finally:
         for shard, link in links.items():
             pools[shard].give(link)

@@ -24,6 +24,10 @@ class Node:
     dsn: str = field(repr=False)
     #: The same address without its password, for people.
     shown: str = ""
+    #: A replica's share of the reads under `weighted`; 0: none, as long as others are there.
+    weight: int = 1
+    #: Where it stands, as the operator calls the place.
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,30 @@ Placement = Sharded | Copied | Single
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """How many connections one process keeps to one node."""
+    """How many connections one process keeps to one node, and for how long."""
 
     size_min: int = 0
     size_max: int = 10
     wait_timeout_seconds: float = 10.0
+    #: How many may wait for a free connection at once; None: all that come.
+    queue_max: int | None = None
+    #: Idle this long: closed, down to size_min.
+    idle_max_seconds: float = 300.0
+    #: This old: closed when it comes back.
+    life_max_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """How reads are shared out among a shard's replicas, and how far behind those may be."""
+
+    #: round_robin, weighted, least_connections, lowest_latency, or sticky (a session stays where it has read).
+    balance: str = "round_robin"
+    #: A replica further behind is not read, whatever a session's level would allow; None: as far as it likes.
+    lag_max_seconds: float | None = None
+    lag_max_bytes: int | None = None
+    #: This process's own zone: replicas in it come first.
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,9 @@ class Domain:
     shards: tuple[Shard, ...]
     tables: Mapping[TableName, Placement]
     pool: PoolLimits = PoolLimits()
+    #: Which shard a slot has first, and which slots a new shard takes: `keyspace.first_map`.
+    strategy: str = "hash"
+    reads: Reads = Reads()
 
     @property
     def home(self) -> Shard:
@@ -128,7 +154,7 @@ class ShardMap:
 
     @classmethod
     def first(cls, domain: Domain) -> ShardMap:
-        """The map of a new domain: slots lie modulo the shards."""
+        """The map of a new domain by the strategy `hash`, slots modulo the shards; `keyspace.first_map` knows all."""
         count = len(domain.shards)
         return cls(domain.name, 1, tuple(s.name for s in domain.shards), tuple(i % count for i in range(domain.slots)))
 

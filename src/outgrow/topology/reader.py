@@ -1,13 +1,14 @@
 """`fleet.yaml` → Topology, strictly: what is not understood is refused with its line and a cure, never guessed.
 
-This is the one file of the room that touches the world: it reads the file, the environment and the files of secrets,
-once.  Passwords live only in `Node.dsn`, which no error and no repr shows.
+This is the one file of the room that touches the world: it reads the file, the environment and the secrets, once.
+Passwords live only in `Node.dsn`, which no error and no repr shows.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from outgrow.topology.model import (
     Node,
     Placement,
     PoolLimits,
+    Reads,
     Role,
     Shard,
     Sharded,
@@ -29,10 +31,15 @@ from outgrow.topology.model import (
 )
 
 ENGINES = ("postgresql",)
-STRATEGIES = ("hash",)
+STRATEGIES = ("hash", "ring")
+BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
+WEIGHT_MAX = 100
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
+
+#: How long a command may take that prints a secret.
+_COMMAND_SECONDS = 30.0
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _TABLE_PART = r'"(?:[^"]|"")+"|[^".]+'
@@ -98,6 +105,30 @@ class _Outside:
             spot.fail("OG-TOPO-018", f"the file {name!r} cannot be read: {why}", "check the path and who may read it")
         raise AssertionError
 
+    def said(self, spot: Spot, command: list[str]) -> str:
+        """What a program prints; it is run without a shell, once, when the file is read."""
+        try:
+            ran = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_COMMAND_SECONDS,
+                check=False,
+                cwd=self.folder,
+                env=dict(self.environment),
+            )
+            why = f"exit code {ran.returncode}" if ran.returncode else "" if ran.stdout.strip("\r\n") else "no output"
+        except subprocess.TimeoutExpired:
+            why = f"no end within {_COMMAND_SECONDS:g} s"
+        except (OSError, ValueError, IndexError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or "it cannot be run"
+        # Never what it printed: that may be the secret.
+        if why:
+            program = command[0] if command else ""
+            spot.fail("OG-TOPO-027", f"the command {program!r} gave no secret: {why}", "run it by hand as this user")
+        return ran.stdout.strip("\r\n")
+
 
 def _named(spot: Spot, name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
@@ -115,26 +146,33 @@ def _secret(spot: Spot, outside: _Outside) -> bytes:
 
 
 def _referred(spot: Spot, outside: _Outside) -> str:
-    """`{env: NAME}` or `{file: PATH}`."""
+    """`{env: NAME}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT, …]}`."""
     if not spot.is_mapping():
         spot.fail(
             "OG-TOPO-005",
             f"{spot.path} is {spot.kind()}",
             "write {env: NAME} or {file: PATH}: secrets stay out of here",
         )
-    fields = spot.fields(("env", "file"))
+    fields = spot.fields(("env", "file", "command"))
     if len(fields) != 1:
-        spot.fail("OG-TOPO-020", f"{spot.path} needs exactly one of env and file", "write {env: NAME} or {file: PATH}")
+        spot.fail(
+            "OG-TOPO-020",
+            f"{spot.path} needs exactly one of env, file and command",
+            "write {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}",
+        )
     [(kind, where)] = fields.items()
+    if kind == "command":
+        return outside.said(where, [item.text() for item in where.items()] if where.is_list() else [where.text()])
     return outside.variable(where, where.text()) if kind == "env" else outside.content(where, where.text())
 
 
 def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "shards", "tables", "pool")
+    known = ("engine", "strategy", "slots", "shards", "tables", "pool", "reads")
     fields = spot.fields(known, ("engine", "shards"))
     engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
+    strategy = "hash"
     if "strategy" in fields:
-        _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
+        strategy = _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
     shards = []
     for shard, (key, value) in fields["shards"].mapping().items():
         shards.append(_shard(name, _named(key, shard, "shard"), value, outside))
@@ -157,7 +195,8 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
             key.fail("OG-TOPO-021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
-    return Domain(name, engine, slots, tuple(shards), tables, pool)
+    reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads)
 
 
 def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:
@@ -187,13 +226,17 @@ def _shard(domain: str, name: str, spot: Spot, outside: _Outside) -> Shard:
 
 
 def _node(name: str, domain: str, shard: str, role: Role, spot: Spot, outside: _Outside) -> Node:
-    password = None
+    password, weight, zone = None, 1, ""
     where = spot
     if spot.is_mapping():
-        fields = spot.fields(("dsn", "password"), ("dsn",))
+        fields = spot.fields(("dsn", "password", "weight", "zone"), ("dsn",))
         where = fields["dsn"]
         if "password" in fields:
             password = _referred(fields["password"], outside)
+        if "weight" in fields:
+            weight = _weight(fields["weight"])
+        if "zone" in fields:
+            zone = _expanded(fields["zone"], fields["zone"].text(), outside)
     dsn = _expanded(where, where.text(), outside)
     try:
         found = dsns.parameters(dsn)
@@ -214,7 +257,14 @@ def _node(name: str, domain: str, shard: str, role: Role, spot: Spot, outside: _
             "give each node a server or database of its own",
         )
     outside.seen[address] = (name, where.line)
-    return Node(name, domain, shard, role, dsn, dsns.without_password(dsn))
+    return Node(name, domain, shard, role, dsn, dsns.without_password(dsn), weight, zone)
+
+
+def _weight(spot: Spot) -> int:
+    weight = spot.whole()
+    if not 0 <= weight <= WEIGHT_MAX:
+        spot.fail("OG-TOPO-024", f"a weight of {weight}", f"write a whole number from 0 to {WEIGHT_MAX}")
+    return weight
 
 
 def _expanded(spot: Spot, text: str, outside: _Outside) -> str:
@@ -286,16 +336,33 @@ def _placement(spot: Spot, table: str, shards: list[str]) -> Placement:
     return Sharded(columns)
 
 
+def _reads(spot: Spot, outside: _Outside) -> Reads:
+    fields = spot.fields(("balance", "lag_max_seconds", "lag_max_bytes", "zone"))
+    balance = _one_of(fields["balance"], BALANCES, "OG-TOPO-025", "balance") if "balance" in fields else "round_robin"
+    seconds = fields["lag_max_seconds"].seconds() if "lag_max_seconds" in fields else None
+    size = fields["lag_max_bytes"].whole() if "lag_max_bytes" in fields else None
+    if (seconds is not None and seconds <= 0) or (size is not None and size < 0):
+        spot.fail(
+            "OG-TOPO-026", "replicas can never be that little behind", "allow more than 0 seconds, and 0 bytes up"
+        )
+    zone = _expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
+    return Reads(balance, seconds, size, zone)
+
+
 def _pool(spot: Spot) -> PoolLimits:
-    fields = spot.fields(("size_min", "size_max", "wait_timeout_seconds"))
+    times = ("wait_timeout_seconds", "idle_max_seconds", "life_max_seconds")
+    fields = spot.fields(
+        ("size_min", "size_max", "wait_timeout_seconds", "queue_max", "idle_max_seconds", "life_max_seconds")
+    )
     usual = PoolLimits()
     size_min = fields["size_min"].whole() if "size_min" in fields else usual.size_min
     size_max = fields["size_max"].whole() if "size_max" in fields else max(usual.size_max, size_min)
-    wait = fields["wait_timeout_seconds"].seconds() if "wait_timeout_seconds" in fields else usual.wait_timeout_seconds
-    if not 0 <= size_min <= size_max or size_max < 1 or wait <= 0:
+    queue_max = fields["queue_max"].whole() if "queue_max" in fields else None
+    wait, idle, life = (fields[name].seconds() if name in fields else getattr(usual, name) for name in times)
+    if not 0 <= size_min <= size_max or size_max < 1 or min(wait, idle, life) <= 0 or (queue_max or 0) < 0:
         spot.fail(
             "OG-TOPO-019",
-            f"a pool of {size_min} to {size_max} connections and {wait:g} s of waiting",
-            "0 ≤ size_min ≤ size_max, 1 ≤ size_max, and a wait above 0",
+            f"a pool of {size_min} to {size_max} connections, with times of {wait:g}, {idle:g} and {life:g} s",
+            "0 ≤ size_min ≤ size_max, 1 ≤ size_max, 0 ≤ queue_max, and times above 0",
         )
-    return PoolLimits(size_min, size_max, wait)
+    return PoolLimits(size_min, size_max, wait, queue_max, idle, life)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import yaml
 
-from outgrow.topology.model import Copied, Domain, Placement, PoolLimits, Sharded, Single, TableName, Topology
+from outgrow.topology.model import (
+    Copied,
+    Domain,
+    Node,
+    Placement,
+    PoolLimits,
+    Reads,
+    Sharded,
+    Single,
+    TableName,
+    Topology,
+)
 
 
 def write(topology: Topology, *, secret: Mapping[str, str] | None = None) -> str:
@@ -39,19 +51,38 @@ _Dumper.add_representer(str, _text)
 def _domain(domain: Domain) -> dict[str, Any]:
     shards = {}
     for shard in domain.shards:
-        nodes: dict[str, Any] = {"primary": _dollars(shard.primary.dsn)}
+        nodes: dict[str, Any] = {"primary": _node(shard.primary)}
         if shard.replicas:
-            nodes["replicas"] = [_dollars(node.dsn) for node in shard.replicas]
+            nodes["replicas"] = [_node(node) for node in shard.replicas]
         shards[shard.name] = nodes
-    document: dict[str, Any] = {"engine": domain.engine, "slots": domain.slots, "shards": shards}
+    document: dict[str, Any] = {"engine": domain.engine}
+    if domain.strategy != "hash":
+        document["strategy"] = domain.strategy
+    document |= {"slots": domain.slots, "shards": shards}
     if domain.pool != PoolLimits():
-        document["pool"] = {
-            "size_min": domain.pool.size_min,
-            "size_max": domain.pool.size_max,
-            "wait_timeout_seconds": domain.pool.wait_timeout_seconds,
-        }
+        document["pool"] = {name: value for name, value in asdict(domain.pool).items() if value is not None}
+    if domain.reads != Reads():
+        document["reads"] = _reads(domain.reads)
     if domain.tables:
         document["tables"] = {_table(name): _placement(placement) for name, placement in domain.tables.items()}
+    return document
+
+
+def _node(node: Node) -> str | dict[str, Any]:
+    more: dict[str, Any] = {"weight": node.weight} if node.weight != 1 else {}
+    if node.zone:
+        more["zone"] = _dollars(node.zone)
+    return {"dsn": _dollars(node.dsn), **more} if more else _dollars(node.dsn)
+
+
+def _reads(reads: Reads) -> dict[str, Any]:
+    document: dict[str, Any] = {"balance": reads.balance}
+    if reads.lag_max_seconds is not None:
+        document["lag_max_seconds"] = reads.lag_max_seconds
+    if reads.lag_max_bytes is not None:
+        document["lag_max_bytes"] = reads.lag_max_bytes
+    if reads.zone:
+        document["zone"] = _dollars(reads.zone)
     return document
 
 

@@ -27,7 +27,7 @@ def aborted(id: TransactionId) -> OperationalError:
         "OG-TX-004",
         f"the transaction {id} was aborted by recovery: this process had not decided it in time, or its connection "
         "broke before it could; nothing of it was committed",
-        cure="run the whole transaction again",
+        cure="run the whole transaction again; where all end so, this machine's clock is half a day behind theirs",
         shard=id.decider,
         sqlstate="40001",
     )

@@ -104,7 +104,7 @@ def install(dsns: dict[str, str], domain: Domain = DOMAIN, budget: list[int] | N
         runners = {name: Connected(dsn, budget, **how) for name, dsn in dsns.items()}
         for runner in runners.values():
             stack.callback(runner.connection.close)
-        return drive(ledger.install_steps(runners, domain))
+        return drive(ledger.install_steps(runners, domain, ShardMap.first(domain)))
 
 
 def read(dsns: dict[str, str]) -> Any:
@@ -241,7 +241,8 @@ def test_a_promotion_begins_a_generation_even_for_a_connection_that_survived_it(
     with serving(1, 1) as servers:
         domain = servers.fresh().domains[0]
         primary, replica = Connected(domain.home.primary.dsn), None
-        state = drive(ledger.install_steps({"s1": primary}, replace(domain, name="sales", tables={})))
+        sales = replace(domain, name="sales", tables={})
+        state = drive(ledger.install_steps({"s1": primary}, sales, ShardMap.first(sales)))
         assert state.placements == {}
         first = drive(ledger.meet_primary_steps(primary))
         servers.wait_replayed()
@@ -264,7 +265,7 @@ def test_installed_through_the_nodes_room(fleet_servers: Servers) -> None:
     nodes = Nodes(topology)
     domain = replace(topology.domains[0], tables=TABLES)
     links = {shard.name: drive_nodes(nodes.pool(shard.primary).take_steps(None)) for shard in domain.shards}
-    assert drive_nodes(ledger.install_steps(links, domain)).placements == TABLES
+    assert drive_nodes(ledger.install_steps(links, domain, ShardMap.first(domain))).placements == TABLES
     assert drive_nodes(ledger.meet_primary_steps(links["s2"])).counter == 1
     for shard in domain.shards:
         nodes.pool(shard.primary).give(links[shard.name])

@@ -193,8 +193,7 @@ def test_a_long_idle_link_is_asked(node: Node):
 
 
 def test_links_grow_old(node: Node):
-    ages = PoolAges(life_max_seconds=0.1, idle_max_seconds=0.1)
-    pool = Pool(node, PoolLimits(size_min=1, size_max=3), ages=ages)
+    pool = Pool(node, PoolLimits(size_min=1, size_max=3, life_max_seconds=0.1, idle_max_seconds=0.1))
     drive(pool.tend_steps())
     assert pool.stats().size == pool.stats().idle == 1
     links = [drive(pool.take_steps()) for _ in range(3)]
@@ -205,6 +204,34 @@ def test_links_grow_old(node: Node):
     assert pool.stats().size == 2
     drive(pool.tend_steps())
     assert pool.stats().size == 1
+    pool.close()
+
+
+def test_links_that_were_opened_together_do_not_end_together(node: Node):
+    pool = Pool(node, PoolLimits(size_max=8, life_max_seconds=1000))
+    links = [drive(pool.take_steps()) for _ in range(8)]
+    lives = {pool._life_seconds(link) for link in links}
+    assert len(lives) > 1 and all(900 <= life <= 1000 for life in lives)
+    for link in links:
+        pool.give(link)
+    pool.close()
+
+
+def test_a_queue_that_is_full_takes_nobody(node: Node):
+    pool = Pool(node, PoolLimits(size_max=1, queue_max=1, wait_timeout_seconds=20))
+    link = drive(pool.take_steps())
+    taken = []
+    waiter = threading.Thread(target=lambda: taken.append(drive(pool.take_steps())))
+    waiter.start()
+    while not pool.stats().waiting:
+        time.sleep(0.001)
+    with pytest.raises(errors.OperationalError) as caught:
+        drive(pool.take_steps())
+    assert caught.value.code == "OG-NODE-027" and caught.value.cure
+    pool.give(link)
+    waiter.join()
+    assert taken == [link]
+    pool.give(link)
     pool.close()
 
 

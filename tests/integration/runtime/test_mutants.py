@@ -96,8 +96,8 @@ def test_a_session_never_goes_back_in_time(two_replicas: Servers) -> None:
 
 
 def test_mutant_a_session_that_hops_between_replicas(two_replicas: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hopping(seats: Seats, level, floor, last, health, turn) -> Choice:  # type: ignore[no-untyped-def]
-        return choose(seats, level, floor, None, health, turn)
+    def hopping(seats: Seats, level, floor, last, health, turn, reads) -> Choice:  # type: ignore[no-untyped-def]
+        return choose(seats, level, floor, None, health, turn, reads)
 
     monkeypatch.setattr(asking, "choose", hopping)
     assert went_back_in_time(two_replicas)

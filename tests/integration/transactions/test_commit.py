@@ -62,6 +62,31 @@ def test_both_shards_have_it_and_the_session_sees_it(
     assert prepared(fleet, fleet_servers) == []
 
 
+def present(fleet: Fleet, servers: Servers) -> list[int]:
+    """How many transactions each shard knows to be under way: those that hold a lock of their number."""
+    query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    return [servers.sql(shard.primary, query)[0][0] for shard in fleet.topology.domains[0].shards]
+
+
+def test_presence_and_limits_that_a_savepoint_took_back_are_taken_again(
+    fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers
+) -> None:
+    with fleet.session() as session, session.transaction():
+        session.execute(UPDATE, [-1, keys[0]])
+        session.execute("SAVEPOINT before")
+        session.execute(UPDATE, [1, keys[1]])
+        session.execute(UPDATE, [-1, keys[0]])
+        assert present(fleet, fleet_servers) == [1, 1]
+        session.execute("ROLLBACK TO before")
+        assert present(fleet, fleet_servers) == [0, 0]
+        for key in keys:
+            session.execute(UPDATE, [1, key])
+        assert present(fleet, fleet_servers) == [1, 1]
+        assert session.execute("SHOW lock_timeout").fetchall() == [("10s",)]
+    assert amounts(fleet, keys) == [100, 101]
+
+
 def test_a_place_that_cannot_be_told_changes_nothing_of_the_commit(
     fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from outgrow.errors import DataError, NotSupportedError
 from outgrow.finish import Finisher
-from outgrow.finish.numeric import divide
-from outgrow.plan.spec import Aggregate, Apply, Combine, Constant, Finish, How, Output, Position, Sort
+from outgrow.finish import combine as combining
+from outgrow.finish.numeric import average, divide
+from outgrow.plan.spec import Aggregate, Apply, Combine, Constant, Finish, Given, How, Output, Position, Sort
 
 from .fragments import fields, finish, trickle
 
@@ -67,6 +69,18 @@ def whole(rows: list[Row]) -> Row:
 _ROWS = st.lists(
     st.tuples(st.none() | st.sampled_from("abc"), st.none() | st.integers(-9, 9), st.none() | st.booleans())
 )
+
+
+@pytest.fixture(params=["all at the end", "some early"], autouse=True, scope="module")
+def folded(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Few rows may gather before the groups are folded, and few groups are turned into columns at once."""
+    if request.param == "all at the end":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(combining, "GATHERED_MAX", 3)
+        patch.setattr(combining, "BLOCK", 2)
+        yield
 
 
 @given(_ROWS, st.integers(1, 4), st.randoms(use_true_random=False))
@@ -147,6 +161,19 @@ def test_special_numbers() -> None:
     assert str(rows[0][0]) == "NaN"
     _, rows = finish(spec(combine), ["float8"] * 3, [[(float("nan"),) * 3], [(2.0,) * 3]])
     assert repr(rows[0]) == "(nan, 2.0, nan)"
+
+
+@given(st.integers(-(10**41), 10**41) | st.integers(-50, 50), st.integers(1, 2**63 - 1) | st.integers(1, 50))
+def test_the_short_way_of_an_average_is_the_long_way(total: int, count: int) -> None:
+    assert str(average(total, count)) == str(divide(Decimal(total), Decimal(count)))
+
+
+def test_a_plan_that_takes_parameters_is_settled_with_those_of_each_execution() -> None:
+    combine = Combine((0,), (), (Aggregate(How.COUNT, (1,)),))
+    more = spec(combine, having=Apply(">", (Position(1), Given(1))))
+    rows: list[list[Row]] = [[("a", 1), ("b", 2)], [("a", 4)]]
+    for least, kept in ((0, ["a", "b"]), (3, ["a"]), (9, []), (0, ["a", "b"])):
+        assert [row[0] for row in finish(more, ["text", "int8"], rows, params=(least,))[1]] == kept
 
 
 def test_sums_overflow_as_in_postgresql() -> None:

@@ -69,6 +69,7 @@ def domain() -> Domain:
     return Domain("sales", "postgresql", 4, shards, {**tables, TableName("public", "one"): Single("s2")})
 
 
+FIRST = ShardMap.first(domain())
 EMPTY: dict[str, list[tuple[Any, ...]]] = {"installed": [(False,)]}
 PLACEMENTS = [("public", "t", "sharded", ["a", "b"], None), ("app", "c", "copied", [], None)]
 FULL: dict[str, list[tuple[Any, ...]]] = {
@@ -83,7 +84,7 @@ def test_home_is_installed_last_and_the_lock_comes_before_any_look() -> None:
     order: list[str] = []
     home, other = Scripted(EMPTY, shared_log=[]), Scripted(EMPTY, shared_log=order)
     home.shared_log = order
-    raised(install_steps({"s1": home, "s2": other}, domain()))  # the script never becomes installed
+    raised(install_steps({"s1": home, "s2": other}, domain(), FIRST))  # the script never becomes installed
     assert other.log[:4] == ["BEGIN", "lock_timeout", "lock", "installed"]
     assert other.log[-2:] == ["set_version", "COMMIT"]
     assert order.index("COMMIT") < len(other.log)
@@ -93,7 +94,7 @@ def test_home_is_installed_last_and_the_lock_comes_before_any_look() -> None:
 
 def test_an_installed_ledger_is_only_seeded() -> None:
     home, other = Scripted(FULL), Scripted(FULL)
-    state = drive(install_steps({"s1": home, "s2": other}, domain()))
+    state = drive(install_steps({"s1": home, "s2": other}, domain(), FIRST))
     assert not [name for name in home.log + other.log if name.startswith("v1_")]
     assert home.log.count("seed_placement") == 3
     assert state.schema_epoch == 5
@@ -113,7 +114,7 @@ def test_a_newer_ledger_is_refused_before_anything_is_written() -> None:
     assert isinstance(error, ConfigurationError)
     assert error.code == "OG-LEDGER-001"
     assert "upgrade" in error.cure
-    error = raised(install_steps({"s1": newer, "s2": newer}, domain()))
+    error = raised(install_steps({"s1": newer, "s2": newer}, domain(), FIRST))
     assert error.code == "OG-LEDGER-001"
     assert newer.log[-1] == "ROLLBACK"
     assert not [name for name in newer.log if name.startswith(("v1_", "seed", "set"))]
@@ -122,19 +123,19 @@ def test_a_newer_ledger_is_refused_before_anything_is_written() -> None:
 def test_an_older_ledger_asks_for_init_and_a_strangers_is_refused() -> None:
     assert raised(read_steps(Scripted({**FULL, "version": [(0, "sales")]}), "sales")).code == "OG-LEDGER-002"
     strange = Scripted({**FULL, "version": [(VERSION, "hr")]})
-    assert raised(install_steps({"s1": strange, "s2": strange}, domain())).code == "OG-LEDGER-004"
+    assert raised(install_steps({"s1": strange, "s2": strange}, domain(), FIRST)).code == "OG-LEDGER-004"
 
 
 def test_a_lock_that_never_comes_is_told_as_such() -> None:
     busy = Scripted(EMPTY, {"lock": OperationalError("OG-NODE-001", "lock timeout", sqlstate="55P03")})
-    assert raised(install_steps({"s1": busy, "s2": busy}, domain())).code == "OG-LEDGER-005"
+    assert raised(install_steps({"s1": busy, "s2": busy}, domain(), FIRST)).code == "OG-LEDGER-005"
     assert busy.log[-1] == "ROLLBACK"
 
 
 def test_the_first_error_is_told_though_rollback_fails_too() -> None:
     lost = OperationalError("OG-NODE-002", "gone")
     broken = Scripted(EMPTY, {"v1_meta": lost, "ROLLBACK": OperationalError("OG-NODE-003", "still gone")})
-    assert raised(install_steps({"s1": broken, "s2": broken}, domain())) is lost
+    assert raised(install_steps({"s1": broken, "s2": broken}, domain(), FIRST)) is lost
 
 
 @pytest.mark.parametrize("steps", [read_generation_steps, meet_primary_steps, lambda r: raise_generation_steps(r, 2)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -160,3 +161,38 @@ def test_statement_triggers_count_by_their_event() -> None:
         assert (made.refusal is not None and made.refusal.code == "OG-PLAN-031") is refused, sql
         if not refused:
             assert locate(made, (), Placer()).scatter
+
+
+def placed(sql: str, *params: object) -> set[str]:
+    return set(located(plan(sql), *params).shards)
+
+
+def shard_of(customer_id: int) -> set[str]:
+    return placed(f"DELETE FROM orders WHERE customer_id = {customer_id}")
+
+
+def test_what_a_selected_row_is_known_to_hold_is_compared_and_not_given() -> None:
+    """No row of an int8 column holds 42.5, and none that an int4 column cannot take is written: nothing to refuse."""
+    into_items = "INSERT INTO items (customer_id) SELECT customer_id FROM orders WHERE customer_id"
+    assert placed(f"{into_items} = 99999999999") == shard_of(99999999999)
+    assert placed(f"{into_items} = $1", 99999999999) == shard_of(99999999999)
+    assert placed(f"{into_items} = ANY($1)", [7, 99999999999]) == shard_of(7) | shard_of(99999999999)
+    into_orders = "INSERT INTO orders (order_id, customer_id) SELECT 1, customer_id FROM items WHERE customer_id"
+    assert len(placed(f"{into_orders} = 99999999999")) == 1
+    assert len(placed(f"{into_orders} IN (42.5, 9999999999999999999999)")) == 1
+
+
+def test_what_a_selected_row_holds_is_rounded_by_the_column_it_is_written_to() -> None:
+    """42.5 of a numeric column is 43 in an int8 key, also where it is one of an array's elements."""
+    here = next(n for n in range(1, 50) if shard_of(n) == shard_of(43))
+    elsewhere = next(n for n in range(1, 50) if shard_of(n) != shard_of(43))
+    into = "INSERT INTO orders (order_id, customer_id)"
+    chosen = f"{into} SELECT 1, score FROM customers WHERE customer_id = $1 AND score"
+    for condition, value in (("= $2", Decimal("42.5")), ("= ANY($2)", [Decimal("42.5")])):
+        assert placed(f"{chosen} {condition}", here, value) == shard_of(43)
+        with pytest.raises(Error, match="OG-PLAN-008"):
+            placed(f"{chosen} {condition}", elsewhere, value)
+
+
+def test_a_key_column_that_an_update_leaves_alone_is_compared_and_not_given() -> None:
+    assert len(placed("UPDATE events SET sort = 'x' WHERE device = 99999999999999999999 AND sort = 'a'")) == 1

@@ -42,6 +42,15 @@ class View:
     def guard_now(self, node: Node) -> bool:
         return node.name not in self.paused
 
+    def connections_used(self, node: Node) -> int:
+        return 0
+
+    def latency_seconds(self, node: Node) -> float:
+        return 0.0
+
+    def behind_bytes(self, node: Node) -> float:
+        return float("inf")
+
 
 def test_strong_reads_the_primary() -> None:
     assert choose(SEATS, level_of("strong"), None, FIRST, View(), 0).node is PRIMARY

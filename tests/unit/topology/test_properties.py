@@ -13,6 +13,7 @@ from outgrow.topology import (
     Domain,
     Node,
     PoolLimits,
+    Reads,
     Role,
     Shard,
     Sharded,
@@ -25,6 +26,7 @@ from outgrow.topology import (
     write,
 )
 from outgrow.topology.dsn import NotADsn, parameters, with_password
+from outgrow.topology.reader import BALANCES
 from tests.unit.topology.test_reader import GOOD
 
 names = st.from_regex(r"\A[A-Za-z_][A-Za-z0-9_-]{0,12}\Z")
@@ -46,7 +48,8 @@ def topologies(draw: st.DrawFn) -> Topology:
                 dsn = with_password(plain, str(draw(words))) if draw(st.booleans()) else plain
                 role = Role.REPLICA if position else Role.PRIMARY
                 last = f"replica{position}" if position else "primary"
-                nodes.append(Node(f"{name}/{shard}/{last}", name, shard, role, dsn, plain))
+                more = draw(st.integers(0, 100)), draw(words)
+                nodes.append(Node(f"{name}/{shard}/{last}", name, shard, role, dsn, plain, *more))
             shards.append(Shard(shard, nodes[0], tuple(nodes[1:])))
         tables = draw(
             st.dictionaries(
@@ -59,8 +62,17 @@ def topologies(draw: st.DrawFn) -> Topology:
                 max_size=4,
             )
         )
-        pool = PoolLimits(draw(st.integers(0, 5)), draw(st.integers(5, 50)), draw(st.floats(0.001, 1e9)))
-        domains.append(Domain(name, "postgresql", 2 ** draw(st.integers(2, 16)), tuple(shards), tables, pool))
+        times = [draw(st.floats(0.001, 1e9)) for _ in range(3)]
+        queue = draw(st.none() | st.integers(0, 100))
+        pool = PoolLimits(draw(st.integers(0, 5)), draw(st.integers(5, 50)), times[0], queue, *times[1:])
+        reads = Reads(
+            draw(st.sampled_from(BALANCES)),
+            draw(st.none() | st.floats(0.001, 1e9)),
+            draw(st.none() | st.integers(0, 1 << 60)),
+            draw(words),
+        )
+        slots, strategy = 2 ** draw(st.integers(2, 16)), draw(st.sampled_from(("hash", "ring")))
+        domains.append(Domain(name, "postgresql", slots, tuple(shards), tables, pool, strategy, reads))
     return Topology(str(draw(names)), tuple(domains))
 
 

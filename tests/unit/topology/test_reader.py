@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from pathlib import Path
 
 import pytest
 
 from outgrow.errors import ConfigurationError
-from outgrow.topology import Copied, PoolLimits, Role, Sharded, Single, TableName, parse, read
+from outgrow.topology import Copied, PoolLimits, Reads, Role, Sharded, Single, TableName, parse, read
 
 GOOD = """\
 fleet: shop
@@ -29,6 +30,7 @@ secret: {env: OUTGROW_SECRET}
 """
 
 #: One shard whose primary is to be filled in.
+READING = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: {}}}}}, reads: {}}}}}"
 ONE = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: {}}}}}}}}}"
 
 
@@ -77,7 +79,9 @@ MISTAKES = [
     ("slots: 64", "slots: 131072", "010", 5, "65536"),
     ("slots: 64", "slots: 1", "011", 5, "2 shards"),
     ("slots: 64", "strategy: hash", None, 0, ""),
+    ("slots: 64", "strategy: ring", None, 0, ""),
     ("slots: 64", "strategy: hsah", "012", 5, "'hash'"),
+    ("slots: 64", "strategy: rign", "012", 5, "'ring'"),
     ("engine: postgresql", "engine: postgres", "008", 4, "'postgresql'"),
     ("engine: postgresql", "engine: oracle", "008", 4, "choose one of: postgresql"),
     ("engine: postgresql", "engine: ~", "005", 4, "nothing"),
@@ -133,6 +137,52 @@ def test_mistakes(old: str, new: str, code: str | None, line: int, word: str) ->
     assert error.cure
     assert "hidden" not in str(error)
     assert "hunter2" not in str(error)
+
+
+def test_a_password_that_a_command_prints(tmp_path: Path) -> None:
+    command = f'[{sys.executable}, -c, \'import os; print(os.environ["WORD"] + "-s3cret")\']'
+    node = parse(ONE.format(f"{{dsn: 'host=a', password: {{command: {command}}}}}"), environment={"WORD": "its"})
+    assert "its-s3cret" in node.domains[0].shards[0].primary.dsn and "s3cret" not in repr(node)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("[/nowhere/to/be/found]", "No such file"),
+        (f"[{sys.executable}, -c, 'print(\"hunter2\"); exit(3)']", "exit code 3"),
+        (f"[{sys.executable}, -c, 'pass']", "no output"),
+        ("[]", "cannot be run"),
+    ],
+)
+def test_a_command_that_prints_no_password(command: str, why: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(ONE.format(f"{{dsn: 'host=a', password: {{command: {command}}}}}"), environment={})
+    assert caught.value.code == "OG-TOPO-027" and why in caught.value.message and "hunter2" not in str(caught.value)
+
+
+def test_how_reads_are_shared_out() -> None:
+    reads = "{balance: weighted, lag_max_seconds: 2, lag_max_bytes: 1000000, zone: '${ZONE}'}"
+    text = READING.format("{dsn: 'host=a', weight: 3, zone: west}", reads)
+    domain = parse(text, environment={"ZONE": "east"}).domains[0]
+    assert domain.reads == Reads("weighted", 2.0, 1_000_000, "east")
+    assert (domain.shards[0].primary.weight, domain.shards[0].primary.zone) == (3, "west")
+
+
+@pytest.mark.parametrize(
+    ("node", "reads", "code"),
+    [
+        ("{dsn: 'host=a', weight: 101}", "{}", "024"),
+        ("{dsn: 'host=a', wieght: 1}", "{}", "003"),
+        ("host=a", "{balance: least_connection}", "025"),
+        ("host=a", "{lag_max_seconds: 0}", "026"),
+        ("host=a", "{lag_max_bytes: -1}", "026"),
+        ("host=a", "{zone: '${NOWHERE}'}", "017"),
+    ],
+)
+def test_how_reads_cannot_be_shared_out(node: str, reads: str, code: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(READING.format(node, reads), environment={})
+    assert caught.value.code == f"OG-TOPO-{code}"
 
 
 @pytest.mark.parametrize(

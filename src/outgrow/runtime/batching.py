@@ -1,0 +1,100 @@
+"""One statement with many sets of parameters, in one transaction and few round trips.
+
+Sets that concern one shard each wait for that shard's next flush, so that each shard gets its own in their order, and
+all shards work at once.  A row has one shard, so what happens to it happens in the order given.  A set that concerns
+several shards (a scatter, a copied table) is run by itself, behind all sets before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from outgrow.runtime.prepared import Parameters, Prepared, values_of
+from outgrow.statement import Kind
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.nodes import Asked
+    from outgrow.runtime.conversation import Conversation
+
+#: Sets of all shards that travel in one flush: their answers are in memory together.
+_FLUSH_SETS = 1000
+
+
+def batch_steps(conversation: Conversation, sql: str, many: Sequence[Parameters]) -> Steps[int]:
+    """Run all sets, in the open transaction or in one of their own; how many rows they affected.
+
+    Rows that they return are thrown away.
+    """
+    if not many:
+        return 0
+    own = conversation.transaction is None
+    prepared = yield from conversation.prepared_steps(sql, True, None)
+    if own:
+        conversation.begin()
+    try:
+        total = yield from _sets_steps(conversation, prepared, many)
+    except GeneratorExit:
+        if own:
+            conversation.abandon()
+        raise
+    except BaseException:
+        if own:
+            yield from conversation.rollback_steps()
+        raise
+    if own:
+        yield from conversation.commit_steps()
+    return total
+
+
+def _sets_steps(conversation: Conversation, prepared: Prepared, many: Sequence[Parameters]) -> Steps[int]:
+    keyed = prepared.statement.kind is Kind.WRITE
+    waiting: dict[str, list[Asked]] = {}
+    count = total = 0
+    for parameters in many:
+        shard: str | None = None
+        values: Sequence[Any] = ()
+        if keyed:
+            shard, values = yield from _placed_steps(conversation, prepared, parameters)
+        if shard is not None:
+            waiting.setdefault(shard, []).append((prepared.sql, values or None))
+            count += 1
+            if count < _FLUSH_SETS:
+                continue
+        total += yield from _flush_steps(conversation, prepared, waiting)
+        count = 0
+        if shard is None:
+            result = yield from conversation.execute_steps(prepared.statement.text, parameters, None, None)
+            total += max(0, result.rowcount)
+    return total + (yield from _flush_steps(conversation, prepared, waiting))
+
+
+def _placed_steps(
+    conversation: Conversation, prepared: Prepared, parameters: Parameters
+) -> Steps[tuple[str | None, Sequence[Any]]]:
+    """The one shard of a set, and its values; None where it concerns several."""
+    values = values_of(prepared.placeholders, parameters)
+    if prepared.drawing is not None:
+        values = yield from conversation.state.sequences.values_steps(prepared.drawing, values, None)
+    located = prepared.locate(values, conversation.state.picture.placer)
+    if located.scatter or len(located.shards) != 1 or located.any:
+        return None, values
+    return located.shards[0], values
+
+
+def _flush_steps(conversation: Conversation, prepared: Prepared, waiting: dict[str, list[Asked]]) -> Steps[int]:
+    if not waiting:
+        return 0
+    transaction = conversation.transaction
+    assert transaction is not None
+    if transaction.definitions:
+        transaction.defined.check(prepared.statement)
+    asked = dict(waiting)
+    waiting.clear()
+    conversation.hold()
+    try:
+        answers = yield from transaction.run_many_steps(asked, None)
+    finally:
+        conversation.release()
+    return sum(max(0, rows.count) for rows in answers)

@@ -1,0 +1,14 @@
+"""Run as a script: the shard of each key on standard input, by a topology in the file named."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from outgrow.keyspace import Keyspace, coerce, first_map
+from outgrow.topology import read
+
+domain = read(sys.argv[1]).domains[0]
+placed = Keyspace(domain.slots, first_map(domain))
+asked = json.load(sys.stdin)
+json.dump([placed.shard((type,), (coerce(type, value),)) for type, value in asked], sys.stdout)
