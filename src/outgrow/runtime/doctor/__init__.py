@@ -34,7 +34,7 @@ from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
 from outgrow.schema import Schema
-from outgrow.topology import Domain, ShardMap, Topology, read
+from outgrow.topology import Domain, Topology, read
 from outgrow.waits import Steps
 
 __all__ = [
@@ -121,7 +121,7 @@ def _unopened(error: Error, domain: str) -> Iterator[Finding]:
 
 def _blank(domain: Domain) -> Picture:
     """The domain by its file alone."""
-    first = ShardMap.first(domain)
+    first = keyspace.first_map(domain)
     return Picture(
         domain=domain,
         schema=Schema(domain.name, 0, ("public",), MappingProxyType({})),
