@@ -36,8 +36,9 @@ def _installed_steps(examination: Examination) -> Steps[list[Finding]]:
 def _ledger_steps(examination: Examination) -> Steps[list[Finding]]:
     """File and ledger say the same."""
     state = examination.state
-    known = yield from state.on_home_steps(lambda link: ledger.read_steps(link, state.name), None)
-    if known is None:
+    home = examination.primaries[0]
+    answers = yield from examination.ask_steps({home: lambda link: ledger.read_steps(link, state.name)})
+    if (known := answers.get(home)) is None:
         return []
     return [
         examination.find(_weight(difference), state.name, f"{difference.code}: {difference}", difference.cure)
@@ -53,7 +54,9 @@ def _weight(difference: ledger.Difference) -> Severity:
 
 def _unfinished_steps(examination: Examination) -> Steps[list[Finding]]:
     """No DDL was left in the middle."""
-    found = yield from ddl.unfinished_steps(examination.state, None)
+    home, name = examination.primaries[0], examination.domain.name
+    asked = {home: lambda link: ledger.definitions_steps(link, name, ledger.UNFINISHED)}
+    found = (yield from examination.ask_steps(asked)).get(home, ())
     return [
         examination.find(
             Severity.ERROR,
@@ -68,7 +71,12 @@ def _unfinished_steps(examination: Examination) -> Steps[list[Finding]]:
 
 def _schema_steps(examination: Examination) -> Steps[list[Finding]]:
     """Shards have the same tables, indexes, functions and so on."""
-    comparison = yield from comparing.compare_steps(examination.state, None, None)
+    read = yield from examination.ask_steps(dict.fromkeys(examination.primaries, comparing.read_steps))
+    if not read:
+        return []
+    # Where the home shard does not answer, the others are compared with the first that does.
+    like = next(iter(read)).shard
+    comparison = comparing.compared(examination.state, like, {node.shard: objects for node, objects in read.items()})
     return [
         examination.find(
             Severity.ERROR if one.kind in ("table", "column", "enum") else Severity.WARNING,

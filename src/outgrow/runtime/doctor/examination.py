@@ -1,4 +1,4 @@
-"""One domain under examination: who is asked, how long an answer may take, and what could not be found out."""
+"""One domain under examination: who is asked, and what could not be found out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow import sqlfile
-from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, together
-from outgrow.runtime import snapshot
+from outgrow.runtime.doctor import patience
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUERIES = dict(sqlfile.load("outgrow.runtime.doctor"))
-#: How long a node may take for one question about itself; reading rows takes as long as it takes.
-_ANSWER_SECONDS = 15.0
+#: No connection, for a reason that will not go away.
+_REFUSED = ("OG-NODE-002", "OG-NODE-003", "OG-NODE-004", "OG-NODE-005", "OG-NODE-028")
 
 Row = tuple[Any, ...]
 #: Called with how many pages have been read, and how many there are.
@@ -40,16 +39,28 @@ class Check:
 
 
 class Examination:
-    """What the checks of one domain share.  A node that was lost once is not waited for again."""
+    """What the checks of one domain share.  A node that was lost once is not waited for again.
 
-    def __init__(self, state: DomainState, *, all_rows: bool = False, progress: Progress | None = None) -> None:
+    `lost` may be given to have it shared: node → why it cannot be asked.
+    """
+
+    def __init__(
+        self,
+        state: DomainState,
+        *,
+        all_rows: bool = False,
+        progress: Progress | None = None,
+        lost: dict[str, Error] | None = None,
+    ) -> None:
         self.state = state
         #: Every row is read, not a sample.
         self.all_rows = all_rows
         #: The check under way.
         self.check = ""
         self.trouble: list[Finding] = []
-        self.lost: dict[str, Error] = {}
+        self.lost: dict[str, Error] = {} if lost is None else lost
+        #: Node (or domain) → the checks that were not made because of it, in order.
+        self.unmade: dict[str, dict[str, None]] = {}
         self._progress = progress
         self._pages_read = self._pages = 0
 
@@ -76,25 +87,36 @@ class Examination:
         """The rows of a named query by node, all asked at once; without nodes that are gone or refuse it."""
 
         def ask_steps(link: Link) -> Steps[list[Row]]:
-            rows = yield from link.run_steps(QUERIES[query], params, until=monotonic() + _ANSWER_SECONDS)
-            return list(rows.rows)
+            return list((yield from link.run_steps(QUERIES[query], params)).rows)
 
         return (yield from self.ask_steps(dict.fromkeys(nodes, ask_steps)))
+
+    def meet_steps(self) -> Steps[None]:
+        """Find out which nodes do not answer, all at once; the checks tell of it."""
+        yield from together([self._one_steps(node, _greet_steps) for node in self.nodes])
+        self.trouble.clear()
 
     def ask_steps(self, questions: Mapping[Node, Callable[[Link], Steps[T]]]) -> Steps[dict[Node, T]]:
         """Each node its own question, all at once.  A refusal is noted as trouble, and the others go on."""
         asked = [node for node in questions if node.name not in self.lost]
         answers = yield from together([self._one_steps(node, questions[node]) for node in asked])
+        for node in questions:
+            if node.name in self.lost:
+                self.leave_out(node.name)
         return {node: answer[0] for node, answer in zip(asked, answers, strict=True) if answer is not None}
+
+    def leave_out(self, where: str) -> None:
+        """The check under way is not made there, or not wholly."""
+        self.unmade.setdefault(where, {})[self.check] = None
 
     def _one_steps(self, node: Node, ask: Callable[[Link], Steps[T]]) -> Steps[tuple[T] | None]:
         try:
-            return ((yield from snapshot.on_node_steps(self.state.nodes, node, None, ask)),)
+            return ((yield from patience.asked_steps(self.state.nodes, node, ask)),)
         except NodeLost as error:
             self.lost[node.name] = error
         except Error as error:
-            if error.code in ("OG-NODE-002", "OG-NODE-003", "OG-NODE-004", "OG-NODE-005"):
-                # No connection for a reason that will not go away: the check of the nodes says it once.
+            if error.code in _REFUSED:
+                # The check of the nodes says it once.
                 self.lost[node.name] = error
             else:
                 self.trouble.append(self.unknown(error, node.name))
@@ -114,6 +136,10 @@ class Examination:
         self._pages_read += pages
         if self._progress is not None:
             self._progress(self._pages_read, self._pages)
+
+
+def _greet_steps(link: Link) -> Steps[None]:
+    yield from link.run_steps(QUERIES["clock"], None)
 
 
 def several(names: Iterable[object], most: int = 5) -> str:

@@ -6,6 +6,10 @@ SELECT pg_is_in_recovery(), c.system_identifier, pg_postmaster_start_time()::tex
        current_setting('server_version_num')::int4, current_setting('server_version')
 FROM pg_control_system() AS c;
 
+-- name: blockers
+-- On any node: which backends hold the lock that this one waits for; an empty array when it waits for none.
+SELECT pg_blocking_pids($1::int4);
+
 -- name: clock
 -- On any node: what time it thinks it is, in seconds since 1970.
 SELECT extract(epoch FROM clock_timestamp())::float8;

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from outgrow.clock import wall_ns
-from outgrow.errors import NodeLost
+from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link
+from outgrow.runtime.doctor import patience
 from outgrow.runtime.doctor.examination import QUERIES, Check, Examination, Row, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.topology import Node, Role
@@ -40,7 +41,7 @@ def _answers_steps(examination: Examination) -> Steps[list[Finding]]:
             severity = (
                 Severity.ERROR if node.role is Role.PRIMARY or not isinstance(error, NodeLost) else Severity.WARNING
             )
-            found.append(examination.find(severity, node.name, f"does not answer: {error.message}", error.cure))
+            found.append(examination.find(severity, node.name, _why(error), error.cure))
         elif node in identities and identities[node].replica == (node.role is Role.PRIMARY):
             is_now = "replica" if identities[node].replica else "primary"
             found.append(
@@ -50,6 +51,12 @@ def _answers_steps(examination: Examination) -> Steps[list[Finding]]:
                 )
             )
     return found
+
+
+def _why(error: Error) -> str:
+    if error.code == "OG-RUN-080":
+        return f"the node does not answer within {patience.ANSWER_SECONDS:g} s"
+    return f"{'does not answer' if isinstance(error, NodeLost) else 'cannot be used'}: {error.message}"
 
 
 def _identities_steps(examination: Examination) -> Steps[dict[Node, Identity]]:
@@ -136,8 +143,7 @@ def _versions_steps(examination: Examination) -> Steps[list[Finding]]:
 
 def _clocks_steps(examination: Examination) -> Steps[list[Finding]]:
     """The servers' clocks agree: half a round trip is what each can be known to."""
-    nodes = [node for node in examination.nodes if node.name not in examination.lost]
-    best = yield from examination.ask_steps(dict.fromkeys(nodes, _offset_steps))
+    best = yield from examination.ask_steps(dict.fromkeys(examination.nodes, _offset_steps))
     if len(best) < 2:
         return []
     # The clock in the middle is taken for right: one that is wrong must not make the others look so.

@@ -100,9 +100,9 @@ def _of_connections(examination: Examination, node: Node, known: Known) -> Itera
 def _meanings_steps(examination: Examination) -> Steps[list[Finding]]:
     """A statement means the same everywhere: each node is compared with the home shard's primary."""
     rows = yield from examination.each_steps(examination.nodes, "settings", [[*_MEANINGS]])
-    home = examination.primaries[0]
-    if home not in rows:
+    if not rows:
         return []
+    home = _measure(examination, rows)
     like = _by_name(rows[home])
     found = []
     for node, answer in rows.items():
@@ -115,6 +115,12 @@ def _meanings_steps(examination: Examination) -> Steps[list[Finding]]:
     return found
 
 
+def _measure(examination: Examination, answers: Mapping[Node, object]) -> Node:
+    """The node that the others are compared with: the home shard's primary, else the first that answers."""
+    home = examination.primaries[0]
+    return home if home in answers else next(iter(answers))
+
+
 def _by_name(answer: list[Row]) -> dict[str, str]:
     return {name: setting for name, setting, _ in answer if name in _MEANINGS}
 
@@ -123,7 +129,9 @@ def _text_steps(examination: Examination) -> Steps[list[Finding]]:
     """Text is encoded and ordered alike, by collations that are still those of the indexes."""
     rows = yield from examination.each_steps(examination.nodes, "database")
     used = yield from examination.each_steps(examination.nodes, "collations")
-    home = examination.primaries[0]
+    if not rows:
+        return []
+    home = _measure(examination, rows)
     found = []
     for node, [(encoding, provider, order, kind, made, now)] in rows.items():
         if encoding != "UTF8":
@@ -132,7 +140,7 @@ def _text_steps(examination: Examination) -> Steps[list[Finding]]:
             found.append(examination.find(Severity.ERROR, node.name, what, cure))
         if made != now:
             found.append(_changed(examination, node, "the database's collation", made, now))
-        if home in rows and (provider, order, kind) != rows[home][0][1:4]:
+        if (provider, order, kind) != rows[home][0][1:4]:
             like = rows[home][0]
             what = f"text is ordered by {order}, {kind} ({provider}), and by {like[2]}, {like[3]} on {home.name}"
             cure = "make the database anew with the same locale and copy its rows"
