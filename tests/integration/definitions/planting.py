@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import psycopg
 import pytest
@@ -87,6 +87,33 @@ def made(fleet_servers: Servers) -> Iterator[tuple[Topology, Fleet]]:
 @pytest.fixture
 def world(fleet_servers: Servers, made: tuple[Topology, Fleet], monkeypatch: pytest.MonkeyPatch) -> World:
     return World(fleet_servers, *made, monkeypatch)
+
+
+def summary(findings: Iterable[Finding]) -> list[tuple[str, str, str]]:
+    return [(finding.severity.value, finding.check, finding.where) for finding in findings]
+
+
+def port(world: World, name: str) -> str:
+    return str(psycopg.conninfo.conninfo_to_dict(world.node(name).dsn)["port"])
+
+
+def with_node(world: World, name: str, **changes: str) -> Topology:
+    """The fleet's file with another address of one node."""
+    known = psycopg.conninfo.conninfo_to_dict(world.node(name).dsn)
+    return addressed(world, name, psycopg.conninfo.make_conninfo(**{**known, **changes}))
+
+
+def addressed(world: World, name: str, dsn: str) -> Topology:
+    wrong = replace(world.node(name), dsn=dsn)
+    domain = world.topology.domains[0]
+
+    def put(one: Node) -> Node:
+        return wrong if one.name == wrong.name else one
+
+    shards = tuple(
+        replace(shard, primary=put(shard.primary), replicas=tuple(map(put, shard.replicas))) for shard in domain.shards
+    )
+    return replace(world.topology, domains=(replace(domain, shards=shards),))
 
 
 #: Severity, check, where, and a piece of what is said.

@@ -6,14 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from outgrow.doors.cli.app import run
 from outgrow.keyspace import Hash
-from outgrow.runtime.doctor import Finding, copies, placed_rows, transactions
+from outgrow.runtime.doctor import copies, placed_rows, transactions
 from outgrow.runtime.doctor.examination import QUERIES
-from outgrow.topology import Node, Topology, write
+from outgrow.topology import write
 from tests.integration.definitions.planting import (
     Expected,
     Plant,
@@ -23,10 +22,13 @@ from tests.integration.definitions.planting import (
     idle_slot,
     made,
     patched,
+    port,
     prepared,
     server,
     setting,
     statements,
+    summary,
+    with_node,
     world,
     wrong_clock,
 )
@@ -187,7 +189,7 @@ PLANTS: dict[str, tuple[Plant, tuple[Expected, ...]]] = {
         ),
         (
             ("warning", "rows", "app/s1/primary", "of the 3,020 rows of orders; by its slots 50% would be fair"),
-            ("warning", "rows", "app/s1/primary", "of 1,024 has 99% of the rows of orders"),
+            ("warning", "rows", "app/s1/primary", "the key (1) alone has about 99% of the rows of orders"),
         ),
     ),
     "a shard's own sequence ahead": (
@@ -251,26 +253,6 @@ def test_a_healthy_fleet_has_nothing_worse_than_worth_knowing(world: World) -> N
     assert [finding for finding in world.fleet.doctor() if finding.severity != "info"] == []
 
 
-def summary(findings: list[Finding]) -> list[tuple[str, str, str]]:
-    return [(finding.severity.value, finding.check, finding.where) for finding in findings]
-
-
-def with_node(world: World, name: str, **changes: str) -> Topology:
-    """The fleet's file with another address of one node."""
-    node = world.node(name)
-    known = psycopg.conninfo.conninfo_to_dict(node.dsn)
-    wrong = replace(node, dsn=psycopg.conninfo.make_conninfo(**{**known, **changes}))
-    domain = world.topology.domains[0]
-
-    def put(one: Node) -> Node:
-        return wrong if one.name == node.name else one
-
-    shards = tuple(
-        replace(shard, primary=put(shard.primary), replicas=tuple(map(put, shard.replicas))) for shard in domain.shards
-    )
-    return replace(world.topology, domains=(replace(domain, shards=shards),))
-
-
 def test_pools_larger_than_the_servers(world: World) -> None:
     domain = world.topology.domains[0]
     large = replace(domain, pool=replace(domain.pool, size_max=150))
@@ -283,18 +265,16 @@ def test_pools_larger_than_the_servers(world: World) -> None:
 
 def test_a_node_that_is_not_there(world: World) -> None:
     assert summary(world.findings(with_node(world, "s2/replica1", port="1"))) == [
-        ("warning", "servers", "app/s2/replica1")
+        ("warning", "servers", "app/s2/replica1"),
+        ("warning", "not made", "app/s2/replica1"),
     ]
     assert summary(world.findings(with_node(world, "s2/replica1", user="nobody_known"))) == [
-        ("error", "servers", "app/s2/replica1")
+        ("error", "servers", "app/s2/replica1"),
+        ("warning", "not made", "app/s2/replica1"),
     ]
     assert summary(world.findings(with_node(world, "s2/primary", port="1")))[0] == (
         ("error", "servers", "app/s2/primary")
     )
-
-
-def port(world: World, name: str) -> str:
-    return str(psycopg.conninfo.conninfo_to_dict(world.node(name).dsn)["port"])
 
 
 def test_a_replica_of_another_shard(world: World) -> None:
@@ -321,7 +301,12 @@ def test_a_ledger_that_is_gone_is_found_although_nothing_can_be_opened(world: Wo
         ("ALTER TABLE outgrow.hidden RENAME TO meta",),
     ):
         found = world.findings()
-    assert summary(found) == [("error", "opening", "app"), ("error", "installed", "app/s1/primary")]
+    assert summary(found) == [
+        ("error", "opening", "app"),
+        ("error", "installed", "app/s1/primary"),
+        ("warning", "not made", "app"),
+    ]
+    assert found[-1].what.startswith("not examined, because the domain could not be opened: ledger, definitions, ")
     assert found[0].what.startswith("OG-RUN-040: ")
 
 

@@ -65,8 +65,6 @@ CHECKS: tuple[Check, ...] = (
     *placed_rows.CHECKS,
     *copies.CHECKS,
 )
-#: A statement that the doctor gives up, on a server that says nothing, is not waited for either.
-_SETTINGS = LinkSettings(cancel_timeout_seconds=0.5)
 #: What makes a domain known asks three times in a row.
 _PICTURE_LOOKS = 3
 
@@ -81,7 +79,7 @@ def examine(
     """
     topology = source if isinstance(source, Topology) else read(Path(source))
     lost: dict[str, Error] = {}
-    nodes = Nodes(topology, settings=_SETTINGS, connect=_knowing(lost))
+    nodes = Nodes(topology, connect=_knowing(lost))
     health = Health(topology.domains)
     try:
         return tuple(

@@ -34,10 +34,10 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
     Whatever it raises, the look has been cancelled on the server, or its connection closed.
     """
     over: concurrent.futures.Future[None] = concurrent.futures.Future()
-    pids: list[int] = []
+    links: list[Link] = []
 
     def remembered_steps(link: Link) -> Steps[T]:
-        pids.append(link.backend_pid)
+        links.append(link)
         return (yield from ask(link))
 
     def look_steps() -> Steps[tuple[T] | None]:
@@ -47,8 +47,14 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
             over.set_result(None)
 
     def watch_steps() -> Steps[tuple[T] | None]:
-        while not (yield Future(over, monotonic() + ANSWER_SECONDS / 2)):
-            yield from _there_steps(nodes, node, pids, monotonic() + ANSWER_SECONDS / 2)
+        try:
+            while not (yield Future(over, monotonic() + ANSWER_SECONDS / 2)):
+                yield from _there_steps(nodes, node, links, monotonic() + ANSWER_SECONDS / 2)
+        except NodeLost:
+            # There is nobody to cancel the look; the wait for an answer to that would be another one.
+            for link in links:
+                link.shut_down()
+            raise
         return None
 
     try:
@@ -61,7 +67,7 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
     return answer[0]
 
 
-def _there_steps(nodes: Nodes, node: Node, pids: list[int], until: float) -> Steps[None]:
+def _there_steps(nodes: Nodes, node: Node, links: list[Link], until: float) -> Steps[None]:
     """Raises where the node says nothing, or says that the look waits for a lock."""
     try:
         link = yield from nodes.connect_steps(node, until)
@@ -71,7 +77,9 @@ def _there_steps(nodes: Nodes, node: Node, pids: list[int], until: float) -> Ste
         # It has answered, if only that it has no connection left; what became of the look, the look will see.
         return
     try:
-        rows = yield from link.run_steps(_QUERIES["blockers"], [pids[-1] if pids else 0], until=until, prepare=False)
+        rows = yield from link.run_steps(
+            _QUERIES["blockers"], [links[0].backend_pid if links else 0], until=until, prepare=False
+        )
     except Error as error:
         if error.code in _SILENCE:
             raise silent(node) from error

@@ -1,4 +1,7 @@
-"""Rows where they belong, and not too many in one place: read page by page, a sample of them or all."""
+"""Rows where they belong, and neither too many nor too much work in one place.
+
+Rows are read page by page, a sample of them or all; work is what the servers have counted.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,10 @@ _SHARD_FACTOR = 1.5
 #: A slot cannot be divided: no move helps one with this share of all rows, where that is also so many fair shares.
 _SLOT_SHARE = 0.05
 _SLOT_FACTOR = 20
+#: A key with this share of its slot's rows is what makes the slot hot.
+_KEY_SHARE = 0.5
+#: Fewer scans and changed rows of a table say nothing about which shard does the work.
+_WORK = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class Seen:
     whole: bool = True
     #: A piece of a table with rows that lie on the wrong shard, to tell some of their keys.
     stray: str = ""
+    #: A piece of its largest part.
+    largest: tuple[int, str] = (0, "")
 
 
 def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
@@ -66,8 +75,9 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
     answers = yield from examination.ask_steps(questions)
     by_table: dict[TableName, dict[Node, Seen]] = defaultdict(dict)
     for node, seen in answers.items():
-        for table, one in seen.items():
-            by_table[table][node] = one
+        for table in keys:
+            # A shard without a page of it has none of its rows.
+            by_table[table][node] = seen.get(table, Seen())
     for table, on in sorted(by_table.items(), key=lambda pair: str(pair[0])):
         for node, one in on.items():
             stray = {
@@ -77,7 +87,7 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
             }
             if stray:
                 found.append((yield from _stray_steps(examination, node, table, keys[table], one, stray)))
-        found += _skew(examination, table, on)
+        found += yield from _skew_steps(examination, table, on, keys[table])
     return found
 
 
@@ -127,6 +137,7 @@ def _reader(
         seen: dict[TableName, Seen] = defaultdict(Seen)
         for part in parts:
             one, rows_before = seen[part.table], seen[part.table].rows
+            one.largest = max(one.largest, (part.pages, part.sql))
             for source, pages in _pieces(examination, part):
                 sql = QUERIES["slots_of_rows"].replace("{slot}", keys[part.table]).replace("{part}", source)
                 for slot, rows in (yield from link.run_steps(sql, None, prepare=False)).rows:
@@ -169,31 +180,108 @@ def _stray_steps(
     return examination.find(Severity.ERROR, node.name, what, cure)
 
 
-def _skew(examination: Examination, table: TableName, on: dict[Node, Seen]) -> Iterator[Finding]:
-    """Shards and slots with far more than their share of a table's rows."""
+def _skew_steps(
+    examination: Examination, table: TableName, on: dict[Node, Seen], slot_sql: str
+) -> Steps[list[Finding]]:
+    """Shards, slots and keys with far more than their share of a table's rows."""
     total = sum(seen.estimated for seen in on.values())
     if total < _SKEW_ROWS or len(on) < len(examination.domain.shards) or len(on) == 1:
-        return
-    owners = Counter(examination.state.picture.placer.owners)
-    slots = sum(owners.values())
+        return []
+    found = []
+    slots = sum(Counter(examination.state.picture.placer.owners).values())
     about = "" if all(seen.whole for seen in on.values()) else "about "
     for node, seen in on.items():
-        fair = owners[node.shard] / slots
-        if fair and seen.estimated / total >= min(_SHARD_FACTOR * fair, 0.99):
-            share = seen.estimated / total
+        fair = _fair(examination, node)
+        share = seen.estimated / total
+        if fair and share >= min(_SHARD_FACTOR * fair, 0.99):
             what = (
                 f"it has {about}{share:.0%} of the {total:,.0f} rows of {table}; by its slots {fair:.0%} would be fair"
             )
             cure = "see which keys have most rows; a shard key with more values, or a second column in it, spreads them"
-            yield examination.find(Severity.WARNING, node.name, what, cure)
+            found.append(examination.find(Severity.WARNING, node.name, what, cure))
         for slot, rows in seen.slots.most_common(1):
             share = rows / seen.rows * seen.estimated / total
             if share >= max(_SLOT_SHARE, min(_SLOT_FACTOR / slots, 0.5)):
-                what = f"slot {slot} of {slots:,} has {about}{share:.0%} of the rows of {table}: it cannot be divided"
-                cure = (
-                    "one key has very many rows: add a second column to the shard key, or let that key's rows be fewer"
+                key, of_slot = yield from _heaviest_steps(examination, node, table, slot_sql, seen, slot)
+                found.append(_hot(examination, node, f"{table}", f"{slot} of {slots:,}", about, share, key, of_slot))
+    return found
+
+
+def _fair(examination: Examination, node: Node) -> float:
+    """The share of the slots that its shard has."""
+    owners = Counter(examination.state.picture.placer.owners)
+    return owners[node.shard] / sum(owners.values())
+
+
+def _heaviest_steps(
+    examination: Examination, node: Node, table: TableName, slot_sql: str, seen: Seen, slot: int
+) -> Steps[tuple[str, float]]:
+    """The key with most rows of that slot in a sample of the table's largest part, and its share of them."""
+    placed = examination.domain.tables[table]
+    assert isinstance(placed, Sharded)
+    pages, source = seen.largest
+    if pages > _SAMPLE_PAGES:
+        source = f"{source} TABLESAMPLE SYSTEM ({100 * _SAMPLE_PAGES / pages:.6f})"
+    key = f"ROW({', '.join(map(name_sql, placed.columns))})"
+    sql = QUERIES["heaviest_key"].replace("{key}", key).replace("{slot}", slot_sql).replace("{part}", source)
+
+    def ask_steps(link: Link) -> Steps[tuple[str, float]]:
+        rows = (yield from link.run_steps(sql, [slot], prepare=False)).rows
+        return rows[0] if rows else ("", 0.0)
+
+    return (yield from examination.ask_steps({node: ask_steps})).get(node, ("", 0.0))
+
+
+def _hot(
+    examination: Examination,
+    node: Node,
+    table: str,
+    slot: str,
+    about: str,
+    share: float,
+    key: str,
+    of_slot: float,
+) -> Finding:
+    if of_slot >= _KEY_SHARE:
+        what = (
+            f"the key {key} alone has about {share * of_slot:.0%} of the rows of {table} (its slot, {slot}, has "
+            f"{about}{share:.0%}): one key's rows cannot be divided"
+        )
+        cure = "add a second column to the shard key, or let that key's rows be fewer"
+    else:
+        what = f"slot {slot} has {about}{share:.0%} of the rows of {table}: a slot cannot be divided"
+        cure = "several large keys share it: give the domain more slots, or add a second column to the shard key"
+    return examination.find(Severity.WARNING, node.name, what, cure)
+
+
+def _work_steps(examination: Examination) -> Steps[list[Finding]]:
+    """No shard does far more than its share of the work on a table, replicas counted with their primary."""
+    tables = [name for name, placed in examination.domain.tables.items() if isinstance(placed, Sharded)]
+    shards = len(examination.domain.shards)
+    if shards == 1 or not tables:
+        return []
+    columns = [[table.schema for table in tables], [table.name for table in tables]]
+    rows = yield from examination.each_steps(examination.nodes, "work", columns)
+    if len(rows) < len(examination.nodes):
+        # Without one node's counts every share would be wrong.
+        return []
+    work: dict[TableName, Counter[str]] = defaultdict(Counter)
+    for node, answer in rows.items():
+        for schema, name, done in answer:
+            work[TableName(schema, name)][node.shard] += done
+    found = []
+    for table, by_shard in sorted(work.items(), key=lambda pair: str(pair[0])):
+        total = sum(by_shard.values())
+        for primary in examination.primaries:
+            fair, share = _fair(examination, primary), by_shard[primary.shard] / max(total, 1)
+            if total >= _WORK and fair and share >= min(_SHARD_FACTOR * fair, 0.99):
+                what = (
+                    f"its shard has had {share:.0%} of the {total:,} scans and row changes of {table} since the "
+                    f"statistics were reset; by its slots {fair:.0%} would be fair"
                 )
-                yield examination.find(Severity.WARNING, node.name, what, cure)
+                cure = "see which keys the statements ask for; a second column in the shard key spreads a busy one"
+                found.append(examination.find(Severity.WARNING, primary.name, what, cure))
+    return found
 
 
 def _elsewhere_steps(examination: Examination) -> Steps[list[Finding]]:
@@ -220,5 +308,6 @@ def _elsewhere_steps(examination: Examination) -> Steps[list[Finding]]:
 
 CHECKS = (
     Check("rows", _rows_steps),
+    Check("work", _work_steps),
     Check("single tables", _elsewhere_steps),
 )

@@ -139,8 +139,10 @@ WHERE c.relkind IN ('r', 'p') AND c.relreplident IN ('d', 'n')
 ORDER BY 1, 2;
 
 -- name: sequences
--- A shard's own sequences: the last number handed out (NULL: none), and how they count.
-SELECT schemaname::text, sequencename::text, last_value, increment_by, min_value, max_value, cycle
+-- A shard's own sequences: the last number handed out (NULL: none, or this role may not know), how they count, and
+-- whether this role may know.
+SELECT schemaname::text, sequencename::text, last_value, increment_by, min_value, max_value, cycle,
+       has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'SELECT, USAGE')
 FROM pg_sequences WHERE schemaname <> 'outgrow' ORDER BY 1, 2;
 
 -- name: fleet_sequences
@@ -170,8 +172,20 @@ SELECT s.slot::int4, count(*) FROM (SELECT {slot} AS slot FROM {part}) AS s GROU
 SELECT DISTINCT {key}::text FROM {part} WHERE {slot} = ANY ($1::int8[]) LIMIT 3;
 
 -- name: heaviest_key
--- The commonest key of one slot in some pages of a table, and how many of these rows have it.
-SELECT {key}::text, count(*) FROM {part} WHERE {slot} = $1::int8 GROUP BY 1 ORDER BY 2 DESC LIMIT 1;
+-- The commonest key of one slot in some pages of a table, and its share of the slot's rows there.
+SELECT {key}::text, count(*) / sum(count(*)) OVER ()::float8 FROM {part} WHERE {slot} = $1::int8
+GROUP BY 1 ORDER BY 2 DESC LIMIT 1;
+
+-- name: work
+-- Of tables (schema, name): how often they were scanned and their rows changed here since the statistics were last reset.
+SELECT t.schema, t.name,
+       sum(coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0) + s.n_tup_ins + s.n_tup_upd + s.n_tup_del)::int8
+FROM unnest($1::text[], $2::text[]) AS t(schema, name)
+JOIN pg_namespace AS n ON n.nspname = t.schema
+JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.name
+CROSS JOIN LATERAL (SELECT relid FROM pg_partition_tree(c.oid) UNION SELECT c.oid) AS p
+JOIN pg_stat_user_tables AS s ON s.relid = p.relid
+GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: any_row
 -- Does a table have a row here?

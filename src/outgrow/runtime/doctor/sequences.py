@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outgrow.runtime.doctor.examination import Check, Examination
+from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.topology import TableName
 from outgrow.waits import Steps
@@ -26,7 +26,11 @@ def _sequences_steps(examination: Examination) -> Steps[list[Finding]]:
         ):
             found.append(one)
     for node, rows in own.items():
-        for schema, name, last, increment, minimum, maximum, cycle in rows:
+        if hidden := [TableName(row[0], row[1]) for row in rows if not row[7]]:
+            what = f"the role of its address may not read the sequences {several(hidden)}: not examined"
+            cure = "GRANT SELECT ON SEQUENCE … TO the role, if they matter to this application"
+            found.append(examination.find(Severity.INFO, node.name, what, cure))
+        for schema, name, last, increment, minimum, maximum, cycle, _ in rows:
             sequence = TableName(schema, name)
             if last is None:
                 continue
