@@ -9,7 +9,7 @@ import pytest
 
 from outgrow.runtime.doctor import Finding, examine, patience, placed_rows
 from outgrow.runtime.doctor.examination import QUERIES
-from tests.integration.definitions.planting import World, made, world
+from tests.integration.definitions.planting import World, made, summary, world
 
 __all__ = ["made", "world"]
 
@@ -70,9 +70,13 @@ def test_a_node_that_freezes_while_its_rows_are_read(world: World) -> None:
         started = time.monotonic()
         found = examine(world.topology, all_rows=True, progress=freeze)
         assert time.monotonic() - started < ALL_SECONDS
-    (unmade,) = [finding for finding in found if finding.severity != "info"]
-    assert (unmade.check, unmade.where) == ("not made", "app/s2/primary")
-    assert unmade.what.endswith(": rows, single tables, copies")
+    silent, unmade = [finding for finding in found if finding.severity != "info"]
+    assert summary([silent, unmade]) == [
+        ("error", "servers", "app/s2/primary"),
+        ("warning", "not made", "app/s2/primary"),
+    ]
+    assert silent.what == "the node does not answer within 1.5 s"
+    assert unmade.what.endswith(": rows, work, single tables, copies")
     assert world.findings() == []
 
 

@@ -185,7 +185,14 @@ def examine_steps(examination: Examination, *, pictured: bool = True) -> Steps[l
         finally:
             found += sorted(examination.trouble, key=lambda finding: finding.where)
             examination.trouble.clear()
-    return [*found, *_unmade(examination)]
+    return [*found, *_lost_late(examination, found), *_unmade(examination)]
+
+
+def _lost_late(examination: Examination, found: list[Finding]) -> Iterator[Finding]:
+    """Nodes that have ceased to answer since they were asked whether they do."""
+    for node in examination.nodes:
+        if (error := examination.lost.get(node.name)) is not None and (one := servers.lost(node, error)) not in found:
+            yield one
 
 
 def _unmade(examination: Examination) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
     """
     over: concurrent.futures.Future[None] = concurrent.futures.Future()
     links: list[Link] = []
+    silence: list[NodeLost] = []
 
     def remembered_steps(link: Link) -> Steps[T]:
         links.append(link)
@@ -50,17 +51,19 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
         try:
             while not (yield Future(over, monotonic() + ANSWER_SECONDS / 2)):
                 yield from _there_steps(nodes, node, links, monotonic() + ANSWER_SECONDS / 2)
-        except NodeLost:
-            # There is nobody to cancel the look; the wait for an answer to that would be another one.
+        except NodeLost as error:
+            silence.append(error)
+            # Shut down, the look ends by itself; cancelled, it would wait for an answer to that.
             for link in links:
                 link.shut_down()
-            raise
+            if not links or not (yield Future(over, monotonic() + ANSWER_SECONDS / 2)):
+                raise
         return None
 
     try:
         answer, _ = yield from together([look_steps(), watch_steps()])
     except NodeLost as error:
-        if error.code in _SILENCE:
+        if silence or error.code in _SILENCE:
             raise silent(node) from error
         raise
     assert answer is not None

@@ -38,10 +38,7 @@ def _answers_steps(examination: Examination) -> Steps[list[Finding]]:
     found = []
     for node in examination.nodes:
         if (error := examination.lost.get(node.name)) is not None:
-            severity = (
-                Severity.ERROR if node.role is Role.PRIMARY or not isinstance(error, NodeLost) else Severity.WARNING
-            )
-            found.append(examination.find(severity, node.name, _why(error), error.cure))
+            found.append(lost(node, error))
         elif node in identities and identities[node].replica == (node.role is Role.PRIMARY):
             is_now = "replica" if identities[node].replica else "primary"
             found.append(
@@ -53,10 +50,14 @@ def _answers_steps(examination: Examination) -> Steps[list[Finding]]:
     return found
 
 
-def _why(error: Error) -> str:
+def lost(node: Node, error: Error) -> Finding:
+    """A node that cannot be asked."""
+    gone = isinstance(error, NodeLost)
+    severity = Severity.ERROR if node.role is Role.PRIMARY or not gone else Severity.WARNING
+    what = f"{'does not answer' if gone else 'cannot be used'}: {error.message}"
     if error.code == "OG-RUN-080":
-        return f"the node does not answer within {patience.ANSWER_SECONDS:g} s"
-    return f"{'does not answer' if isinstance(error, NodeLost) else 'cannot be used'}: {error.message}"
+        what = f"the node does not answer within {patience.ANSWER_SECONDS:g} s"
+    return Finding(severity, "servers", what, node.name, error.cure)
 
 
 def _identities_steps(examination: Examination) -> Steps[dict[Node, Identity]]:
