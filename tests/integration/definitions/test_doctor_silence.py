@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from outgrow.doors.cli.app import run
 from outgrow.runtime.doctor import Finding, examine, patience, placed_rows
 from outgrow.runtime.doctor.examination import QUERIES
+from outgrow.topology import write
 from tests.integration.definitions.planting import World, made, summary, world
 
 __all__ = ["made", "world"]
@@ -54,6 +57,19 @@ def test_a_frozen_node(world: World, name: str, look: Callable[[World], list[Fin
     assert {"settings", "text", "long transactions"} <= set(left)
     assert ({"rows", "copies", "schema", "sequences"} <= set(left)) is primary
     assert ({"ledger", "definitions"} <= set(left)) is (name == "s1/primary")
+
+
+def test_the_exit_code_of_what_could_not_be_examined(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(write(world.topology))
+    with world.servers.restored():
+        world.servers.freeze(world.node("s1/replica1"))
+        assert run(("doctor", "--fleet", str(file))) == 1
+    said = capsys.readouterr().out
+    assert "warning app/s1/replica1: the node does not answer within 1.5 s" in said
+    assert "warning app/s1/replica1: not examined, because it could not be asked: identity, " in said
 
 
 def test_a_node_that_freezes_while_its_rows_are_read(world: World) -> None:
