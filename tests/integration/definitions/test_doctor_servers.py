@@ -6,6 +6,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from outgrow.local import processes
 from outgrow.nodes import connect
 from outgrow.runtime.doctor import Finding, examine, replication
 from outgrow.runtime.doctor.examination import QUERIES
+from outgrow.topology import Topology
 from tests.integration.definitions.planting import World, addressed, done, made, patched, port, summary, world
 
 __all__ = ["made", "world"]
@@ -170,6 +172,8 @@ def test_a_replica_that_lags(world: World) -> None:
             (found,) = world.findings()
         assert summary([found]) == [("warning", "replication", "app/s2/replica1")]
         assert " bytes behind, its last commit is " in found.what
+        # By then the last commit may be old enough by itself.
+        world.monkeypatch.setattr(replication, "_LAG_SECONDS", 3600.0)
         assert world.findings() == []
         world.sql("s2/primary", "SELECT pg_logical_emit_message(false, 'x', repeat('x', 17 * 1024 * 1024), true)::text")
         (found,) = world.findings()
@@ -197,3 +201,75 @@ def test_a_replica_that_receives_nothing(world: World) -> None:
     assert summary([found]) == [("warning", "replication", "app/s2/replica1")]
     assert found.what.startswith("nothing streams its primary's log to it; it is ")
     assert world.findings() == []
+
+
+def without_replicas(topology: Topology, shard: str) -> Topology:
+    domain = topology.domains[0]
+    shards = tuple(replace(one, replicas=()) if one.name == shard else one for one in domain.shards)
+    return replace(topology, domains=(replace(domain, shards=shards),))
+
+
+def test_roles_that_the_file_has_wrong(world: World) -> None:
+    primary, replica = world.node("s2/primary").dsn, world.node("s2/replica1").dsn
+    swapped = addressed(world, "s2/primary", replica)
+    swapped = addressed(replace(world, topology=swapped), "s2/replica1", primary)
+    found = [finding for finding in examine(swapped) if finding.check == "servers"]
+    assert summary(found) == [("info", "servers", "app/s2/primary"), ("info", "servers", "app/s2/replica1")]
+    assert found[0].what == "is a replica, not what the file says"
+
+
+def test_two_primaries_of_a_shard(world: World) -> None:
+    instead(world, "identity", "s2/replica1", "pg_is_in_recovery()", "false")
+    (found,) = [finding for finding in world.findings() if finding.check == "identity"]
+    assert summary([found]) == [("error", "identity", "app/s2/replica1")]
+    assert found.what == "takes writes, and so does app/s2/primary: two primaries of one shard"
+
+
+def test_a_shard_that_replays_another(world: World) -> None:
+    topology = without_replicas(addressed(world, "s2/primary", world.node("s1/replica1").dsn), "s1")
+    found = [finding for finding in examine(without_replicas(topology, "s2")) if finding.check == "identity"]
+    assert summary(found) == [("error", "identity", "app/s2/primary")]
+    assert found[0].what == "replays (or is) the database of app/s1/primary, which is another shard's"
+
+
+def test_a_replication_slot_that_has_lost_its_log(world: World) -> None:
+    instead(world, "slots", "s1/primary", "coalesce(wal_status, '')", "'lost'")
+    slot = "SELECT pg_create_physical_replication_slot('nobody', true)"
+    with done(world, "s1/primary", (slot,), ("SELECT pg_drop_replication_slot('nobody')",)):
+        (found,) = world.findings()
+    assert summary([found]) == [("error", "replication slots", "app/s1/primary")]
+    assert found.what.startswith("the physical replication slot nobody has lost log")
+
+
+def test_a_collation_of_a_column_that_has_changed(world: World) -> None:
+    version = "UPDATE pg_collation SET collversion = {} WHERE collname = 'POSIX'"
+    column = 'ALTER TABLE customers ADD COLUMN posix text COLLATE "POSIX"'
+    with done(
+        world, "*", (column, version.format("'0'")), (version.format("NULL"), "ALTER TABLE customers DROP posix")
+    ):
+        world.servers.wait_replayed()
+        found = world.findings()
+    assert {(finding.severity.value, finding.check) for finding in found} == {("error", "text")}
+    assert len(found) == 4
+    assert found[0].what.startswith("the collation POSIX has version none on this machine")
+
+
+def test_a_table_that_is_placed_and_gone(world: World) -> None:
+    away, back = "ALTER TABLE countries RENAME TO away", "ALTER TABLE away RENAME TO countries"
+    with done(world, "*", (away,), (back,)):
+        (found,) = told(world, "placements")
+    assert found.what == "placed, but not made yet (or dropped past outgrow): countries"
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "said"),
+    [
+        ("version = version + 1", "version = version - 1", "this library knows only"),
+        ("domain = 'other'", "domain = 'app'", "its ledger is that of the domain other"),
+    ],
+)
+def test_a_ledger_of_another(world: World, change: str, back: str, said: str) -> None:
+    with done(world, "s2/primary", (f"UPDATE outgrow.meta SET {change}",), (f"UPDATE outgrow.meta SET {back}",)):
+        found = world.findings()
+    assert summary(found)[0] == ("error", "installed", "app/s2/primary")
+    assert said in found[0].what
