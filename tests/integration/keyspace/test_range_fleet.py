@@ -152,6 +152,17 @@ def test_doctor_tells_of_ranges_that_place_nothing_and_of_keys_without_ranges(to
     assert not any("int8" in what for what in whats)
 
 
+def test_doctor_finds_strays_and_takes_no_range_for_skew(topology: Topology, fleet: Fleet) -> None:
+    with fleet.session() as session:
+        session.load(io.BytesIO(b"id,v\n" + b"".join(b"%d,x\n" % key for key in range(300, 2000))), "t")
+    assert [finding for finding in fleet.doctor() if finding.check == "rows"] == []
+    with psycopg.connect(topology.domains[0].shards[0].primary.dsn, autocommit=True) as connection:
+        connection.execute("INSERT INTO t (id) VALUES (150)")
+    strays = [finding.what for finding in fleet.doctor() if finding.check == "rows"]
+    assert len(strays) == 1
+    assert "1 of 1 rows" in strays[0]
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "<+150>-150", "<-150>+150"])
 def test_moments_without_a_zone_are_the_sessions(topology: Topology, fleet: Fleet, zone: str) -> None:
     """Split points a day apart, rows by the hour: what a zone shifts by a day or six is found all the same."""
