@@ -135,7 +135,8 @@ def codes_documented() -> list[str]:
 def settings() -> set[str]:
     """The keys that `fleet.yaml` may have: the literal names given to `fields` and to the domain's list of them."""
     found: set[str] = set()
-    for node in ast.walk(tree(SOURCE / "topology" / "reader.py")):
+    nodes = [node for file in files("topology") for node in ast.walk(tree(file))]
+    for node in nodes:
         value: ast.expr | None = None
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fields":
             value = node.args[0]

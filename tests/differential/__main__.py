@@ -17,6 +17,7 @@ from tests.differential.sides import How, opened
 from tests.differential.statements import statement
 from tests.differential.stories import both
 from tests.differential.stories import run as stories
+from tests.differential.strategies import STRATEGIES
 
 
 def arguments() -> argparse.Namespace:
@@ -30,6 +31,7 @@ def arguments() -> argparse.Namespace:
         "--first", type=int, default=0, help="number of the first statement, or chapter of writes (default 0)"
     )
     parser.add_argument("--shards", type=int, default=3)
+    parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
@@ -62,9 +64,9 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     """The run that the options ask for."""
     progress = Progress(options.stop)
     if options.writes is not None:
-        with both.opened(options.shards) as sides:
+        with both.opened(options.shards, strategy=options.strategy) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)
-    with opened(options.shards) as sides:
+    with opened(options.shards, strategy=options.strategy) as sides:
         cases = list(corpus()) if options.corpus else []
         return run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
 
@@ -111,7 +113,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         name = f"{first or seed}/{second}"
         case = statement(int(first or seed), int(second))
         how = next(iter(random_cases(1, int(first or seed), int(second))))[2]
-    with opened(options.shards) as sides:
+    with opened(options.shards, strategy=options.strategy) as sides:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
         text, params = case.render()
@@ -122,7 +124,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
 def replay_chapter(options: argparse.Namespace, seed: int) -> int:
     """One chapter again, with all that is asked in it."""
     first, _, second = options.replay.rpartition("/")
-    with both.opened(options.shards) as sides:
+    with both.opened(options.shards, strategy=options.strategy) as sides:
         report, told = stories.replayed(sides, int(first or seed), int(second))
     print("\n".join(told))
     for failure in report.failures:

@@ -11,14 +11,14 @@ from typing import Any
 import psycopg
 
 import outgrow
-from outgrow.keyspace import Keyspace, coerce
-from outgrow.topology import Copied, Placement, Sharded, ShardMap, Single, TableName, Topology
+from outgrow.keyspace import Keyspace, coerce, first_map
+from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
+from tests.differential.strategies import placed
 from tests.differential.world import TABLES, Tab, ddl, rows_of
 from tests.servers import Servers, serving
 
-SLOTS = 64
 LEVELS = ("session", "strong", "eventual", "bounded(60)")
 #: DDL's spelling of a type → the catalogue's.
 CATALOGUE = {"varchar": "varchar", "char": "bpchar"}
@@ -158,7 +158,7 @@ def placements(shards: list[str]) -> dict[TableName, Placement]:
 
 
 @contextlib.contextmanager
-def opened(shards: int = 3, seed: int = 1, servers: Servers | None = None) -> Iterator[Sides]:
+def opened(shards: int = 3, seed: int = 1, servers: Servers | None = None, strategy: str = "hash") -> Iterator[Sides]:
     """Both sides with data; `servers` that run already are used (then `shards` counts for nothing)."""
     with contextlib.ExitStack() as stack:
         if servers is None:
@@ -166,7 +166,7 @@ def opened(shards: int = 3, seed: int = 1, servers: Servers | None = None) -> It
         empty = servers.fresh()
         stack.callback(servers.drop, empty)
         names = [shard.name for shard in empty.domains[0].shards]
-        domain = replace(empty.domains[0], slots=SLOTS, tables=placements(names))
+        domain = placed(empty.domains[0], strategy, placements(names))
         topology = replace(empty, domains=(domain,))
         _fill_shards(topology, seed)
         plain = stack.enter_context(_plain(servers, seed))
@@ -190,7 +190,7 @@ def _plain(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]:
 
 def _fill_shards(topology: Topology, seed: int) -> None:
     domain = topology.domains[0]
-    keyspace = Keyspace(domain.slots, ShardMap.first(domain))
+    keyspace = Keyspace(domain.slots, first_map(domain))
     for shard in domain.shards:
         with psycopg.connect(shard.primary.dsn, autocommit=True) as connection:
             for table in TABLES:

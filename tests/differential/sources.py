@@ -6,6 +6,7 @@ import random
 
 from tests.differential.block import hole
 from tests.differential.expressions import Expressions, Scope, literal, wrong_typed
+from tests.differential.orders import Orders
 from tests.differential.world import BY_NAME, COLOCATED, TABLES, Col, Tab, draw
 
 SHARDED = [table for table in TABLES if table.placement == "sharded"]
@@ -149,6 +150,7 @@ class KeyPredicates:
     def __init__(self, expressions: Expressions) -> None:
         self.x = expressions
         self.rng = expressions.rng
+        self.orders = Orders(expressions)
 
     def about(self, scope: Scope) -> str:
         """Something about the shard key of one source; a plain predicate where none has a key."""
@@ -157,6 +159,9 @@ class KeyPredicates:
             return self.x.predicate(scope, 1)
         alias, table = self.rng.choice(keyed)
         prefix = f"{alias}." if alias else ""
+        if self.x.chance(0.3):
+            col = table.col(table.key[0])
+            return self.orders.about(prefix + col.name, col, prefix + table.unique)
         if len(table.key) > 1:
             return self.compound(table, [prefix + name for name in table.key])
         col = table.col(table.key[0])

@@ -1,8 +1,10 @@
 """Key → slot → shard, as the server itself would say.  Pure; `DESIGN.md` argues the choices."""
 
+from outgrow.keyspace.bounds import bounds, bounds_of
 from outgrow.keyspace.hash import SLOTS_MAX, Hash, Key, check_slots
 from outgrow.keyspace.kinds import KINDS, family
-from outgrow.keyspace.place import Keyspace, first_map
+from outgrow.keyspace.place import Keyspace, Strategy, first_map
+from outgrow.keyspace.range import Range
 from outgrow.keyspace.received import received
 from outgrow.keyspace.ring import VIRTUAL_NODES, grown, ring_owners
 from outgrow.keyspace.stored import carried, stored
@@ -16,7 +18,11 @@ __all__ = [
     "Key",
     "Keyspace",
     "NoRow",
+    "Range",
+    "Strategy",
     "Unknowable",
+    "bounds",
+    "bounds_of",
     "carried",
     "check_slots",
     "coerce",

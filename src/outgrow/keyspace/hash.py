@@ -86,6 +86,10 @@ class Hash:
                 seen = f"({seen} # COALESCE(({text} & {wide}) + {COMBINE & wide} + (({seen} >> 7) & {wide}), 0))"
         return f"({seen} & {mask})"
 
+    def between(self, low: Any, high: Any, high_open: bool) -> None:
+        """A hash has no order: keys between two others may have any slot."""
+        return
+
 
 def check_slots(slots: int) -> None:
     """ConfigurationError OG-KEY-003 unless `slots` is a power of two from 1 to 65536."""

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
 from outgrow.errors import ConfigurationError
 from outgrow.keyspace.hash import Hash, Key
+from outgrow.keyspace.kinds import KINDS, family
+from outgrow.keyspace.range import Range
 from outgrow.keyspace.ring import ring_owners
-from outgrow.topology import Domain, ShardMap
+from outgrow.topology import Domain, ShardMap, Splits
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from numpy import uint16
+
+    from outgrow.keyspace.columns import Column
+
+
+class Strategy(Protocol):
+    """How keys of some types get their slots: one by one, as columns, as the server computes them, and by order."""
+
+    @property
+    def slot(self) -> Callable[[Key], int]:
+        """(a key whose values have been through `coerce`) → its slot."""
+        ...
+
+    def slot_column(self, columns: Sequence[Column | Sequence[Any]]) -> npt.NDArray[uint16]: ...
+
+    def sql(self, columns: Sequence[str]) -> str: ...
+
+    def between(self, low: Any, high: Any, high_open: bool) -> range | None:
+        """The slots of keys between two places in the order of the first column; None where order says nothing."""
+        ...
 
 
 def first_map(domain: Domain) -> ShardMap:
     """The map of a new domain by its strategy; once it is installed, the ledger's map is the one that counts."""
+    names = tuple(shard.name for shard in domain.shards)
     if domain.strategy == "ring":
-        names = tuple(shard.name for shard in domain.shards)
         return ShardMap(domain.name, 1, names, ring_owners(names, domain.slots))
-    return ShardMap.first(domain)
+    hashed = ShardMap.first(domain)
+    if not domain.ranges:
+        return hashed
+    ranged = tuple(names.index(shard) for ranges in domain.ranges for shard in ranges.shards)
+    splits = tuple(ranges.splits for ranges in domain.ranges)
+    return ShardMap(domain.name, 1, names, hashed.owners + ranged, splits)
 
 
 class Keyspace:
@@ -22,14 +55,14 @@ class Keyspace:
     Raises ConfigurationError OG-KEY-003 for a wrong number of slots, OG-KEY-004 when the map has another number.
     """
 
-    __slots__ = ("_strategies", "map", "owners", "shards", "slots")
+    __slots__ = ("_ranged", "_strategies", "map", "owners", "shards", "slots")
 
     def __init__(self, slots: int, shard_map: ShardMap) -> None:
-        if len(shard_map.owners) != slots:
+        if shard_map.hashed != slots:
             raise ConfigurationError(
                 "OG-KEY-004",
                 f"domain {shard_map.domain} has {slots} slots, but its shard map of epoch {shard_map.epoch} has "
-                f"{len(shard_map.owners)}",
+                f"{shard_map.hashed}",
                 cure="a domain's number of slots is fixed once it is installed: put the old number back",
             )
         self.slots = slots
@@ -38,13 +71,22 @@ class Keyspace:
         self.shards = shard_map.shards
         #: slot → name of its shard.
         self.owners = tuple(shard_map.shards[owner] for owner in shard_map.owners)
-        self._strategies: dict[tuple[str, ...], Hash] = {}
+        self._strategies: dict[tuple[str, ...], Strategy] = {}
+        #: Family of types → its split points, and the slot of its first range.
+        self._ranged: dict[str, tuple[Splits, int]] = {}
+        first = slots
+        for splits in shard_map.splits:
+            self._ranged[family(splits.type)] = (splits, first)
+            first += splits.count
 
-    def strategy(self, types: tuple[str, ...]) -> Hash:
+    def strategy(self, types: tuple[str, ...]) -> Strategy:
         """How keys of these types are placed."""
         found = self._strategies.get(types)
         if found is None:
-            found = self._strategies[types] = Hash(types, self.slots)
+            known = KINDS.get(types[0]) if types else None
+            splits, first = self._ranged.get(known.family, (None, 0)) if known is not None else (None, 0)
+            found = Hash(types, self.slots) if splits is None else Range(types, splits, first)
+            self._strategies[types] = found
         return found
 
     def slot(self, types: tuple[str, ...], key: Key) -> int:
@@ -57,3 +99,7 @@ class Keyspace:
 
     #: What `plan` calls the same question.
     shards_for = shard
+
+    def slots_between(self, types: tuple[str, ...], low: Any, high: Any, high_open: bool) -> range | None:
+        """The slots of keys from `low` to `high`, as `bounds` has them; None where the order says nothing: all."""
+        return self.strategy(types).between(low, high, high_open)

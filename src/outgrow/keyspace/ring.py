@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from heapq import heapify, heapreplace
 
@@ -59,7 +60,7 @@ def grown(before: ShardMap, shard: str) -> ShardMap:
         )
     _join(owners, shard)
     number = {name: index for index, name in enumerate(shards)}
-    return ShardMap(before.domain, before.epoch + 1, shards, tuple(number[name] for name in owners))
+    return replace(before, epoch=before.epoch + 1, shards=shards, owners=tuple(number[name] for name in owners))
 
 
 def _join(owners: list[str], newcomer: str) -> None:

@@ -47,12 +47,21 @@ def coerce(type: str, value: object) -> Any:
     if rule is None:
         kind(type)
         raise AssertionError(f"no rule for {type}")
+    return rule(type, value if value.__class__ in _PLAIN else sent(value))
+
+
+#: Values of exactly these types are sent as they are.
+_PLAIN = frozenset((int, str, bool, float, uuid.UUID, datetime.datetime, datetime.date, Decimal))
+
+
+def sent(value: object) -> object:
+    """What psycopg makes of a value before its type counts: enumerations and numpy's scalars are what they hold."""
     if isinstance(value, enum.Enum):
-        # As psycopg sends it: by its value where it is a str or an int too, else by its name.
-        value = value.value if isinstance(value, str | int) else value.name
-    elif value.__class__.__module__ == "numpy" and hasattr(value, "item"):
-        value = value.item()
-    return rule(type, value)
+        # By its value where it is a str or an int too, else by its name.
+        return value.value if isinstance(value, str | int) else value.name
+    if value.__class__.__module__ == "numpy" and hasattr(value, "item"):
+        return value.item()
+    return value
 
 
 def wrong(type: str, value: object) -> DataError:

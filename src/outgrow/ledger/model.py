@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from outgrow.errors import ConfigurationError
-from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Single, TableName
+from outgrow.topology import Copied, Domain, Placement, Ranges, Sharded, ShardMap, Single, Splits, TableName
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,11 @@ class Difference:
 def differs(domain: Domain, state: LedgerState) -> tuple[Difference, ...]:
     """Every disagreement between the domain as the file has it and its ledger; empty when they agree."""
     found = []
-    slots = len(state.shard_map.owners)
+    slots = state.shard_map.hashed
     if slots != domain.slots:
         cure = f"write `slots: {slots}` in the file"
         found.append(Difference("OG-LEDGER-010", "slots", str(domain.slots), str(slots), cure))
+    found += _splits_differ([ranges.splits for ranges in domain.ranges], state.shard_map.splits)
     in_file, in_map = [shard.name for shard in domain.shards], state.shard_map.shards
     for name in in_file:
         if name not in in_map:
@@ -84,7 +85,38 @@ def as_ledger_says(domain: Domain, state: LedgerState) -> Domain:
             cure="put the shard back into the fleet file; rows leave a shard only by a move",
         )
     tables = MappingProxyType({**domain.tables, **state.placements})
-    return replace(domain, slots=len(state.shard_map.owners), tables=tables)
+    ranges = _ranges(state.shard_map)
+    strategy = "range" if ranges else "hash" if domain.strategy == "range" else domain.strategy
+    return replace(domain, slots=state.shard_map.hashed, tables=tables, strategy=strategy, ranges=ranges)
+
+
+def _splits_differ(file: Sequence[Splits], known: Sequence[Splits]) -> Iterator[Difference]:
+    """By type; the order in which the types stand in the file says nothing once they are installed."""
+    ours, theirs = ({each.type: each.points for each in splits} for splits in (file, known))
+    for type in sorted(ours.keys() | theirs.keys()):
+        if ours.get(type) != theirs.get(type):
+            cure = (
+                "write the ledger's split points into the file: rows lie where they say"
+                if type in theirs
+                else f"take the ranges of {type} out of the file: rows with such keys lie by their hash"
+            )
+            yield Difference("OG-LEDGER-013", f"ranges of {type}", _cut(ours.get(type)), _cut(theirs.get(type)), cure)
+
+
+def _cut(points: Sequence[str] | None) -> str:
+    if points is None:
+        return ""
+    return f"split at {', '.join(points)}" if points else "one range"
+
+
+def _ranges(shard_map: ShardMap) -> tuple[Ranges, ...]:
+    """The ranges of a map with the shards that have them now."""
+    owners = [shard_map.shards[owner] for owner in shard_map.owners]
+    found, first = [], shard_map.hashed
+    for splits in shard_map.splits:
+        found.append(Ranges(splits, tuple(owners[first : first + splits.count])))
+        first += splits.count
+    return tuple(found)
 
 
 def shown(placement: Placement | None) -> str:

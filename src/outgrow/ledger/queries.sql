@@ -151,6 +151,10 @@ CREATE TABLE outgrow.definition_parts (
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: v3_splits
+-- Where keys lie by range: [{"type": …, "points": [text, …]}, …].  Each range is a slot behind the hash slots, in order.
+ALTER TABLE outgrow.shard_map ADD COLUMN splits jsonb NOT NULL DEFAULT '[]';
+
 -- name: set_version
 -- The last step of each version.
 INSERT INTO outgrow.meta (version, domain) VALUES ($1::int4, $2::text)
@@ -174,8 +178,8 @@ SELECT version, domain FROM outgrow.meta;
 
 -- name: seed_map
 -- The first map of a domain; one that is there stays.
-INSERT INTO outgrow.shard_map (domain, epoch, shards, owners)
-SELECT $1::text, $2::int8, $3::text[], $4::int4[]
+INSERT INTO outgrow.shard_map (domain, epoch, shards, owners, splits)
+SELECT $1::text, $2::int8, $3::text[], $4::int4[], $5::text::jsonb
 WHERE NOT EXISTS (SELECT FROM outgrow.shard_map WHERE domain = $1::text)
 ON CONFLICT DO NOTHING;
 
@@ -190,7 +194,7 @@ VALUES ($1::text, $2::text, $3::text, $4::text, $5::text[], $6::text) ON CONFLIC
 
 -- name: state
 -- Map and schema epoch of a domain; no row before `outgrow init` finished.
-SELECT m.epoch, m.shards, m.owners, e.epoch
+SELECT m.epoch, m.shards, m.owners, e.epoch, m.splits::text
 FROM outgrow.shard_map AS m JOIN outgrow.schema_epoch AS e USING (domain)
 WHERE m.domain = $1::text
 ORDER BY m.epoch DESC LIMIT 1;

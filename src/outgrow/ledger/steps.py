@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
@@ -11,11 +12,11 @@ from typing import Any, Protocol
 from outgrow import sqlfile
 from outgrow.errors import ConfigurationError, Error, InternalError, OperationalError
 from outgrow.ledger.model import Generation, LedgerState
-from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Single, TableName
+from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Single, Splits, TableName
 from outgrow.waits import Steps
 
 #: The version of the tables that this library writes and reads.
-VERSION = 2
+VERSION = 3
 
 
 class Answer(Protocol):
@@ -99,7 +100,8 @@ def _upgrade_steps(runner: Runner, domain: Domain, shard: str) -> Steps[None]:
 
 
 def _seed_steps(home: Runner, domain: Domain, first: ShardMap) -> Steps[None]:
-    parameters = [domain.name, first.epoch, list(first.shards), list(first.owners)]
+    splits = [{"type": each.type, "points": each.points} for each in first.splits]
+    parameters = [domain.name, first.epoch, list(first.shards), list(first.owners), json.dumps(splits)]
     yield from home.run_steps(queries()["seed_map"], parameters)
     yield from home.run_steps(queries()["seed_schema_epoch"], [domain.name])
     for table, placement in domain.tables.items():
@@ -135,10 +137,11 @@ def read_steps(home: Runner, domain: str) -> Steps[LedgerState | None]:
     answer = yield from home.run_steps(queries()["state"], [domain])
     if not answer.rows:
         return None
-    epoch, shards, owners, schema_epoch = answer.rows[0]
+    epoch, shards, owners, schema_epoch, cut = answer.rows[0]
+    splits = tuple(Splits(each["type"], tuple(each["points"])) for each in json.loads(cut))
     answer = yield from home.run_steps(queries()["placements"], [domain])
     placements = {TableName(row[0], row[1]): _read(*row[2:5]) for row in answer.rows}
-    shard_map = ShardMap(domain, epoch, tuple(shards), tuple(owners))
+    shard_map = ShardMap(domain, epoch, tuple(shards), tuple(owners), splits)
     return LedgerState(version, shard_map, MappingProxyType(placements), schema_epoch)
 
 

@@ -114,7 +114,8 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     assert tree is not None
     names = {*statement.reads, *statement.writes, *_tables(tree)}
     keys_of = {name: tuple(column.name for column in places.key_columns(name)) for name in names}
-    surveyor = Surveyor(places.schema, tree, {name: columns for name, columns in keys_of.items() if columns}).run()
+    keyed = {name: columns for name, columns in keys_of.items() if columns}
+    surveyor = Surveyor(places.schema, tree, keyed, places.ranged).run()
     for found in surveyor.found:
         _place(found, places, draft)
     ctes = {cte.name: Shared(cte, None) for cte in getattr(tree, "with_", With()).ctes}

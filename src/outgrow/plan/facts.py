@@ -1,4 +1,4 @@
-"""What a condition says about columns: a disjunction of conjunctions of equalities.
+"""What a condition says about columns: a disjunction of conjunctions of equalities, and of spans where order counts.
 
 Only what must be *true* is read (a row counts when its condition is true, not when it is unknown), so nothing under
 NOT, CASE, FILTER or a function is looked at.  What is not understood says nothing; so does a disjunction that grew
@@ -27,7 +27,7 @@ from outgrow.statement.tree import (
 )
 
 from .blocks import Site, bare_column, family
-from .keyset import Choice, Elements, Null, Value
+from .keyset import Choice, Elements, Null, Span, Value
 
 #: Disjuncts that are kept apart; beyond it a condition says less, never more.
 LIMIT = 64
@@ -53,6 +53,11 @@ Resolve = Callable[[ColumnRef], Site | None]
 TypeOf = Callable[[Site], str | None]
 #: May `IS NULL` on this site be believed (it does not come from an outer join's padding)?
 MayBeNull = Callable[[Site], bool]
+#: A site's type if its keys lie by range, and it is compared in the order by which they are cut; else None.
+OrderOf = Callable[[Site], str | None]
+
+#: `constant OP column` as `column OP constant`.
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def all_of(parts: Iterable[Facts]) -> Facts:
@@ -106,6 +111,7 @@ class Reader:
     resolve: Resolve
     type_of: TypeOf
     may_be_null: MayBeNull
+    order_of: OrderOf = lambda site: None
 
     def site(self, expr: Expr) -> Site | None:
         column = bare_column(expr)
@@ -136,6 +142,11 @@ class Reader:
                 return any_of([self.read(operand) for operand in operands])
             case "=":
                 return self.equal(operands[0], operands[1])
+            case "<" | "<=" | ">" | ">=":
+                return self._ordered(expr.operator, operands[0], operands[1])
+            case "between":
+                low = self._ordered(">=", operands[0], operands[1])
+                return self._narrower(low, self._ordered("<=", operands[0], operands[2]))
             case "not" | "is false":
                 return self._boolean(operands[0], "false")
             case "is true":
@@ -166,6 +177,31 @@ class Reader:
             if site is not None and is_constant(side):
                 return self._says(site, (side,))
         return TRUE
+
+    def _ordered(self, operator: str, left: Expr, right: Expr) -> Facts:
+        """`left OP right` is true."""
+        site, constant = self.site(left), right
+        if site is None or not is_constant(right):
+            site, constant, operator = self.site(right), left, _MIRRORED[operator]
+        kind = self.order_of(site) if site is not None and is_constant(constant) else None
+        if site is None or kind is None:
+            return TRUE
+        if is_null_literal(constant):
+            return NEVER
+        if operator in ("<", "<="):
+            span = Span(kind, high=constant, high_open=operator == "<")
+        else:
+            span = Span(kind, low=constant, low_open=operator == ">")
+        return (Conjunction(((site, (span,)),)),)
+
+    def _narrower(self, low: Facts, high: Facts) -> Facts:
+        """Both ends of one span in one choice, so that what flows further takes both along."""
+        if low and high and TRUE not in (low, high):
+            (site, (above,)), (_, (below,)) = low[0].choices[0], high[0].choices[0]
+            # `5 BETWEEN a AND b` says `a <= 5` and `5 <= b`: ends of two columns.
+            if isinstance(above, Span) and isinstance(below, Span) and above.low is not None and below.high is not None:
+                return (Conjunction(((site, (Span(above.type, above.low, below.high),)),)),)
+        return all_of([low, high])
 
     def joined(self, one: Site, other: Site) -> Facts:
         """Two columns are equal: constants flow both ways, if their types compare as their hashes do."""

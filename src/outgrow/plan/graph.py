@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from outgrow.schema import Schema
+from outgrow.schema import Column, Order, Schema
 from outgrow.statement.tree import ColumnRef, Delete, Scan, Select, Update
 
-from .blocks import Block, Leaf, Region, Site, bare_column, scan_column
+from .blocks import Block, Leaf, Region, Site, bare_column, family, scan_column
 from .facts import TRUE, Conjunction, Facts, Reader, all_of
-from .keyset import Choice, Everything, KeySet, Match, Nothing, Null, either
+from .keyset import Choice, Everything, KeySet, Match, Nothing, Null, either, spans
 
 #: For each disjunct, every site's choices.
 Solution = list[dict[Site, list[Choice]]]
@@ -23,8 +23,10 @@ def known_choice(site: Site, solution: Solution) -> Choice | None:
         choices = disjunct.get(site)
         if not choices:
             return None
-        if choices[0] not in union:
-            union.append(choices[0])
+        # Values say more than an order does.
+        best = next((choice for choice in choices if not spans(choice)), choices[0])
+        if best not in union:
+            union.append(best)
     return tuple(candidate for choice in union for candidate in choice) if union else None
 
 
@@ -38,6 +40,8 @@ class Graph:
     blocks: list[tuple[Block, Select | Update | Delete]] = field(default_factory=list)
     #: Leaves of inner blocks whose own condition is never true.
     dead: set[int] = field(default_factory=set)
+    #: Families of types whose keys lie by range.
+    ranged: frozenset[str] = frozenset()
 
     def add(self, facts: Facts) -> None:
         self.facts = all_of([self.facts, facts])
@@ -74,7 +78,12 @@ class Graph:
             leaf = self._leaf(site)
             return site.shadow is None and leaf is not None and leaf.region == region
 
-        return Reader(resolve, lambda site: self.type_of(site, block), may_be_null)
+        return Reader(
+            resolve,
+            lambda site: self.type_of(site, block),
+            may_be_null,
+            lambda site: self._order_of(site, block) if self.ranged else None,
+        )
 
     def _leaf(self, site: Site) -> Leaf | None:
         for block, _ in self.blocks:
@@ -84,6 +93,23 @@ class Graph:
 
     def type_of(self, site: Site, near: Block) -> str | None:
         """A site's type, None where equality on it is not understood (nondeterministic collations included)."""
+        found = self._origin(site, near)
+        if isinstance(found, Column):
+            return None if found.nondeterministic else found.type
+        return found
+
+    def _order_of(self, site: Site, near: Block) -> str | None:
+        """A site's type where its keys lie by range, and `<` compares in the order by which they are cut."""
+        found = self._origin(site, near)
+        if isinstance(found, Column):
+            kind: str | None = None if found.nondeterministic or found.order is Order.LINGUISTIC else found.type
+        else:
+            # Which collation a column of a set operation has is decided over all of its arms.
+            kind = None if family(found) == "text" else found
+        return kind if family(kind) in self.ranged else None
+
+    def _origin(self, site: Site, near: Block) -> Column | str | None:
+        """The table's column that a site is, or the type that all arms of a set operation agree on."""
         for block in self._in_sight(near):
             if block.index != site.block:
                 continue
@@ -92,8 +118,7 @@ class Graph:
                 return None
             if isinstance(leaf.relation, Scan):
                 table = self.schema.tables.get(leaf.relation.table)
-                column = table.column(site.column) if table is not None else None
-                return None if column is None or column.nondeterministic else column.type
+                return table.column(site.column) if table is not None else None
             if site.column in leaf.types:
                 return leaf.types[site.column]
             expr = leaf.outputs.get(site.column)
@@ -101,7 +126,7 @@ class Graph:
             if leaf.inner is None or column_ref is None:
                 return None
             below = self.site(leaf.inner, column_ref)
-            return self.type_of(below, leaf.inner) if below is not None else None
+            return self._origin(below, leaf.inner) if below is not None else None
         return None
 
     def _in_sight(self, near: Block) -> Iterator[Block]:
@@ -150,8 +175,11 @@ class Graph:
         if id(leaf) in self.dead or not solution:
             return Nothing()
         alias = leaf.relation.alias if isinstance(leaf.relation, Scan) else ""
+        by_range = self.ranged and family(self.type_of(Site(block.index, alias, columns[0]), block)) in self.ranged
         options: list[KeySet] = []
         for disjunct in solution:
             choices = [tuple(disjunct.get(Site(block.index, alias, column), ())) for column in columns]
-            options.append(Match(tuple(choices)) if all(choices) else Everything())
+            # Of keys that lie by range the first column alone tells something.
+            known = choices[0] if by_range else all(choices)
+            options.append(Match(tuple(choices)) if known else Everything())
         return either(options)

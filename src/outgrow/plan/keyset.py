@@ -38,6 +38,22 @@ class Null:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Every value between two ends, of which one may be open; only where keys of its type lie by range."""
+
+    type: str
+    low: Expr | None = None
+    high: Expr | None = None
+    #: The end itself is not in it.
+    low_open: bool = False
+    high_open: bool = False
+
+    @property
+    def ends(self) -> tuple[Expr, ...]:
+        return tuple(end for end in (self.low, self.high) if end is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """What a row's own column is known to equal, where that column is the source of a key column.
 
@@ -47,8 +63,8 @@ class Held:
     known: Value | Elements
 
 
-#: One value that a key column may have.
-Candidate = Value | Elements | Null | Held
+#: One value that a key column may have, or several.
+Candidate = Value | Elements | Null | Span | Held
 #: The values that a key column may have: one of these.
 Choice = tuple[Candidate, ...]
 
@@ -65,7 +81,10 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """For each key column, in order, the choices that all hold (their intersection); none is empty."""
+    """For each key column, in order, the choices that all hold (their intersection).
+
+    Where keys lie by range the first column has a choice, and the others may have none; elsewhere all have.
+    """
 
     columns: tuple[tuple[Choice, ...], ...]
 
@@ -85,6 +104,11 @@ class Both:
 
 
 KeySet = Everything | Nothing | Match | Either | Both
+
+
+def spans(choice: Choice) -> bool:
+    """The values are not all known one by one."""
+    return any(isinstance(candidate, Span) for candidate in choice)
 
 
 def either(options: list[KeySet]) -> KeySet:
@@ -109,7 +133,8 @@ def parameters_of(keys: KeySet) -> set[int]:
         return set()
     candidates = [candidate for choices in keys.columns for choice in choices for candidate in choice]
     known = [candidate.known if isinstance(candidate, Held) else candidate for candidate in candidates]
-    exprs = [candidate.expr for candidate in known if not isinstance(candidate, Null)]
+    exprs = [candidate.expr for candidate in known if isinstance(candidate, Value | Elements)]
+    exprs += [end for candidate in known if isinstance(candidate, Span) for end in candidate.ends]
     return {expr.index for top in exprs for expr in walk(top) if isinstance(expr, Parameter)}
 
 
@@ -125,6 +150,9 @@ _SHOWN = 5
 def describe_candidate(candidate: Candidate) -> str:
     if isinstance(candidate, Null):
         return "NULL"
+    if isinstance(candidate, Span):
+        low, high = (describe_expr(end) if end is not None else "…" for end in (candidate.low, candidate.high))
+        return f"{'(' if candidate.low_open else '['}{low}, {high}{')' if candidate.high_open else ']'}"
     if isinstance(candidate, Held):
         return describe_candidate(candidate.known)
     text = describe_expr(candidate.expr)
@@ -161,5 +189,17 @@ def describe_key_set(keys: KeySet, columns: tuple[str, ...]) -> str:
             shown = [describe_candidate(candidate) for candidate in choice[:_SHOWN]]
             if len(choice) > _SHOWN:
                 shown.append(f"… {len(choice)} values")
-            phrases.append(f"{name} = {shown[0]}" if len(choice) == 1 else f"{name} in ({', '.join(shown)})")
+            if len(choice) == 1 and isinstance(choice[0], Span):
+                phrases.append(_describe_span(choice[0], name))
+            else:
+                phrases.append(f"{name} = {shown[0]}" if len(choice) == 1 else f"{name} in ({', '.join(shown)})")
     return " and ".join(phrases)
+
+
+def _describe_span(span: Span, name: str) -> str:
+    ends = []
+    if span.low is not None:
+        ends.append(f"{name} >{'' if span.low_open else '='} {describe_expr(span.low)}")
+    if span.high is not None:
+        ends.append(f"{name} <{'' if span.high_open else '='} {describe_expr(span.high)}")
+    return " and ".join(ends)

@@ -7,24 +7,21 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from outgrow.errors import DataError
-from outgrow.keyspace import NoRow, Unknowable, carried, coerce, stored
-from outgrow.statement.tree import Cast, Expr, Literal, Operation, Parameter
+from outgrow.keyspace import NoRow, Unknowable, coerce
 
-from .blocks import family, plain_type
+from .candidates import Params, candidate_values
 from .change import GivenRows
-from .keyset import Candidate, Choice, Either, Elements, Everything, Held, KeySet, Match, Nothing, Null
-from .literals import python_value
+from .keyset import Choice, Either, Everything, KeySet, Match, Nothing
 from .model import KeyChange, Located, Placer, Plan, Reason, ScanKeys, Where
 from .moments import says_moment
 from .refusals import refuse
 from .rowwise import check_runs
+from .touching import slots_touched
 
 #: More combinations of a compound key than this, and all shards are asked.
 PRODUCT_LIMIT = 10_000
 
 Key = tuple[Any, ...]
-Params = Sequence[Any]
 
 
 @lru_cache(maxsize=1024)
@@ -128,7 +125,8 @@ def shards_of(scan: ScanKeys, params: Params, placer: Placer) -> set[str]:
     if keys is None:
         if inserting:
             raise refuse("insert key unknown", str(scan.table), ", ".join(scan.columns))
-        return set(placer.shards)
+        slots = slots_touched(scan.keys, scan.types, params, placer)
+        return set(placer.shards) if slots is None else {placer.owners[slot] for slot in slots}
     return {placer.shards_for(scan.types, key) for key in keys}
 
 
@@ -191,124 +189,7 @@ def _choice(choice: Choice, type: str, params: Params, typmod: int | None) -> se
     values: set[Any] = set()
     for candidate in choice:
         try:
-            values.update(_candidate(candidate, type, params, typmod))
+            values.update(candidate_values(candidate, type, params, typmod))
         except Unknowable:
             return None
     return values
-
-
-def _candidate(candidate: Candidate, type: str, params: Params, typmod: int | None) -> list[Any]:
-    if isinstance(candidate, Null):
-        return [None]
-    if isinstance(candidate, Held):
-        source = candidate.known.type
-        values = _candidate(candidate.known, source, params, None)
-        return [kept for value in values for kept in _carried(value, source, type, -1 if typmod is None else typmod)]
-    if isinstance(candidate, Elements):
-        return [value for item in _elements(candidate, params) for value in _compared(item, candidate.type, type)]
-    if typmod is not None:
-        return [_written(candidate.expr, type, typmod, params)]
-    if isinstance(candidate.expr, Cast):
-        value = _cast(candidate.expr, params)
-        return _narrowed(value, plain_type(candidate.expr.type), type)
-    return _compared(_value(candidate.expr, params), candidate.type, type)
-
-
-def _compared(value: Any, compared: str, type: str) -> list[Any]:
-    """What a value that is compared with a column of type `compared` means for a column of type `type`."""
-    try:
-        coerced = coerce(compared, value)
-        if coerced is None:
-            return []
-        return [coerced] if compared == type else _narrowed(coerced, compared, type)
-    except NoRow:
-        return []
-
-
-def _carried(value: Any, source: str, type: str, typmod: int) -> list[Any]:
-    """What a key column holds that is written from a column of type `source` with this value."""
-    try:
-        return [carried(type, typmod, source, value)]
-    except DataError:
-        # The server refuses the row, where there is one.
-        return []
-
-
-def _narrowed(value: Any, source: str, type: str) -> list[Any]:
-    if value is None:
-        return []
-    if source == type or (family(source) == family(type) == "text"):
-        return [value]
-    if {family(source), family(type)} <= {"int", "numeric"}:
-        try:
-            return [coerce(type, value)]
-        except NoRow:
-            return []
-    raise Unknowable
-
-
-def _value(expr: Expr, params: Params) -> Any:
-    if isinstance(expr, Parameter):
-        return params[expr.index - 1]
-    return python_value(expr)
-
-
-#: Python types whose cast to a type only reads them; anything else may be rounded, truncated or formatted.
-_READS: dict[str, tuple[type, ...]] = {
-    "int": (int, str),
-    "text": (str,),
-    "bool": (bool, str),
-}
-
-
-def _cast(expr: Cast, params: Params) -> Any:
-    """The value of a cast constant, as `coerce` has it for the cast's own type; None for NULL."""
-    target = plain_type(expr.type)
-    kind = family(target)
-    if kind is None or not isinstance(expr.operand, Literal | Parameter | Operation):
-        raise Unknowable
-    value = _value(expr.operand, params)
-    if value is None:
-        return None
-    if kind in _READS and (type(value) not in _READS[kind]):
-        raise Unknowable
-    try:
-        return coerce(target, value)
-    except (NoRow, DataError):
-        # A cast rounds where a comparison finds no row, and what it refuses the server shall refuse.
-        raise Unknowable from None
-
-
-def _written(expr: Expr, type: str, typmod: int, params: Params) -> Any:
-    if not isinstance(expr, Cast):
-        return stored(type, typmod, _value(expr, params))
-    value, source = _cast(expr, params), plain_type(expr.type)
-    if value is None or (source == type and typmod == -1):
-        return value
-    if family(type) != family(source) or family(type) not in ("int", "text", "uuid", "bool", "numeric"):
-        raise Unknowable
-    return stored(type, typmod, value)
-
-
-def _elements(candidate: Elements, params: Params) -> list[Any]:
-    """The elements of an array parameter; an array written as text is the server's to read."""
-    expr = candidate.expr
-    if isinstance(expr, Cast):
-        element = plain_type(expr.type.removesuffix("[]")) if expr.type.endswith("[]") else ""
-        if family(element) is None or family(element) != family(candidate.type):
-            raise Unknowable
-        expr = expr.operand
-    value = _value(expr, params)
-    if value is None:
-        return []
-    if not isinstance(value, list | tuple):
-        raise Unknowable
-    flat: list[Any] = []
-    stack: list[Any] = [value]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, list | tuple):
-            stack.extend(here)
-        elif here is not None:
-            flat.append(here)
-    return flat

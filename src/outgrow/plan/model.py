@@ -29,6 +29,19 @@ class Placer(Protocol):
         """The shard of one key: values already coerced, None for NULL."""
         ...
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """slot → its shard."""
+        ...
+
+    def slot(self, types: tuple[str, ...], key: tuple[object, ...]) -> int:
+        """The slot of one key."""
+        ...
+
+    def slots_between(self, types: tuple[str, ...], low: Any, high: Any, high_open: bool) -> range | None:
+        """The slots of keys between two places in their order (None: open); None where the order says nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from outgrow.schema import Column, Schema, Table, TableKind
 from outgrow.topology import Copied, Domain, Placement, Sharded, Single, TableName
 
+from .blocks import family
 from .refusals import Refused, refuse
 
 _CATALOGUES = frozenset(("pg_catalog", "information_schema"))
@@ -54,6 +55,12 @@ class Places:
                 raise Refused(refuse("unknown key column", str(name), wanted))
             found.append(column)
         return tuple(found)
+
+    @property
+    def ranged(self) -> frozenset[str]:
+        """The families of types whose keys lie by range."""
+        families = (family(ranges.splits.type) for ranges in self.domain.ranges)
+        return frozenset(each for each in families if each is not None)
 
     def proposal(self, name: TableName) -> str:
         """A placement to begin with: by the primary key's first column, or a copy where there is none."""

@@ -93,8 +93,15 @@ class Updated:
 class Surveyor:
     """Walks one statement; afterwards `found`, `inserts` and `updates` hold what it met."""
 
-    def __init__(self, schema: Schema, tree: Tree, keys_of: dict[TableName, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        tree: Tree,
+        keys_of: dict[TableName, tuple[str, ...]],
+        ranged: frozenset[str] = frozenset(),
+    ) -> None:
         self.schema = schema
+        self.ranged = ranged
         self.tree = tree
         self.keys_of = keys_of
         self.found: list[Found] = []
@@ -154,7 +161,7 @@ class Surveyor:
     def _select(
         self, tree: Select, parent: Block | None, ctes: Ctes, pushed: tuple[Choice | None, ...]
     ) -> tuple[Block, Solution]:
-        graph = Graph(self.schema)
+        graph = Graph(self.schema, ranged=self.ranged)
         block = self._open(graph, tree, parent, ctes, ())
         for item, choice in zip(tree.items, pushed, strict=False):
             column = bare_column(item.expr)
@@ -179,7 +186,7 @@ class Surveyor:
         self._loose((tree.returning, tree.conflict_values, tree.conflict_where), own, ctes)
 
     def _change(self, tree: Update | Delete, parent: Block | None, ctes: Ctes) -> None:
-        graph = Graph(self.schema)
+        graph = Graph(self.schema, ranged=self.ranged)
         block = Block(next(self._numbers), parent, ctes)
         graph.blocks.append((block, tree))
         target = Leaf(Scan(tree.table, tree.alias), ())

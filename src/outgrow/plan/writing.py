@@ -9,7 +9,7 @@ from outgrow.statement.tree import Cast, ColumnRef, Expr, Insert, Literal, Selec
 
 from .blocks import Ctes
 from .facts import is_constant, is_default
-from .keyset import Choice, Everything, KeySet, Match, Null, Value, either, held
+from .keyset import Choice, Everything, KeySet, Match, Null, Value, either, held, spans
 from .model import KeyChange, ScanKeys
 from .placing import Places
 from .refusals import Refused, refuse
@@ -111,7 +111,7 @@ def _selected(
         expr, known = select.items[position].expr, insert.known[position]
         if is_constant(expr):
             columns.append(((Value(expr, column.type),),))
-        elif known is not None:
+        elif known is not None and not spans(known):
             columns.append((held(known),))
         elif stays(insert.tree, places, ctes):
             return Everything()
@@ -146,6 +146,6 @@ def _after(column: Column, assigned: dict[str, Expr], update: Updated) -> Choice
     """What a key column holds afterwards; None where it is only known of each row."""
     if column.name not in assigned:
         known = update.known.get(column.name)
-        return held(known) if known is not None else None
+        return None if known is None or spans(known) else held(known)
     expr = assigned[column.name]
     return (Value(expr, column.type),) if is_constant(expr) else None

@@ -87,6 +87,12 @@ class Spot:
             self._wrong("text", "; put it in quotes" if isinstance(self.node, yaml.ScalarNode) else "")
         return str(self.node.value)
 
+    def scalar(self) -> str:
+        """What is written there, be it text, a number or a date."""
+        if not isinstance(self.node, yaml.ScalarNode) or self.node.tag == _TAG + "null":
+            self._wrong("one value")
+        return str(self.node.value)
+
     def whole(self) -> int:
         # Plain decimals only: YAML would also read 010 as eight and 1:30 as ninety.
         value = self.node.value

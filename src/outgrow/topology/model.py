@@ -105,6 +105,27 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True)
+class Splits:
+    """Where keys of one type are cut into ranges: each point begins a range, ascending, as text of the type."""
+
+    type: str
+    points: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Of the ranges: the first and the last are open."""
+        return len(self.points) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """The ranges of one type of keys, and which shard has each of them."""
+
+    splits: Splits
+    shards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """One logical database of the application."""
 
@@ -117,6 +138,8 @@ class Domain:
     #: Which shard a slot has first, and which slots a new shard takes: `keyspace.first_map`.
     strategy: str = "hash"
     reads: Reads = Reads()
+    #: Keys of these types lie by range, under `strategy: range`; keys of other types have slots as with `hash`.
+    ranges: tuple[Ranges, ...] = ()
 
     @property
     def home(self) -> Shard:
@@ -144,13 +167,20 @@ class Topology:
 class ShardMap:
     """slot → shard of one domain, versioned by its epoch.
 
-    `owners[slot]` is an index into `shards`.  The ledger's map wins over the one derived from the file.
+    `owners[slot]` is an index into `shards`.  Behind the domain's hash slots each range of `splits` is a slot too, in
+    order.  The ledger's map wins over the one derived from the file.
     """
 
     domain: str
     epoch: int
     shards: tuple[str, ...]
     owners: tuple[int, ...] = field(repr=False)
+    splits: tuple[Splits, ...] = ()
+
+    @property
+    def hashed(self) -> int:
+        """How many of the slots are hash slots."""
+        return len(self.owners) - sum(splits.count for splits in self.splits)
 
     @classmethod
     def first(cls, domain: Domain) -> ShardMap:

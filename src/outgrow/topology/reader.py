@@ -21,6 +21,7 @@ from outgrow.topology.model import (
     Node,
     Placement,
     PoolLimits,
+    Ranges,
     Reads,
     Role,
     Shard,
@@ -29,9 +30,10 @@ from outgrow.topology.model import (
     TableName,
     Topology,
 )
+from outgrow.topology.ranges import read_ranges
 
 ENGINES = ("postgresql",)
-STRATEGIES = ("hash", "ring")
+STRATEGIES = ("hash", "ring", "range")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
 WEIGHT_MAX = 100
 SLOTS_DEFAULT = 1024
@@ -167,7 +169,7 @@ def _referred(spot: Spot, outside: _Outside) -> str:
 
 
 def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "shards", "tables", "pool", "reads")
+    known = ("engine", "strategy", "slots", "ranges", "shards", "tables", "pool", "reads")
     fields = spot.fields(known, ("engine", "shards"))
     engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
     strategy = "hash"
@@ -188,6 +190,7 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
+    ranges = _ranges(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
@@ -196,7 +199,21 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads)
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges)
+
+
+def _ranges(strategy: str, fields: Mapping[str, Spot], shards: list[str], most: int) -> tuple[Ranges, ...]:
+    if strategy == "range" and "ranges" not in fields:
+        fields["strategy"].fail(
+            "OG-TOPO-028",
+            "the strategy range has no ranges",
+            "add `ranges: {int8: [{to: 1000, shard: s1}, {shard: s2}]}`, with the type of your keys",
+        )
+    if strategy != "range" and "ranges" in fields:
+        fields["ranges"].fail(
+            "OG-TOPO-028", f"there are ranges under the strategy {strategy}", "write `strategy: range`, or remove them"
+        )
+    return read_ranges(fields["ranges"], shards, most) if "ranges" in fields else ()
 
 
 def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:

@@ -15,6 +15,7 @@ from outgrow.topology.model import (
     Node,
     Placement,
     PoolLimits,
+    Ranges,
     Reads,
     Sharded,
     Single,
@@ -58,7 +59,10 @@ def _domain(domain: Domain) -> dict[str, Any]:
     document: dict[str, Any] = {"engine": domain.engine}
     if domain.strategy != "hash":
         document["strategy"] = domain.strategy
-    document |= {"slots": domain.slots, "shards": shards}
+    document["slots"] = domain.slots
+    if domain.ranges:
+        document["ranges"] = {ranges.splits.type: _ranges(ranges) for ranges in domain.ranges}
+    document["shards"] = shards
     if domain.pool != PoolLimits():
         document["pool"] = {name: value for name, value in asdict(domain.pool).items() if value is not None}
     if domain.reads != Reads():
@@ -84,6 +88,15 @@ def _reads(reads: Reads) -> dict[str, Any]:
     if reads.zone:
         document["zone"] = _dollars(reads.zone)
     return document
+
+
+def _ranges(ranges: Ranges) -> list[dict[str, str]]:
+    points = ranges.splits.points
+    written: list[dict[str, str]] = []
+    for low, high, shard in zip((None, *points), (*points, None), ranges.shards, strict=True):
+        between = {name: point for name, point in (("from", low), ("to", high)) if point is not None}
+        written.append({**between, "shard": shard})
+    return written
 
 
 def _placement(placement: Placement) -> dict[str, Any]:

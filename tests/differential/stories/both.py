@@ -11,12 +11,13 @@ from typing import Any
 import psycopg
 
 import outgrow
-from outgrow.keyspace import Keyspace, coerce
-from outgrow.topology import ShardMap, Topology
+from outgrow.keyspace import Keyspace, coerce, first_map
+from outgrow.topology import Topology
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure
-from tests.differential.sides import CATALOGUE, SLOTS, TYPE_NAMES
+from tests.differential.sides import CATALOGUE, TYPE_NAMES
 from tests.differential.stories.tables import TABLES, TYPES, Kept, beginning, placements
+from tests.differential.strategies import placed
 from tests.servers import Servers, serving
 
 #: A chapter must fail rather than wait for a lock that nobody will give back.
@@ -40,7 +41,7 @@ class Both:
         self.cursors = {"%s": plain.cursor(), "$": psycopg.RawCursor(plain)}
         self.type_names = dict(plain.execute(TYPE_NAMES).fetchall())
         domain = fleet.topology.domains[0]
-        self.keyspace = Keyspace(domain.slots, ShardMap.first(domain))
+        self.keyspace = Keyspace(domain.slots, first_map(domain))
         self._begun = 0
         self._owners: dict[tuple[str, tuple[str | None, ...]], str] = {}
 
@@ -160,7 +161,7 @@ AGAIN = f"{_EMPTY}; {_FILL}"
 
 
 @contextlib.contextmanager
-def opened(shards: int = 3, servers: Servers | None = None) -> Iterator[Both]:
+def opened(shards: int = 3, servers: Servers | None = None, strategy: str = "hash") -> Iterator[Both]:
     """Both sides, without rows until `begin_again`; `servers` that run already are used."""
     with contextlib.ExitStack() as stack:
         if servers is None:
@@ -168,7 +169,7 @@ def opened(shards: int = 3, servers: Servers | None = None) -> Iterator[Both]:
         empty = servers.fresh()
         stack.callback(servers.drop, empty)
         names = [shard.name for shard in empty.domains[0].shards]
-        domain = replace(empty.domains[0], slots=SLOTS, tables=placements(names))
+        domain = placed(empty.domains[0], strategy, placements(names))
         topology = replace(empty, domains=(domain,))
         primary = servers.domain.home.primary
         servers.sql(primary, "DROP DATABASE IF EXISTS told WITH (FORCE)", database="postgres")
@@ -193,7 +194,7 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
 def _furnish(connection: psycopg.Connection[Any], shard: str | None, topology: Topology) -> None:
     """Tables, and beside them the rows that each chapter begins with; `shard` is None for the plain side."""
     domain = topology.domains[0]
-    keyspace = Keyspace(domain.slots, ShardMap.first(domain))
+    keyspace = Keyspace(domain.slots, first_map(domain))
     connection.execute(TYPES)
     connection.execute("CREATE SCHEMA beginning")
     for kept in TABLES:

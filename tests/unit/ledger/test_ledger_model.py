@@ -8,7 +8,19 @@ import pytest
 
 from outgrow.errors import ConfigurationError
 from outgrow.ledger import LedgerState, as_ledger_says, differs
-from outgrow.topology import Copied, Domain, Node, Role, Shard, Sharded, ShardMap, Single, TableName
+from outgrow.topology import (
+    Copied,
+    Domain,
+    Node,
+    Ranges,
+    Role,
+    Shard,
+    Sharded,
+    ShardMap,
+    Single,
+    Splits,
+    TableName,
+)
 
 ORDERS, COUNTRIES = TableName("public", "orders"), TableName("public", "countries")
 
@@ -66,3 +78,20 @@ def test_a_shard_with_rows_cannot_be_left_out_of_the_file() -> None:
 def test_a_shard_that_owns_no_slot_may_be_left_out() -> None:
     emptied = replace(STATE, shard_map=ShardMap("sales", 2, ("s1", "s2"), (0, 0, 0, 0)))
     assert as_ledger_says(domain("s1", orders=Sharded(("id",)), countries=Copied()), emptied).slots == 4
+
+
+def test_the_ledgers_split_points_win() -> None:
+    ranges = (Ranges(Splits("int8", ("10", "20")), ("s1", "s2", "s1")), Ranges(Splits("text", ()), ("s2",)))
+    file = replace(FILE, strategy="range", ranges=ranges)
+    owners = (*ShardMap.first(FILE).owners, 0, 1, 0, 1)
+    state = replace(STATE, shard_map=ShardMap("sales", 1, ("s1", "s2"), owners, tuple(r.splits for r in ranges)))
+    assert differs(file, state) == ()
+    assert as_ledger_says(file, state) == file
+    edited = replace(file, ranges=(Ranges(Splits("int8", ("15",)), ("s1", "s2")),))
+    assert codes(edited, state) == ["OG-LEDGER-013"] * 2
+    assert as_ledger_says(edited, state) == file
+    assert as_ledger_says(FILE, state) == file
+    assert codes(file, STATE) == ["OG-LEDGER-013"] * 2
+    assert as_ledger_says(file, STATE) == FILE
+    moved = replace(state, shard_map=replace(state.shard_map, epoch=2, owners=(*owners[:-1], 0)))
+    assert as_ledger_says(file, moved).ranges[1].shards == ("s1",)

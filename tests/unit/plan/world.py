@@ -169,6 +169,16 @@ class Placer:
             total += value if isinstance(value, int) else 0 if value is None else len(str(value))
         return self.shards[int(total) % len(self.shards)]
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return self.shards
+
+    def slot(self, types: tuple[str, ...], key: tuple[object, ...]) -> int:
+        return self.shards.index(self.shards_for(types, key))
+
+    def slots_between(self, types: tuple[str, ...], low: Any, high: Any, high_open: bool) -> range | None:
+        return None
+
 
 def plan(sql: str, *, params: bool | None = None, order: Order = Order.BYTES, shards: Sequence[str] = SHARDS) -> Plan:
     given = "$1" in sql or "%s" in sql if params is None else params

@@ -13,11 +13,13 @@ from outgrow.topology import (
     Domain,
     Node,
     PoolLimits,
+    Ranges,
     Reads,
     Role,
     Shard,
     Sharded,
     Single,
+    Splits,
     TableName,
     Topology,
     parse,
@@ -32,6 +34,21 @@ from tests.unit.topology.test_reader import GOOD
 names = st.from_regex(r"\A[A-Za-z_][A-Za-z0-9_-]{0,12}\Z")
 identifiers = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@st.composite
+def ranges_of(draw: st.DrawFn, shards: list[str]) -> tuple[Ranges, ...]:
+    points: dict[str, st.SearchStrategy[tuple[str, ...]]] = {
+        "int8": st.sets(st.integers(-(2**63), 2**63 - 1), max_size=5).map(lambda found: tuple(map(str, sorted(found)))),
+        "text": st.sets(words, max_size=5).map(lambda found: tuple(sorted(found, key=str.encode))),
+        "date": st.sets(st.dates(), max_size=5).map(lambda found: tuple(map(str, sorted(found)))),
+        "uuid": st.sets(st.uuids(), max_size=5).map(lambda found: tuple(map(str, sorted(found)))),
+    }
+    made = []
+    for type in draw(st.lists(st.sampled_from(sorted(points)), min_size=1, unique=True)):
+        splits = Splits(type, draw(points[type]))
+        made.append(Ranges(splits, tuple(draw(st.sampled_from(shards)) for _ in range(splits.count))))
+    return tuple(made)
 
 
 @st.composite
@@ -71,8 +88,9 @@ def topologies(draw: st.DrawFn) -> Topology:
             draw(st.none() | st.integers(0, 1 << 60)),
             draw(words),
         )
-        slots, strategy = 2 ** draw(st.integers(2, 16)), draw(st.sampled_from(("hash", "ring")))
-        domains.append(Domain(name, "postgresql", slots, tuple(shards), tables, pool, strategy, reads))
+        slots, strategy = 2 ** draw(st.integers(2, 15)), draw(st.sampled_from(("hash", "ring", "range")))
+        ranges = draw(ranges_of([shard.name for shard in shards])) if strategy == "range" else ()
+        domains.append(Domain(name, "postgresql", slots, tuple(shards), tables, pool, strategy, reads, ranges))
     return Topology(str(draw(names)), tuple(domains))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from outgrow import ledger
+from outgrow.keyspace import KINDS, family
 from outgrow.runtime import comparing, ddl
 from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.schema import TableKind
+from outgrow.topology import Sharded
 from outgrow.waits import Steps
 
 
@@ -89,12 +93,12 @@ def _schema_steps(examination: Examination) -> Steps[list[Finding]]:
 
 
 def _placements_steps(examination: Examination) -> Steps[list[Finding]]:
-    """Every table has a placement, and every placement a table."""
+    """Every table has a placement, and every placement a table; and ranges are about keys that there are."""
     yield from ()
     domain, known = examination.domain, examination.state.picture.schema.tables
     if len(domain.shards) == 1:
         return []
-    found = []
+    found = [*_ranges(examination)]
     for name, table in known.items():
         wanted = table.kind in (TableKind.TABLE, TableKind.PARTITIONED) and table.partition_of is None
         if wanted and name not in domain.tables and name.schema not in ("pg_catalog", "information_schema"):
@@ -108,6 +112,27 @@ def _placements_steps(examination: Examination) -> Steps[list[Finding]]:
         cure = "CREATE TABLE through outgrow, or take it out of the file"
         found.append(examination.find(Severity.INFO, domain.name, what, cure))
     return found
+
+
+def _ranges(examination: Examination) -> Iterator[Finding]:
+    """Where keys lie by range: ranges that no table's keys are of, and tables whose keys have none."""
+    domain, known = examination.domain, examination.state.picture.schema.tables
+    by_family: dict[str, list[str]] = {}
+    for name, placed in domain.tables.items():
+        table = known.get(name)
+        column = table.column(placed.columns[0]) if table is not None and isinstance(placed, Sharded) else None
+        if column is not None and column.type in KINDS:
+            by_family.setdefault(family(column.type), []).append(f"{name} (by {column.type})")
+    ranged = {family(ranges.splits.type): ranges.splits.type for ranges in domain.ranges}
+    for kind, type in ranged.items():
+        if kind not in by_family:
+            cure = "compare it with the type of the key columns: ranges of another type place none of their rows"
+            what = f"no table's key is of type {type}, which has ranges"
+            yield examination.find(Severity.WARNING, domain.name, what, cure)
+    for kind, tables in by_family.items():
+        if ranged and kind not in ranged:
+            what = f"{several(sorted(tables))} lie by their hash: keys of their type have no ranges"
+            yield examination.find(Severity.INFO, domain.name, what, "nothing to do, if that is meant")
 
 
 CHECKS = (

@@ -92,9 +92,22 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
 
 
 def _slot_sql(examination: Examination, name: TableName, placed: Sharded) -> str:
-    table = examination.state.picture.schema.tables[name]
-    types = tuple(column.type for wanted in placed.columns if (column := table.column(wanted)) is not None)
+    types = _types(examination, name, placed)
     return examination.state.picture.placer.strategy(types).sql([name_sql(column) for column in placed.columns])
+
+
+def _types(examination: Examination, name: TableName, placed: Sharded) -> tuple[str, ...]:
+    table = examination.state.picture.schema.tables[name]
+    return tuple(column.type for wanted in placed.columns if (column := table.column(wanted)) is not None)
+
+
+def _by_range(examination: Examination, name: TableName) -> bool:
+    """Its rows lie where somebody wanted them: no share of them is a fair one."""
+    placed = examination.domain.tables[name]
+    if not isinstance(placed, Sharded) or name not in examination.state.picture.schema.tables:
+        return False
+    types = _types(examination, name, placed)
+    return examination.state.picture.placer.slots_between(types, None, None, False) is not None
 
 
 def parts_steps(examination: Examination, tables: list[TableName]) -> Steps[dict[Node, list[Part]]]:
@@ -187,8 +200,10 @@ def _skew_steps(
     total = sum(seen.estimated for seen in on.values())
     if total < _SKEW_ROWS or len(on) < len(examination.domain.shards) or len(on) == 1:
         return []
+    if _by_range(examination, table):
+        return []
     found = []
-    slots = sum(Counter(examination.state.picture.placer.owners).values())
+    slots = examination.state.picture.placer.slots
     about = "" if all(seen.whole for seen in on.values()) else "about "
     for node, seen in on.items():
         fair = _fair(examination, node)
@@ -208,8 +223,9 @@ def _skew_steps(
 
 
 def _fair(examination: Examination, node: Node) -> float:
-    """The share of the slots that its shard has."""
-    owners = Counter(examination.state.picture.placer.owners)
+    """The share of the hash slots that its shard has."""
+    placer = examination.state.picture.placer
+    owners = Counter(placer.owners[: placer.slots])
     return owners[node.shard] / sum(owners.values())
 
 
@@ -256,7 +272,8 @@ def _hot(
 
 def _work_steps(examination: Examination) -> Steps[list[Finding]]:
     """No shard does far more than its share of the work on a table, replicas counted with their primary."""
-    tables = [name for name, placed in examination.domain.tables.items() if isinstance(placed, Sharded)]
+    sharded = [name for name, placed in examination.domain.tables.items() if isinstance(placed, Sharded)]
+    tables = [name for name in sharded if not _by_range(examination, name)]
     shards = len(examination.domain.shards)
     if shards == 1 or not tables:
         return []

@@ -1,0 +1,87 @@
+"""Which slots a key set touches, where keys lie by range and are not known one by one.
+
+Like the key set, the slots are an over-approximation: a condition that is not understood touches all of them.
+"""
+
+from __future__ import annotations
+
+from outgrow.errors import DataError
+from outgrow.keyspace import Unknowable
+
+from .candidates import Params, candidate_values, span_bounds
+from .keyset import Candidate, Choice, Either, Everything, KeySet, Match, Nothing, Span
+from .model import Placer
+
+#: Slots; None for all of them.
+Slots = set[int] | None
+
+
+def slots_touched(keys: KeySet, types: tuple[str, ...], params: Params, placer: Placer) -> Slots:
+    """The slots that can have keys of the set; None for all, and where the order of keys says nothing about slots."""
+    if isinstance(keys, Everything) or placer.slots_between(types, None, None, False) is None:
+        return None
+    return _touched(keys, types, params, placer)
+
+
+def _touched(keys: KeySet, types: tuple[str, ...], params: Params, placer: Placer) -> Slots:
+    match keys:
+        case Everything():
+            return None
+        case Nothing():
+            return set()
+        case Match():
+            # A key lies where its first column says.
+            return _meeting([_chosen(choice, types, params, placer) for choice in keys.columns[0]])
+        case Either():
+            union: set[int] = set()
+            for option in keys.options:
+                slots = _touched(option, types, params, placer)
+                if slots is None:
+                    return None
+                union |= slots
+            return union
+    return _meeting([_touched(part, types, params, placer) for part in keys.parts])
+
+
+def _meeting(parts: list[Slots]) -> Slots:
+    known = [part for part in parts if part is not None]
+    return set.intersection(*known) if known else None
+
+
+def _chosen(choice: Choice, types: tuple[str, ...], params: Params, placer: Placer) -> Slots:
+    slots: set[int] = set()
+    for candidate in choice:
+        try:
+            slots.update(_of_candidate(candidate, types, params, placer))
+        except Unknowable:
+            return None
+    return slots
+
+
+def _of_candidate(candidate: Candidate, types: tuple[str, ...], params: Params, placer: Placer) -> set[int] | range:
+    if not isinstance(candidate, Span):
+        rest = (None,) * (len(types) - 1)
+        values = candidate_values(candidate, types[0], params, None)
+        return {placer.slot(types, (value, *rest)) for value in values}
+    low = high = None
+    try:
+        if candidate.low is not None:
+            found = span_bounds(candidate.low, candidate.type, types[0], params)
+            if found is None:
+                return set()
+            low = found[0]
+            if candidate.low_open and isinstance(low, int):
+                # Integers, days and microseconds: what is greater is greater by one.
+                low += 1
+        if candidate.high is not None:
+            found = span_bounds(candidate.high, candidate.type, types[0], params)
+            if found is None:
+                return set()
+            high = found[1]
+    except DataError:
+        # The server shall refuse it, in its own words.
+        raise Unknowable from None
+    slots = placer.slots_between(types, low, high, candidate.high_open)
+    if slots is None:
+        raise Unknowable
+    return slots

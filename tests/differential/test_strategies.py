@@ -1,0 +1,30 @@
+"""The other strategies against one PostgreSQL in every run: fewer statements, the same judge."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differential.corpus import corpus
+from tests.differential.run import random_cases, run
+from tests.differential.sides import opened
+from tests.differential.stories.both import opened as opened_both
+from tests.differential.stories.run import run as play
+from tests.differential.test_differential import told
+from tests.servers import Servers
+
+STATEMENTS, WRITES, SEED = 400, 150, 20261128
+
+
+def test_statements_where_keys_lie_by_range(fleet_servers: Servers) -> None:
+    with opened(servers=fleet_servers, strategy="range") as sides:
+        report = run(sides, [*corpus(), *random_cases(STATEMENTS, SEED)], SEED)
+    assert report.wrong == 0, told(report)
+    assert report.right >= report.total * 0.6, report.refused_by_code
+
+
+@pytest.mark.parametrize("strategy", ["ring", "range"])
+def test_writes(fleet_servers: Servers, strategy: str) -> None:
+    with opened_both(servers=fleet_servers, strategy=strategy) as both:
+        report = play(both, WRITES, SEED)
+    assert report.wrong == 0, told(report)
+    assert report.right >= report.total * 0.8, report.refused_by_code
