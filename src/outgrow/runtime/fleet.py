@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError
+from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
@@ -25,6 +26,7 @@ from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
 from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
+from outgrow.runtime.subscribers import Subscribers
 from outgrow.schema import ObjectDifference
 from outgrow.topology import Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
@@ -69,6 +71,7 @@ class Fleet:
         self._ids = Ids(next(iter(self._states.values())))
         self._heartbeat = Heartbeat(list(self._states.values()))
         self._recovery = Recovery(list(self._states.values()))
+        self._subscribers = Subscribers(list(self._states.values()), topology.observe.with_parameters)
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
 
@@ -123,6 +126,14 @@ class Fleet:
         known = parameters is not None or not prepared.parameters
         values = values_of(prepared.placeholders, parameters) if known else None
         return explain.explain(conversation, prepared, values)
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).
+
+        It is called in the thread or task that ran the statement, which waits for it; what it raises is logged once
+        and harms nobody.  Returns what ends the subscription.
+        """
+        return self._subscribers.add(callback)
 
     def place(
         self,
