@@ -236,7 +236,8 @@ class Conversation:
         """Bulk load, in the session's transaction or in one of its own."""
         self.hold()
         try:
-            return (yield from loading.run_steps(self, source, table, form, options, progress))
+            steps = loading.run_steps(self, source, table, form, options, progress)
+            return (yield from telling.load_steps(self, table, steps))
         finally:
             self.release()
 

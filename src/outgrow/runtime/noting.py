@@ -56,10 +56,15 @@ class Noting:
             known = max(0, found.rows) + max(0, rows) if max(found.rows, rows) >= 0 else -1
             self.visits[node.shard] = replace(found, rows=known, seconds=now - began, error=failed)
             return
-        role = "primary" if state.health.seats(state.name, node.shard).primary is node else "replica"
+        role = role_of(state, node)
         why = WHY.get(why, why)
         offset = max(0.0, started - self.began)
         self.visits[node.shard] = Visit(node.shard, node.name, role, why, rows, offset, now - started, failed)
+
+
+def role_of(state: DomainState, node: Node) -> str:
+    """Which one it plays now."""
+    return "primary" if state.health.seats(state.name, node.shard).primary is node else "replica"
 
 
 def facts_of(state: DomainState, error: BaseException) -> ErrorFacts:

@@ -9,16 +9,18 @@ from outgrow.clock import monotonic, wall_ns
 from outgrow.errors import Error
 from outgrow.events import ErrorFacts, ErrorMet, Fingerprint, StatementEnded, TransactionBegan, TransactionEnded, Visit
 from outgrow.plan import Where
-from outgrow.runtime.noting import facts_of
-from outgrow.statement import Kind, fingerprint_of
+from outgrow.runtime.noting import facts_of, role_of
+from outgrow.statement import Kind, Statement, fingerprint, fingerprint_of
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
+    from outgrow.moving import Loaded
     from outgrow.plan import Located
     from outgrow.runtime.branches import Transaction
     from outgrow.runtime.conversation import Conversation
     from outgrow.runtime.prepared import Parameters, Prepared
     from outgrow.runtime.result import Result
+    from outgrow.topology import Node
 
 T = TypeVar("T")
 
@@ -45,6 +47,20 @@ def statement_steps(
     return result
 
 
+def load_steps(conversation: Conversation, table: str, steps: Steps[Loaded]) -> Steps[Loaded]:
+    """The steps of a bulk load, told of where somebody listens."""
+    if conversation.state.tell is None:
+        return (yield from steps)
+    telling = Telling(conversation, f"LOAD {table}", None, command="LOAD")
+    try:
+        loaded = yield from steps
+    except BaseException as error:
+        telling.end(error=error)
+        raise
+    telling.end(loaded.rows)
+    return loaded
+
+
 class Telling:
     """One statement, from its beginning to its end."""
 
@@ -68,21 +84,30 @@ class Telling:
         self._named = named
         self._command = command
         self._alone = alone
+        self._visits: dict[str, Visit] = {}
+        #: As bound, of what is in no plan cache.
+        self.statement: Statement | None = None
         self._transaction = _id(conversation.transaction)
         self._began_ns = wall_ns()
         self._began = monotonic()
         if not alone:
             conversation.noting.begin()
 
+    def streamed(self, nodes: Sequence[Node]) -> None:
+        """These servers' rows came in pieces, all while it lasted."""
+        state, seconds = self._conversation.state, monotonic() - self._began
+        for node in nodes:
+            role = role_of(state, node)
+            self._visits[node.shard] = Visit(node.shard, node.name, role, "stream", -1, 0.0, seconds)
+
     def end(self, rows: int = -1, nodes: Sequence[str] = (), *, error: BaseException | None = None) -> None:
         """It is over: tell."""
         seconds = monotonic() - self._began
         conversation, noting = self._conversation, self._conversation.noting
         state = conversation.state
-        visits: tuple[Visit, ...] = ()
-        located, told = None, None
+        visits, located, told = self._visits, None, None
         if not self._alone:
-            visits, located, told = _in_order(conversation, noting.visits), noting.located, noting.error
+            visits, located, told = noting.visits, noting.located, noting.error
             self._transaction = self._transaction or noting.transaction
             noting.end()
         if state.tell is None:
@@ -90,13 +115,14 @@ class Telling:
         prepared = state.picture.plans.find((self._sql, self._with))
         kind, command, fingerprint = self._known(prepared)
         facts = None if error is None else facts_of(state, error)
-        if visits:
-            shards, nodes = tuple(visit.shard for visit in visits), [visit.node for visit in visits]
+        ordered = _in_order(conversation, visits)
+        if ordered:
+            shards, nodes = tuple(visit.shard for visit in ordered), [visit.node for visit in ordered]
         else:
             shards = _shards(nodes, located, facts)
         event = StatementEnded(
             fingerprint, kind, command, state.name, str(conversation.level), shards, tuple(nodes),
-            self._why(kind, prepared, located, bool(shards)), rows, self._began_ns, seconds, visits, facts,
+            self._why(kind, prepared, located, bool(shards)), rows, self._began_ns, seconds, ordered, facts,
             self._transaction, self._batch, self._parameters if state.subscribers.with_parameters else None,
         )  # fmt: skip
         if facts is not None and error is not told:
@@ -107,11 +133,12 @@ class Telling:
         """Its kind, command and fingerprint, as far as it was understood."""
         if prepared is not None:
             return prepared.statement.kind.value, prepared.statement.command, prepared.fingerprint
+        if self.statement is not None:
+            return self.statement.kind.value, self.statement.command, fingerprint(self.statement)
         found = fingerprint_of(self._sql, self._with)
-        command = self._command or found.summary
         if self._command:
-            found = Fingerprint(found.id, found.text, f"{self._command} {found.text}")
-        return Kind.COPY.value if command in ("COPY", "LOAD") else Kind.OPAQUE.value, command, found
+            return Kind.COPY.value, self._command, Fingerprint(found.id, found.text, self._sql)
+        return Kind.OPAQUE.value, found.summary, found
 
     def _why(self, kind: str, prepared: Prepared | None, located: Located | None, reached: bool) -> str:
         if self._named:
