@@ -120,6 +120,8 @@ class TransactionEnded:
     #: From its beginning until it was over.
     open_seconds: float
     error: ErrorFacts | None = None
+    #: A statement began and ended it, or ended it; that one's event follows.
+    in_statement: bool = False
 
 
 @dataclass(frozen=True, slots=True)

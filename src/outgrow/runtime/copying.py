@@ -40,7 +40,7 @@ class Copying:
         conversation.hold()
         conversation.copying = True
         if conversation.state.tell is not None:
-            self._telling = Telling(conversation, self._sql, self._parameters)
+            self._telling = Telling(conversation, self._sql, self._parameters, lasting=True)
         try:
             sql, command = self._read()
             if conversation.state.stale:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +29,7 @@ from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.runtime.subscribers import Subscribers
 from outgrow.schema import ObjectDifference
-from outgrow.topology import Topology, read
+from outgrow.topology import Observe, Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
 from outgrow.waits import Steps
 
@@ -36,12 +37,14 @@ from outgrow.waits import Steps
 _OPEN_SECONDS = 30.0
 
 
-def open_fleet(source: str | Path | Topology, *, install: bool = False) -> Fleet:
+def open_fleet(source: str | Path | Topology, *, install: bool = False, observe: Observe | None = None) -> Fleet:
     """Open what `source` (a path to `fleet.yaml`, or a Topology) describes.
 
-    `install=True` puts the ledger into the databases first where it is missing.
+    `install=True` puts the ledger into the databases first where it is missing; `observe` wins over the file's.
     """
     topology = source if isinstance(source, Topology) else read(Path(source))
+    if observe is not None:
+        topology = replace(topology, observe=observe)
     return Fleet(topology, install=install)
 
 
@@ -201,6 +204,7 @@ class Fleet:
 
     def close(self) -> None:
         """End the heartbeat, recovery and every connection; sessions still open fail at their next statement."""
+        self._subscribers.clear()
         self._heartbeat.stop()
         self._ids.close()
         self._recovery.stop()

@@ -100,6 +100,8 @@ class Streaming:
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
         located = locate(prepared.plan, values, state.picture.placer)
+        if self._telling is not None:
+            self._telling.located = located
         if located.scatter and prepared.plan.change is not None:
             raise NotSupportedError(
                 "OG-RUN-036",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow.clock import monotonic, wall_ns
@@ -51,7 +52,7 @@ def load_steps(conversation: Conversation, table: str, steps: Steps[Loaded]) -> 
     """The steps of a bulk load, told of where somebody listens."""
     if conversation.state.tell is None:
         return (yield from steps)
-    telling = Telling(conversation, f"LOAD {table}", None, command="LOAD")
+    telling = Telling(conversation, f"LOAD {table}", None, command="LOAD", lasting=True)
     try:
         loaded = yield from steps
     except BaseException as error:
@@ -74,8 +75,12 @@ class Telling:
         batch: Sequence[Parameters] = (),
         command: str = "",
         alone: bool = False,
+        lasting: bool = False,
     ) -> None:
-        """`command` for what is no SQL; `alone`: other statements of the session may run meanwhile."""
+        """`command` for what is no SQL; `alone`: other statements of the session may run meanwhile.
+
+        `lasting`: the shards that it has visited are at it until its end.
+        """
         self._conversation = conversation
         self._sql = sql
         self._with = parameters is not None or bool(batch)
@@ -84,6 +89,9 @@ class Telling:
         self._named = named
         self._command = command
         self._alone = alone
+        self._lasting = lasting
+        #: Where a stream goes, and whom it asks: `alone`, it notes for itself.
+        self.located: Located | None = None
         self._visits: dict[str, Visit] = {}
         #: As bound, of what is in no plan cache.
         self.statement: Statement | None = None
@@ -105,7 +113,7 @@ class Telling:
         seconds = monotonic() - self._began
         conversation, noting = self._conversation, self._conversation.noting
         state = conversation.state
-        visits, located, told = self._visits, None, None
+        visits, located, told = self._visits, self.located, None
         if not self._alone:
             visits, located, told = noting.visits, noting.located, noting.error
             self._transaction = self._transaction or noting.transaction
@@ -115,6 +123,8 @@ class Telling:
         prepared = state.picture.plans.find((self._sql, self._with))
         kind, command, fingerprint = self._known(prepared)
         facts = None if error is None else facts_of(state, error)
+        if self._lasting:
+            visits = {shard: replace(visit, seconds=seconds - visit.offset_seconds) for shard, visit in visits.items()}
         ordered = _in_order(conversation, visits)
         if ordered:
             shards, nodes = tuple(visit.shard for visit in ordered), [visit.node for visit in ordered]
@@ -147,6 +157,8 @@ class Telling:
             return "everywhere"
         if kind in (Kind.TRANSACTION, Kind.SESSION):
             return "session"
+        if kind == Kind.COPY:
+            return "table"
         if located is None or prepared is None:
             return "key" if reached else ""
         if located.scatter:
@@ -212,7 +224,17 @@ def ended(
     named = str(commit.id) if commit is not None and commit.id is not None else None
     opened = transaction.told_at if transaction.told_at is not None else began
     event = TransactionEnded(
-        id, state.name, outcome, touched, pending, named, began_ns, now - began, now - opened, facts
+        id,
+        state.name,
+        outcome,
+        touched,
+        pending,
+        named,
+        began_ns,
+        now - began,
+        now - opened,
+        facts,
+        conversation.noting.open,
     )
     state.tell(event)
 
