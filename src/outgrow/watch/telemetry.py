@@ -61,10 +61,9 @@ class Telemetry:
 
     def _statement(self, event: StatementEnded) -> None:
         ended = self._held.pop(event.transaction, None) if event.transaction is not None else None
-        if event.kind == "transaction" and event.command in _ENDS:
-            if ended is not None:
-                self._end(ended, None)
-                return
+        if event.kind == "transaction" and event.command in _ENDS and ended is not None:
+            self._end(ended, None)
+            return
         if event.kind == "transaction" and event.error is None and event.command in ("BEGIN", *_ENDS):
             # Nothing went to a server.
             return
