@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from outgrow.clock import monotonic, wall_ns
@@ -54,7 +53,7 @@ class Noting:
         if found is not None and found.node == node.name:
             began = self.began + found.offset_seconds
             known = max(0, found.rows) + max(0, rows) if max(found.rows, rows) >= 0 else -1
-            self.visits[node.shard] = replace(found, rows=known, seconds=now - began, error=failed)
+            self.visits[node.shard] = found._replace(rows=known, seconds=now - began, error=failed)
             return
         role = role_of(state, node)
         why = WHY.get(why, why)

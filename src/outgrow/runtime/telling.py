@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow.clock import monotonic, wall_ns
@@ -124,7 +123,7 @@ class Telling:
         kind, command, fingerprint = self._known(prepared)
         facts = None if error is None else facts_of(state, error)
         if self._lasting:
-            visits = {shard: replace(visit, seconds=seconds - visit.offset_seconds) for shard, visit in visits.items()}
+            visits = {shard: visit._replace(seconds=seconds - visit.offset_seconds) for shard, visit in visits.items()}
         ordered = _in_order(conversation, visits)
         if ordered:
             shards, nodes = tuple(visit.shard for visit in ordered), [visit.node for visit in ordered]
