@@ -277,7 +277,10 @@ class Conversation:
             return
         self.transaction = None
         try:
-            places = yield from telling.ending_steps(self, transaction, transaction.commit_steps(until), True)
+            steps = transaction.commit_steps(until)
+            if self.state.tell is not None:
+                steps = telling.ending_steps(self, transaction, steps, True)
+            places = yield from steps
         except BaseException:
             # It may be committed all the same.
             self._stood_on(transaction)
@@ -296,7 +299,10 @@ class Conversation:
     def rollback_steps(self, until: float | None = None) -> Steps[None]:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
-            yield from telling.ending_steps(self, transaction, transaction.rollback_steps(until), False)
+            steps = transaction.rollback_steps(until)
+            if self.state.tell is not None:
+                steps = telling.ending_steps(self, transaction, steps, False)
+            yield from steps
             self._stood_on(transaction)
 
     def _stood_on(self, transaction: Transaction) -> None:

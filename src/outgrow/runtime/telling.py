@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from outgrow.topology import Node
 
 T = TypeVar("T")
+
+_log = logging.getLogger("outgrow.events")
 
 #: After these nobody knows whether the transaction was committed.
 _UNKNOWN = frozenset(("OG-RUN-021", "OG-TX-005"))
@@ -108,8 +111,14 @@ class Telling:
             self._visits[node.shard] = Visit(node.shard, node.name, role, "stream", -1, 0.0, seconds)
 
     def end(self, rows: int = -1, nodes: Sequence[str] = (), *, error: BaseException | None = None) -> None:
-        """It is over: tell."""
+        """It is over: tell.  Whatever may be wrong with that is no business of the statement's."""
         seconds = monotonic() - self._began
+        try:
+            self._end(seconds, rows, nodes, error)
+        except Exception:
+            _log.exception("an event could not be told")
+
+    def _end(self, seconds: float, rows: int, nodes: Sequence[str], error: BaseException | None) -> None:
         conversation, noting = self._conversation, self._conversation.noting
         state = conversation.state
         visits, located, told = self._visits, self.located, None
@@ -181,8 +190,6 @@ def begun(conversation: Conversation, transaction: Transaction) -> None:
 
 def ending_steps(conversation: Conversation, transaction: Transaction, steps: Steps[T], well: bool) -> Steps[T]:
     """The steps that end a transaction, by COMMIT where `well`; told of when they are through."""
-    if conversation.state.tell is None:
-        return (yield from steps)
     began, began_ns = monotonic(), wall_ns()
     try:
         done = yield from steps
