@@ -22,6 +22,8 @@ from outgrow.topology import TableName
 #: Stands for every literal and every parameter.
 VALUE = "?"
 SUMMARY_LENGTH_MAX = 255
+#: More of a text is not shown; its id is the whole text's.
+TEXT_LENGTH_MAX = 8000
 
 _LITERALS = frozenset((Lex.STRING, Lex.BITS, Lex.NUMBER, Lex.PARAM))
 #: An opening bracket behind these is no call's.
@@ -40,7 +42,7 @@ _UNREADABLE = "(unreadable)"
 def fingerprint(statement: Statement) -> Fingerprint:
     """Of a bound statement; to be kept with it."""
     text = normalised(lex(statement.sql))
-    return Fingerprint(_id(text), text, _summary(statement))
+    return Fingerprint(_id(text), _cut(text), _summary(statement))
 
 
 def fingerprint_of(text: str, parameters: bool) -> Fingerprint:
@@ -53,7 +55,7 @@ def fingerprint_of(text: str, parameters: bool) -> Fingerprint:
         except ProgrammingError:
             shown = _UNREADABLE
     first = shown.lstrip("( ").partition(" ")[0]
-    return Fingerprint(_id(shown), shown, first.upper() if first.isidentifier() else "")
+    return Fingerprint(_id(shown), _cut(shown), first.upper() if first.isidentifier() else "")
 
 
 def normalised(tokens: Sequence[Token]) -> str:
@@ -137,6 +139,10 @@ def _parted(before: str, token: str) -> bool:
         wordlike = before[-1].isalnum() or before[-1] in '_"$'
         return not wordlike or before in _APART
     return True
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_LENGTH_MAX else text[:TEXT_LENGTH_MAX] + " …"
 
 
 def _id(text: str) -> str:

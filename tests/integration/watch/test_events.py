@@ -15,7 +15,7 @@ from outgrow import Fleet, NodeLost, Observe
 from outgrow.doors import dbapi
 from outgrow.events import ErrorMet, Event, StatementEnded, TransactionBegan, TransactionEnded
 from outgrow.moving import LoadOptions
-from outgrow.runtime import asking
+from outgrow.runtime import asking, telling
 from outgrow.waits import Steps
 
 POINT = "SELECT name FROM customers WHERE customer_id = %s"
@@ -322,6 +322,20 @@ def test_a_callback_that_raises_breaks_no_statement(fleet: Fleet, caplog: pytest
     finally:
         leave()
     assert [record.name for record in caplog.records] == ["outgrow.events"]
+
+
+def test_an_event_that_cannot_be_made_breaks_no_statement(
+    fleet: Fleet, events: list[Event], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong(*rest: Any) -> StatementEnded:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(telling, "StatementEnded", wrong)
+    with fleet.session() as session:
+        assert session.execute(POINT, [1]).rowcount == 1
+        assert session.execute(POINT, [1]).rowcount == 1
+    assert events == []
+    assert {record.name for record in caplog.records} == {"outgrow.events"}
 
 
 def test_a_callback_may_ask_the_fleet(fleet: Fleet) -> None:

@@ -109,6 +109,12 @@ def test_a_summary_is_short() -> None:
     assert len(fingerprint(bind(f"SELECT 1 FROM {names}", SCHEMA)).summary) <= 255
 
 
+def test_a_text_is_cut_but_not_its_id() -> None:
+    one, other = (of(f"SELECT {', '.join(f'a{n}' for n in range(9000))}, {last}") for last in "bc")
+    assert one.text == other.text and one.text.endswith(" …") and len(one.text) < 8100
+    assert one.id != other.id
+
+
 secrets = st.text(st.characters(categories=["L", "N", "P", "S", "Z"]), min_size=1, max_size=12).map(
     lambda text: f"zq{text}qz"
 )
