@@ -23,6 +23,33 @@ def test_fresh_databases_are_empty_and_replicated(fleet_servers: Servers, fresh_
             assert link.execute("SELECT pg_is_in_recovery(), one, current_user FROM t").fetchone() == (True, 1, "app")
 
 
+def database(topology: Topology) -> str:
+    return str(psycopg.conninfo.conninfo_to_dict(topology.domains[0].shards[0].primary.dsn)["dbname"])
+
+
+def test_a_database_is_used_again_only_if_it_is_as_new(fleet_servers: Servers) -> None:
+    used = fleet_servers.fresh()
+    fleet_servers.drop(used)
+    for left, again in (
+        ("CREATE TABLE t (n int); CREATE SCHEMA more; CREATE TYPE more.mood AS ENUM ('good')", True),
+        ("CREATE CAST (text AS int8) WITH INOUT AS ASSIGNMENT", False),
+        ("REVOKE EXECUTE ON FUNCTION pg_catalog.lower(text) FROM PUBLIC", False),
+        ("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 99', current_database()); END $$", False),
+    ):
+        topology = fleet_servers.fresh()
+        primary = topology.domains[0].shards[1].primary
+        with psycopg.connect(primary.dsn, autocommit=True) as busy:
+            busy.execute("SELECT 1")
+            fleet_servers.sql(primary, left)
+            fleet_servers.drop(topology)
+            assert (database(topology) in fleet_servers.spare) is again, left
+    topology = fleet_servers.fresh()
+    assert fleet_servers.sql(topology.domains[0].shards[1].primary, "SELECT to_regclass('t'), to_regtype('mood')") == [
+        (None, None)
+    ]
+    fleet_servers.drop(topology)
+
+
 def test_tcp_asks_for_the_password(fleet_servers: Servers) -> None:
     topology = fleet_servers.with_database("app", tcp=True)
     primary = topology.domains[0].shards[0].primary

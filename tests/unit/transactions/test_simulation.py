@@ -21,9 +21,14 @@ SEEDS_MUTANT = 6_000
 
 @pytest.fixture
 def collected_seldom() -> Iterator[None]:
-    """Histories are full of cycles, and looking for them all the time takes half of it."""
+    """Histories are full of cycles, and looking for them all the time takes half of it.
+
+    What is there before, all the other tests' modules, is not looked through for them.
+    """
     gc.disable()
+    gc.freeze()
     yield
+    gc.unfreeze()
     gc.enable()
 
 
