@@ -159,6 +159,32 @@ class Servers:
                 for replica in shard.replicas:
                     self.sql(replica, "SELECT pg_wal_replay_resume()", database="postgres")
 
+    @contextlib.contextmanager
+    def flushing(self) -> Iterator[None]:
+        """Servers that write to the disk what they commit, as those of users do."""
+        try:
+            for node in self._nodes:
+                for setting in ("fsync", "full_page_writes"):
+                    self.sql(node, f"ALTER SYSTEM SET {setting} = on", database="postgres")
+                self.reload(node, "fsync", "on")
+            yield
+        finally:
+            for node in self._nodes:
+                for setting in ("fsync", "full_page_writes"):
+                    self.sql(node, f"ALTER SYSTEM RESET {setting}", database="postgres")
+                self.reload(node, "fsync", "off")
+
+    @property
+    def _nodes(self) -> list[Node]:
+        return [node for shard in self.domain.shards for node in shard.nodes]
+
+    def reload(self, node: Node, setting: str, wanted: str) -> None:
+        self.sql(node, "SELECT pg_reload_conf()", database="postgres")
+        until = time.monotonic() + 10
+        while self.sql(node, f"SHOW {setting}", database="postgres") != [(wanted,)]:
+            assert time.monotonic() < until, f"{node.name} does not take {setting} = {wanted}"
+            time.sleep(0.005)
+
     def close(self) -> None:
         for link in self.links.values():
             link.close()

@@ -45,7 +45,12 @@ def compare_steps(state: DomainState, like: str | None, until: float | None) -> 
             "OG-RUN-007", f"the domain {state.name} has no shard {like!r}", cure=f"one of: {', '.join(names)}"
         )
     found = yield from together([_objects_steps(state, shard, until) for shard in names])
-    by_shard: Mapping[str, Objects] = dict(zip(names, found, strict=True))
+    return compared(state, like, dict(zip(names, found, strict=True)))
+
+
+def compared(state: DomainState, like: str, by_shard: Mapping[str, Objects]) -> SchemaComparison:
+    """Compare what `read_steps` has read of some shards, `like` among them."""
+    domain, names = state.picture.domain, tuple(by_shard)
     apart = {table for table, placed in domain.tables.items() if isinstance(placed, Single)}
     differences = [
         difference
@@ -71,11 +76,11 @@ def mend_steps(
 
 def _objects_steps(state: DomainState, shard: str, until: float | None) -> Steps[Objects]:
     primary = state.health.seats(state.name, shard).primary
-    return (yield from snapshot.on_node_steps(state.nodes, primary, until, _read_steps))
+    return (yield from snapshot.on_node_steps(state.nodes, primary, until, read_steps))
 
 
-def _read_steps(link: Link) -> Steps[Objects]:
-    """All in one snapshot, so that what belongs together is seen together."""
+def read_steps(link: Link) -> Steps[Objects]:
+    """A server's objects, all in one snapshot, so that what belongs together is seen together."""
     answers = {}
     yield from link.run_steps("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", None)
     # The first of them empties the search_path.

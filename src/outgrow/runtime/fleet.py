@@ -171,9 +171,19 @@ class Fleet:
         """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
         return drive(comparing.mend_steps(self._state(comparison.domain), comparison, allow_drop, None))
 
-    def doctor(self) -> tuple[Finding, ...]:
-        """What is wrong with the fleet, or soon will be, each with its cure."""
-        return tuple(finding for state in self._states.values() for finding in drive(doctor.examine_steps(state, None)))
+    def doctor(
+        self, *, all_rows: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[Finding, ...]:
+        """What is wrong with the fleet, or soon will be, each with its cure.
+
+        `all_rows` reads every row of the tables instead of a sample; `progress` hears how many pages of how many have
+        been read.
+        """
+        return tuple(
+            finding
+            for state in self._states.values()
+            for finding in drive(doctor.examine_anew_steps(state, all_rows=all_rows, progress=progress))
+        )
 
     def stats(self) -> dict[str, Any]:
         """Per node: the pool's counts."""

@@ -51,18 +51,6 @@ WHERE NOT x.indisvalid AND i.relkind = 'i' AND i.relname ~ '_cc(new|old)\d*$' AN
 -- Which of these names mean a relation.
 SELECT name FROM unnest($1::text[]) AS t(name) WHERE to_regclass(name) IS NOT NULL;
 
--- name: settings
--- On any node: the settings that outgrow depends on, and whether the server is a replica.
-SELECT current_setting('max_prepared_transactions')::int4, current_setting('max_connections')::int4,
-       current_setting('wal_level'), pg_is_in_recovery();
-
--- name: in_doubt
--- Transactions that were prepared in this database and neither committed nor rolled back for longer than so many seconds.
-SELECT gid, owner::text, extract(epoch FROM clock_timestamp() - prepared)::float8
-FROM pg_prepared_xacts
-WHERE database = current_database() AND prepared < clock_timestamp() - make_interval(secs => $1::float8)
-ORDER BY prepared;
-
 -- name: text_settings
 -- What the text of floating-point numbers, times and intervals depends on.
 SELECT current_setting('extra_float_digits'), current_setting('DateStyle'), current_setting('IntervalStyle');

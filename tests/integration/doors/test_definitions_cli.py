@@ -46,7 +46,9 @@ def domain(fleet_servers: Servers, tmp_path: Path, outgrow: Outgrow) -> Iterator
     topology = fleet_servers.fresh({TableName("public", "orders"): Sharded(("customer_id",))})
     (tmp_path / "fleet.yaml").write_text(write(topology))
     assert outgrow("init", *at(tmp_path)).returncode == 0
-    assert outgrow("sql", *at(tmp_path), "CREATE TABLE orders (customer_id int8, note text)").returncode == 0
+    assert (
+        outgrow("sql", *at(tmp_path), "CREATE TABLE orders (customer_id int8 PRIMARY KEY, note text)").returncode == 0
+    )
     yield topology.domains[0]
     fleet_servers.drop(topology)
 
@@ -121,7 +123,8 @@ def test_what_was_left_in_the_middle_is_resumed_or_abandoned(
 
 
 def test_doctor(fleet_servers: Servers, domain: Domain, tmp_path: Path, outgrow: Outgrow) -> None:
-    healthy = outgrow("doctor", *at(tmp_path), "--json")
+    with fleet_servers.flushing():
+        healthy = outgrow("doctor", *at(tmp_path), "--json")
     assert (healthy.returncode, told(healthy)["healthy"]) == (0, True), healthy.stdout
     text = (tmp_path / "fleet.yaml").read_text().replace("slots: 1024", "slots: 512")
     (tmp_path / "fleet.yaml").write_text(text)
@@ -129,8 +132,12 @@ def test_doctor(fleet_servers: Servers, domain: Domain, tmp_path: Path, outgrow:
     fleet_servers.sql(domain.home.primary, "CREATE INDEX by_note ON orders (note)")
     found = outgrow("doctor", *at(tmp_path), "--json")
     assert found.returncode == 1
-    said = [(finding["check"], finding["what"].partition(":")[0]) for finding in told(found)["findings"]]
-    assert said[:3] == [
+    said = [
+        (finding["check"], finding["what"].partition(":")[0])
+        for finding in told(found)["findings"]
+        if finding["check"] in ("ledger", "schema")
+    ]
+    assert said == [
         ("ledger", "OG-LEDGER-010"),
         ("ledger", "OG-LEDGER-012"),
         ("schema", "index public.by_note is missing on s2 (s1 is compared with)"),

@@ -94,14 +94,21 @@ def init(directory: Directory = None, fleet_file: FleetFile = None, json: Json =
 
 def open_fleet(directory: Path | None, fleet_file: Path | None, *, install: bool = False) -> Fleet:
     """The fleet the options name: a file, a local fleet's directory, or the local fleet."""
+    source = fleet_source(directory, fleet_file)
+    import outgrow
+
+    return outgrow.open(source, install=install)
+
+
+def fleet_source(directory: Path | None, fleet_file: Path | None) -> Path:
+    """The fleet.yaml that the options name."""
     if directory is not None and fleet_file is not None:
         raise typer.BadParameter("--dir and --fleet exclude each other")
-    import outgrow
     from outgrow.local import directory_of, topology
 
     if fleet_file is None and not (directory_of(directory) / "fleet.yaml").exists():
         topology(directory)  # says that there is no fleet, and how to start one
-    return outgrow.open(fleet_file or directory_of(directory) / "fleet.yaml", install=install)
+    return fleet_file or directory_of(directory) / "fleet.yaml"
 
 
 def value_of(text: str) -> Any:
