@@ -29,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
         *("topology", "schema", "statement", "keyspace", "plan", "route", "nodes", "finish", "ledger"),
         *("transactions", "moving"),
     },
+    "watch": {"nodes", "topology", "route"},
     "local": {"topology"},
     "doors": {"runtime", "moving", "local", "topology", "outgrow"},
 }
@@ -94,7 +95,9 @@ def test_finish_knows_only_the_specification() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize(("library", "owner"), [("psycopg", "nodes"), ("sqlglot", "statement")])
+@pytest.mark.parametrize(
+    ("library", "owner"), [("psycopg", "nodes"), ("sqlglot", "statement"), ("opentelemetry", "watch")]
+)
 def test_one_room_imports_each_driver_and_parser(library: str, owner: str) -> None:
     users = {
         one.at

@@ -28,7 +28,7 @@ from outgrow.errors import (
 
 if TYPE_CHECKING:
     from outgrow.runtime import AsyncSession, Fleet, Result, Session, uuid7
-    from outgrow.topology import Topology
+    from outgrow.topology import Observe, Topology
 
 __version__ = "0.1.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "InternalError",
     "NodeLost",
     "NotSupportedError",
+    "Observe",
     "OperationalError",
     "ProgrammingError",
     "Result",
@@ -53,10 +54,13 @@ __all__ = [
 ]
 
 
-def open(source: str | Path | Topology | None = None, *, install: bool = False) -> Fleet:
+def open(
+    source: str | Path | Topology | None = None, *, install: bool = False, observe: Observe | None = None
+) -> Fleet:
     """Open the fleet of a `fleet.yaml` (or a Topology); without an argument, the local fleet of `outgrow up`.
 
     `install=True` first puts outgrow's ledger into the databases where it is missing (as `outgrow init` does).
+    `observe` says what is logged and traced of statements, instead of the file's `observe:`.
     """
     from outgrow.runtime import open_fleet
 
@@ -64,7 +68,17 @@ def open(source: str | Path | Topology | None = None, *, install: bool = False) 
         from outgrow.local import directory_of
 
         source = directory_of() / "fleet.yaml"
-    return open_fleet(source, install=install)
+    fleet = open_fleet(source, install=install, observe=observe)
+    chosen = fleet.topology.observe
+    if chosen.opentelemetry or chosen.slow_statement_seconds is not None:
+        from outgrow.watch import attach
+
+        try:
+            attach(fleet)
+        except BaseException:
+            fleet.close()
+            raise
+    return fleet
 
 
 def __getattr__(name: str) -> object:
@@ -73,4 +87,8 @@ def __getattr__(name: str) -> object:
         import outgrow.runtime
 
         return getattr(outgrow.runtime, name)
+    if name == "Observe":
+        from outgrow.topology import Observe
+
+        return Observe
     raise AttributeError(f"module 'outgrow' has no attribute {name!r}")

@@ -1,12 +1,13 @@
 """fragment → node, given health and the session's token.  Pure; owns the token."""
 
 from outgrow.route.balance import LoadView
-from outgrow.route.choice import Check, Choice, HealthView, Seats, choose
+from outgrow.route.choice import WHY, Check, Choice, HealthView, Seats, choose, instead
 from outgrow.route.level import Level, bounded, level_of
 from outgrow.route.position import Position, format_lsn, parse_lsn, reachable
 from outgrow.route.token import Token
 
 __all__ = [
+    "WHY",
     "Check",
     "Choice",
     "HealthView",
@@ -18,6 +19,7 @@ __all__ = [
     "bounded",
     "choose",
     "format_lsn",
+    "instead",
     "level_of",
     "parse_lsn",
     "reachable",

@@ -68,8 +68,35 @@ _BOUNDED_GUARD = "a replica that may be fresh within the bound: it is asked in t
 _TOO_OLD = "no replica is known to be fresh within the bound"
 _EVENTUAL = "level eventual: the next replica in turn"
 _LAGS = "the replica this session has read before lags further behind than reads may be"
+_GUARD_FAILED = "the replica that was asked had not got far enough"
+_UNPLACED = "this session has read the primary since its floor was set"
+
+#: The sentences' codes, for programs; and what sessions do without a choice.
+WHY = {
+    _WRITE: "write",
+    _STRONG: "strong",
+    _NO_REPLICA: "no-replica",
+    _STICKY: "sticky",
+    _FIRST: "first",
+    _COVERED: "covered",
+    _GUARDED: "guarded",
+    _BEHIND: "behind",
+    _GENERATION: "generation",
+    _BOUNDED: "bounded",
+    _BOUNDED_GUARD: "bounded-guarded",
+    _TOO_OLD: "too-old",
+    _EVENTUAL: "eventual",
+    _LAGS: "lags",
+    _GUARD_FAILED: "guard-failed",
+    _UNPLACED: "unplaced",
+}
 
 IN_TURN = Reads()
+
+
+def instead(primary: Node, guard_failed: bool) -> Choice:
+    """The primary, where the chosen replica's guard failed, or its place is not known to be past the session's."""
+    return Choice(primary, Check.PLACE, _GUARD_FAILED if guard_failed else _UNPLACED)
 
 
 def choose(

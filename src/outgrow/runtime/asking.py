@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow import ledger
+from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, Rows
-from outgrow.route import Check, Choice, Level, Position, choose
+from outgrow.route import Check, Choice, Level, Position, choose, instead
 from outgrow.runtime import generation
 from outgrow.runtime.dress import Dress, dressed_steps
+from outgrow.runtime.noting import NOBODY, Noting, tell_mended
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 class Footing:
     """What a session stands on at one shard: the floor it must see, and the replica it has read since."""
 
-    __slots__ = ("dress", "floor", "last", "pending", "unplaced")
+    __slots__ = ("dress", "floor", "last", "noting", "pending", "unplaced")
 
-    def __init__(self, floor: Position | None = None) -> None:
+    def __init__(self, floor: Position | None = None, noting: Noting = NOBODY) -> None:
+        #: The session's, of the statement under way.
+        self.noting = noting
         #: What the session has SET.
         self.dress: Dress = ()
         self.floor = floor
@@ -52,6 +56,7 @@ def read_steps(
     until: float | None,
 ) -> Steps[tuple[Rows, Node]]:
     """Read on the shard, from wherever the level allows; a lost node or a stale replica is left for another."""
+    started = 0.0 if state.tell is None else monotonic()
     health = state.health
     guards_failed = 0
     losses = 0
@@ -62,10 +67,10 @@ def read_steps(
         reads = state.file.reads
         choice = choose(seats, level, footing.floor, footing.last, health, state.next_turn(), reads)
         if choice.check is Check.GUARD and guards_failed:
-            choice = Choice(seats.primary, Check.PLACE, choice.reason)
+            choice = instead(seats.primary, True)
         elif footing.unplaced and choice.node is not seats.primary and level.name == "session":
             # A strong read left no place behind; only the primary can say how far this session has seen.
-            choice = Choice(seats.primary, Check.PLACE, choice.reason)
+            choice = instead(seats.primary, False)
         node = choice.node
         if node is seats.primary and seats.replicas and level.name != "strong":
             # Where none is known to be fresh enough now, the heartbeat is to find out.
@@ -76,11 +81,18 @@ def read_steps(
             losses += 1
             health.note_lost(node, error)
             if losses > len(seats.replicas) + 2:
+                footing.noting.visit(state, node, choice.reason, -1, started, error)
                 raise
             if node is seats.primary:
                 yield from state.survey_steps(shard, until, cause=error)
+            tell_mended(state, error)
             continue
+        except Error as error:
+            footing.noting.visit(state, node, choice.reason, -1, started, error)
+            raise
         if rows is not None:
+            if started:
+                footing.noting.visit(state, node, choice.reason, rows.count, started)
             return rows, node
         guards_failed += 1
 
@@ -119,7 +131,7 @@ def _ask_steps(
             state.health.interest += 1
             return (yield from _guarded_steps(state, node, link, footing, level, sql, params, until))
         seen, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
-        rows = _answered(seen)
+        rows = answered(seen)
         yield from stand_steps(state, link, footing, place)
         footing.last = None
         return rows
@@ -138,7 +150,7 @@ def _guarded_steps(
     until: float | None,
 ) -> Steps[Rows | None]:
     place, rows = yield from link.run_two_steps((generation.GUARD_SQL, None), (sql, params), until=until)
-    position, in_recovery = generation.guard_of(_answered(place))
+    position, in_recovery = generation.guard_of(answered(place))
     if not in_recovery:
         # Promoted: no longer a replica whose place means anything to the floor.
         yield from state.survey_steps(node.shard, until, cause=None)
@@ -149,7 +161,7 @@ def _guarded_steps(
     if not fresh:
         return None
     footing.last = node
-    return _answered(rows)
+    return answered(rows)
 
 
 def _fresh(state: DomainState, node: Node, position: Position, footing: Footing, level: Level) -> bool:
@@ -163,6 +175,7 @@ def write_steps(
     state: DomainState, shard: str, footing: Footing, sql: str, params: Sequence[Any] | None, until: float | None
 ) -> Steps[tuple[Rows, Node]]:
     """Write on the shard's primary and learn the place behind the commit, in one flush with two Syncs."""
+    started = 0.0 if state.tell is None else monotonic()
     surveyed = False
     if footing.pending:
         yield from state.settle_steps(shard, footing, until)
@@ -174,7 +187,9 @@ def write_steps(
         except NodeLost as error:
             # Nothing was sent: another primary may have taken over.
             if surveyed or not (yield from state.survey_steps(shard, until, cause=error)):
+                footing.noting.visit(state, node, "write", -1, started, error)
                 raise
+            tell_mended(state, error)
             surveyed = True
             continue
         try:
@@ -183,16 +198,20 @@ def write_steps(
             rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
             if isinstance(rows, Rows):
                 yield from stand_steps(state, link, footing, place)
+                if started:
+                    footing.noting.visit(state, node, "write", rows.count, started)
                 return rows, node
         finally:
             pool.give(link)
         # Read-only: it was demoted, and nothing was written.
         if rows.sqlstate != "25006" or surveyed or not (yield from state.survey_steps(shard, until, cause=rows)):
+            footing.noting.visit(state, node, "write", -1, started, rows)
             raise rows
+        tell_mended(state, rows)
         surveyed = True
 
 
-def _answered(outcome: Rows | Error) -> Rows:
+def answered(outcome: Rows | Error) -> Rows:
     if isinstance(outcome, Error):
         raise outcome
     return outcome
@@ -204,7 +223,7 @@ def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows |
     A primary whose timeline is not the recorded one was promoted, and we are the first to meet it: its generation is
     raised, so that nobody compares its places with the old server's.
     """
-    place = generation.place_of(_answered(answer))
+    place = generation.place_of(answered(answer))
     if place.promoted:
         raised = yield from ledger.raise_generation_steps(link, place.timeline)
         footing.raise_floor(Position(raised.counter, place.position.lsn))

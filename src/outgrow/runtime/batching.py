@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
+from outgrow.runtime.telling import Telling
 from outgrow.statement import Kind
 from outgrow.waits import Steps
 
@@ -29,6 +30,15 @@ def batch_steps(conversation: Conversation, sql: str, many: Sequence[Parameters]
     """
     if not many:
         return 0
+    if conversation.state.tell is not None and not conversation.noting.open:
+        telling = Telling(conversation, sql, None, batch=many)
+        try:
+            total = yield from batch_steps(conversation, sql, many)
+        except BaseException as error:
+            telling.end(error=error)
+            raise
+        telling.end(total)
+        return total
     own = conversation.transaction is None
     prepared = yield from conversation.prepared_steps(sql, True, None)
     if own:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from outgrow.clock import monotonic
 from outgrow.nodes import Link
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.prepared import Prepared
@@ -29,7 +30,9 @@ class Borrowed:
             return (yield from conversation.transaction.link_steps(shard, writes, until))
         node = yield from conversation.stream_node_steps(shard, prepared is None or prepared.read_only, until)
         pool = conversation.state.nodes.pool(node)
+        started = monotonic()
         link = yield from pool.take_steps(until)
+        conversation.noting.visit(conversation.state, node, "stream", -1, started)
         self._held.append((node, link))
         dress = conversation.footing(shard).dress
         if link.dress != dress:

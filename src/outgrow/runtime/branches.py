@@ -18,7 +18,7 @@ from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import atomic, generation
-from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.asking import Footing, answered, stand_steps
 from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
@@ -100,8 +100,9 @@ class Transaction:
         self.defined = Defined()
         #: Every shard that had a branch.
         self.touched: set[str] = set()
-        #: What will tell this transaction from all others, should it have several branches.
+        #: What will tell this transaction from all others, and when its beginning was told of.
         self.chance = os.urandom(10)
+        self.told_at: float | None = None
         #: How far the commit of several branches has come.
         self.commit: Commit | None = None
 
@@ -149,6 +150,7 @@ class Transaction:
         yield from self._ask_steps(shard, [], until)
         branch = self.branches[shard]
         branch.wrote |= writes
+        self._note(shard, (), monotonic())
         return branch.link
 
     def _on_branch_steps(
@@ -163,7 +165,8 @@ class Transaction:
         started, several = monotonic(), len(self.branches) > 1
         try:
             answers = yield from self._ask_steps(shard, asked, until)
-        except OperationalError as error:
+        except Error as error:
+            self._note(shard, (), started, error)
             # (A statement that did not want to wait, NOWAIT, fails at once.)
             if several and error.sqlstate == "55P03" and monotonic() - started > postgresql.LOCK_TIMEOUT_SECONDS / 2:
                 raise transactions.lock_timeout(error) from error
@@ -173,7 +176,13 @@ class Transaction:
                 self.branches[shard].wrote = True
         if writes and any(rows.count > 0 and rows.status in _COUNTING for rows in answers):
             self.branches[shard].certain = True
+        self._note(shard, answers, started)
         return answers
+
+    def _note(self, shard: str, answers: Sequence[Rows], started: float, error: Error | None = None) -> None:
+        if self.state.tell is not None and shard in self.branches:
+            count = sum([rows.count for rows in answers if rows.count >= 0] or [-1])
+            self.footings[shard].noting.visit(self.state, self.branches[shard].node, "branch", count, started, error)
 
     def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[list[Rows]]:
         """Run statements on a branch, in one flush with what has to go ahead of them (BEGIN, mostly).
@@ -191,7 +200,7 @@ class Transaction:
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
-                answers = [_answered(outcome) for outcome in outcomes]
+                answers = [answered(outcome) for outcome in outcomes]
             except NodeLost as error:
                 if not branch.fresh or last_try:
                     raise
@@ -385,12 +394,6 @@ class Transaction:
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)
         self.state.nodes.pool(branch.node).give(branch.link)
-
-
-def _answered(outcome: Rows | Error) -> Rows:
-    if isinstance(outcome, Error):
-        raise outcome
-    return outcome
 
 
 def _quoted(name: str) -> str:

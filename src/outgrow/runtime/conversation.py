@@ -13,12 +13,13 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading, partial, writes
+from outgrow.runtime import asking, commands, loading, partial, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
+from outgrow.runtime.noting import Noting
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.result import Result, finished
 from outgrow.statement import Kind
@@ -44,9 +45,11 @@ class Conversation:
         #: A COPY is open.
         self.copying = False
         self.dress: Dress = ()
+        self.noting = Noting()
         floors = token.floors if token else {}
         self.footings = {
-            shard.name: Footing(floors.get(f"{state.name}/{shard.name}")) for shard in state.picture.domain.shards
+            shard.name: Footing(floors.get(f"{state.name}/{shard.name}"), self.noting)
+            for shard in state.picture.domain.shards
         }
         for shard_name, footing in self.footings.items():
             footing.pending = token.pending.get(f"{state.name}/{shard_name}", ()) if token else ()
@@ -62,6 +65,8 @@ class Conversation:
         allow_partial: bool = False,
     ) -> Steps[Result]:
         """Route one statement and run it."""
+        if self.state.tell is not None and not self.noting.open:
+            return (yield from telling.statement_steps(self, sql, parameters, timeout_seconds, shard, allow_partial))
         if self.closed or self._busy:
             raise self._unusable()
         self._busy = True
@@ -156,7 +161,7 @@ class Conversation:
             if kind is Kind.DDL and self.transaction is None:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))
-        located = prepared.locate(values, self.state.picture.placer)
+        located = self.noting.located = prepared.locate(values, self.state.picture.placer)
         if located.scatter and prepared.plan.change is not None:
             return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:
@@ -231,7 +236,8 @@ class Conversation:
         """Bulk load, in the session's transaction or in one of its own."""
         self.hold()
         try:
-            return (yield from loading.run_steps(self, source, table, form, options, progress))
+            steps = loading.run_steps(self, source, table, form, options, progress)
+            return (yield from telling.load_steps(self, table, steps))
         finally:
             self.release()
 
@@ -263,6 +269,7 @@ class Conversation:
                 sqlstate="25001",
             )
         self.transaction = Transaction(self.state, sql, self.dress, self.footings)
+        telling.begun(self, self.transaction)
 
     def commit_steps(self, until: float | None = None) -> Steps[None]:
         transaction = self.transaction
@@ -270,7 +277,10 @@ class Conversation:
             return
         self.transaction = None
         try:
-            places = yield from transaction.commit_steps(until)
+            steps = transaction.commit_steps(until)
+            if self.state.tell is not None:
+                steps = telling.ending_steps(self, transaction, steps, True)
+            places = yield from steps
         except BaseException:
             # It may be committed all the same.
             self._stood_on(transaction)
@@ -289,7 +299,10 @@ class Conversation:
     def rollback_steps(self, until: float | None = None) -> Steps[None]:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
-            yield from transaction.rollback_steps(until)
+            steps = transaction.rollback_steps(until)
+            if self.state.tell is not None:
+                steps = telling.ending_steps(self, transaction, steps, False)
+            yield from steps
             self._stood_on(transaction)
 
     def _stood_on(self, transaction: Transaction) -> None:
@@ -309,6 +322,7 @@ class Conversation:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             transaction.abandon()
+            telling.abandoned(self, transaction)
 
     def savepoint_steps(self, command: str, name: str, until: float | None = None) -> Steps[None]:
         if self.transaction is None:

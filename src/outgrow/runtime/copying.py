@@ -12,6 +12,7 @@ from outgrow.nodes import literal
 from outgrow.runtime.copying_in import Inward
 from outgrow.runtime.copying_out import Outward
 from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.telling import Telling
 from outgrow.statement import CopyCommand, Kind
 from outgrow.waits import Steps
 
@@ -32,11 +33,14 @@ class Copying:
         self._inward: Inward | None = None
         self._outward: Outward | None = None
         self.count = -1
+        self._telling: Telling | None = None
 
     def enter_steps(self) -> Steps[None]:
         conversation = self._conversation
         conversation.hold()
         conversation.copying = True
+        if conversation.state.tell is not None:
+            self._telling = Telling(conversation, self._sql, self._parameters, lasting=True)
         try:
             sql, command = self._read()
             if conversation.state.stale:
@@ -48,8 +52,9 @@ class Copying:
             else:
                 self._outward = Outward(conversation, sql, command, form)
                 yield from self._outward.open_steps()
-        except BaseException:
+        except BaseException as error:
             conversation.release()
+            self._tell(error)
             raise
 
     def leave_steps(self, error: BaseException | None) -> Steps[None]:
@@ -59,9 +64,18 @@ class Copying:
                 self.count = yield from self._inward.close_steps(error)
             elif self._outward is not None:
                 self.count = yield from self._outward.close_steps()
+        except BaseException as late:
+            error = late
+            raise
         finally:
             self._inward = self._outward = None
             self._conversation.release()
+            self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.end(self.count, error=error)
 
     # -- FROM ----------------------------------------------------------------------------------------------------
 
@@ -116,6 +130,8 @@ class Copying:
                 f"{bound.command or 'the statement'} is not a COPY",
                 cure="use execute() for everything but COPY … FROM STDIN and COPY … TO STDOUT",
             )
+        if self._telling is not None:
+            self._telling.statement = bound
         values = values_of(bound.placeholders, self._parameters)
         sql = statement.with_literals(bound.sql, [literal(value) for value in values]) if values else bound.sql
         return sql, statement.copy_command(sql)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from outgrow import keyspace, ledger, plan, statement
 from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError
+from outgrow.events import Event
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
 from outgrow.runtime import atomic, generation, snapshot
@@ -17,6 +18,7 @@ from outgrow.runtime.drawing import Sequences
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
+from outgrow.runtime.subscribers import Subscribers
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
@@ -47,6 +49,9 @@ class DomainState:
         self.stale = False
         #: Called before a transaction over several shards ends; the fleet starts its recovery then.
         self.need_recovery: Callable[[], None] = lambda: None
+        #: The fleet's; and what tells them, None where there are none.
+        self.subscribers = Subscribers((), False)
+        self.tell: Callable[[Event], None] | None = None
         self.sequences = Sequences(self)
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.

@@ -32,6 +32,7 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
     state, plan, bound = conversation.state, prepared.plan, prepared.statement
     facts: dict[str, Any] = {
         "statement": {
+            "fingerprint": prepared.fingerprint.id,
             "command": bound.command,
             "kind": str(bound.kind),
             "reads": [str(table) for table in bound.reads],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from outgrow.clock import monotonic
 from outgrow.errors import InterfaceError
+from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
@@ -25,8 +27,9 @@ from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
 from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
+from outgrow.runtime.subscribers import Subscribers
 from outgrow.schema import ObjectDifference
-from outgrow.topology import Topology, read
+from outgrow.topology import Observe, Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
 from outgrow.waits import Steps
 
@@ -34,12 +37,14 @@ from outgrow.waits import Steps
 _OPEN_SECONDS = 30.0
 
 
-def open_fleet(source: str | Path | Topology, *, install: bool = False) -> Fleet:
+def open_fleet(source: str | Path | Topology, *, install: bool = False, observe: Observe | None = None) -> Fleet:
     """Open what `source` (a path to `fleet.yaml`, or a Topology) describes.
 
-    `install=True` puts the ledger into the databases first where it is missing.
+    `install=True` puts the ledger into the databases first where it is missing; `observe` wins over the file's.
     """
     topology = source if isinstance(source, Topology) else read(Path(source))
+    if observe is not None:
+        topology = replace(topology, observe=observe)
     return Fleet(topology, install=install)
 
 
@@ -69,6 +74,7 @@ class Fleet:
         self._ids = Ids(next(iter(self._states.values())))
         self._heartbeat = Heartbeat(list(self._states.values()))
         self._recovery = Recovery(list(self._states.values()))
+        self._subscribers = Subscribers(list(self._states.values()), topology.observe.with_parameters)
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
 
@@ -123,6 +129,14 @@ class Fleet:
         known = parameters is not None or not prepared.parameters
         values = values_of(prepared.placeholders, parameters) if known else None
         return explain.explain(conversation, prepared, values)
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).
+
+        It is called in the thread or task that ran the statement, which waits for it; what it raises is logged once
+        and harms nobody.  Returns what ends the subscription.
+        """
+        return self._subscribers.add(callback)
 
     def place(
         self,
@@ -200,6 +214,7 @@ class Fleet:
 
     def close(self) -> None:
         """End the heartbeat, recovery and every connection; sessions still open fail at their next statement."""
+        self._subscribers.clear()
         self._heartbeat.stop()
         self._ids.close()
         self._recovery.stop()

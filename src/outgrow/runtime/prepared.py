@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from outgrow.errors import ProgrammingError
+from outgrow.events import Fingerprint
 from outgrow.plan import Everything, Located, Placer, Plan, Where, locate
-from outgrow.statement import READING, Kind, Placeholders
+from outgrow.statement import READING, Kind, Placeholders, fingerprint
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
@@ -30,7 +31,18 @@ class Prepared:
     """One text's plan, with what the hot path wants at hand."""
 
     __slots__ = (
-        *("drawing", "located", "parameters", "placeholders", "plan", "point", "read_only", "sql", "statement"),
+        *(
+            "_fingerprint",
+            "drawing",
+            "located",
+            "parameters",
+            "placeholders",
+            "plan",
+            "point",
+            "read_only",
+            "sql",
+            "statement",
+        ),
         "writes",
     )
 
@@ -47,10 +59,18 @@ class Prepared:
         #: Where it goes whatever its parameters are; None where they decide, or nobody has asked yet.
         self.located: Located | None = None
         self.parameters = placeholders.count
+        self._fingerprint: Fingerprint | None = None
         #: It may change rows.  (A locking read goes to the primary, but writes nothing.)
         self.writes = statement.kind is not Kind.SESSION and not (
             statement.kind is Kind.QUERY and all(effect.kind in _HARMLESS for effect in statement.effects)
         )
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What the statement is without its values; made when somebody first asks."""
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint(self.statement)
+        return self._fingerprint
 
     def locate(self, values: Sequence[Any], placer: Placer) -> Located:
         """The shards for these parameters."""

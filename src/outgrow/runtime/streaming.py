@@ -11,6 +11,7 @@ from outgrow.nodes import Field, Stream, together
 from outgrow.plan import locate
 from outgrow.runtime.borrowing import Borrowed
 from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.telling import Telling
 from outgrow.statement import Kind
 from outgrow.waits import Steps
 
@@ -38,13 +39,34 @@ class Streaming:
         self._streams: list[Stream] = []
         self._finisher: Finisher | None = None
         self._opened = False
+        #: Where somebody listens: the event, and the rows so far.
+        self._telling: Telling | None = None
+        self._count = 0
         self.fields: tuple[Field, ...] = ()
 
     def more_steps(self) -> Steps[list[tuple[Any, ...]] | None]:
         """The next rows; None behind the last."""
-        if not self._opened:
-            self._opened = True
-            yield from self._open_steps()
+        opened, self._opened = self._opened, True
+        if not opened and self._conversation.state.tell is not None:
+            self._telling = Telling(self._conversation, self._sql, self._parameters, alone=True)
+        try:
+            if not opened:
+                yield from self._open_steps()
+            rows = yield from self._more_steps()
+        except BaseException as error:
+            self._tell(error)
+            raise
+        self._count += len(rows or ())
+        return rows
+
+    def _tell(self, error: BaseException | None) -> None:
+        """The stream is over, or what opened it was refused."""
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.streamed([stream.link.node for stream in self._streams])
+            telling.end(self._count, error=error)
+
+    def _more_steps(self) -> Steps[list[tuple[Any, ...]] | None]:
         finisher = self._finisher
         if finisher is None:
             return (yield from self._streams[0].more_steps())
@@ -78,6 +100,8 @@ class Streaming:
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
         located = locate(prepared.plan, values, state.picture.placer)
+        if self._telling is not None:
+            self._telling.located = located
         if located.scatter and prepared.plan.change is not None:
             raise NotSupportedError(
                 "OG-RUN-036",
@@ -105,3 +129,4 @@ class Streaming:
         for stream in self._streams:
             yield from stream.close_steps()
         self._borrowed.give_back()
+        self._tell(None)

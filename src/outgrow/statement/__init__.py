@@ -3,6 +3,7 @@
 from outgrow.statement.bind import bind, syntax_error
 from outgrow.statement.copying import CopyCommand, copy_adding, copy_command, copy_of, with_literals
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
+from outgrow.statement.fingerprint import fingerprint, fingerprint_of
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
@@ -32,6 +33,8 @@ __all__ = [
     "copy_of",
     "definition_facts",
     "expressions_of",
+    "fingerprint",
+    "fingerprint_of",
     "name_sql",
     "order_of",
     "output_name",

@@ -100,6 +100,11 @@ class Spot:
             self._wrong("a whole number")
         return int(value)
 
+    def yes(self) -> bool:
+        if self.node.tag != _TAG + "bool" or self.node.value not in ("true", "false"):
+            self._wrong("true or false")
+        return bool(self.node.value == "true")
+
     def seconds(self) -> float:
         if self.node.tag not in (_TAG + "int", _TAG + "float") or not re.fullmatch(
             r"[0-9]{1,17}(\.[0-9]*)?([eE][-+]?[0-9]{1,3})?", str(self.node.value)

@@ -126,6 +126,18 @@ class Ranges:
 
 
 @dataclass(frozen=True, slots=True)
+class Observe:
+    """What is told of statements, and to whom."""
+
+    #: Events, the slow log and spans also show parameters, and what errors say.
+    with_parameters: bool = False
+    #: A statement that takes this long is logged (`outgrow.slow`); None: none is.
+    slow_statement_seconds: float | None = None
+    #: Spans and durations go to OpenTelemetry.
+    opentelemetry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """One logical database of the application."""
 
@@ -158,6 +170,7 @@ class Topology:
     domains: tuple[Domain, ...]
     #: Signs tokens; None where the file names none.
     secret: bytes | None = field(default=None, repr=False)
+    observe: Observe = Observe()
 
     def domain(self, name: str) -> Domain:
         return next(domain for domain in self.domains if domain.name == name)

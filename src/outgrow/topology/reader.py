@@ -19,6 +19,7 @@ from outgrow.topology.model import (
     Copied,
     Domain,
     Node,
+    Observe,
     Placement,
     PoolLimits,
     Ranges,
@@ -75,14 +76,15 @@ def parse(
 ) -> Topology:
     """The topology that the text of a `fleet.yaml` describes; `source` names it in errors."""
     outside = _Outside(os.environ if environment is None else environment, folder or Path())
-    top = compose(text, source).fields(("fleet", "domains", "secret"), ("fleet", "domains"))
+    top = compose(text, source).fields(("fleet", "domains", "secret", "observe"), ("fleet", "domains"))
     secret = _secret(top["secret"], outside) if "secret" in top else None
     domains = []
     for name, (key, spot) in top["domains"].mapping().items():
         domains.append(_domain(_named(key, name, "domain"), spot, outside))
     if not domains:
         top["domains"].fail("OG-TOPO-023", "the fleet has no domains", "add one under `domains:`")
-    return Topology(_named(top["fleet"], top["fleet"].text(), "fleet"), tuple(domains), secret)
+    observe = _observe(top["observe"]) if "observe" in top else Observe()
+    return Topology(_named(top["fleet"], top["fleet"].text(), "fleet"), tuple(domains), secret, observe)
 
 
 @dataclass(slots=True)
@@ -364,6 +366,13 @@ def _reads(spot: Spot, outside: _Outside) -> Reads:
         )
     zone = _expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
     return Reads(balance, seconds, size, zone)
+
+
+def _observe(spot: Spot) -> Observe:
+    fields = spot.fields(("with_parameters", "slow_statement_seconds", "opentelemetry"))
+    chosen = {name: fields[name].yes() for name in ("with_parameters", "opentelemetry") if name in fields}
+    slow = fields["slow_statement_seconds"].seconds() if "slow_statement_seconds" in fields else None
+    return Observe(slow_statement_seconds=slow, **chosen)
 
 
 def _pool(spot: Spot) -> PoolLimits:

@@ -13,6 +13,7 @@ from outgrow.topology.model import (
     Copied,
     Domain,
     Node,
+    Observe,
     Placement,
     PoolLimits,
     Ranges,
@@ -33,6 +34,8 @@ def write(topology: Topology, *, secret: Mapping[str, str] | None = None) -> str
         "fleet": topology.fleet,
         "domains": {domain.name: _domain(domain) for domain in topology.domains},
     }
+    if topology.observe != Observe():
+        document["observe"] = {name: value for name, value in asdict(topology.observe).items() if value is not None}
     if secret is not None:
         document["secret"] = dict(secret)
     return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000))

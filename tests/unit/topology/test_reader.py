@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import ConfigurationError
-from outgrow.topology import Copied, PoolLimits, Reads, Role, Sharded, Single, TableName, parse, read
+from outgrow.topology import Copied, PoolLimits, Reads, Role, Sharded, Single, TableName, parse, read, reader
 
 GOOD = """\
 fleet: shop
@@ -152,9 +152,12 @@ def test_a_password_that_a_command_prints(tmp_path: Path) -> None:
         (f"[{sys.executable}, -c, 'print(\"hunter2\"); exit(3)']", "exit code 3"),
         (f"[{sys.executable}, -c, 'pass']", "no output"),
         ("[]", "cannot be run"),
+        (f"[{sys.executable}, -c, 'import time; time.sleep(60)']", "no end within 0.5 s"),
     ],
 )
-def test_a_command_that_prints_no_password(command: str, why: str) -> None:
+def test_a_command_that_prints_no_password(command: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "sleep" in command:
+        monkeypatch.setattr(reader, "_COMMAND_SECONDS", 0.5)
     with pytest.raises(ConfigurationError) as caught:
         parse(ONE.format(f"{{dsn: 'host=a', password: {{command: {command}}}}}"), environment={})
     assert caught.value.code == "OG-TOPO-027" and why in caught.value.message and "hunter2" not in str(caught.value)
