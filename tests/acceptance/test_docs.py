@@ -2,6 +2,7 @@
 
 <!-- runnable -->                      a `sh` or `python` block follows
 <!-- tables of PATH -->                a `yaml` block with `tables:` for that fleet.yaml follows
+<!-- domain of PATH -->                a `yaml` block with any keys of its first domain follows
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^<!-- (runnable|tables of (?P<of>\S+)) -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
-MARK = re.compile(r"^<!-- (?:runnable|tables of)", re.M)
+BLOCK = re.compile(
+    r"^<!-- (runnable|(?:tables|domain) of (?P<of>\S+)) -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S
+)
+MARK = re.compile(r"^<!-- (?:runnable|tables of|domain of)", re.M)
 LINK = re.compile(r"\]\((?P<to>[^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -71,10 +74,10 @@ def run(block: Block, place: Path) -> None:
     assert done.returncode == 0, f"{block.text}\n{done.stdout}\n{done.stderr}"
 
 
-def set_tables(block: Block, path: Path) -> None:
+def set_domain(block: Block, path: Path) -> None:
     told = yaml.safe_load(path.read_text())
     domain = next(iter(told["domains"].values()))
-    domain["tables"] = yaml.safe_load(block.text)["tables"]
+    domain.update(yaml.safe_load(block.text))
     path.write_text(yaml.safe_dump(told, sort_keys=False))
 
 
@@ -91,7 +94,7 @@ def test_page_runs(page: Path, place: Path) -> None:
     try:
         for block in blocks(page):
             if block.of:
-                set_tables(block, place / block.of)
+                set_domain(block, place / block.of)
             else:
                 run(block, place)
     finally:
