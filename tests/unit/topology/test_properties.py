@@ -85,7 +85,7 @@ def topologies(draw: st.DrawFn) -> Topology:
         reads = Reads(
             draw(st.sampled_from(BALANCES)),
             draw(st.none() | st.floats(0.001, 1e9)),
-            draw(st.none() | st.integers(0, 1 << 60)),
+            draw(st.none() | st.integers(0, 10**18 - 1)),
             draw(words),
         )
         slots, strategy = 2 ** draw(st.integers(2, 15)), draw(st.sampled_from(("hash", "ring", "range")))
