@@ -94,7 +94,7 @@ def test_finish_knows_only_the_specification() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize(("library", "owner"), [("psycopg", "nodes"), ("sqlglot", "statement")])
+@pytest.mark.parametrize(("library", "owner"), [("psycopg", "nodes"), ("pymysql", "nodes"), ("sqlglot", "statement")])
 def test_one_room_imports_each_driver_and_parser(library: str, owner: str) -> None:
     users = {
         one.at

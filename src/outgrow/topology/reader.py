@@ -30,7 +30,7 @@ from outgrow.topology.model import (
     Topology,
 )
 
-ENGINES = ("postgresql",)
+ENGINES = ("postgresql", "mariadb")
 STRATEGIES = ("hash", "ring")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
 WEIGHT_MAX = 100
@@ -185,6 +185,7 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
             fields["slots"].fail(
                 "OG-TOPO-010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024"
             )
+    _check_engine(engine, shards, fields["engine"])
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
@@ -197,6 +198,16 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
     return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads)
+
+
+def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
+    for node in (node for shard in shards for node in shard.nodes):
+        if (behind := dsns.engine_of(node.dsn)) != engine:
+            spot.fail(
+                "OG-TOPO-028",
+                f"the engine is {engine}, but the address of {node.name} leads to {behind}",
+                f"write engine: {behind}, or an address that begins with {engine}://",
+            )
 
 
 def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:
