@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from outgrow.errors import ConfigurationError
+from outgrow.keyspace.crc32 import Crc32
 from outgrow.keyspace.hash import Hash, Key
 from outgrow.keyspace.ring import ring_owners
 from outgrow.topology import Domain, ShardMap
+
+#: Engine → the hash that its servers compute.
+_HASHES: dict[str, type[Hash] | type[Crc32]] = {"postgresql": Hash, "mariadb": Crc32}
 
 
 def first_map(domain: Domain) -> ShardMap:
@@ -22,9 +26,9 @@ class Keyspace:
     Raises ConfigurationError OG-KEY-003 for a wrong number of slots, OG-KEY-004 when the map has another number.
     """
 
-    __slots__ = ("_strategies", "map", "owners", "shards", "slots")
+    __slots__ = ("_hash", "_strategies", "map", "owners", "shards", "slots")
 
-    def __init__(self, slots: int, shard_map: ShardMap) -> None:
+    def __init__(self, slots: int, shard_map: ShardMap, engine: str = "postgresql") -> None:
         if len(shard_map.owners) != slots:
             raise ConfigurationError(
                 "OG-KEY-004",
@@ -38,13 +42,14 @@ class Keyspace:
         self.shards = shard_map.shards
         #: slot → name of its shard.
         self.owners = tuple(shard_map.shards[owner] for owner in shard_map.owners)
-        self._strategies: dict[tuple[str, ...], Hash] = {}
+        self._hash = _HASHES[engine]
+        self._strategies: dict[tuple[str, ...], Hash | Crc32] = {}
 
-    def strategy(self, types: tuple[str, ...]) -> Hash:
+    def strategy(self, types: tuple[str, ...]) -> Hash | Crc32:
         """How keys of these types are placed."""
         found = self._strategies.get(types)
         if found is None:
-            found = self._strategies[types] = Hash(types, self.slots)
+            found = self._strategies[types] = self._hash(types, self.slots)
         return found
 
     def slot(self, types: tuple[str, ...], key: Key) -> int:
