@@ -17,7 +17,7 @@ from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
-from outgrow.runtime import atomic, generation
+from outgrow.runtime import atomic, engines
 from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
@@ -40,11 +40,12 @@ class Branch(transactions.Branch):
 
     link: Link
 
-    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked], placed: bool) -> None:
+    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked], place_sql: str | None) -> None:
         super().__init__(shard, link)
         self.node = node
         self.ahead = ahead
-        self.placed = placed
+        #: Asks for the place behind COMMIT; None where nobody compares places.
+        self.place_sql = place_sql
         #: Nothing has run on it yet.
         self.fresh = True
         #: It may have written.
@@ -54,9 +55,9 @@ class Branch(transactions.Branch):
         """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""
         done: Rows | Error
         try:
-            if self.wrote and self.placed:
+            if self.wrote and self.place_sql is not None:
                 done, self.place = yield from self.link.run_many_steps(
-                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until, chained=True
+                    [("COMMIT", None), (self.place_sql, None)], until=until, chained=True
                 )
             else:
                 done = yield from self.link.run_steps("COMMIT", None, until=until)
@@ -161,6 +162,8 @@ class Transaction:
         self, shard: str, asked: list[Asked], writes: bool, until: float | None
     ) -> Steps[list[Rows]]:
         started, several = monotonic(), len(self.branches) > 1
+        if writes:
+            engines.check_writer(self.state.engine, shard, [one.shard for one in self.branches.values() if one.wrote])
         try:
             answers = yield from self._ask_steps(shard, asked, until)
         except OperationalError as error:
@@ -223,7 +226,7 @@ class Transaction:
 
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
-        if not branch.attended and len(self.branches) > 1:
+        if not branch.attended and len(self.branches) > 1 and self.state.engine.atomic:
             branch.attended = True
             branch.ahead.append(postgresql.attending(transactions.presence(self.chance)))
         ahead, branch.ahead = branch.ahead, []
@@ -249,10 +252,12 @@ class Transaction:
                 continue
             break
         ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
-        ahead += [(f"SAVEPOINT {_quoted(name)}", None) for name in self.savepoints]
+        quoted = state.engine.quoted
+        ahead += [(f"SAVEPOINT {quoted(name)}", None) for name in self.savepoints]
         # Where there is no replica, nobody compares places; a token asks by itself.
-        placed = bool(state.health.seats(state.name, shard).replicas)
-        self.branches[shard] = Branch(shard, link.node, link, ahead, placed)
+        compared = bool(state.health.seats(state.name, shard).replicas)
+        place_sql = state.engine.questions.place if compared else None
+        self.branches[shard] = Branch(shard, link.node, link, ahead, place_sql)
         self.touched.add(shard)
 
     def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
@@ -315,8 +320,9 @@ class Transaction:
     def _end_steps(self, until: float | None) -> Steps[None]:
         for branch in [branch for branch in self.branches.values() if branch.fresh]:
             self._release(branch)
-        if len(self.branches) < 2:
-            for branch in self.branches.values():
+        if len(self.branches) < 2 or not self.state.engine.atomic:
+            # Where several cannot commit together, one of them has written at most.
+            for branch in sorted(self.branches.values(), key=lambda branch: not branch.wrote):
                 yield from branch.commit_steps(until)
             return
         commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until)
@@ -351,8 +357,9 @@ class Transaction:
                 sqlstate="3B001",
                 cure="name a savepoint that was set and not released",
             )
+        said = "RELEASE SAVEPOINT" if command == "RELEASE" else command
         for shard in self.branches:
-            yield from self._ask_steps(shard, [(f"{command} {_quoted(name)}", None)], until)
+            yield from self._ask_steps(shard, [(f"{said} {self.state.engine.quoted(name)}", None)], until)
         if command == "SAVEPOINT":
             self.savepoints.append(name)
             return
@@ -391,7 +398,3 @@ def _answered(outcome: Rows | Error) -> Rows:
     if isinstance(outcome, Error):
         raise outcome
     return outcome
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -1,6 +1,7 @@
 """A frozen picture of one domain's schema, versioned by an epoch.  Ships the catalogue queries; runs none."""
 
 from outgrow.schema.build import build, queries
+from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
 from outgrow.schema.model import (
     Column,
@@ -17,6 +18,7 @@ from outgrow.schema.model import (
 from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, object_queries, objects
 
 __all__ = [
+    "Catalogue",
     "Column",
     "Difference",
     "ForeignKey",
@@ -32,6 +34,7 @@ __all__ = [
     "TableKind",
     "Volatility",
     "build",
+    "catalogue",
     "compare",
     "differences",
     "object_queries",
