@@ -13,6 +13,7 @@ import contextlib
 import select
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -266,7 +267,8 @@ class _Party:
         self.results: list[Any] = [None] * len(many)
         self.failure: BaseException | None = None
         self.bell: _Bell | None = None
-        self._heard: set[int] = set()
+        #: Futures that ring; weakly, because the identity of one that is gone is given to another.
+        self._heard: weakref.WeakSet[concurrent.futures.Future[Any]] = weakref.WeakSet()
 
     def resume(self, child: int, call: Callable[[Any], Wait], value: Any) -> None:
         try:
@@ -316,8 +318,8 @@ class _Party:
     def _listen(self, future: concurrent.futures.Future[Any]) -> None:
         if self.bell is None:
             self.bell = _Bell()
-        if id(future) not in self._heard:
-            self._heard.add(id(future))
+        if future not in self._heard:
+            self._heard.add(future)
             future.add_done_callback(self.bell.ring)
 
     def deliver(self, ready: Mapping[int, int], owner: Mapping[int, int], timed: bool) -> None:

@@ -3,6 +3,7 @@
 from outgrow.schema.build import build, queries
 from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
+from outgrow.schema.mariadb import FUNCTIONS
 from outgrow.schema.model import (
     Column,
     ForeignKey,
@@ -18,6 +19,7 @@ from outgrow.schema.model import (
 from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, object_queries, objects
 
 __all__ = [
+    "FUNCTIONS",
     "Catalogue",
     "Column",
     "Difference",

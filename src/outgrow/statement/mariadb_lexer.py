@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 
 from outgrow.errors import ProgrammingError
+from outgrow.schema import FUNCTIONS
 from outgrow.statement.lexer import Lex, Token
-from outgrow.statement.mariadb_words import LANGUAGE
+from outgrow.statement.mariadb_words import LANGUAGE, NAMES
 
 _SCAN = re.compile(
     r"""
@@ -21,7 +22,7 @@ _SCAN = re.compile(
     | (?P<number>0[xXbB][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w$]))
     | (?P<param>\$\d+(?![\w$]))
     | (?P<word>[^\W\d][\w$]*|\d+[^\W\d][\w$]*)
-    | (?P<op><=>|<=|>=|<>|!=|<<|>>|\|\||&&|:=|->>|->|[+\-*/%<>=!&|^~@])
+    | (?P<op><=>|<=|>=|<>|!=|<<|>>|\|\||&&|:=|->>|->|/(?!\*)|[+\-*%<>=!&|^~@])
     | (?P<punct>[()\[\],;.:])
     """,
     re.VERBOSE | re.DOTALL,
@@ -59,7 +60,20 @@ def lex(text: str) -> list[Token]:
         else:
             tokens.append(Token(_KINDS[group], piece, piece, position))
         position = found.end()
-    return tokens
+    return [_called(tokens, at) for at in range(len(tokens))]
+
+
+def _called(tokens: list[Token], at: int) -> Token:
+    """Names of functions have no case; MariaDB knows one by the parenthesis right behind it."""
+    token = tokens[at]
+    if token.kind is not Lex.WORD:
+        return token
+    lower = token.text.lower()
+    if at + 1 == len(tokens) or tokens[at + 1].text != "(":
+        return token._replace(kind=Lex.QUOTED, value=token.text) if lower in NAMES else token
+    if lower not in FUNCTIONS or (at > 1 and tokens[at - 2].value == "into"):
+        return token
+    return token._replace(value=lower)
 
 
 def _decoded(body: str) -> str:

@@ -52,8 +52,15 @@ _RESERVED = frozenset(
 #: Reserved, and functions all the same before a parenthesis.
 _CALLED = frozenset(words("if left right replace repeat mod row_number database schema utc_date utc_timestamp char"))
 _SPECIAL_THERE = RESERVED | FOREIGN | VALUE_WORDS | SPECIAL | UNKNOWN_FORMS | frozenset(contextual.HANDLERS)
+#: Words of PostgreSQL that are names in MariaDB, wherever no parenthesis follows.
+NAMES = frozenset(
+    words(
+        "at user filter groups within operator conflict position overlay normalize nothing materialized array only "
+        "verbose freeze isnull notnull symmetric asymmetric placing variadic tablesample overlaps similar authorization"
+    )
+)
 #: Words whose case does not matter.
-LANGUAGE = _SHARED | _RESERVED | _SPECIAL_THERE | frozenset(words("count sum min max avg")) | commands.PARSED
+LANGUAGE = _SHARED | _RESERVED | _SPECIAL_THERE | commands.PARSED
 _SIGNS = frozenset(("+", "-", "*", "/", "%", "<", ">", "=", "<=", ">=", "<>", "!="))
 _PLAIN_NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _TRANSACTION = frozenset(words("begin start commit rollback savepoint release"))

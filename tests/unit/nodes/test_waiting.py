@@ -327,3 +327,24 @@ def test_waiting_does_not_burn_cpu(pair):
     began = time.process_time()
     drive(reader(near))
     assert time.process_time() - began < 0.1
+
+
+def test_together_hears_every_future_of_a_long_line() -> None:
+    """A finished future's place in memory is the next one's: it must be listened to all the same."""
+    workers = concurrent.futures.ThreadPoolExecutor(2)
+
+    def many_steps():
+        for number in range(500):
+            assert (
+                yield Future(
+                    workers.submit(
+                        lambda number=number: number,
+                    ),
+                    monotonic() + 10,
+                )
+            )
+
+    began = monotonic()
+    drive(together([many_steps(), many_steps()]))
+    workers.shutdown()
+    assert monotonic() - began < 9
