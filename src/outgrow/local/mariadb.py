@@ -14,11 +14,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from outgrow.errors import OperationalError
-from outgrow.local.places import Owner, free_ports, give, own_directory, owner, prepared_home
+from outgrow.local.places import Owner, free_ports, give, owner
+from outgrow.local.temporary import reserved
 
 #: Where Debian, and MariaDB's own archives, put the programs.
 _FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/mariadb/bin", "/opt/mariadb/bin")
@@ -39,11 +40,16 @@ def _program(name: str) -> Path | None:
 
 @dataclass
 class MariadbServer:
-    """One server; `number` is its server id and its GTID domain: a shard's, from before its first write."""
+    """One server; `domain` is its GTID domain: a shard's, from before its first write."""
 
     folder: Path
     port: int
-    number: int
+    domain: int
+    #: Unique among the servers of a shard.
+    number: int = 1
+    #: The primary that it replays.
+    follows: MariadbServer | None = None
+    replicas: list[MariadbServer] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -56,6 +62,8 @@ class MariadbServer:
 
     @property
     def password(self) -> str:
+        if self.follows is not None:
+            return self.follows.password
         return (self.folder / "password").read_text()
 
     def create(self) -> None:
@@ -67,7 +75,8 @@ class MariadbServer:
             )
         who = owner()
         give(self.folder, who)
-        _write(self.folder / "password", secrets.token_hex(16), who)
+        if self.follows is None:
+            _write(self.folder / "password", secrets.token_hex(16), who)
         _run(
             [
                 *(str(programs[1]), "--no-defaults", f"--datadir={self.folder / 'data'}"),
@@ -76,13 +85,23 @@ class MariadbServer:
             ],
             who,
         )
-        grants = (
+        _write(self.folder / "init.sql", self._first_words(), who)
+
+    def _first_words(self) -> str:
+        if self.follows is not None:
+            # The primary's log begins with its first word, so a replica needs no copy of its data.
+            return (
+                f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={self.follows.port}, MASTER_USER='app', "
+                f"MASTER_PASSWORD='{self.password}', MASTER_CONNECT_RETRY=1, MASTER_USE_GTID=slave_pos;\n"
+                "START SLAVE;\n"
+            )
+        return (
             f"CREATE USER app@127.0.0.1 IDENTIFIED BY '{self.password}';\n"
             "CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;\n"
-            "GRANT ALL ON *.* TO app@127.0.0.1;\n"
+            # With it, a stray write on a replica would pass read_only, and end its replication.
+            "GRANT ALL ON *.* TO app@127.0.0.1;\nREVOKE READ ONLY ADMIN ON *.* FROM app@127.0.0.1;\n"
             f"ALTER USER root@localhost IDENTIFIED BY '{self.password}';\n"
         )
-        _write(self.folder / "init.sql", grants, who)
 
     def start(self) -> None:
         """Start it and wait until it answers on its port."""
@@ -97,7 +116,8 @@ class MariadbServer:
             "bind-address": "127.0.0.1",
             "port": self.port,
             "server-id": self.number,
-            "gtid-domain-id": self.number,
+            "gtid-domain-id": self.domain,
+            "read-only": int(self.follows is not None),
             "log-bin": self.folder / "data" / "binlog",
             "binlog-format": "ROW",
             "gtid-strict-mode": "ON",
@@ -162,24 +182,26 @@ class MariadbServer:
 
 
 @contextlib.contextmanager
-def temporary_mariadb(count: int = 1) -> Iterator[list[MariadbServer]]:
-    """So many servers, started, for the length of a `with`."""
-    store = prepared_home() / "temporary-mariadb"
-    own_directory(store)
-    folder = store / secrets.token_hex(4)
-    servers = [
-        MariadbServer(folder / f"m{number}", port, number) for number, port in enumerate(free_ports(count, set()), 1)
-    ]
-    give(folder, owner())
-    try:
-        for server in servers:
-            server.create()
-            server.start()
-        yield servers
-    finally:
-        for server in servers:
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+def temporary_mariadb(count: int = 1, replicas: int = 0) -> Iterator[list[MariadbServer]]:
+    """So many primaries, each with its `replicas`, for the length of a `with`, or of this process."""
+    with reserved() as folder:
+        give(folder, owner())
+        ports = iter(free_ports(count * (1 + replicas), set()))
+        started: list[MariadbServer] = []
+        try:
+            for domain in range(1, count + 1):
+                primary = MariadbServer(folder / f"m{domain}", next(ports), domain)
+                for number in range(2, 2 + replicas):
+                    place = folder / f"m{domain}r{number}"
+                    primary.replicas.append(MariadbServer(place, next(ports), domain, number, primary))
+                for server in (primary, *primary.replicas):
+                    started.append(server)
+                    server.create()
+                    server.start()
+            yield [server for server in started if server.follows is None]
+        finally:
+            for server in reversed(started):
+                server.stop()
 
 
 def _run(command: list[str], who: Owner) -> None:
