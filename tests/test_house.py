@@ -96,7 +96,8 @@ def test_finish_knows_only_the_specification() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "owner"), [("psycopg", "nodes"), ("sqlglot", "statement"), ("opentelemetry", "watch")]
+    ("library", "owner"),
+    [("psycopg", "nodes"), ("pymysql", "nodes"), ("sqlglot", "statement"), ("opentelemetry", "watch")],
 )
 def test_one_room_imports_each_driver_and_parser(library: str, owner: str) -> None:
     users = {

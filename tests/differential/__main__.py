@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Any
 
+from tests.differential import mariadb
 from tests.differential.block import Block, Case
 from tests.differential.corpus import corpus
 from tests.differential.run import Report, described, random_cases, run
@@ -32,6 +33,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
+    parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
@@ -63,6 +65,8 @@ def main() -> int:
 def compared(options: argparse.Namespace, seed: int) -> Report:
     """The run that the options ask for."""
     progress = Progress(options.stop)
+    if options.engine == "mariadb":
+        return mariadb.compared(options.statements, seed, options.shards, progress)
     if options.writes is not None:
         with both.opened(options.shards, strategy=options.strategy) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)

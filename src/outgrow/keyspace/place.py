@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from outgrow.errors import ConfigurationError
+from outgrow.keyspace.crc32 import Crc32
 from outgrow.keyspace.hash import Hash, Key
 from outgrow.keyspace.kinds import KINDS, family
 from outgrow.keyspace.range import Range
@@ -36,6 +37,10 @@ class Strategy(Protocol):
         ...
 
 
+#: Engine → the hash that its servers compute.
+_HASHES: dict[str, type[Hash] | type[Crc32]] = {"postgresql": Hash, "mariadb": Crc32}
+
+
 def first_map(domain: Domain) -> ShardMap:
     """The map of a new domain by its strategy; once it is installed, the ledger's map is the one that counts."""
     names = tuple(shard.name for shard in domain.shards)
@@ -55,9 +60,9 @@ class Keyspace:
     Raises ConfigurationError OG-KEY-003 for a wrong number of slots, OG-KEY-004 when the map has another number.
     """
 
-    __slots__ = ("_ranged", "_strategies", "map", "owners", "shards", "slots")
+    __slots__ = ("_hash", "_ranged", "_strategies", "map", "owners", "shards", "slots")
 
-    def __init__(self, slots: int, shard_map: ShardMap) -> None:
+    def __init__(self, slots: int, shard_map: ShardMap, engine: str = "postgresql") -> None:
         if shard_map.hashed != slots:
             raise ConfigurationError(
                 "OG-KEY-004",
@@ -71,6 +76,7 @@ class Keyspace:
         self.shards = shard_map.shards
         #: slot → name of its shard.
         self.owners = tuple(shard_map.shards[owner] for owner in shard_map.owners)
+        self._hash = _HASHES[engine]
         self._strategies: dict[tuple[str, ...], Strategy] = {}
         #: Family of types → its split points, and the slot of its first range.
         self._ranged: dict[str, tuple[Splits, int]] = {}
@@ -85,7 +91,7 @@ class Keyspace:
         if found is None:
             known = KINDS.get(types[0]) if types else None
             splits, first = self._ranged.get(known.family, (None, 0)) if known is not None else (None, 0)
-            found = Hash(types, self.slots) if splits is None else Range(types, splits, first)
+            found = self._hash(types, self.slots) if splits is None else Range(types, splits, first)
             self._strategies[types] = found
         return found
 

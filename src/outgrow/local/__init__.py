@@ -3,12 +3,14 @@
 from outgrow.local.addresses import domain_of
 from outgrow.local.binaries import Binaries, available, find, installed
 from outgrow.local.fleet import FleetStatus, ServerStatus, directory_of, down, status, topology, up
+from outgrow.local.mariadb import MariadbServer, installed_mariadb, temporary_mariadb
 from outgrow.local.places import home
 from outgrow.local.temporary import temporary
 
 __all__ = [
     "Binaries",
     "FleetStatus",
+    "MariadbServer",
     "ServerStatus",
     "available",
     "directory_of",
@@ -17,8 +19,10 @@ __all__ = [
     "find",
     "home",
     "installed",
+    "installed_mariadb",
     "status",
     "temporary",
+    "temporary_mariadb",
     "topology",
     "up",
 ]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: The only programs that this room ever ends.
-PROGRAMS = frozenset({"postgres", "initdb", "pg_basebackup", "pg_ctl"})
+PROGRAMS = frozenset({"postgres", "initdb", "pg_basebackup", "pg_ctl", "mariadbd"})
 
 _PROC = Path("/proc/self/stat").exists()
 

@@ -77,6 +77,7 @@ def reserved() -> Iterator[Path]:
 def remove(directory: Path) -> None:
     """Take a temporary fleet down; the note of its maker goes last, so that a removal cut short is repeated."""
     fleets.down(directory, delete=True)
+    processes.end_all(directory)  # also a server that belongs to no fleet
     shutil.rmtree(directory, ignore_errors=True)  # also what its user put beside the fleet
     directory.with_suffix(MAKER).unlink(missing_ok=True)
 

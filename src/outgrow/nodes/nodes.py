@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from outgrow.errors import Error
-from outgrow.nodes.connect import link_steps
+from outgrow.nodes.engines import opening
 from outgrow.nodes.link import Link
 from outgrow.nodes.pool import Connect, Pool, PoolAges, PoolStats
 from outgrow.nodes.settings import LinkSettings
@@ -24,12 +24,15 @@ class Nodes:
         *,
         settings: LinkSettings | None = None,
         ages: PoolAges | None = None,
-        connect: Connect = link_steps,
+        connect: Connect | None = None,
     ) -> None:
         self._limits: Mapping[str, PoolLimits] = {domain.name: domain.pool for domain in topology.domains}
         self._settings = settings or LinkSettings()
         self._ages = ages or PoolAges()
-        self._connect = connect
+        #: Domain → how its links are opened.
+        self._connects: Mapping[str, Connect] = {
+            domain.name: connect or opening(domain.engine) for domain in topology.domains
+        }
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -41,7 +44,7 @@ class Nodes:
                 pool = self._pools.get(node.name)
                 if pool is None:
                     limits = self._limits.get(node.domain)
-                    pool = Pool(node, limits, self._settings, self._ages, self._connect)
+                    pool = Pool(node, limits, self._settings, self._ages, self._connects[node.domain])
                     if self._closed:
                         pool.close()
                     self._pools[node.name] = pool
@@ -53,7 +56,7 @@ class Nodes:
         The caller closes it.
         """
         settings = replace(self._settings, cancel_timeout_seconds=0.05)
-        return self._connect(node, settings, self.pool(node).names, until)
+        return self._connects[node.domain](node, settings, self.pool(node).names, until)
 
     def tend_steps(self) -> Steps[None]:
         """Let go of what lay idle too long and open what pools are to have at least; never raises for a node."""

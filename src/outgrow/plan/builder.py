@@ -18,6 +18,7 @@ from .flows import flowing, has_parts
 from .ids import with_draws
 from .keyset import Match, Value
 from .locking import lock
+from .mariadb import over_mariadb
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
@@ -54,6 +55,11 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     Raises ProgrammingError for a table without a placement, and NotSupportedError for writes that can never be
     routed.  A scatter that cannot be done is no error here: the plan carries it as `refusal`.
     """
+    plan = _planned(statement, schema, domain)
+    return over_mariadb(plan) if schema.engine == "mariadb" else plan
+
+
+def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     access = "read" if statement.read_only else "write"
     if statement.kind is Kind.DDL and len(domain.shards) > 1:
         check_restart(statement, Places(schema, domain))

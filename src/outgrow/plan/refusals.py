@@ -227,6 +227,16 @@ REFUSALS: dict[str, Refusal] = {
         "RESTART of {0} would set back the sequence of each shard, and not the fleet's, which never goes back",
         "leave RESTART out; go on further ahead with `fleet.sequence(…).skip_to(n)`",
     ),
+    "MariaDB scatter": Refusal(
+        48,
+        "{0} is not answered over several shards of MariaDB yet",
+        "restrict the statement to one key, or select the rows and compute it in the application",
+    ),
+    "MariaDB write": Refusal(
+        49,
+        "{0} would write several shards of MariaDB, which has no transaction over shards here yet",
+        "restrict it to one key, or send it to each shard with `execute(…, shard=…)`",
+    ),
     "assigned from sequence": Refusal(
         45,
         "assigning DEFAULT to column {0} of {1} draws from a sequence of each shard, whose numbers would repeat",

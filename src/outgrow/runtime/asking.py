@@ -130,7 +130,7 @@ def _ask_steps(
         if check is Check.GUARD:
             state.health.interest += 1
             return (yield from _guarded_steps(state, node, link, footing, level, sql, params, until))
-        seen, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
+        seen, place = yield from link.run_two_steps((sql, params), (state.engine.questions.place, None), until=until)
         rows = answered(seen)
         yield from stand_steps(state, link, footing, place)
         footing.last = None
@@ -149,7 +149,7 @@ def _guarded_steps(
     params: Sequence[Any] | None,
     until: float | None,
 ) -> Steps[Rows | None]:
-    place, rows = yield from link.run_two_steps((generation.GUARD_SQL, None), (sql, params), until=until)
+    place, rows = yield from link.run_two_steps((state.engine.questions.guard, None), (sql, params), until=until)
     position, in_recovery = generation.guard_of(answered(place))
     if not in_recovery:
         # Promoted: no longer a replica whose place means anything to the floor.
@@ -195,7 +195,9 @@ def write_steps(
         try:
             if link.dress is not footing.dress and link.dress != footing.dress:
                 yield from dressed_steps(link, footing.dress)
-            rows, place = yield from link.run_two_steps((sql, params), (generation.PLACE_SQL, None), until=until)
+            rows, place = yield from link.run_two_steps(
+                (sql, params), (state.engine.questions.place, None), until=until
+            )
             if isinstance(rows, Rows):
                 yield from stand_steps(state, link, footing, place)
                 if started:
@@ -223,7 +225,7 @@ def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows |
     A primary whose timeline is not the recorded one was promoted, and we are the first to meet it: its generation is
     raised, so that nobody compares its places with the old server's.
     """
-    place = generation.place_of(answered(answer))
+    place = state.engine.questions.place_of(answered(answer))
     if place.promoted:
         raised = yield from ledger.raise_generation_steps(link, place.timeline)
         footing.raise_floor(Position(raised.counter, place.position.lsn))
@@ -246,7 +248,7 @@ def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, u
         try:
             link = yield from pool.take_steps(until)
             try:
-                place = yield from link.run_steps(generation.GUARD_SQL, None, until=until)
+                place = yield from link.run_steps(state.engine.questions.guard, None, until=until)
             finally:
                 pool.give(link)
         except NodeLost as error:

@@ -17,8 +17,9 @@ from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
-from outgrow.runtime import atomic, generation
+from outgrow.runtime import atomic, engines
 from outgrow.runtime.asking import Footing, answered, stand_steps
+from outgrow.runtime.branch import Branch
 from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
@@ -33,53 +34,6 @@ _COPY = re.compile(r"\bcopy\b", re.I)
 
 #: Command tags that count the rows that were written.
 _COUNTING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
-
-
-class Branch(transactions.Branch):
-    """One shard's part of a transaction: a connection that nobody else uses."""
-
-    link: Link
-
-    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked], placed: bool) -> None:
-        super().__init__(shard, link)
-        self.node = node
-        self.ahead = ahead
-        self.placed = placed
-        #: Nothing has run on it yet.
-        self.fresh = True
-        #: It may have written.
-        self.wrote = False
-
-    def commit_steps(self, until: float | None) -> Steps[None]:
-        """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""
-        done: Rows | Error
-        try:
-            if self.wrote and self.placed:
-                done, self.place = yield from self.link.run_many_steps(
-                    [("COMMIT", None), (generation.PLACE_SQL, None)], until=until, chained=True
-                )
-            else:
-                done = yield from self.link.run_steps("COMMIT", None, until=until)
-        except NodeLost as error:
-            if not self.wrote:
-                raise
-            raise OperationalError(
-                "OG-RUN-021",
-                "the connection broke during COMMIT: the transaction is either wholly done or not done at all",
-                cure="read what it wrote before trying again",
-                shard=self.shard,
-                node=self.node.name,
-            ) from error
-        if isinstance(done, Error):
-            raise done
-        if done.status != "COMMIT":
-            raise OperationalError(
-                "OG-RUN-020",
-                "the server rolled the transaction back",
-                shard=self.shard,
-                sqlstate="25P02",
-                cure="run the transaction again",
-            )
 
 
 class Transaction:
@@ -163,6 +117,8 @@ class Transaction:
         self, shard: str, asked: list[Asked], writes: bool, until: float | None
     ) -> Steps[list[Rows]]:
         started, several = monotonic(), len(self.branches) > 1
+        if writes:
+            engines.check_writer(self.state.engine, shard, [one.shard for one in self.branches.values() if one.wrote])
         try:
             answers = yield from self._ask_steps(shard, asked, until)
         except Error as error:
@@ -232,7 +188,7 @@ class Transaction:
 
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
-        if not branch.attended and len(self.branches) > 1:
+        if not branch.attended and len(self.branches) > 1 and self.state.engine.atomic:
             branch.attended = True
             branch.ahead.append(postgresql.attending(transactions.presence(self.chance)))
         ahead, branch.ahead = branch.ahead, []
@@ -258,10 +214,12 @@ class Transaction:
                 continue
             break
         ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
-        ahead += [(f"SAVEPOINT {_quoted(name)}", None) for name in self.savepoints]
+        quoted = state.engine.quoted
+        ahead += [(f"SAVEPOINT {quoted(name)}", None) for name in self.savepoints]
         # Where there is no replica, nobody compares places; a token asks by itself.
-        placed = bool(state.health.seats(state.name, shard).replicas)
-        self.branches[shard] = Branch(shard, link.node, link, ahead, placed)
+        compared = bool(state.health.seats(state.name, shard).replicas)
+        place_sql = state.engine.questions.place if compared else None
+        self.branches[shard] = Branch(shard, link.node, link, ahead, place_sql)
         self.touched.add(shard)
 
     def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
@@ -324,8 +282,9 @@ class Transaction:
     def _end_steps(self, until: float | None) -> Steps[None]:
         for branch in [branch for branch in self.branches.values() if branch.fresh]:
             self._release(branch)
-        if len(self.branches) < 2:
-            for branch in self.branches.values():
+        if len(self.branches) < 2 or not self.state.engine.atomic:
+            # Where several cannot commit together, one of them has written at most.
+            for branch in sorted(self.branches.values(), key=lambda branch: not branch.wrote):
                 yield from branch.commit_steps(until)
             return
         commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until)
@@ -360,8 +319,9 @@ class Transaction:
                 sqlstate="3B001",
                 cure="name a savepoint that was set and not released",
             )
+        said = "RELEASE SAVEPOINT" if command == "RELEASE" else command
         for shard in self.branches:
-            yield from self._ask_steps(shard, [(f"{command} {_quoted(name)}", None)], until)
+            yield from self._ask_steps(shard, [(f"{said} {self.state.engine.quoted(name)}", None)], until)
         if command == "SAVEPOINT":
             self.savepoints.append(name)
             return

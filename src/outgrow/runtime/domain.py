@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from outgrow.route import Seats
 from outgrow.runtime import atomic, generation, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.drawing import Sequences
+from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
@@ -41,6 +43,7 @@ class DomainState:
         self.name = file.name
         #: The domain as the file has it; what the ledger says of it is the picture's.
         self.file = file
+        self.engine = engine_of(file.engine)
         self.picture = picture
         self.nodes = nodes
         self.health = health
@@ -55,7 +58,7 @@ class DomainState:
         self.sequences = Sequences(self)
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
-        self.epochs_due = monotonic() + EPOCHS_SECONDS
+        self.epochs_due = monotonic() + EPOCHS_SECONDS if self.engine.ledger else math.inf
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
@@ -164,7 +167,7 @@ class DomainState:
             self.health.note_lost(node, error)
             return None
         try:
-            rows = yield from link.run_steps(generation.ROLE_SQL, None, until=until)
+            rows = yield from link.run_steps(self.engine.questions.role, None, until=until)
         except NodeLost as error:
             self.health.note_lost(node, error)
             return None
@@ -186,7 +189,7 @@ class DomainState:
         pool = self.nodes.pool(node)
         link = yield from pool.take_steps(until)
         try:
-            rows = yield from link.run_steps(generation.PLACE_SQL, None, until=until)
+            rows = yield from link.run_steps(self.engine.questions.place, None, until=until)
             yield from stand_steps(self, link, footing, rows)
         finally:
             pool.give(link)
@@ -196,7 +199,7 @@ class DomainState:
         pool = self.nodes.pool(node)
         link = yield from pool.take_steps(until)
         try:
-            rows = yield from link.run_steps(generation.GUARD_SQL, None, until=until)
+            rows = yield from link.run_steps(self.engine.questions.guard, None, until=until)
         finally:
             pool.give(link)
         position, _ = generation.guard_of(rows)

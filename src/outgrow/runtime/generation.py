@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from outgrow import ledger
+from outgrow import ledger, sqlfile
 from outgrow.errors import InternalError
 from outgrow.nodes import Rows
 from outgrow.route import Position, reachable
 
-#: On a replica, before a read: generation, bytes replayed, still in recovery.
-GUARD_SQL = ledger.queries()["guard"]
-#: On a primary, behind a commit or a read: generation, bytes inserted, recorded and actual timeline.
-PLACE_SQL = ledger.queries()["token"]
-#: On any node: what the heartbeat wants to know.
-BEAT_SQL = ledger.queries()["beat"]
-#: On any node: is it in recovery, and the timeline it writes (0 on a replica).
-ROLE_SQL = ledger.queries()["role"]
+
+class Questions(NamedTuple):
+    """An engine's statements; their answers have the same columns for all."""
+
+    #: On a replica, before a read: generation, bytes replayed, still in recovery.
+    guard: str
+    #: On a primary, behind a commit or a read: generation, bytes inserted, recorded and actual timeline.
+    place: str
+    #: On any node: what the heartbeat wants to know.
+    beat: str
+    #: On any node: is it in recovery, and the timeline it writes (0 on a replica).
+    role: str
+    #: The place that an idle replica gets to when the primary's is this.
+    reachable: Callable[[int], int]
+
+    def place_of(self, rows: Rows) -> Place:
+        generation, lsn, recorded, actual = _one(rows)
+        return Place(Position(generation, self.reachable(lsn)), actual, recorded != actual)
+
+    def beat_of(self, rows: Rows) -> Beat:
+        generation, lsn, in_recovery = _one(rows)
+        return Beat(bool(in_recovery), Position(generation, lsn if in_recovery else self.reachable(lsn)))
+
+
+def _postgresql() -> Questions:
+    ours = ledger.queries()
+    return Questions(ours["guard"], ours["token"], ours["beat"], ours["role"], reachable)
+
+
+def _mariadb() -> Questions:
+    ours = sqlfile.load("outgrow.runtime", "mariadb.sql")
+    return Questions(ours["guard"], ours["place"], ours["beat"], ours["role"], lambda number: number)
+
+
+POSTGRESQL, MARIADB = _postgresql(), _mariadb()
 
 
 class Place(NamedTuple):
@@ -32,11 +60,6 @@ class Beat(NamedTuple):
     position: Position
 
 
-def place_of(rows: Rows) -> Place:
-    generation, lsn, recorded, actual = _one(rows)
-    return Place(Position(generation, reachable(lsn)), actual, recorded != actual)
-
-
 def guard_of(rows: Rows) -> tuple[Position, bool]:
     """(place, still in recovery)."""
     generation, lsn, in_recovery = _one(rows)
@@ -47,11 +70,6 @@ def role_of(rows: Rows) -> tuple[bool, int]:
     """(in recovery, timeline)."""
     in_recovery, timeline = _one(rows)
     return in_recovery, timeline
-
-
-def beat_of(rows: Rows) -> Beat:
-    generation, lsn, in_recovery = _one(rows)
-    return Beat(in_recovery, Position(generation, lsn if in_recovery else reachable(lsn)))
 
 
 def _one(rows: Rows) -> tuple[Any, ...]:

@@ -13,7 +13,6 @@ from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.nodes import Link, drive, together
-from outgrow.runtime import generation
 from outgrow.runtime.background import Background
 from outgrow.runtime.domain import DomainState
 from outgrow.topology import Node
@@ -79,13 +78,13 @@ class Heartbeat:
                 state.nodes.pool(node).cut()
 
     def _asked_steps(self, state: DomainState, node: Node, until: float) -> Steps[None]:
-        health = state.health
+        health, questions = state.health, state.engine.questions
         at = monotonic()
         link = self._links.get(node.name)
         if link is None:
             link = self._links[node.name] = yield from state.nodes.connect_steps(node, until)
             at = monotonic()
-        beat = generation.beat_of((yield from link.run_steps(generation.BEAT_SQL, None, until=until)))
+        beat = questions.beat_of((yield from link.run_steps(questions.beat, None, until=until)))
         health.note_latency(node, monotonic() - at)
         health.note_alive(node)
         seats = health.seats(state.name, node.shard)
@@ -95,7 +94,7 @@ class Heartbeat:
             health.note_replayed(node, beat.position)
         else:
             health.note_primary(node, at, beat.position)
-            if node.shard == state.picture.domain.home.name:
+            if node.shard == state.picture.domain.home.name and state.engine.ledger:
                 map_epoch, schema_epoch = yield from ledger.read_epochs_steps(link, state.name)
                 state.note_epochs(schema_epoch, map_epoch)
 

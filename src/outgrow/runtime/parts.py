@@ -115,7 +115,7 @@ def _on_link_steps(
             if error.sqlstate != _ACTIVE_TRANSACTION:
                 raise
     status = yield from concurrent_index.alone_steps(link, work.definition, work.facts, until)
-    place = yield from link.run_steps(generation.PLACE_SQL, None)
+    place = yield from link.run_steps(generation.POSTGRESQL.place, None)
     return PartDone(status, link.node.name, (yield from _floor_steps(state, link, place)))
 
 
@@ -144,7 +144,7 @@ def _in_block_steps(
                 yield from ledger.drop_placement_steps(link, state.name, old)
                 if new is not None:
                     yield from ledger.put_placement_steps(link, state.name, new, work.placements[old])
-        done, place = yield from link.run_two_steps(("COMMIT", None), (generation.PLACE_SQL, None), until=until)
+        done, place = yield from link.run_two_steps(("COMMIT", None), (generation.POSTGRESQL.place, None), until=until)
         if isinstance(done, Error):
             raise done
     except GeneratorExit:

@@ -9,6 +9,7 @@ from outgrow import keyspace, ledger, schema, sqlfile
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
 from outgrow.runtime.dress import dressed_steps
+from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -24,9 +25,12 @@ PRESENT_SQL = sqlfile.load("outgrow.runtime")["present"]
 
 def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:
     """The picture as the servers give it; the ledger's map and placements win over the file."""
-    known = yield from _on_shard_steps(
-        domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
-    )
+    if engine_of(domain.engine).ledger:
+        known = yield from _on_shard_steps(
+            domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
+        )
+    else:
+        known = ledger.LedgerState(0, keyspace.first_map(domain), domain.tables, 1)
     if known is None:
         raise ConfigurationError(
             "OG-RUN-040",
@@ -38,7 +42,7 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
     schemas = yield from together(
         [
             _schema_if_there_steps(
-                domain, shard.name, nodes, health, until, lambda link: _schema_steps(link, domain.name, epoch)
+                domain, shard.name, nodes, health, until, lambda link: _schema_steps(link, domain, epoch)
             )
             for shard in domain.shards
         ]
@@ -49,7 +53,7 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
         domain=domain,
         schema=_one_schema(domain, by_shard),
         map=known.shard_map,
-        placer=keyspace.Keyspace(domain.slots, known.shard_map),
+        placer=keyspace.Keyspace(domain.slots, known.shard_map, domain.engine),
         disagreements=_disagreements(domain, by_shard),
         plans=PlanCache(),
     )
@@ -57,6 +61,8 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
 
 def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[None]:
     """Put the ledger into every shard's database where it is missing or old; safe from several processes at once."""
+    if not engine_of(domain.engine).ledger:
+        return
     links: dict[str, Link] = {}
     pools = {shard.name: nodes.pool(health.seats(domain.name, shard.name).primary) for shard in domain.shards}
     try:
@@ -114,12 +120,13 @@ def _schema_if_there_steps(
         return None
 
 
-def _schema_steps(link: Link, domain: str, epoch: int) -> Steps[Schema]:
+def _schema_steps(link: Link, domain: Domain, epoch: int) -> Steps[Schema]:
+    catalogue = schema.catalogue(domain.engine)
     answers = {}
-    for name, sql in schema.queries().items():
+    for name, sql in catalogue.queries.items():
         rows = yield from link.run_steps(sql, None)
         answers[name] = rows.rows
-    return schema.build(domain, epoch, answers)
+    return catalogue.build(domain.name, epoch, answers)
 
 
 def _one_schema(domain: Domain, by_shard: Mapping[str, Schema]) -> Schema:

@@ -1,7 +1,9 @@
 """A frozen picture of one domain's schema, versioned by an epoch.  Ships the catalogue queries; runs none."""
 
 from outgrow.schema.build import build, queries
+from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
+from outgrow.schema.mariadb import FUNCTIONS
 from outgrow.schema.model import (
     Column,
     ForeignKey,
@@ -17,6 +19,8 @@ from outgrow.schema.model import (
 from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, object_queries, objects
 
 __all__ = [
+    "FUNCTIONS",
+    "Catalogue",
     "Column",
     "Difference",
     "ForeignKey",
@@ -32,6 +36,7 @@ __all__ = [
     "TableKind",
     "Volatility",
     "build",
+    "catalogue",
     "compare",
     "differences",
     "object_queries",

@@ -114,7 +114,7 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             column = replace(column, identity=drawn[0], sequence=drawn[1])
         columns[row[0], row[1]].append(column)
     primary, unique, foreign = _keys(rows["keys"])
-    cascades = _cascades(foreign)
+    reached = cascades(foreign)
     tables = {}
     for row in rows["relations"]:
         schema, relation, kind, parent_schema, parent, definition, security, triggers, rules, statement_triggers = row
@@ -127,7 +127,7 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             unique_keys=tuple(unique.get(name, ())),
             triggers=(*(triggers or ()), *(rules or ())),
             statement_triggers=tuple(_statement_triggers(statement_triggers or (), rules or ())),
-            cascades_to=cascades.get(name, ()),
+            cascades_to=reached.get(name, ()),
             foreign_keys=tuple(foreign.get(name, ())),
             partition_of=TableName(parent_schema, parent) if parent else None,
             definition=definition,
@@ -205,7 +205,7 @@ def _keys(
     return primary, unique, foreign
 
 
-def _cascades(foreign: Mapping[TableName, Iterable[ForeignKey]]) -> dict[TableName, tuple[TableName, ...]]:
+def cascades(foreign: Mapping[TableName, Iterable[ForeignKey]]) -> dict[TableName, tuple[TableName, ...]]:
     """Every table → the tables that a write to it may write, transitively."""
     direct: dict[TableName, list[TableName]] = defaultdict(list)
     for child, keys in foreign.items():

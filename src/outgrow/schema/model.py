@@ -150,6 +150,8 @@ class Schema:
     sequences: Mapping[TableName, SequenceDefinition] = field(default_factory=dict)
     default_order: Order = Order.BYTES
     server_version: int = 150000
+    #: Whose language and functions these are.
+    engine: str = "postgresql"
 
     def find(self, name: str, schema: str | None = None) -> Table | None:
         """The table that an unqualified or qualified name means under the search_path."""

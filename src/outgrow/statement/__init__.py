@@ -5,10 +5,12 @@ from outgrow.statement.copying import CopyCommand, copy_adding, copy_command, co
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.fingerprint import fingerprint, fingerprint_of
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
+from outgrow.statement.mariadb_spelling import respelt
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
 from outgrow.statement.quoting import name_sql, string_sql
 from outgrow.statement.render import render
+from outgrow.statement.unvetted import Unvetted
 from outgrow.statement.walk import children, columns_of, expressions_of, queries_in, transform, walk
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "NewTable",
     "Placeholders",
     "Statement",
+    "Unvetted",
     "bind",
     "catalogue_name",
     "children",
@@ -40,6 +43,7 @@ __all__ = [
     "output_name",
     "queries_in",
     "render",
+    "respelt",
     "string_sql",
     "syntax_error",
     "transform",

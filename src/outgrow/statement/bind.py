@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
 from outgrow.errors import ProgrammingError
@@ -13,22 +12,14 @@ from outgrow.statement import commands
 from outgrow.statement.changes import change
 from outgrow.statement.context import Context
 from outgrow.statement.disguise import Disguise
-from outgrow.statement.lexer import Lex, Token, significant
+from outgrow.statement.languages import Language, language
+from outgrow.statement.lexer import Token, significant
 from outgrow.statement.model import Effect, Kind, Statement
 from outgrow.statement.placeholders import Prepared, prepare
 from outgrow.statement.queries import query
 from outgrow.statement.scope import Env
 from outgrow.statement.tree import Delete, Insert, Query, Tree, Update
-from outgrow.statement.truncate import truncate
 from outgrow.statement.unvetted import Unvetted
-
-
-class _Dialect(Postgres):
-    #: Else the parser counts subscripts from 0 by rewriting them.
-    INDEX_OFFSET = 0
-
-
-_DIALECT = _Dialect()
 
 
 def bind(text: str, schema: Schema, *, parameters: bool = True) -> Statement:
@@ -37,17 +28,13 @@ def bind(text: str, schema: Schema, *, parameters: bool = True) -> Statement:
     Raises ProgrammingError or NotSupportedError OG-STMT-…; what is not understood for certain is no error but of kind
     OPAQUE, with the reason as its effect.
     """
-    prepared = prepare(text, parameters)
+    spoken = language(schema.engine)
+    prepared = prepare(text, parameters, spoken.lex)
     tokens = commands.single(significant(prepared.tokens))
-    if tokens[0].kind is Lex.WORD and tokens[0].value == "truncate":
-        truncated = truncate(text, prepared, tokens, schema)
-        if truncated is not None:
-            return truncated
-    command = commands.recognise(tokens)
-    if command is None:
-        into = _select_into(tokens)
-        if into:
-            command = into
+    finished = spoken.early(text, prepared, tokens, schema)
+    if finished is not None:
+        return finished
+    command = spoken.recognise(tokens)
     if command is not None:
         writes = commands.table_names(command.target, schema.search_path)
         return Statement(
@@ -60,9 +47,12 @@ def bind(text: str, schema: Schema, *, parameters: bool = True) -> Statement:
 def _parsed(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) -> Statement:
     first = next(token.value for token in tokens if token.text != "(").upper()
     try:
+        spoken = language(schema.engine)
+        spoken.vet(tokens)
         disguise = Disguise(tokens)
         context = Context(disguise, schema)
-        tree, first = _tree(context, disguise, first)
+        tree, first = _tree(context, disguise, first, spoken)
+        tree = spoken.named(tree, prepared.sql, tokens)
     except Unvetted as unvetted:
         effects = (Effect(f"outgrow does not understand {unvetted}", "unvetted"),)
         return Statement(text, prepared.sql, prepared.placeholders, Kind.OPAQUE, first, effects=effects)
@@ -73,9 +63,9 @@ def _parsed(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) 
     )  # fmt: skip
 
 
-def _tree(context: Context, disguise: Disguise, first: str) -> tuple[Tree, str]:
+def _tree(context: Context, disguise: Disguise, first: str, spoken: Language) -> tuple[Tree, str]:
     try:
-        parsed = _DIALECT.parse(disguise.text)
+        parsed = spoken.dialect.parse(disguise.text)
     except SqlglotError as error:
         raise Unvetted("it: " + _shown(error)) from None
     except (RecursionError, AttributeError, TypeError, ValueError, IndexError, KeyError) as error:
@@ -100,25 +90,6 @@ def _shown(error: SqlglotError) -> str:
     """The parser's message without its drawing, and without markers."""
     message = str(error).split("\n")[0].split(" Line 1")[0].strip().rstrip(".")
     return message if "og$" not in message else "syntax error"
-
-
-def _select_into(tokens: list[Token]) -> commands.Command | None:
-    """SELECT … INTO makes a table."""
-    for at, token in enumerate(tokens):
-        if token.kind is not Lex.WORD or token.value != "into" or at == 0:
-            continue
-        before = tokens[at - 1]
-        if (before.kind is Lex.WORD and before.value in ("insert", "as", "merge")) or before.text == ".":
-            continue
-        words = {t.value for t in tokens[at + 1 : at + 3] if t.kind is Lex.WORD}
-        effects = [Effect("SELECT INTO makes a table", "writes")]
-        if words & {"temp", "temporary"}:
-            effects.append(Effect("SELECT INTO makes a temporary table", "temporary"))
-        skip = 1
-        while at + skip < len(tokens) and tokens[at + skip].value in ("temp", "temporary", "unlogged", "table"):
-            skip += 1
-        return commands.Command(Kind.DDL, "SELECT INTO", "", tuple(effects), commands.name_at(tokens, at + skip))
-    return None
 
 
 def syntax_error(statement: Statement) -> ProgrammingError:

@@ -254,3 +254,22 @@ def table_names(target: tuple[str | None, str] | None, path: Sequence[str]) -> t
         return ()
     schema = target[0] or next((s for s in path if s not in ("pg_catalog", "$user")), "public")
     return (TableName(schema, target[1]),)
+
+
+def select_into(tokens: list[Token]) -> Command | None:
+    """SELECT … INTO makes a table."""
+    for at, token in enumerate(tokens):
+        if token.kind is not Lex.WORD or token.value != "into" or at == 0:
+            continue
+        before = tokens[at - 1]
+        if (before.kind is Lex.WORD and before.value in ("insert", "as", "merge")) or before.text == ".":
+            continue
+        words = {t.value for t in tokens[at + 1 : at + 3] if t.kind is Lex.WORD}
+        effects = [Effect("SELECT INTO makes a table", "writes")]
+        if words & {"temp", "temporary"}:
+            effects.append(Effect("SELECT INTO makes a temporary table", "temporary"))
+        skip = 1
+        while at + skip < len(tokens) and tokens[at + skip].value in ("temp", "temporary", "unlogged", "table"):
+            skip += 1
+        return Command(Kind.DDL, "SELECT INTO", "", tuple(effects), name_at(tokens, at + skip))
+    return None

@@ -8,6 +8,7 @@ quotes are taken as they are.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from outgrow.errors import ProgrammingError
@@ -23,15 +24,18 @@ class Prepared(NamedTuple):
     placeholders: Placeholders
 
 
-def prepare(text: str, parameters: bool) -> Prepared:
-    """`text` with `$n`, its tokens, and how parameters map.  Errors OG-STMT-005 to 007."""
+Lexer = Callable[[str], list[Token]]
+
+
+def prepare(text: str, parameters: bool, lex: Lexer = lex) -> Prepared:
+    """`text` with `$n`, its tokens, and how parameters map; `lex` is the language's.  Errors OG-STMT-005 to 007."""
     if not parameters or "%" not in text:
         tokens = lex(text)
         return Prepared(text, tokens, Placeholders(_native(tokens)))
-    raw = _lex_or_none(text)
+    raw = _lex_or_none(text, lex)
     if raw is not None and _native(raw) and not _bare_placeholders(text, raw):
         return Prepared(text, raw, Placeholders(_native(raw)))
-    return _psycopg(text)
+    return _psycopg(text, lex)
 
 
 def _bare_placeholders(text: str, tokens: list[Token]) -> bool:
@@ -41,7 +45,7 @@ def _bare_placeholders(text: str, tokens: list[Token]) -> bool:
     return any(found.start() in bare for found in forms)
 
 
-def _lex_or_none(text: str) -> list[Token] | None:
+def _lex_or_none(text: str, lex: Lexer) -> list[Token] | None:
     try:
         return lex(text)
     except ProgrammingError:
@@ -52,7 +56,7 @@ def _native(tokens: list[Token]) -> int:
     return max((int(token.text[1:]) for token in tokens if token.kind is Lex.PARAM), default=0)
 
 
-def _psycopg(text: str) -> Prepared:
+def _psycopg(text: str, lex: Lexer) -> Prepared:
     pieces: list[str] = []
     length = at = 0
     places: dict[int, str] = {}  # offset in the new text → what stood there
@@ -84,11 +88,11 @@ def _psycopg(text: str) -> Prepared:
     sql = "".join(pieces)
     if positional and names:
         raise _mixed("positional (%s) and named (%(name)s)")
-    tokens = _checked(sql, places, wrong)
+    tokens = _checked(sql, places, wrong, lex)
     return Prepared(sql, tokens, Placeholders(positional or len(names), tuple(names) if names else None))
 
 
-def _checked(sql: str, places: dict[int, str], wrong: dict[int, ProgrammingError]) -> list[Token]:
+def _checked(sql: str, places: dict[int, str], wrong: dict[int, ProgrammingError], lex: Lexer) -> list[Token]:
     """The tokens, once every placeholder is known to be one and every lone `%` to lie in a comment."""
     try:
         tokens = lex(sql)

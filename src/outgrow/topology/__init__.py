@@ -1,6 +1,6 @@
 """The fleet as values, read strictly from `fleet.yaml`.  Knows no SQL and no sockets."""
 
-from outgrow.topology.dsn import without_password
+from outgrow.topology.dsn import parameters, without_password
 from outgrow.topology.model import (
     Copied,
     Domain,
@@ -39,6 +39,7 @@ __all__ = [
     "Splits",
     "TableName",
     "Topology",
+    "parameters",
     "parse",
     "read",
     "table_name",

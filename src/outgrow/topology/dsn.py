@@ -1,4 +1,7 @@
-"""Connection strings as libpq reads them: a URL or `keyword=value` pairs.  Nothing here connects."""
+"""Connection strings: for PostgreSQL as libpq reads them, a URL or `keyword=value` pairs; for MariaDB and MySQL a URL.
+
+The scheme of a URL says which engine is behind it.  Nothing here connects.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,21 @@ import re
 from urllib.parse import quote, unquote
 
 _URL = re.compile(
-    r"(?P<scheme>postgres(?:ql)?)://(?:(?P<user>[^@/?#]*)@)?(?P<hosts>[^/?#]*)"
+    r"(?P<scheme>postgres(?:ql)?|mariadb|mysql)://(?:(?P<user>[^@/?#]*)@)?(?P<hosts>[^/?#]*)"
     r"(?:/(?P<path>[^?#]*))?(?:\?(?P<query>.*))?\Z",
     re.S,
 )
 _HOST = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]*))(?::(\d*))?")
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?=\s|\Z)", re.S)
+
+
+#: Scheme of a URL → the engine behind it, and the port where that listens unless the URL says another.
+_ENGINES = {
+    "postgresql": ("postgresql", "5432"),
+    "postgres": ("postgresql", "5432"),
+    "mariadb": ("mariadb", "3306"),
+    "mysql": ("mariadb", "3306"),
+}
 
 
 class NotADsn(ValueError):
@@ -25,13 +37,22 @@ def parameters(dsn: str) -> dict[str, str]:
     return _of_url(dsn) if _is_url(dsn) else _of_pairs(dsn)
 
 
+def engine_of(dsn: str) -> str:
+    """The engine that the connection string leads to; pairs without a scheme are libpq's."""
+    return _behind(dsn)[0]
+
+
+def _behind(dsn: str) -> tuple[str, str]:
+    return _ENGINES.get(dsn.partition("://")[0], _ENGINES["postgresql"])
+
+
 def address(dsn: str) -> tuple[str, str, str]:
     """Where it leads: host (or socket directory), port, database.  Two nodes cannot have the same."""
     found = parameters(dsn)
     user = found.get("user", "")
     return (
-        found.get("hostaddr") or found.get("host", ""),
-        found.get("port") or "5432",
+        found.get("hostaddr") or found.get("host") or found.get("socket", ""),
+        found.get("port") or _behind(dsn)[1],
         found.get("dbname") or user,
     )
 
@@ -68,7 +89,8 @@ def _is_secret(keyword: str) -> bool:
 
 
 def _is_url(dsn: str) -> bool:
-    return dsn.startswith(("postgresql://", "postgres://"))
+    scheme, separator, _ = dsn.partition("://")
+    return bool(separator) and scheme in _ENGINES
 
 
 def _key(part: str) -> str:

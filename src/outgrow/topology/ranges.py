@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,22 @@ from outgrow.topology.model import Ranges, Splits
 Read = Callable[[str], tuple[Any, str]]
 
 
-def read_ranges(spot: Spot, shards: Sequence[str], most: int) -> tuple[Ranges, ...]:
+def ranges_of(strategy: str, fields: Mapping[str, Spot], shards: list[str], most: int) -> tuple[Ranges, ...]:
+    """A domain's ranges, which it has under the strategy `range` and under no other."""
+    if strategy == "range" and "ranges" not in fields:
+        fields["strategy"].fail(
+            "OG-TOPO-028",
+            "the strategy range has no ranges",
+            "add `ranges: {int8: [{to: 1000, shard: s1}, {shard: s2}]}`, with the type of your keys",
+        )
+    if strategy != "range" and "ranges" in fields:
+        fields["ranges"].fail(
+            "OG-TOPO-028", f"there are ranges under the strategy {strategy}", "write `strategy: range`, or remove them"
+        )
+    return _read_ranges(fields["ranges"], shards, most) if "ranges" in fields else ()
+
+
+def _read_ranges(spot: Spot, shards: Sequence[str], most: int) -> tuple[Ranges, ...]:
     """All ranges of a domain by the type of key; `most` is how many there may be."""
     found: list[Ranges] = []
     families: dict[str, str] = {}

@@ -22,7 +22,6 @@ from outgrow.topology.model import (
     Observe,
     Placement,
     PoolLimits,
-    Ranges,
     Reads,
     Role,
     Shard,
@@ -31,9 +30,9 @@ from outgrow.topology.model import (
     TableName,
     Topology,
 )
-from outgrow.topology.ranges import read_ranges
+from outgrow.topology.ranges import ranges_of
 
-ENGINES = ("postgresql",)
+ENGINES = ("postgresql", "mariadb")
 STRATEGIES = ("hash", "ring", "range")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
 WEIGHT_MAX = 100
@@ -189,10 +188,13 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
             fields["slots"].fail(
                 "OG-TOPO-010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024"
             )
+    _check_engine(engine, shards, fields["engine"])
+    if engine != "postgresql" and strategy == "range":
+        fields["strategy"].fail("OG-TOPO-039", f"no ranges in {engine} yet", "choose hash or ring")
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
-    ranges = _ranges(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
+    ranges = ranges_of(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
@@ -204,18 +206,14 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
     return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges)
 
 
-def _ranges(strategy: str, fields: Mapping[str, Spot], shards: list[str], most: int) -> tuple[Ranges, ...]:
-    if strategy == "range" and "ranges" not in fields:
-        fields["strategy"].fail(
-            "OG-TOPO-028",
-            "the strategy range has no ranges",
-            "add `ranges: {int8: [{to: 1000, shard: s1}, {shard: s2}]}`, with the type of your keys",
-        )
-    if strategy != "range" and "ranges" in fields:
-        fields["ranges"].fail(
-            "OG-TOPO-028", f"there are ranges under the strategy {strategy}", "write `strategy: range`, or remove them"
-        )
-    return read_ranges(fields["ranges"], shards, most) if "ranges" in fields else ()
+def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
+    for node in (node for shard in shards for node in shard.nodes):
+        if (behind := dsns.engine_of(node.dsn)) != engine:
+            spot.fail(
+                "OG-TOPO-038",
+                f"the engine is {engine}, but the address of {node.name} leads to {behind}",
+                f"write engine: {behind}, or an address that begins with {engine}://",
+            )
 
 
 def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:

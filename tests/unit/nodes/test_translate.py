@@ -66,7 +66,7 @@ def test_lost_connections_say_whether_the_statement_may_have_run():
 
 
 def test_each_code_in_the_source_is_documented_and_each_documented_code_is_used():
-    source = "".join(path.read_text() for path in (ROOT / "src/outgrow/nodes").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "src/outgrow/nodes").rglob("*.py"))
     documented = re.findall(r"^## (OG-NODE-\d{3})$", (ROOT / "docs/errors/nodes.md").read_text(), re.MULTILINE)
     assert len(documented) == len(set(documented))
     assert set(re.findall(r"OG-NODE-\d{3}", source)) == set(documented)

@@ -133,3 +133,17 @@ def test_text_is_cut_in_the_order_of_its_bytes(points: set[str]) -> None:
     [domain] = topology.domains
     object.__setattr__(domain, "ranges", (Ranges(Splits("text", ordered), ("s1",) * (len(ordered) + 1)),))
     assert parse(write(topology)) == topology
+
+
+def test_no_ranges_in_mariadb() -> None:
+    text = """
+fleet: shop
+domains:
+  app:
+    engine: mariadb
+    strategy: range
+    ranges: {int8: [{to: 10, shard: s1}, {shard: s1}]}
+    shards: {s1: {primary: "mariadb://app@db1/shop"}}
+"""
+    with pytest.raises(ConfigurationError, match="OG-TOPO-039"):
+        parse(text, environment={})

@@ -1,0 +1,23 @@
+"""The command tag of a statement, which MariaDB does not send: PostgreSQL's words for what the text says."""
+
+from __future__ import annotations
+
+import re
+
+#: Behind brackets and comments.
+_FIRST = re.compile(r"(?:[\s(]|/\*.*?\*/|\#[^\n]*\n|--\s[^\n]*\n)*([A-Za-z]+)(?:\s+([A-Za-z]+))?", re.DOTALL)
+_TWO = frozenset(("CREATE", "ALTER", "DROP"))
+_ALIASES = {"START": "START TRANSACTION", "WITH": "SELECT", "VALUES": "SELECT", "TABLE": "SELECT"}
+_TO = re.compile(r"\s*ROLLBACK\s+(?:WORK\s+)?TO\b", re.IGNORECASE)
+
+
+def tag_of(text: str) -> str:
+    found = _FIRST.match(text)
+    if found is None:
+        return ""
+    first, second = found[1].upper(), (found[2] or "").upper()
+    if first == "ROLLBACK" and _TO.match(text):
+        return "ROLLBACK TO"
+    if first in _TWO and second:
+        return f"{first} {second}"
+    return _ALIASES.get(first, first)

@@ -1,0 +1,42 @@
+"""What the runtime does otherwise for another engine: one record for each, looked up once for a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from outgrow.errors import NotSupportedError
+from outgrow.runtime import generation
+from outgrow.runtime.generation import Questions
+
+
+class Engine(NamedTuple):
+    questions: Questions
+    #: Its databases hold a ledger: map, placements and epochs come from there.  Without one, from the file.
+    ledger: bool
+    #: Several shards that write can commit together.
+    atomic: bool
+    #: A name as SQL, for savepoints.
+    quoted: Callable[[str], str]
+
+
+_ENGINES = {
+    "postgresql": Engine(generation.POSTGRESQL, True, True, lambda name: '"' + name.replace('"', '""') + '"'),
+    "mariadb": Engine(generation.MARIADB, False, False, lambda name: "`" + name.replace("`", "``") + "`"),
+}
+
+
+def engine_of(name: str) -> Engine:
+    return _ENGINES[name]
+
+
+def check_writer(engine: Engine, shard: str, wrote: Sequence[str]) -> None:
+    """Before `shard` writes in a transaction: no other shard may have, where they could not commit together."""
+    others = [other for other in wrote if other != shard]
+    if others and not engine.atomic:
+        raise NotSupportedError(
+            "OG-RUN-085",
+            f"the transaction has written {others[0]} and would write {shard} too: they could not commit together",
+            cure="write one shard in a transaction: this engine has no transaction over shards here yet",
+            shard=shard,
+        )

@@ -1,0 +1,69 @@
+"""The languages that `bind` reads: what is lexed, recognised, vetted, parsed and named otherwise for each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlglot.dialects.postgres import Postgres
+
+from outgrow.schema import Schema
+from outgrow.statement import commands, lexer, mariadb_lexer, mariadb_words
+from outgrow.statement.lexer import Lex, Token
+from outgrow.statement.mariadb_names import named
+from outgrow.statement.model import Statement
+from outgrow.statement.placeholders import Prepared
+from outgrow.statement.tree import Tree
+from outgrow.statement.truncate import truncate
+
+
+class Language(NamedTuple):
+    lex: Callable[[str], list[Token]]
+    #: Statements that are read from their tokens alone; None: read on.
+    early: Callable[[str, Prepared, list[Token], Schema], Statement | None]
+    #: The command, or None where the parser must read on.
+    recognise: Callable[[list[Token]], commands.Command | None]
+    #: Raises Unvetted for tokens that do not mean what the parser will take them for.
+    vet: Callable[[list[Token]], None]
+    #: What parses the disguised text: only structure, and where NULLs sort.
+    dialect: Any
+    #: The tree with its output columns named as the server names them.
+    named: Callable[[Tree, str, list[Token]], Tree]
+
+
+class _Structure(Postgres):
+    #: Else the parser counts subscripts from 0 by rewriting them.
+    INDEX_OFFSET = 0
+
+
+class _NullsFirst(_Structure):
+    NULL_ORDERING = "nulls_are_small"
+
+
+def _early(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) -> Statement | None:
+    if tokens[0].kind is Lex.WORD and tokens[0].value == "truncate":
+        return truncate(text, prepared, tokens, schema)
+    return None
+
+
+def _recognise(tokens: list[Token]) -> commands.Command | None:
+    return commands.recognise(tokens) or commands.select_into(tokens)
+
+
+_LANGUAGES = {
+    "postgresql": Language(
+        lexer.lex, _early, _recognise, lambda tokens: None, _Structure(), lambda tree, sql, tokens: tree
+    ),
+    "mariadb": Language(
+        mariadb_lexer.lex,
+        lambda text, prepared, tokens, schema: None,
+        mariadb_words.recognise,
+        mariadb_words.vet,
+        _NullsFirst(),
+        named,
+    ),
+}
+
+
+def language(engine: str) -> Language:
+    return _LANGUAGES[engine]

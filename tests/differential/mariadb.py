@@ -1,0 +1,312 @@
+"""The same statements on a sharded MariaDB domain and on one database of MariaDB: `--engine mariadb`.
+
+Random SELECTs, and random writes of one key that both sides keep; after every hundred writes all rows are compared.
+A fleet may refuse by a code; an answer must be the plain database's, names, types and values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import outgrow
+from outgrow import local
+from outgrow.errors import Error
+from outgrow.topology import parse
+from tests.differential.block import Block, Case
+from tests.differential.compare import Answer, Failure, Verdict, judge
+from tests.differential.run import EXAMPLES_MAX, Report, told_of
+
+_BINARY = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+TABLES = f"""
+CREATE TABLE orders (id BIGINT PRIMARY KEY, customer VARCHAR(20) {_BINARY}, region INT, total DECIMAL(10,2),
+                     note VARCHAR(30) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci, day DATE, made DATETIME(6),
+                     n INT);
+CREATE TABLE items (order_id BIGINT, pos INT, qty SMALLINT, price DOUBLE, PRIMARY KEY (order_id, pos));
+CREATE TABLE customers (name VARCHAR(20) {_BINARY} PRIMARY KEY, region INT, score INT UNSIGNED);
+CREATE TABLE regions (id INT PRIMARY KEY, title VARCHAR(20) {_BINARY})
+"""
+PLACEMENTS = """
+      orders: {shard_by: id}
+      items: {shard_by: order_id}
+      customers: {shard_by: name}
+      regions: {copy: everywhere}
+"""
+NAMES = ("ann", "Bob", "béa", "bob", "zoé", "a b", "it's", "\\back", "", "ñ", "名前", "🙂")
+WRITES_BETWEEN_LOOKS = 100
+
+
+@dataclass
+class World:
+    fleet: outgrow.Fleet
+    session: outgrow.Session
+    plain: Any
+
+    def ask_plain(self, text: str, params: list[object] | None) -> Answer | Failure:
+        from outgrow.nodes.mariadb.fields import fields_of
+        from outgrow.nodes.mariadb.translate import from_driver
+
+        with self.plain.cursor() as cursor:
+            try:
+                cursor.execute(text, params)
+            except Exception as error:
+                node = self.fleet.topology.domains[0].home.primary
+                failed = from_driver(error, node)
+                return Failure("", failed.sqlstate or "", type(failed).__name__, str(failed))
+            if cursor.description is None:
+                return Answer((), (), [("affected", cursor.rowcount)])
+            fields = fields_of(cursor._result.fields)
+            names, types = tuple(field.name for field in fields), tuple(field.type for field in fields)
+            return Answer(names, types, list(cursor.fetchall()))
+
+    def ask_fleet(self, text: str, params: list[object] | None) -> Answer | Failure:
+        try:
+            result = self.session.execute(text, params)
+            if not result.fields:
+                return Answer((), (), [("affected", result.rowcount)])
+            return Answer(result.columns, tuple(field.type for field in result.fields), result.fetchall())
+        except Error as error:
+            return Failure(error.code, error.sqlstate or "", type(error).__name__, str(error))
+
+    def verdict(self, case: Case) -> tuple[Verdict, Answer | Failure, Answer | Failure]:
+        text, params = case.render()
+        expected, given = self.ask_plain(text, params), self.ask_fleet(text, params)
+        if isinstance(given, Failure) and not given.code.startswith("OG-NODE") and isinstance(expected, Answer):
+            return Verdict("refused", given.code), expected, given
+        return judge(case, expected, given, list), expected, given
+
+    def differs(self) -> str:
+        """What the fleet holds otherwise than the plain database; "" for nothing."""
+        for table in ("orders", "items", "customers"):
+            expected = self.ask_plain(f"SELECT * FROM {table}", None)
+            held = self.ask_fleet(f"SELECT * FROM {table}", None)
+            if isinstance(expected, Failure) or isinstance(held, Failure):
+                return f"{table} cannot be read: {held}"
+            if sorted(map(repr, expected.rows)) != sorted(map(repr, held.rows)):
+                return f"{table} holds other rows"
+        return ""
+
+
+@contextlib.contextmanager
+def opened(shards: int) -> Iterator[World]:
+    """A fleet whose shards are databases of one server, and a plain database beside them, with the same rows."""
+    import pymysql
+    from pymysql.constants import CLIENT
+
+    with contextlib.ExitStack() as stack:
+        [server] = stack.enter_context(local.temporary_mariadb(1))
+        address = {"host": "127.0.0.1", "port": server.port, "user": "app", "password": server.password}
+        databases = ["plain", *(f"s{number}" for number in range(1, shards + 1))]
+        plain = pymysql.connect(**address, autocommit=True, charset="utf8mb4", client_flag=CLIENT.FOUND_ROWS)
+        stack.callback(plain.close)
+        with plain.cursor() as cursor:
+            for database in reversed(databases):
+                cursor.execute(f"CREATE DATABASE {database}")
+                cursor.execute(f"USE {database}")
+                for sql in TABLES.split(";"):
+                    cursor.execute(sql)
+                cursor.executemany("INSERT INTO regions VALUES (%s, %s)", [(n, f"region {n}") for n in range(5)])
+        lines = "".join(f'      {name}: {{primary: "{server.dsn(name)}"}}\n' for name in databases[1:])
+        head = "fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    slots: 64\n    shards:\n"
+        fleet = stack.enter_context(outgrow.open(parse(f"{head}{lines}    tables:{PLACEMENTS}")))
+        world = World(fleet, stack.enter_context(fleet.session()), plain)
+        _fill(world, random.Random("rows"))
+        yield world
+
+
+def _fill(world: World, chance: random.Random) -> None:
+    for case in [_insert(chance, id) for id in range(200)] + [_insert_item(chance) for _ in range(300)]:
+        world.verdict(case)
+    for name in NAMES:
+        score = chance.randrange(9)
+        world.verdict(_case("INSERT INTO customers VALUES (%s, %s, %s)", [name, chance.randrange(5), score]))
+    assert world.differs() == ""
+
+
+def compared(statements: int, seed: int, shards: int, on_progress: Callable[[Report], None] = lambda _: None) -> Report:
+    """So many random statements, every third a write."""
+    report = Report(seed)
+    writes = 0
+    with opened(shards) as world:
+        for number in range(statements):
+            chance = random.Random(f"{seed}/{number}")
+            writing = number % 3 == 0
+            case = drawn_write(chance) if writing else drawn(chance)
+            verdict, plain, fleet = world.verdict(case)
+            writes += writing
+            if verdict.kind == "refused" and writing:
+                # Both sides must keep holding the same: what the fleet refused is undone by doing it nowhere else.
+                raise AssertionError(f"a write of one key was refused: {case.render()}: {fleet}")
+            if writing and writes % WRITES_BETWEEN_LOOKS == 0 and (why := world.differs()):
+                verdict = Verdict("wrong", why)
+            report.total += 1
+            report.total_by_construct[case.construct] += 1
+            _note(report, f"{seed}/{number}", case, verdict, plain, fleet)
+            on_progress(report)
+        if why := world.differs():
+            report.wrong += 1
+            report.failures.append({"name": "at the end", "why": why})
+    return report
+
+
+def _note(
+    report: Report, name: str, case: Case, verdict: Verdict, plain: Answer | Failure, fleet: Answer | Failure
+) -> None:
+    text, params = case.render()
+    if verdict.kind == "right":
+        report.right += 1
+    elif verdict.kind == "refused":
+        report.refused += 1
+        report.refused_by_code[verdict.why] += 1
+        report.refused_by_construct[case.construct] += 1
+        assert isinstance(fleet, Failure)
+        report.refused_examples.setdefault(verdict.why, [f"{text} -- {fleet.message}"])
+    else:
+        report.wrong += 1
+        if len(report.failures) < EXAMPLES_MAX:
+            told = {"name": name, "text": text, "params": repr(params), "why": verdict.why}
+            report.failures.append(told | {"plain": told_of(plain), "fleet": told_of(fleet)})
+
+
+# -- statements -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Written(Case):
+    """A case whose text is MariaDB's, written out."""
+
+    params: list[object] | None = None
+
+    def render(self, unlimited: bool = False) -> tuple[str, list[object] | None]:
+        return self.block.raw, self.params
+
+
+def _case(text: str, params: list[object] | None = None, construct: str = "write", order: str = "none") -> Case:
+    return _Written(Block(raw=text), (), construct, order, params=params)
+
+
+def _moment(chance: random.Random) -> datetime.datetime:
+    return datetime.datetime(2024, 1, 1) + datetime.timedelta(microseconds=chance.randrange(10**14))
+
+
+def _maybe(chance: random.Random, value: object) -> object:
+    return None if chance.random() < 0.15 else value
+
+
+def _insert(chance: random.Random, id: int) -> Case:
+    moment = _moment(chance)
+    values = [_maybe(chance, chance.choice(NAMES)), _maybe(chance, chance.randrange(5))]
+    values += [_maybe(chance, Decimal(chance.randrange(-9999, 9999)) / 100), _maybe(chance, chance.choice(NAMES))]
+    values += [_maybe(chance, moment.date()), _maybe(chance, moment), _maybe(chance, chance.randrange(-50, 50))]
+    return _case("INSERT INTO orders VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", [id, *values])
+
+
+def _insert_item(chance: random.Random) -> Case:
+    values = [chance.randrange(210), chance.randrange(1, 4), chance.randrange(-9, 99), chance.uniform(-5, 5)]
+    return _case("INSERT INTO items VALUES (%s, %s, %s, %s)", values)
+
+
+def drawn_write(chance: random.Random) -> Case:
+    """A write of one key."""
+    id = chance.randrange(260)
+    match chance.randrange(7):
+        case 0:
+            return _insert(chance, id)
+        case 1:
+            return _insert_item(chance)
+        case 2:
+            return _case("UPDATE orders SET n = n + %s, note = %s WHERE id = %s", [1, chance.choice(NAMES), id])
+        case 3:
+            return _case(f"DELETE FROM orders WHERE id = {id} AND n > 10")
+        case 4:
+            return _case('UPDATE `customers` SET score = 7, region = NULL WHERE name = "bob"')
+        case 5:
+            return _case("UPDATE customers SET score = %s WHERE name = %s", [chance.randrange(9), chance.choice(NAMES)])
+        case _:
+            return _case("UPDATE items SET qty = qty + 30000 WHERE order_id = %s AND pos IN (1, 2)", [id])
+
+
+_CONDITIONS = (
+    "id = {i}", "id IN ({i}, {j}, {k})", "id = {i} OR id = {j}", "id BETWEEN {i} AND {j}", "n > {n}", "n IS NULL",
+    "customer = '{c}'", "customer LIKE 'b%%'", "note = 'BOB'", "total >= 10.5", "region IN (1, 2) AND n < {n}",
+    "NOT (n < {n} OR region = 3)", "day < '2025-06-01'", "n / 2 > {n}", "n %% 3 = 1", "made IS NOT NULL",
+    "IFNULL(n, 0) = 0", "n = 5 = 1", "customer <> note", "id = '{i}'", "n <=> NULL", "customer = \"{c}\"",
+    "id = {i}.0", "id + 0 = {i}", "ABS(n) > 20", "(region, n) = (1, 2)", "id = {i} AND customer = 'bob'",
+)  # fmt: skip
+_AGGREGATES = (
+    "COUNT(*)", "count(n)", "SUM(n)", "sum(total) AS total", "MIN(n)", "max(made)", "MAX(customer)", "min(day) d",
+    "AVG(n)", "COUNT(DISTINCT region)", "MAX(note)", "SUM(n) / 2", "GROUP_CONCAT(n)", "BIT_OR(n)", "STDDEV(n)",
+)  # fmt: skip
+_COLUMNS = ("id", "customer", "region", "total", "note", "day", "made", "n", "`n` AS `Key`", "n + 1", "n * 2 AS m")
+_KEYS = ("customer", "region", "total", "day", "made", "n", "note")
+_ODD = (
+    "SELECT id FROM orders FULL JOIN regions r ON true ORDER BY id",
+    "SELECT id FROM orders UNION SELECT id FROM regions",
+    "SELECT id FROM orders ORDER BY id LIMIT 3, 4",
+    "SELECT id FROM orders ORDER BY id LIMIT 4 OFFSET 3",
+    "SELECT 7 DIV 2, 5 / 2 FROM orders WHERE id = {i}",
+    "SELECT o.id, r.title FROM orders o JOIN regions r ON r.id = o.region ORDER BY o.id",
+    "SELECT o.id, i.pos FROM orders o JOIN items i ON i.order_id = o.id ORDER BY o.id, i.pos",
+    "SELECT o.id, i.pos FROM orders o LEFT JOIN items i ON i.order_id = o.id AND i.qty > 3 ORDER BY o.id, i.pos",
+    "SELECT c.name FROM customers c JOIN orders o ON o.customer = c.name",
+    "SELECT name, score FROM customers WHERE name IN ('bob', 'ann', \"it's\") ORDER BY name",
+    "SELECT name FROM customers WHERE name = 5",
+    "SELECT name FROM customers WHERE name = 'BOB'",
+    "SELECT id FROM orders WHERE id IN (SELECT order_id FROM items WHERE qty > 50) ORDER BY id",
+    "SELECT region, COUNT(*) FROM orders GROUP BY region HAVING COUNT(*) > 10 ORDER BY region",
+    "SELECT * FROM orders WHERE id = {i}",
+    "SELECT * FROM orders ORDER BY id",
+    "SELECT DISTINCT customer FROM orders ORDER BY customer",
+    "SELECT DISTINCT note FROM orders",
+    "SELECT SUM(price), COUNT(*) FROM items",
+    "SELECT MIN(price) FROM items",
+    "SELECT order_id, SUM(qty) FROM items GROUP BY order_id ORDER BY order_id",
+    "SELECT COUNT(*) FROM regions",
+    "SELECT title FROM regions WHERE id = 3",
+    "SELECT 1 + 1",
+    "SELECT id /* a comment */ FROM orders # another\nORDER BY id",
+    "SELECT id FROM orders WHERE customer = 'a' 'b'",
+    "SELECT 'a' || 'b' FROM orders WHERE id = {i}",
+    "SELECT id AS `order`, n AS `n``x` FROM orders ORDER BY id",
+    "SELECT CASE WHEN n > 0 THEN 'more' ELSE 'less' END AS w, COUNT(*) FROM orders GROUP BY w",
+)  # fmt: skip
+
+
+def drawn(chance: random.Random) -> Case:
+    """A random SELECT."""
+    if chance.random() < 0.3:
+        text = _filled(chance.choice(_ODD), chance)
+        return _case(text, None, "odd", "total" if "ORDER BY" in text else "none")
+    where = f" WHERE {_filled(chance.choice(_CONDITIONS), chance)}" if chance.random() < 0.7 else ""
+    if where and chance.random() < 0.3:
+        where += f" AND {_filled(chance.choice(_CONDITIONS), chance)}"
+    if chance.random() < 0.5:
+        items = chance.sample(_AGGREGATES, chance.randrange(1, 3))
+        key = chance.choice(_KEYS) if chance.random() < 0.5 else ""
+        text = f"SELECT {', '.join([*([key] if key else []), *items])} FROM orders{where}"
+        if key:
+            text += f" GROUP BY {key} ORDER BY {key}{chance.choice(('', ' DESC'))}"
+        return _case(text, None, "aggregate", "total" if key else "none")
+    if chance.random() < 0.2:
+        values: list[object] = [chance.randrange(210), chance.choice(NAMES)]
+        return _case("SELECT id, n FROM orders WHERE id = %s OR customer = %s ORDER BY n, id", values, "rows", "total")
+    text = f"SELECT {', '.join(chance.sample(_COLUMNS, chance.randrange(1, 4)))} FROM orders{where}"
+    if chance.random() < 0.7:
+        keys = [f"{key}{chance.choice(('', ' DESC'))}" for key in chance.sample(_KEYS, chance.randrange(2))]
+        text += f" ORDER BY {', '.join([*keys, 'id'])}"
+        if chance.random() < 0.5:
+            text += f" LIMIT {chance.randrange(1, 20)}"
+        return _case(text, None, "rows", "total")
+    return _case(text, None, "rows")
+
+
+def _filled(text: str, chance: random.Random) -> str:
+    numbers = {name: chance.randrange(210) for name in "ijk"}
+    return text.format(**numbers, n=chance.randrange(-50, 50), c=chance.choice(("bob", "ann", "béa"))).replace(
+        "%%", "%"
+    )

@@ -1,0 +1,16 @@
+"""Random statements on a sharded MariaDB domain and on one database: none wrong, whatever is refused has a code."""
+
+from __future__ import annotations
+
+from tests import mariadb as there
+from tests.differential import mariadb
+
+
+def test_random_statements_mean_the_same(request) -> None:
+    there.required()
+    count = 3000 if request.config.getoption("--long") else 450
+    report = mariadb.compared(count, 20, 3)
+    assert report.failures == []
+    assert report.wrong == 0
+    assert report.right > count / 2
+    assert all(code.startswith("OG-") for code in report.refused_by_code)

@@ -1,0 +1,133 @@
+"""A MariaDB domain through `outgrow.open`: keyed statements, scatters, transactions, streams, asyncio, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+from decimal import Decimal
+
+import pytest
+
+import outgrow
+from outgrow import errors, local
+from outgrow.topology import parse
+from tests import mariadb
+
+TABLE = """CREATE TABLE orders (id bigint PRIMARY KEY, customer varchar(20), total decimal(10,2), at datetime(6), n int,
+           number bigint UNIQUE AUTO_INCREMENT)"""
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    mariadb.required()
+    with contextlib.ExitStack() as stack:
+        servers = stack.enter_context(local.temporary_mariadb(2))
+        lines = "".join(f'      s{n}: {{primary: "{one.dsn()}"}}\n' for n, one in enumerate(servers, 1))
+        text = f"""
+fleet: shop
+domains:
+  sales:
+    engine: mariadb
+    slots: 64
+    shards:
+{lines}    tables:
+      orders: {{shard_by: id}}
+"""
+        made = stack.enter_context(outgrow.open(parse(text), install=True))
+        with made.session() as session:
+            for shard in ("s1", "s2"):
+                session.execute(TABLE, shard=shard)
+        yield made
+
+
+@pytest.fixture
+def session(fleet):
+    with fleet.session() as made:
+        for shard in ("s1", "s2"):
+            made.execute("DELETE FROM orders", shard=shard)
+        for id in range(20):
+            made.execute("INSERT INTO orders (id, n, number) VALUES (%s, %s, %s)", [id, id % 5 or None, id + 1])
+        yield made
+
+
+def test_rows_live_on_the_shard_that_the_server_computes(fleet, session):
+    from outgrow.keyspace.crc32 import Crc32
+
+    slot = Crc32(("int8",), 64).sql(["id"])
+    for index, shard in enumerate(("s1", "s2")):
+        rows = session.execute(f"SELECT id FROM orders WHERE {slot} % 2 <> {index}", shard=shard).fetchall()
+        assert rows == []
+        assert session.execute("SELECT id FROM orders", shard=shard).fetchall() != []
+
+
+def test_values_come_back_as_they_went(session):
+    moment = datetime.datetime(2024, 2, 29, 23, 59, 59, 123456)
+    values = [Decimal("10.50"), moment, "it's \\ 'quoted' %s $1 🙂"[:20]]
+    session.execute("UPDATE orders SET total = %s, at = %s, customer = %s WHERE id = 3", values)
+    assert session.execute("SELECT total, at, customer FROM orders WHERE id = %s", [3]).fetchone() == tuple(values)
+
+
+def test_several_shards_answer_as_one(session):
+    result = session.execute("SELECT COUNT(*), SUM(n) FROM orders")
+    assert (result.columns, result.fetchall()) == (("COUNT(*)", "SUM(n)"), [(20, Decimal(40))])
+    assert len(result.nodes) == 2
+    assert session.execute("SELECT id FROM orders ORDER BY n, id LIMIT 3").fetchall() == [(0,), (5,), (10,)]
+
+
+def test_a_transaction_of_one_writer_reads_what_it_wrote_and_leaves_it(session):
+    with session.transaction():
+        session.execute("UPDATE orders SET n = 1000 WHERE id = 1")
+        assert session.execute("SELECT MAX(n) AS m FROM orders").fetchone() == (1000,)
+    with pytest.raises(ZeroDivisionError), session.transaction():
+        session.execute("UPDATE orders SET n = 2000 WHERE id = 1")
+        raise ZeroDivisionError
+    assert session.execute("SELECT MAX(n) AS m FROM orders").fetchone() == (1000,)
+
+
+def test_a_savepoint_is_a_way_back(session):
+    with session.transaction():
+        session.execute("UPDATE orders SET n = 7 WHERE id = 1")
+        with pytest.raises(errors.IntegrityError) as caught, session.transaction():
+            session.execute("INSERT INTO orders (id, number) VALUES (1, 900)")
+        assert (caught.value.code, caught.value.sqlstate) == ("OG-NODE-110", "23505")
+    assert session.execute("SELECT n FROM orders WHERE id = 1").fetchone() == (7,)
+
+
+def test_two_writers_are_refused_and_nothing_is_left(session):
+    with pytest.raises(errors.NotSupportedError) as caught, session.transaction():
+        for id in range(20):
+            session.execute("UPDATE orders SET n = 99 WHERE id = %s", [id])
+    assert caught.value.code == "OG-RUN-085"
+    assert session.execute("SELECT COUNT(*) FROM orders WHERE n = 99").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("UPDATE orders SET n = 1", "OG-PLAN-049"),
+        ("SELECT AVG(n) FROM orders", "OG-PLAN-048"),
+        ("SELECT id FROM orders FULL JOIN orders o ON true", "OG-PLAN-002"),
+        ("CREATE TABLE t (a int)", "OG-PLAN-002"),
+        ("INSERT INTO orders (id) VALUES (500)", "OG-PLAN-006"),
+        ("SELECT id FROM orders WHERE id = '1abc'", "OG-KEY-005"),
+    ],
+)
+def test_refusals_have_codes(session, sql, code):
+    with pytest.raises(errors.Error) as caught:
+        session.execute(sql)
+    assert caught.value.code == code
+
+
+def test_a_stream(session):
+    assert sorted(session.stream("SELECT id FROM orders")) == [(id,) for id in range(20)]
+    assert list(session.stream("SELECT id FROM orders ORDER BY id")) == [(id,) for id in range(20)]
+
+
+def test_asyncio(fleet, session):
+    async def main():
+        async with fleet.async_session() as other:
+            result = await other.execute("SELECT COUNT(*) FROM orders")
+            return result.fetchall()
+
+    assert asyncio.run(main()) == [(20,)]
