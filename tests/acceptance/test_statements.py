@@ -40,7 +40,7 @@ def sql(fleet: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_write_and_read(fleet: str) -> None:
-    for customer in range(1, 11):
+    for customer in (1, 2, 42):
         insert = "INSERT INTO orders VALUES (%s, %s, %s)"
         run = sql(fleet, insert, "-p", str(customer), "-p", "a;b", "-p", '"9.50"', "--json")
         assert (run.returncode, told(run)["rowcount"]) == (0, 1), run.stderr
