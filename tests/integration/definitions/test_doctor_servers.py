@@ -175,7 +175,7 @@ def test_a_replica_that_lags(world: World) -> None:
         # By then the last commit may be old enough by itself.
         world.monkeypatch.setattr(replication, "_LAG_SECONDS", 3600.0)
         assert world.findings() == []
-        world.sql("s2/primary", "SELECT pg_logical_emit_message(false, 'x', repeat('x', 17 * 1024 * 1024), true)::text")
+        world.sql("s2/primary", "SELECT pg_logical_emit_message(true, 'x', repeat('x', 17 * 1024 * 1024))::text")
         (found,) = world.findings()
         assert summary([found]) == [("warning", "replication", "app/s2/replica1")]
         assert found.what.startswith("is 1")

@@ -11,6 +11,7 @@ import pytest
 from outgrow.errors import Error
 from outgrow.moving import BINARY_HEADER, BINARY_TRAILER, LoadFormat, LoadOptions
 from tests.integration.runtime.copies import Sides, cut
+from tests.servers import Servers
 
 ROWS = [(f'k{n}, "{n}"\n', n % 7) for n in range(500)]
 CSV = "".join(f'"k{n}, ""{n}""\n",{n % 7}\n' for n in range(500)).encode()
@@ -48,7 +49,9 @@ def ids(sides: Sides, table: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("table", ["numbered", "counted", "told"])
-def test_every_row_has_the_next_number(tables: Sides, table: str, form: str) -> None:
+def test_every_row_has_the_next_number(tables: Sides, table: str, form: str, fleet_servers: Servers) -> None:
+    if "*" in form and fleet_servers.major < 17:
+        pytest.skip("FORCE_NULL * is PostgreSQL 17's")
     data = FORMS[form]
     carriage = "\r" if b'"\r\n' in data or b",0\r\n" in data else ""
     assert tables.copy_in(f'COPY {table} ("key", n) FROM STDIN {form}', *cut(data, 5)) == (None, None)
