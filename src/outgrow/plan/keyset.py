@@ -7,10 +7,14 @@ restriction is always right, and adding one never is without a proof.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from outgrow.statement.tree import ArrayOf, Cast, Expr, Literal, Parameter
 from outgrow.statement.walk import walk
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,32 @@ def either(options: list[KeySet]) -> KeySet:
     if not kept:
         return Nothing()
     return next(iter(kept)) if len(kept) == 1 else Either(tuple(kept))
+
+
+def folded(keys: KeySet, matched: Callable[[Match], set[T] | None]) -> set[T] | None:
+    """What `matched` says of each match, united and intersected as the set is; None for everything."""
+    match keys:
+        case Everything():
+            return None
+        case Nothing():
+            return set()
+        case Match():
+            return matched(keys)
+        case Either():
+            union: set[T] = set()
+            for option in keys.options:
+                found = folded(option, matched)
+                if found is None:
+                    return None
+                union |= found
+            return union
+    return meeting(folded(part, matched) for part in keys.parts)
+
+
+def meeting(parts: Iterable[set[T] | None]) -> set[T] | None:
+    """What all of them have; None says everything."""
+    known = [part for part in parts if part is not None]
+    return set.intersection(*known) if known else None
 
 
 def parameters_of(keys: KeySet) -> set[int]:

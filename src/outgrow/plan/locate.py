@@ -11,7 +11,7 @@ from outgrow.keyspace import NoRow, Unknowable, coerce
 
 from .candidates import Params, candidate_values
 from .change import GivenRows
-from .keyset import Choice, Either, Everything, KeySet, Match, Nothing
+from .keyset import Choice, Everything, KeySet, Match, folded, meeting
 from .model import KeyChange, Located, Placer, Plan, Reason, ScanKeys, Where
 from .moments import says_moment
 from .refusals import refuse
@@ -141,44 +141,21 @@ def key_values(
     keys: KeySet, types: tuple[str, ...], params: Params, typmods: tuple[int, ...] | None
 ) -> set[Key] | None:
     """The keys of a key set, None for all of them.  `typmods` are given where values are written, not compared."""
-    match keys:
-        case Everything():
-            return None
-        case Nothing():
-            return set()
-        case Match():
-            return _match(keys, types, params, typmods)
-        case Either():
-            union: set[Key] = set()
-            for option in keys.options:
-                values = key_values(option, types, params, typmods)
-                if values is None:
-                    return None
-                union |= values
-            return union
-    meeting: set[Key] | None = None
-    for part in keys.parts:
-        values = key_values(part, types, params, typmods)
-        if values is not None:
-            meeting = values if meeting is None else meeting & values
-    return meeting
+    return folded(keys, lambda match: _match(match, types, params, typmods))
 
 
 def _match(match: Match, types: tuple[str, ...], params: Params, typmods: tuple[int, ...] | None) -> set[Key] | None:
     columns: list[set[Any]] = []
     unknown = False
     for position, choices in enumerate(match.columns):
-        meeting: set[Any] | None = None
-        for choice in choices:
-            values = _choice(choice, types[position], params, None if typmods is None else typmods[position])
-            if values is not None:
-                meeting = values if meeting is None else meeting & values
-        if meeting is None:
+        typmod = None if typmods is None else typmods[position]
+        values = meeting(_choice(choice, types[position], params, typmod) for choice in choices)
+        if values is None:
             unknown = True
-        elif not meeting:
+        elif not values:
             return set()
         else:
-            columns.append(meeting)
+            columns.append(values)
     combinations = 1
     for column in columns:
         combinations *= len(column)

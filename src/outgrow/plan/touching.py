@@ -9,7 +9,7 @@ from outgrow.errors import DataError
 from outgrow.keyspace import Unknowable
 
 from .candidates import Params, candidate_values, span_bounds
-from .keyset import Candidate, Choice, Either, Everything, KeySet, Match, Nothing, Span
+from .keyset import Candidate, Choice, Everything, KeySet, Span, folded, meeting
 from .model import Placer
 
 #: Slots; None for all of them.
@@ -20,32 +20,8 @@ def slots_touched(keys: KeySet, types: tuple[str, ...], params: Params, placer: 
     """The slots that can have keys of the set; None for all, and where the order of keys says nothing about slots."""
     if isinstance(keys, Everything) or placer.slots_between(types, None, None, False) is None:
         return None
-    return _touched(keys, types, params, placer)
-
-
-def _touched(keys: KeySet, types: tuple[str, ...], params: Params, placer: Placer) -> Slots:
-    match keys:
-        case Everything():
-            return None
-        case Nothing():
-            return set()
-        case Match():
-            # A key lies where its first column says.
-            return _meeting([_chosen(choice, types, params, placer) for choice in keys.columns[0]])
-        case Either():
-            union: set[int] = set()
-            for option in keys.options:
-                slots = _touched(option, types, params, placer)
-                if slots is None:
-                    return None
-                union |= slots
-            return union
-    return _meeting([_touched(part, types, params, placer) for part in keys.parts])
-
-
-def _meeting(parts: list[Slots]) -> Slots:
-    known = [part for part in parts if part is not None]
-    return set.intersection(*known) if known else None
+    # A key lies where its first column says.
+    return folded(keys, lambda match: meeting(_chosen(choice, types, params, placer) for choice in match.columns[0]))
 
 
 def _chosen(choice: Choice, types: tuple[str, ...], params: Params, placer: Placer) -> Slots:

@@ -30,6 +30,16 @@ def engine_of(name: str) -> Engine:
     return _ENGINES[name]
 
 
+def check_ledger(engine: Engine, domain: str, what: str) -> None:
+    """`what` reads or writes a ledger, or asks servers in PostgreSQL's words."""
+    if not engine.ledger:
+        raise NotSupportedError(
+            "OG-RUN-086",
+            f"{what} is not there yet for the domain {domain}, whose engine has no ledger here",
+            cure="use it with a PostgreSQL domain; what this engine has is in docs/mariadb.md",
+        )
+
+
 def check_writer(engine: Engine, shard: str, wrote: Sequence[str]) -> None:
     """Before `shard` writes in a transaction: no other shard may have, where they could not commit together."""
     others = [other for other in wrote if other != shard]

@@ -14,7 +14,7 @@ from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import atomic, comparing, ddl, doctor, explain, new_tables, snapshot
+from outgrow.runtime import atomic, comparing, ddl, doctor, engines, explain, new_tables, snapshot
 from outgrow.runtime.comparing import SchemaComparison
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.doctor import Finding
@@ -73,7 +73,7 @@ class Fleet:
         self.health = health
         self._ids = Ids(next(iter(self._states.values())))
         self._heartbeat = Heartbeat(list(self._states.values()))
-        self._recovery = Recovery(list(self._states.values()))
+        self._recovery = Recovery([state for state in self._states.values() if state.engine.atomic])
         self._subscribers = Subscribers(list(self._states.values()), topology.observe.with_parameters)
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
@@ -96,11 +96,11 @@ class Fleet:
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
-        return FleetSequence(self._state(domain), name)
+        return FleetSequence(self._with_ledger(domain, "a fleet sequence"), name)
 
     def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
         """The same for asyncio."""
-        return AsyncFleetSequence(self._state(domain), name)
+        return AsyncFleetSequence(self._with_ledger(domain, "a fleet sequence"), name)
 
     def new_id(self) -> int:
         """A new 63-bit id, unique among all processes of the fleet and ordered by time; no round trip.
@@ -149,23 +149,24 @@ class Fleet:
     ) -> None:
         """Say where a table's rows live: by a key, on every shard, or on one.  In the ledger, for everybody."""
         placement = new_tables.asked_placement(shard_by, copy, single)
-        drive(new_tables.place_steps(self._state(domain), new_tables.asked_table(table), placement, None))
+        state = self._with_ledger(domain, "a placement in the ledger")
+        drive(new_tables.place_steps(state, new_tables.asked_table(table), placement, None))
 
     def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:
         """DDL that some shard still has to run (or that another process is at work on)."""
-        return drive(ddl.unfinished_steps(self._state(domain), None))
+        return drive(ddl.unfinished_steps(self._with_ledger(domain, "recorded DDL"), None))
 
     def resume_definitions(self, domain: str | None = None) -> list[ddl.Done]:
         """Finish every DDL that was left unfinished, as the next DDL would."""
-        return drive(ddl.resume_steps(self._state(domain), None))
+        return drive(ddl.resume_steps(self._with_ledger(domain, "recorded DDL"), None))
 
     def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
         """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
-        return drive(ddl.abandon_steps(self._state(domain), number, None))
+        return drive(ddl.abandon_steps(self._with_ledger(domain, "recorded DDL"), number, None))
 
     def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
         """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""
-        return drive(comparing.compare_steps(self._state(domain), like, None))
+        return drive(comparing.compare_steps(self._with_ledger(domain, "a comparison of schemas"), like, None))
 
     def mend_schema(self, comparison: SchemaComparison, *, allow_drop: bool = False) -> tuple[ObjectDifference, ...]:
         """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
@@ -191,7 +192,9 @@ class Fleet:
 
     def recover(self, domain: str | None = None) -> Recovered:
         """Look once for what dead processes have left prepared, and finish it; all domains, or one."""
-        states = [self._state(domain)] if domain is not None else list(self._states.values())
+        states = [state for state in self._states.values() if state.engine.atomic]
+        if domain is not None:
+            states = [self._with_ledger(domain, "recovery")]
         found = Recovered()
         for state in states:
             found = found.with_other(drive(atomic.recover_steps(state)))
@@ -238,6 +241,11 @@ class Fleet:
                 cure=f"one of: {', '.join(self._states)}",
             )
         return self._states[domain]
+
+    def _with_ledger(self, domain: str | None, what: str) -> DomainState:
+        state = self._state(domain)
+        engines.check_ledger(state.engine, state.name, what)
+        return state
 
     def __enter__(self) -> Self:
         return self

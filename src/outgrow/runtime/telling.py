@@ -153,7 +153,7 @@ class Telling:
             return prepared.statement.kind.value, prepared.statement.command, prepared.fingerprint
         if self.statement is not None:
             return self.statement.kind.value, self.statement.command, fingerprint(self.statement)
-        found = fingerprint_of(self._sql, self._with)
+        found = fingerprint_of(self._sql, self._with, self._conversation.state.file.engine)
         if self._command:
             return Kind.COPY.value, self._command, Fingerprint(found.id, found.text, self._sql)
         return Kind.OPAQUE.value, found.summary, found

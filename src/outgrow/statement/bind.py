@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlglot.errors import SqlglotError
@@ -28,6 +29,11 @@ def bind(text: str, schema: Schema, *, parameters: bool = True) -> Statement:
     Raises ProgrammingError or NotSupportedError OG-STMT-…; what is not understood for certain is no error but of kind
     OPAQUE, with the reason as its effect.
     """
+    bound = _bound(text, schema, parameters)
+    return bound if bound.engine == schema.engine else replace(bound, engine=schema.engine)
+
+
+def _bound(text: str, schema: Schema, parameters: bool) -> Statement:
     spoken = language(schema.engine)
     prepared = prepare(text, parameters, spoken.lex)
     tokens = commands.single(significant(prepared.tokens))

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from outgrow.errors import ProgrammingError
 from outgrow.events import Fingerprint
 from outgrow.statement.keywords import words
-from outgrow.statement.lexer import Lex, Token, lex, significant
+from outgrow.statement.languages import language
+from outgrow.statement.lexer import Lex, Token, significant
 from outgrow.statement.model import Kind, Statement
 from outgrow.statement.placeholders import prepare
 from outgrow.statement.quoting import name_sql
@@ -41,14 +42,18 @@ _UNREADABLE = "(unreadable)"
 
 def fingerprint(statement: Statement) -> Fingerprint:
     """Of a bound statement; to be kept with it."""
-    text = normalised(lex(statement.sql))
+    text = normalised(language(statement.engine).lex(statement.sql))
     return Fingerprint(_id(text), _cut(text), _summary(statement))
 
 
-def fingerprint_of(text: str, parameters: bool) -> Fingerprint:
-    """Of a text that could not be bound; where not even its words can be told apart, none of them is shown."""
+def fingerprint_of(text: str, parameters: bool, engine: str) -> Fingerprint:
+    """Of a text in that engine's language that could not be bound.
+
+    Where not even its words can be told apart, none of them is shown.
+    """
+    lex = language(engine).lex
     try:
-        shown = normalised(prepare(text, parameters).tokens)
+        shown = normalised(prepare(text, parameters, lex).tokens)
     except ProgrammingError:
         try:
             shown = normalised(lex(text))

@@ -70,6 +70,8 @@ class Statement:
     effects: tuple[Effect, ...] = ()
     #: The argument of a transaction or session command: savepoint name, setting; TRUNCATE's options; otherwise "".
     argument: str = ""
+    #: Whose language it is.
+    engine: str = "postgresql"
 
     @property
     def read_only(self) -> bool:

@@ -47,6 +47,8 @@ class Telemetry:
         nodes = [node for domain in topology.domains for shard in domain.shards for node in shard.nodes]
         self._places = {node.name: _place(node) for node in nodes}
         self._domains = {domain.name: _everywhere(domain, self._places) for domain in topology.domains}
+        #: An engine's name is the conventions' name of the system.
+        self._engines = {domain.name: domain.engine for domain in topology.domains}
         #: Ends of transactions within a statement, which is told of next.
         self._held: dict[str, TransactionEnded] = {}
 
@@ -135,14 +137,15 @@ class Telemetry:
         if len(event.visits) == 1:
             attributes["outgrow.role"] = event.visits[0].role
         if event.parameters is not None and not event.batch:
-            named = isinstance(event.parameters, Mapping)
-            pairs: Iterable[Any] = event.parameters.items() if named else enumerate(event.parameters)  # type: ignore[union-attr]
+            pairs: Iterable[Any] = enumerate(event.parameters)
+            if isinstance(event.parameters, Mapping):
+                pairs = event.parameters.items()
             attributes |= {f"db.query.parameter.{name}": str(value) for name, value in pairs}
         return attributes
 
     def _common(self, domain: str, nodes: Iterable[str], command: str, error: ErrorFacts | None) -> Attributes:
         places = [self._places[name] for name in nodes if name in self._places]
-        attributes: Attributes = {"db.system.name": "postgresql", "db.operation.name": command}
+        attributes: Attributes = {"db.system.name": self._engines[domain], "db.operation.name": command}
         attributes |= _same(places) if places else self._domains.get(domain, {})
         if error is not None:
             attributes["error.type"] = (error.sqlstate if error.from_server else None) or error.code

@@ -11,6 +11,7 @@ import pytest
 
 import outgrow
 from outgrow import errors, local
+from outgrow.runtime.doctor import Severity, examine
 from outgrow.topology import parse
 from tests import mariadb
 
@@ -131,3 +132,55 @@ def test_asyncio(fleet, session):
             return result.fetchall()
 
     assert asyncio.run(main()) == [(20,)]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda fleet: fleet.new_id(),
+        lambda fleet: fleet.sequence("codes"),
+        lambda fleet: fleet.place("more", copy=True),
+        lambda fleet: fleet.resume_definitions(),
+        lambda fleet: fleet.compare_schema(),
+        lambda fleet: fleet.recover("sales"),
+    ],
+    ids=["new_id", "sequence", "place", "definitions", "schemas", "recovery"],
+)
+def test_what_needs_a_ledger_is_refused_by_name(fleet, verb):
+    with pytest.raises(errors.NotSupportedError) as caught:
+        verb(fleet)
+    assert caught.value.code == "OG-RUN-086"
+
+
+def test_a_load_is_refused_by_name(session, tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text("id\n1\n")
+    with pytest.raises(errors.NotSupportedError, match="OG-RUN-086"):
+        session.load(path, "orders")
+
+
+def test_what_the_doctor_does_not_examine_is_not_fine(fleet):
+    found = [*fleet.doctor(), *examine(fleet.topology)]
+    assert [(one.check, one.severity, one.where) for one in found] == [("not made", Severity.WARNING, "sales")] * 2
+    assert fleet.recover().unreachable == []
+
+
+def test_events_show_no_value_and_name_the_system(fleet, session):
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    from outgrow.watch import instrument
+
+    spans, provider, told = InMemorySpanExporter(), TracerProvider(), []
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    ends = [fleet.subscribe(told.append), instrument(fleet, tracer_provider=provider)]
+    session.execute('UPDATE orders SET customer = "s3cret" WHERE id = 3')
+    session.execute("SELECT count(*) FROM orders WHERE `customer` = 's3cret'")
+    for end in ends:
+        end()
+    assert len(told) == 2 and "s3cret" not in repr(told)
+    finished = spans.get_finished_spans()
+    assert {span.attributes["db.system.name"] for span in finished} == {"mariadb"}
+    assert "s3cret" not in "".join(span.to_json() for span in finished)

@@ -13,7 +13,7 @@ from tests.unit.statement.shop import SCHEMA
 
 
 def of(text: str, parameters: bool = False) -> Fingerprint:
-    return fingerprint_of(text, parameters)
+    return fingerprint_of(text, parameters, "postgresql")
 
 
 @pytest.mark.parametrize(

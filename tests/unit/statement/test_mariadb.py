@@ -6,7 +6,7 @@ import pytest
 
 from outgrow.errors import ProgrammingError
 from outgrow.schema import FUNCTIONS, Column, Order, Schema, Table, TableKind
-from outgrow.statement import Kind, Unvetted, bind, respelt
+from outgrow.statement import Kind, Unvetted, bind, fingerprint, fingerprint_of, respelt
 from outgrow.statement.lexer import Lex
 from outgrow.statement.mariadb_lexer import lex
 from outgrow.topology import TableName
@@ -92,3 +92,12 @@ def test_words_that_only_postgresql_knows_are_names() -> None:
     schema = Schema("d", 1, ("public",), {NAME: table}, functions=FUNCTIONS, engine="mariadb")
     tree = bind("SELECT at, user FROM t WHERE user = 'x' ORDER BY at", schema).tree
     assert tree is not None and [item.name for item in tree.items] == ["at", "user"]
+
+
+@pytest.mark.parametrize(
+    "text", ['SELECT `Name` FROM t WHERE `Name` = "s3cret"', "SELECT `Name` FROM t WHERE `Name` = 'it\\'s'"]
+)
+def test_a_fingerprint_shows_no_value_in_this_languages_quotes(text: str) -> None:
+    wanted = "select `Name` from t where `Name` = ?"
+    assert fingerprint(bind(text, SCHEMA)).text == wanted
+    assert fingerprint_of(text, False, "mariadb").text == wanted

@@ -31,6 +31,7 @@ from outgrow.runtime.doctor import (
 from outgrow.runtime.doctor.examination import Check, Examination, Progress
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.runtime.domain import DomainState
+from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -112,6 +113,8 @@ def _domain_steps(
     all_rows: bool,
     progress: Progress | None,
 ) -> Steps[list[Finding]]:
+    if not engine_of(domain.engine).ledger:
+        return [_unexamined(domain)]
     state = DomainState(domain, _blank(domain), nodes, health)
     examination = Examination(state, all_rows=all_rows, progress=progress, lost=lost)
     yield from examination.meet_steps()
@@ -126,6 +129,8 @@ def examine_anew_steps(
     state: DomainState, *, all_rows: bool = False, progress: Progress | None = None
 ) -> Steps[list[Finding]]:
     """All findings of a domain that is open, of its tables and placements as they are now."""
+    if not state.engine.ledger:
+        return [_unexamined(state.file)]
     examination = Examination(state, all_rows=all_rows, progress=progress)
     yield from examination.meet_steps()
     opening: list[Finding] = []
@@ -140,6 +145,12 @@ def examine_anew_steps(
         except Error as error:
             opening = [*_unopened(error, state.name)]
     return [*opening, *(yield from examine_steps(examination))]
+
+
+def _unexamined(domain: Domain) -> Finding:
+    """Its checks are PostgreSQL's: nothing is known of another engine, which is not the same as fine."""
+    what = f"not examined: the doctor knows no checks for the engine {domain.engine} yet"
+    return Finding(Severity.WARNING, "not made", what, domain.name, "examine its servers with their own tools")
 
 
 def _in_time_steps(steps: Steps[T], domain: Domain) -> Steps[T]:
