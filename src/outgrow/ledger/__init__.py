@@ -13,6 +13,13 @@ from outgrow.ledger.definitions import (
     put_placement_steps,
     record_definition_steps,
 )
+from outgrow.ledger.directory import (
+    DirectoryPage,
+    ListedKey,
+    assign_directory_steps,
+    count_directory_steps,
+    look_directory_steps,
+)
 from outgrow.ledger.model import Difference, Generation, LedgerState, as_ledger_says, differs, shown
 from outgrow.ledger.sequences import (
     Lease,
@@ -46,13 +53,17 @@ __all__ = [
     "Answer",
     "Definition",
     "Difference",
+    "DirectoryPage",
     "Generation",
     "Lease",
     "LedgerState",
+    "ListedKey",
     "Part",
     "Runner",
     "as_ledger_says",
+    "assign_directory_steps",
     "claim_part_steps",
+    "count_directory_steps",
     "definitions_steps",
     "differs",
     "drop_placement_steps",
@@ -61,6 +72,7 @@ __all__ = [
     "install_steps",
     "keep_worker_steps",
     "lease_sequence_steps",
+    "look_directory_steps",
     "meet_primary_steps",
     "note_definition_steps",
     "open_sequence_steps",

@@ -155,6 +155,53 @@ CREATE TABLE outgrow.definition_parts (
 -- Where keys lie by range: [{"type": …, "points": [text, …]}, …].  Each range is a slot behind the hash slots, in order.
 ALTER TABLE outgrow.shard_map ADD COLUMN splits jsonb NOT NULL DEFAULT '[]';
 
+-- name: v4_listed
+-- The types of the keys that stand in the directory: {} for none.  Each shard has a slot for them behind all others.
+ALTER TABLE outgrow.shard_map ADD COLUMN directory text[] NOT NULL DEFAULT '{}';
+
+-- name: v4_directory
+-- Home shard only has rows: which slot a key has.  An entry is on disk before rows of the key are written.
+CREATE TABLE outgrow.directory (
+    family text NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    slot int4 NOT NULL,
+    assigned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (family, key)
+);
+
+-- name: v4_edition
+-- One row, replicated: which keys of the directory this shard has, as a number that is another one after each migration
+-- from or to it.  Who writes holds a lock on the table from before the number is compared until the end.
+CREATE TABLE outgrow.edition (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    edition int8 NOT NULL DEFAULT 0
+);
+
+-- name: v4_first_edition
+-- No key has come or gone yet.
+INSERT INTO outgrow.edition DEFAULT VALUES;
+
+-- name: v4_editions
+-- Home shard only has rows: the edition that each shard has once the last migration is committed everywhere; 0 where
+-- there is no row.
+CREATE TABLE outgrow.editions (
+    shard text PRIMARY KEY,
+    edition int8 NOT NULL
+);
+
+-- name: v4_migrations
+-- Home shard only has rows: every migration of a key, in order; who knows the directory as of one reads what came later.
+CREATE TABLE outgrow.migrations (
+    number int8 PRIMARY KEY,
+    edition int8 NOT NULL,
+    family text NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    source int4 NOT NULL,
+    target int4 NOT NULL,
+    rows int8 NOT NULL,
+    migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- name: set_version
 -- The last step of each version.
 INSERT INTO outgrow.meta (version, domain) VALUES ($1::int4, $2::text)
@@ -178,8 +225,8 @@ SELECT version, domain FROM outgrow.meta;
 
 -- name: seed_map
 -- The first map of a domain; one that is there stays.
-INSERT INTO outgrow.shard_map (domain, epoch, shards, owners, splits)
-SELECT $1::text, $2::int8, $3::text[], $4::int4[], $5::text::jsonb
+INSERT INTO outgrow.shard_map (domain, epoch, shards, owners, splits, directory)
+SELECT $1::text, $2::int8, $3::text[], $4::int4[], $5::text::jsonb, $6::text[]
 WHERE NOT EXISTS (SELECT FROM outgrow.shard_map WHERE domain = $1::text)
 ON CONFLICT DO NOTHING;
 
@@ -194,7 +241,7 @@ VALUES ($1::text, $2::text, $3::text, $4::text, $5::text[], $6::text) ON CONFLIC
 
 -- name: state
 -- Map and schema epoch of a domain; no row before `outgrow init` finished.
-SELECT m.epoch, m.shards, m.owners, e.epoch, m.splits::text
+SELECT m.epoch, m.shards, m.owners, e.epoch, m.splits::text, m.directory
 FROM outgrow.shard_map AS m JOIN outgrow.schema_epoch AS e USING (domain)
 WHERE m.domain = $1::text
 ORDER BY m.epoch DESC LIMIT 1;
@@ -558,3 +605,34 @@ DO UPDATE SET kind = excluded.kind, columns = excluded.columns, shard = excluded
 -- name: drop_placement
 -- The table is gone, or has another name.
 DELETE FROM outgrow.placements WHERE domain = $1::text AND schema_name = $2::text AND table_name = $3::text;
+
+-- name: directory_look
+-- What stands in the directory of these families and keys; every shard's edition; the latest migration; and the keys that
+-- were migrated since number $3.  `since` says whether that one is known with its edition, else all must be forgotten.
+-- All as of one moment.
+WITH asked AS (SELECT DISTINCT family, key FROM unnest($1::text[], $2::text[]) AS a (family, key))
+SELECT 'entry', a.family, a.key, d.slot::int8 FROM asked AS a JOIN outgrow.directory AS d USING (family, key)
+UNION ALL SELECT 'edition', '', shard, edition FROM outgrow.editions
+UNION ALL SELECT 'migrated', family, key, number FROM outgrow.migrations WHERE number > $3::int8
+UNION ALL SELECT 'since', '', '', 1
+          WHERE ($3::int8, $4::int8) = (0, 0) OR EXISTS (SELECT FROM outgrow.migrations
+                                                         WHERE number = $3::int8 AND edition = $4::int8)
+UNION ALL (SELECT 'latest', number::text, '', edition FROM outgrow.migrations ORDER BY number DESC LIMIT 1);
+
+-- name: directory_assign
+-- Entries for keys that have none; one that is there stays.  On disk before it answers: a crash that forgot an entry
+-- would hide the rows that were written by it.
+WITH lasting AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS done
+)
+INSERT INTO outgrow.directory (family, key, slot)
+SELECT a.family, a.key, a.slot
+FROM lasting, unnest($1::text[], $2::text[], $3::int4[]) AS a (family, key, slot)
+WHERE lasting.done IS NOT NULL
+ORDER BY a.family, a.key COLLATE "C"
+ON CONFLICT (family, key) DO NOTHING;
+
+-- name: directory_counts
+-- How many keys of each family each slot has.
+SELECT family, slot, count(*) FROM outgrow.directory WHERE family = ANY ($1::text[]) GROUP BY family, slot;

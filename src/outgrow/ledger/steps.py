@@ -16,7 +16,7 @@ from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Singl
 from outgrow.waits import Steps
 
 #: The version of the tables that this library writes and reads.
-VERSION = 3
+VERSION = 4
 
 
 class Answer(Protocol):
@@ -102,6 +102,7 @@ def _upgrade_steps(runner: Runner, domain: Domain, shard: str) -> Steps[None]:
 def _seed_steps(home: Runner, domain: Domain, first: ShardMap) -> Steps[None]:
     splits = [{"type": each.type, "points": each.points} for each in first.splits]
     parameters = [domain.name, first.epoch, list(first.shards), list(first.owners), json.dumps(splits)]
+    parameters.append(list(first.directory))
     yield from home.run_steps(queries()["seed_map"], parameters)
     yield from home.run_steps(queries()["seed_schema_epoch"], [domain.name])
     for table, placement in domain.tables.items():
@@ -137,11 +138,11 @@ def read_steps(home: Runner, domain: str) -> Steps[LedgerState | None]:
     answer = yield from home.run_steps(queries()["state"], [domain])
     if not answer.rows:
         return None
-    epoch, shards, owners, schema_epoch, cut = answer.rows[0]
+    epoch, shards, owners, schema_epoch, cut, listed = answer.rows[0]
     splits = tuple(Splits(each["type"], tuple(each["points"])) for each in json.loads(cut))
     answer = yield from home.run_steps(queries()["placements"], [domain])
     placements = {TableName(row[0], row[1]): _read(*row[2:5]) for row in answer.rows}
-    shard_map = ShardMap(domain, epoch, tuple(shards), tuple(owners), splits)
+    shard_map = ShardMap(domain, epoch, tuple(shards), tuple(owners), splits, tuple(listed))
     return LedgerState(version, shard_map, MappingProxyType(placements), schema_epoch)
 
 

@@ -13,7 +13,7 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading, partial, telling, writes
+from outgrow.runtime import asking, commands, directory, loading, partial, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
@@ -161,7 +161,7 @@ class Conversation:
             if kind is Kind.DDL and self.transaction is None:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))
-        located = self.noting.located = prepared.locate(values, self.state.picture.placer)
+        located = self.noting.located = yield from directory.located_steps(self.state, prepared, values, until)
         if located.scatter and prepared.plan.change is not None:
             return (yield from writes.change_steps(self, prepared, located, values, until))
         if located.scatter:

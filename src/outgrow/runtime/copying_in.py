@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import Error, NotSupportedError, ProgrammingError
@@ -23,6 +24,7 @@ from outgrow.moving import (
     shards_of,
 )
 from outgrow.nodes import Values, known_types
+from outgrow.runtime import directory
 from outgrow.runtime.surrounding import Surrounding
 from outgrow.runtime.targets import may_differ, numbering, sharded, target_steps
 from outgrow.statement import CopyCommand, copy_adding
@@ -66,7 +68,9 @@ class Inward:
         self._check(target, (*given, *numbers.names) if numbers is not None else given, len(shards))
         feed: Feed = Whole(len(shards))
         if (sharded(target) and len(shards) > 1) or numbers is not None:
-            feed = SplitFeed(layout(target, form, given, numbers), shards, placer if sharded(target) else None)
+            look_up = partial(directory.assign_steps, self._conversation.state, placer)
+            keys = placer if sharded(target) else None
+            feed = SplitFeed(layout(target, form, given, numbers), shards, keys, look_up)
         if not sharded(target):
             self._copies = len(shards)
         if numbers is not None:

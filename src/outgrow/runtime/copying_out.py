@@ -10,6 +10,7 @@ from outgrow.moving import BINARY_HEADER, BINARY_TRAILER, LoadFormat, RowForm, s
 from outgrow.nodes import CopyOut, Values, together
 from outgrow.plan import Plan
 from outgrow.plan.spec import Finish, Position
+from outgrow.runtime import directory
 from outgrow.runtime.borrowing import Borrowed
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.targets import target_steps
@@ -155,7 +156,7 @@ class Outward:
             )
         if conversation.transaction is not None and conversation.transaction.definitions:
             conversation.transaction.defined.check(prepared.statement)
-        located = prepared.locate((), conversation.state.picture.placer)
+        located = yield from directory.located_steps(conversation.state, prepared, (), None)
         if not located.scatter:
             return self._sql, (conversation.preferred() if located.any else located.shards[0],), prepared
         return self._scattered(prepared.plan), located.shards, prepared

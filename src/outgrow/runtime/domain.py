@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
 from outgrow.clock import monotonic
@@ -15,6 +15,7 @@ from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
 from outgrow.runtime import atomic, generation, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.directory import Assigning
 from outgrow.runtime.drawing import Sequences
 from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
@@ -56,6 +57,7 @@ class DomainState:
         self.subscribers = Subscribers((), False)
         self.tell: Callable[[Event], None] | None = None
         self.sequences = Sequences(self)
+        self.assigning = Assigning()
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
         self.epochs_due = monotonic() + EPOCHS_SECONDS if self.engine.ledger else math.inf
@@ -213,6 +215,8 @@ def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
         return None
     strategy = placer.strategy(quick.types)
     owners = placer.owners
+    if isinstance(strategy, keyspace.Directory):
+        return _listed_point(quick, strategy, owners)
     slot = strategy.slot
     low, high = -(2**63), 2**63
 
@@ -227,3 +231,14 @@ def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
     if quick.type in ("text", "varchar"):
         return Point(quick.index, str, of_text)
     return None
+
+
+def _listed_point(quick: plan.Quick, directory: keyspace.Directory, owners: Sequence[str]) -> Point | None:
+    """The same for keys that stand in the directory: those that are known."""
+    python_type = {"integer": int, "text": str}.get(directory.family)
+
+    def of_known(value: Any) -> str | None:
+        slot = directory.known(value)
+        return None if slot is None else owners[slot]
+
+    return None if python_type is None else Point(quick.index, python_type, of_known)

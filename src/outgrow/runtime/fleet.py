@@ -128,7 +128,7 @@ class Fleet:
         prepared = drive(conversation.prepared_steps(sql, parameters is not None, None))
         known = parameters is not None or not prepared.parameters
         values = values_of(prepared.placeholders, parameters) if known else None
-        return explain.explain(conversation, prepared, values)
+        return drive(explain.explain_steps(conversation, prepared, values))
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).

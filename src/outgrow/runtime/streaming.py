@@ -8,7 +8,7 @@ from outgrow.clock import monotonic
 from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Stream, together
-from outgrow.plan import locate
+from outgrow.runtime import directory
 from outgrow.runtime.borrowing import Borrowed
 from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.runtime.telling import Telling
@@ -99,7 +99,7 @@ class Streaming:
         values = values_of(prepared.placeholders, self._parameters)
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
-        located = locate(prepared.plan, values, state.picture.placer)
+        located = yield from directory.located_steps(state, prepared, values, self._until)
         if self._telling is not None:
             self._telling.located = located
         if located.scatter and prepared.plan.change is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from outgrow.topology import dsn as dsns
+from outgrow.topology.directory import directory_of
 from outgrow.topology.marks import Spot, compose, nearest, refusal
 from outgrow.topology.model import (
     Copied,
@@ -33,7 +34,7 @@ from outgrow.topology.model import (
 from outgrow.topology.ranges import ranges_of
 
 ENGINES = ("postgresql", "mariadb")
-STRATEGIES = ("hash", "ring", "range")
+STRATEGIES = ("hash", "ring", "range", "directory")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
 WEIGHT_MAX = 100
 SLOTS_DEFAULT = 1024
@@ -170,7 +171,7 @@ def _referred(spot: Spot, outside: _Outside) -> str:
 
 
 def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "ranges", "shards", "tables", "pool", "reads")
+    known = ("engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "reads")
     fields = spot.fields(known, ("engine", "shards"))
     engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
     strategy = "hash"
@@ -189,21 +190,23 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
                 "OG-TOPO-010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024"
             )
     _check_engine(engine, shards, fields["engine"])
-    if engine != "postgresql" and strategy == "range":
-        fields["strategy"].fail("OG-TOPO-039", f"no ranges in {engine} yet", "choose hash or ring")
+    if engine != "postgresql" and strategy in ("range", "directory"):
+        fields["strategy"].fail("OG-TOPO-039", f"no strategy {strategy} in {engine} yet", "choose hash or ring")
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
-    ranges = ranges_of(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
+    names = [shard.name for shard in shards]
+    ranges = ranges_of(strategy, fields, names, SLOTS_MAX - slots)
+    directory = directory_of(strategy, fields, names, SLOTS_MAX - slots)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
         if table in tables:
             key.fail("OG-TOPO-021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
-        tables[table] = _placement(value, text, [shard.name for shard in shards])
+        tables[table] = _placement(value, text, names)
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges)
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, directory)
 
 
 def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:

@@ -66,7 +66,9 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
     for name, placed in examination.domain.tables.items():
         if isinstance(placed, Sharded) and name in examination.state.picture.schema.tables:
             try:
-                keys[name] = _slot_sql(examination, name, placed)
+                slot_sql = _slot_sql(examination, name, placed)
+                if slot_sql is not None:
+                    keys[name] = slot_sql
             except Error as error:
                 found.append(examination.find(Severity.WARNING, examination.domain.name, error.message, error.cure))
     parts = yield from parts_steps(examination, list(keys))
@@ -91,7 +93,7 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
     return found
 
 
-def _slot_sql(examination: Examination, name: TableName, placed: Sharded) -> str:
+def _slot_sql(examination: Examination, name: TableName, placed: Sharded) -> str | None:
     types = _types(examination, name, placed)
     return examination.state.picture.placer.strategy(types).sql([name_sql(column) for column in placed.columns])
 
