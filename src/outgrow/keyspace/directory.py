@@ -81,8 +81,8 @@ class Page:
     known: Mapping[str, Known] = field(default_factory=dict)
     #: Shard → the edition of its part of the directory: another one with each key that comes or goes.
     editions: Mapping[str, int] = field(default_factory=dict)
-    #: The latest migration: its number in the ledger, and the edition that it brought.
-    number: int = 0
+    #: The latest migration: its number in the ledger (-1: nothing is known yet), and the edition that it brought.
+    number: int = -1
     edition: int = 0
 
 

@@ -6,7 +6,7 @@ from outgrow.nodes.connect import link_steps
 from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
-from outgrow.nodes.pair import Asked
+from outgrow.nodes.pair import Asked, checked_steps
 from outgrow.nodes.pool import Pool, PoolAges, PoolStats
 from outgrow.nodes.rows import Field, Identity, Rows
 from outgrow.nodes.settings import LinkSettings
@@ -33,6 +33,7 @@ __all__ = [
     "Rows",
     "Stream",
     "Values",
+    "checked_steps",
     "drive",
     "drive_async",
     "known_types",

@@ -197,6 +197,40 @@ def many_steps(
     return outcomes
 
 
+def checked_steps(link: Link, asked: Sequence[Asked], chain: int, until: float | None) -> Steps[list[Outcome]]:
+    """A statement among checks, in one flush: the first `chain` statements share one Sync, the others have one each.
+
+    For outside a transaction.  Only the chain may write: where one of its prepared statements was out of date, nothing
+    of it has been done, and it runs once more; what stands beside it is asked again.
+    """
+    parts = _checked(link, asked, chain, True)
+    done, late, broken = yield from _exchange_steps(link, parts, until)
+    stale = [part.stale() for part in parts] if broken is None else []
+    if any(stale):
+        link.preparations.drop()
+        if not chain or any(stale[:chain]):
+            parts = _checked(link, asked, chain, False)
+            done, late, broken = yield from _exchange_steps(link, parts, until)
+            stale = []
+    if broken is None and not late:
+        usual = [part.usual(link) for part in parts]
+        if None not in usual:
+            return usual  # type: ignore[return-value]
+    outcomes = yield from _outcomes_steps(link, parts, done, late, broken, until)
+    for at, again in enumerate(stale):
+        if again:
+            outcomes[at] = yield from _alone_steps(link, asked[at], until)
+    return outcomes
+
+
+def _checked(link: Link, asked: Sequence[Asked], chain: int, prepare: bool) -> list[_Part]:
+    parts = [_Part(link, sql, params, prepare) for sql, params in asked]
+    for part in parts[: max(0, chain - 1)]:
+        part.synced = False
+    _share(parts)
+    return parts
+
+
 def _share(parts: Sequence[_Part]) -> None:
     """One preparation serves all later parts of its text: a batch would otherwise prepare it again and again."""
     new: dict[Key, Prepared] = {}

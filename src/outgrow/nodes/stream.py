@@ -40,6 +40,8 @@ class Stream:
         self._first: list[tuple[Any, ...]] | None = None
         self._ended = True
         self._in_block = False
+        #: The block is the stream's own: it may fail.
+        self.own_block = False
 
     def open_steps(self) -> Steps[tuple[Field, ...]]:
         """Send the statement; return its columns when the first rows are there.  Errors as of `Link.run_steps`.
@@ -166,7 +168,7 @@ class Stream:
         link = self.link
         if link.pgconn.status != 0:
             return
-        if self._in_block:
+        if self._in_block and not self.own_block:
             try:
                 yield from drain_steps(link.pgconn, self._until)
             except BaseException as error:

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import Error
 from outgrow.keyspace import Entry, Lookup
+from outgrow.plan import Located
 from outgrow.runtime import directory
+from outgrow.runtime.directory import Patience, editions_of
+from outgrow.runtime.outdated import Outdated
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.telling import Telling
 from outgrow.statement import Kind
@@ -111,10 +114,29 @@ def _placed_steps(
     values = values_of(prepared.placeholders, parameters)
     if prepared.drawing is not None:
         values = yield from conversation.state.sequences.values_steps(prepared.drawing, values, None)
-    located = yield from directory.located_steps(conversation.state, prepared, values, None)
+    if not prepared.plan.listed:
+        located = prepared.locate(values, conversation.state.picture.placer)
+    else:
+        located = yield from _held_steps(conversation, prepared, values)
     if located.scatter or len(located.shards) != 1 or located.any:
         return None, values
     return located.shards[0], values
+
+
+def _held_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[Located]:
+    """Where the directory places it; one shard has a branch from now on, so that it stays true until it is flushed."""
+    assert conversation.transaction is not None
+    patience = Patience(conversation.state, None)
+    while True:
+        located, page = yield from directory.located_steps(conversation.state, prepared, values, None)
+        if located.scatter:
+            return located
+        try:
+            yield from conversation.transaction.hold_steps(editions_of(page, located.shards), None)
+        except Outdated as outdated:
+            yield from patience.again_steps(outdated, page)
+            continue
+        return located
 
 
 def _flush_steps(conversation: Conversation, prepared: Prepared, waiting: dict[str, list[Asked]]) -> Steps[int]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from outgrow import transactions
+from collections.abc import Sequence
+
+from outgrow import ledger, transactions
 from outgrow.errors import Error, NodeLost, OperationalError
-from outgrow.nodes import Asked, Link, Rows
+from outgrow.nodes import Link, Rows
+from outgrow.runtime.outdated import Outdated
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -14,16 +17,35 @@ class Branch(transactions.Branch):
 
     link: Link
 
-    def __init__(self, shard: str, node: Node, link: Link, ahead: list[Asked], place_sql: str | None) -> None:
+    def __init__(self, shard: str, node: Node, link: Link, place_sql: str | None) -> None:
         super().__init__(shard, link)
         self.node = node
-        self.ahead = ahead
         #: Asks for the place behind COMMIT; None where nobody compares places.
         self.place_sql = place_sql
         #: Nothing has run on it yet.
         self.fresh = True
         #: It may have written.
         self.wrote = False
+        #: The shard's edition, which stays what it is as long as the branch is open; where in `ahead` it is asked for.
+        self.edition: int | None = None
+        self.edition_at: int | None = None
+
+    def begin(self, prologue: Sequence[str], savepoints: Sequence[str], directory: bool) -> None:
+        """What goes ahead of the first statement; in a domain with a `directory` what holds the shard's keys, too."""
+        self.ahead = [(sql, None) for sql in prologue]
+        if directory:
+            # Before anything takes a snapshot.
+            queries = ledger.queries()
+            self.ahead += [(queries["edition_hold_block"], None), (queries["edition_check_block"], [None])]
+            self.edition_at = len(self.ahead) - 1
+        self.ahead += [(sql, None) for sql in savepoints]
+
+    def expect(self, edition: int) -> None:
+        """Go on only where this is the shard's edition: raises Outdated, or the first statement will."""
+        if self.edition_at is not None:
+            self.ahead[self.edition_at] = (ledger.queries()["edition_check_block"], [edition])
+        elif self.edition != edition:
+            raise Outdated(self.shard)
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""

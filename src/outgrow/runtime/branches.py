@@ -22,6 +22,7 @@ from outgrow.runtime.asking import Footing, answered, stand_steps
 from outgrow.runtime.branch import Branch
 from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
+from outgrow.runtime.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
 from outgrow.topology import Node
 from outgrow.transactions import Commit, postgresql
 from outgrow.waits import Steps
@@ -61,12 +62,23 @@ class Transaction:
         self.commit: Commit | None = None
 
     def run_steps(
-        self, asked: Sequence[tuple[str, str]], params: Sequence[Any] | None, writes: bool, until: float | None
+        self,
+        asked: Sequence[tuple[str, str]],
+        params: Sequence[Any] | None,
+        writes: bool,
+        until: float | None,
+        editions: Editions = NO_EDITIONS,
     ) -> Steps[list[Rows]]:
-        """Run `(shard, sql)` pairs, each on its branch; all at once where there are several."""
+        """Run `(shard, sql)` pairs, each on its branch; all at once where there are several.
+
+        Raises Outdated, and has run nothing, where a shard's edition is not the one given.
+        """
         self._check_usable()
         try:
+            if len(asked) > 1 and editions:
+                yield from self._held_steps(editions, until)
             yield from self._open_all_steps([shard for shard, _ in asked if shard not in self.branches], until)
+            self._expect(editions)
             if len(asked) == 1:
                 shard, sql = asked[0]
                 return [(yield from self._on_branch_steps(shard, sql, params, writes, until))]
@@ -96,6 +108,27 @@ class Transaction:
         except Error as error:
             self.failed = error
             raise
+
+    def hold_steps(self, editions: Editions, until: float | None) -> Steps[None]:
+        """Branches on these shards, whose editions are these, and stay so; else Outdated, and nothing was run."""
+        self._check_usable()
+        try:
+            yield from self._held_steps(editions, until)
+        except Error as error:
+            self.failed = error
+            raise
+
+    def _held_steps(self, editions: Editions, until: float | None) -> Steps[None]:
+        yield from self._open_all_steps([shard for shard in editions if shard not in self.branches], until)
+        self._expect(editions)
+        unsent = [shard for shard in editions if self.branches[shard].edition is None]
+        if unsent:
+            yield from together([self._ask_steps(shard, [], until) for shard in unsent])
+
+    def _expect(self, editions: Editions) -> None:
+        for shard, edition in editions.items():
+            if shard in self.branches:
+                self.branches[shard].expect(edition)
 
     def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
         """The branch's own connection, for a stream inside the transaction."""
@@ -147,7 +180,7 @@ class Transaction:
         """
         for last_try in (False, False, True):
             branch = self.branches[shard]
-            ahead = self._ahead(branch)
+            at, ahead = branch.edition_at, self._ahead(branch)
             if not ahead and len(asked) < 2:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
@@ -156,6 +189,8 @@ class Transaction:
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
+                if at is not None:
+                    check_held(outcomes[at - 1], outcomes[at], shard)
                 answers = [answered(outcome) for outcome in outcomes]
             except NodeLost as error:
                 if not branch.fresh or last_try:
@@ -163,11 +198,15 @@ class Transaction:
                 self._release(branch)
                 yield from self.state.survey_steps(shard, until, cause=error)
                 yield from self._open_steps(shard, until)
+                if at is not None:
+                    self.branches[shard].ahead[at] = ahead[at]
                 continue
             except BaseException as error:
                 yield from self._failed_steps(branch, error)
                 raise
             branch.fresh = False
+            if at is not None:
+                branch.edition, branch.edition_at = edition_of(answers[at]), None
             if alone:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))]
             return answers[len(ahead) :]
@@ -181,7 +220,7 @@ class Transaction:
         if not branch.fresh:
             return
         try:
-            if isinstance(error, Error) and branch.link.in_transaction and not branch.link.broken:
+            if isinstance(error, (Error, Outdated)) and branch.link.in_transaction and not branch.link.broken:
                 yield from branch.link.run_steps("ROLLBACK", None)
         finally:
             self._release(branch)
@@ -213,13 +252,12 @@ class Transaction:
                     raise
                 continue
             break
-        ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
-        quoted = state.engine.quoted
-        ahead += [(f"SAVEPOINT {quoted(name)}", None) for name in self.savepoints]
+        savepoints = [f"SAVEPOINT {state.engine.quoted(name)}" for name in self.savepoints]
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
-        self.branches[shard] = Branch(shard, link.node, link, ahead, place_sql)
+        branch = self.branches[shard] = Branch(shard, link.node, link, place_sql)
+        branch.begin([self.begin, *self.prologue], savepoints, bool(state.picture.domain.directory))
         self.touched.add(shard)
 
     def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
@@ -354,7 +392,3 @@ class Transaction:
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)
         self.state.nodes.pool(branch.node).give(branch.link)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -79,7 +79,8 @@ class Inward:
         self._types = [types.get(name, "") for name in given]
         self._surrounding = Surrounding(self._conversation)
         try:
-            links = yield from self._surrounding.links_steps(shards)
+            listed = directory.lists(placer, target)
+            links = yield from self._surrounding.links_steps(shards, placer if listed else None)
             self.values = Values(links[0], binary=self._form.kind == "binary")
             lanes = [Lane(shard, LinkTarget(link)) for shard, link in zip(shards, links, strict=True)]
             self._pour = Pour(lanes, feed)

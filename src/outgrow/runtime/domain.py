@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
 from outgrow.clock import monotonic
@@ -58,6 +58,10 @@ class DomainState:
         self.tell: Callable[[Event], None] | None = None
         self.sequences = Sequences(self)
         self.assigning = Assigning()
+        #: Node → the edition that its shard's part of the directory was last seen with there.
+        self.editions_seen: dict[str, int] = {}
+        #: A session of another process knows the directory as of this migration: ask before keys are placed.
+        self.migrations_due = 0
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
         self.epochs_due = monotonic() + EPOCHS_SECONDS if self.engine.ledger else math.inf
@@ -82,8 +86,12 @@ class DomainState:
         """Take the picture anew from the servers."""
         self.stale = False
         self._taken_at = monotonic()
+        before = self.picture
         try:
             self.picture = yield from snapshot.take_steps(self.file, self.nodes, self.health, until)
+            if self.picture.map == before.map:
+                # What was looked up in the directory is as true as it was.
+                self.picture.placer.book.page = before.placer.book.page
         except BaseException:
             self.stale = True
             raise
@@ -216,7 +224,8 @@ def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
     strategy = placer.strategy(quick.types)
     owners = placer.owners
     if isinstance(strategy, keyspace.Directory):
-        return _listed_point(quick, strategy, owners)
+        # Looked up, and asked with a check.
+        return None
     slot = strategy.slot
     low, high = -(2**63), 2**63
 
@@ -231,14 +240,3 @@ def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
     if quick.type in ("text", "varchar"):
         return Point(quick.index, str, of_text)
     return None
-
-
-def _listed_point(quick: plan.Quick, directory: keyspace.Directory, owners: Sequence[str]) -> Point | None:
-    """The same for keys that stand in the directory: those that are known."""
-    python_type = {"integer": int, "text": str}.get(directory.family)
-
-    def of_known(value: Any) -> str | None:
-        slot = directory.known(value)
-        return None if slot is None else owners[slot]
-
-    return None if python_type is None else Point(quick.index, python_type, of_known)

@@ -83,7 +83,8 @@ def _located_steps(conversation: Conversation, prepared: Prepared, values: Seque
             raise Lookup(lookup.keys) from None
 
     try:
-        return (yield from directory.resolved_steps(conversation.state, place, None))
+        located, _ = yield from directory.resolved_steps(conversation.state, place, None)
+        return located
     except Unassigned as unassigned:
         raise unassigned.lookup from None
 

@@ -16,6 +16,8 @@ from outgrow.nodes import Rows
 from outgrow.plan import KeyMove, Located, Plan, refuse, type_from
 from outgrow.runtime import directory
 from outgrow.runtime.branches import Transaction
+from outgrow.runtime.directory import editions_of
+from outgrow.runtime.outdated import Outdated
 from outgrow.runtime.result import Result
 from outgrow.sqlfile import load
 from outgrow.waits import Steps
@@ -105,7 +107,11 @@ class _Moving:
         keys = {key for key, _ in found.values()}
         state = self.transaction.state
         # Their rows arrive: a key that the directory lacks is assigned.
-        homes = yield from directory.resolved_steps(state, lambda placer, _: self._homes(placer, keys), self.until)
+        homes, page = yield from directory.resolved_steps(
+            state, lambda placer, _: self._homes(placer, keys), self.until
+        )
+        if self.plan.listed:
+            yield from self.transaction.hold_steps(editions_of(page, set(homes.values())), self.until)
         return [_Row(place, homes[key], values) for place, (key, values) in found.items()]
 
     def _homes(self, placer: Keyspace, keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], str]:
@@ -141,8 +147,7 @@ class _Moving:
             leaving = [row for row in rows if row.home != shard]
             if leaving:
                 yield from self._leave_steps(shard, leaving, arriving)
-        for shard in self.settings:
-            yield from self.ask_steps(shard, QUERIES["set_text_settings"], self.settings[shard])
+        yield from self.restore_steps()
         for shard, rows in self.rows.items():
             yield from self._stay_steps(shard, [row for row in rows if row.home == shard])
         for shard in self.transaction.state.picture.placer.shards:
@@ -151,6 +156,11 @@ class _Moving:
         if not self.answers:
             # No row: the columns of RETURNING are asked for all the same.
             yield from self._stay_steps(shards[0], [], always=True)
+
+    def restore_steps(self) -> Steps[None]:
+        """The settings as the session has them."""
+        for shard in self.settings:
+            yield from self.ask_steps(shard, QUERIES["set_text_settings"], self.settings[shard])
 
     def _leave_steps(
         self, shard: str, rows: Sequence[_Row], arriving: dict[str, list[tuple[str | None, ...]]]
@@ -204,7 +214,12 @@ def move_steps(
 ) -> Steps[Result]:
     """Run the UPDATE on the shards that have its rows, and on those that get some."""
     moving = _Moving(transaction, plan, values, until)
-    yield from moving.read_steps(located.shards)
+    try:
+        yield from moving.read_steps(located.shards)
+    except Outdated:
+        # It is placed again; until then the session is as it was.
+        yield from moving.restore_steps()
+        raise
     yield from moving.change_steps(located.shards)
     answers = moving.answers
     rows = [row for answer in answers for row in answer.rows]

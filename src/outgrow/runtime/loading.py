@@ -45,7 +45,8 @@ def run_steps(
     opened = open_source(source, target, form, options, lambda names: numbering(state, found, target, names, form))
     surrounding = Surrounding(conversation)
     try:
-        links = yield from surrounding.links_steps(shards)
+        listed = directory.lists(picture.placer, target)
+        links = yield from surrounding.links_steps(shards, picture.placer if listed else None)
         targets = {shard: LinkTarget(link) for shard, link in zip(shards, links, strict=True)}
         look_up = partial(directory.assign_steps, state, picture.placer)
         loaded = yield from load_steps(source, opened, targets, picture.placer, options, progress, look_up)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow.clock import monotonic
 from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Stream, together
+from outgrow.plan import Located
 from outgrow.runtime import directory
 from outgrow.runtime.borrowing import Borrowed
-from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.directory import Patience, editions_of
+from outgrow.runtime.outdated import NO_EDITIONS, Editions, Outdated
+from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.telling import Telling
 from outgrow.statement import Kind
 from outgrow.waits import Steps
@@ -99,9 +103,22 @@ class Streaming:
         values = values_of(prepared.placeholders, self._parameters)
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
-        located = yield from directory.located_steps(state, prepared, values, self._until)
-        if self._telling is not None:
-            self._telling.located = located
+        patience = Patience(state, self._until)
+        while True:
+            located, page = yield from directory.located_steps(state, prepared, values, self._until)
+            if self._telling is not None:
+                self._telling.located = located
+            editions = editions_of(page, located.shards) if prepared.plan.listed else NO_EDITIONS
+            try:
+                yield from self._start_steps(prepared, located, values, editions, patience.tried)
+                return
+            except Outdated as outdated:
+                yield from self._borrowed.give_back_steps()
+                yield from patience.again_steps(outdated, page)
+
+    def _start_steps(
+        self, prepared: Prepared, located: Located, values: Sequence[Any], editions: Editions, on_primaries: bool
+    ) -> Steps[None]:
         if located.scatter and prepared.plan.change is not None:
             raise NotSupportedError(
                 "OG-RUN-036",
@@ -115,9 +132,15 @@ class Streaming:
             sql = prepared.plan.fragment_sql
             params = prepared.plan.fragment_values(values) or None
             self._finisher = Finisher(prepared.plan.finish, values)
-        for shard in located.shards:
-            link = yield from self._borrowed.link_steps(shard, prepared, self._until)
-            self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
+        links = yield from self._borrowed.links_steps(located.shards, prepared, self._until, editions, on_primaries)
+        own_block = bool(editions) and self._conversation.transaction is None
+        if own_block:
+            # In a block a statement that was prepared before a DDL fails; this text is prepared nowhere.
+            sql += "\n"
+        for link in links:
+            stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
+            stream.own_block = own_block
+            self._streams.append(stream)
         fields = yield from together([stream.open_steps() for stream in self._streams])
         if self._finisher is None:
             self.fields = fields[0]
@@ -128,5 +151,5 @@ class Streaming:
         """End the stream, finished or not: what still runs on servers is cancelled."""
         for stream in self._streams:
             yield from stream.close_steps()
-        self._borrowed.give_back()
+        yield from self._borrowed.give_back_steps(well=all(stream.status for stream in self._streams))
         self._tell(None)
