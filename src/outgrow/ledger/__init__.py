@@ -15,9 +15,12 @@ from outgrow.ledger.definitions import (
 )
 from outgrow.ledger.directory import (
     DirectoryPage,
+    EntryRow,
     ListedKey,
     assign_directory_steps,
     count_directory_steps,
+    directory_entries_steps,
+    directory_keys_steps,
     look_directory_steps,
 )
 from outgrow.ledger.model import Difference, Generation, LedgerState, as_ledger_says, differs, shown
@@ -54,6 +57,7 @@ __all__ = [
     "Definition",
     "Difference",
     "DirectoryPage",
+    "EntryRow",
     "Generation",
     "Lease",
     "LedgerState",
@@ -66,6 +70,8 @@ __all__ = [
     "count_directory_steps",
     "definitions_steps",
     "differs",
+    "directory_entries_steps",
+    "directory_keys_steps",
     "drop_placement_steps",
     "end_definition_steps",
     "end_worker_steps",

@@ -10,6 +10,8 @@ from outgrow.waits import Steps
 
 #: A family of keys, and a key's text.
 ListedKey = tuple[str, str]
+#: Family, key, slot, and when it was assigned, as the server prints it.
+EntryRow = tuple[str, str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,19 @@ def count_directory_steps(home: Runner, families: Sequence[str]) -> Steps[dict[t
     """(family, slot) → how many keys it has."""
     answer = yield from home.run_steps(queries()["directory_counts"], [list(families)])
     return {(family, slot): count for family, slot, count in answer.rows}
+
+
+def directory_entries_steps(home: Runner, keys: Sequence[ListedKey]) -> Steps[list[EntryRow]]:
+    """Those of these keys that have an entry, in the order given."""
+    parameters = [[family for family, _ in keys], [text for _, text in keys]]
+    answer = yield from home.run_steps(queries()["directory_entries"], parameters)
+    return [(family, key, slot, at) for family, key, slot, at in answer.rows]
+
+
+def directory_keys_steps(
+    home: Runner, families: Sequence[str], slots: Sequence[int], after: str, limit: int
+) -> Steps[list[EntryRow]]:
+    """Entries of these families on these slots, in the order of their keys' text, behind `after`."""
+    parameters = [list(families), list(slots), after, limit]
+    answer = yield from home.run_steps(queries()["directory_keys"], parameters)
+    return [(family, key, slot, at) for family, key, slot, at in answer.rows]

@@ -617,7 +617,7 @@ UNION ALL SELECT 'migrated', family, key, number FROM outgrow.migrations WHERE n
 UNION ALL SELECT 'since', '', '', 1
           WHERE ($3::int8, $4::int8) = (0, 0) OR EXISTS (SELECT FROM outgrow.migrations
                                                          WHERE number = $3::int8 AND edition = $4::int8)
-UNION ALL (SELECT 'latest', number::text, '', edition FROM outgrow.migrations ORDER BY number DESC LIMIT 1);
+UNION ALL (SELECT 'latest', m.number::text, '', m.edition FROM outgrow.migrations AS m ORDER BY m.number DESC LIMIT 1);
 
 -- name: directory_assign
 -- Entries for keys that have none; one that is there stays.  On disk before it answers: a crash that forgot an entry
@@ -697,3 +697,22 @@ FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a USING (pid)
 WHERE l.relation = 'outgrow.edition'::regclass AND l.granted AND l.mode <> 'AccessShareLock'
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND l.pid IS DISTINCT FROM pg_backend_pid();
+
+-- name: migration_settings
+-- Of a migration, on the two shards: values travel as text, which must say all of them, and no row may be hidden.
+SELECT set_config('row_security', 'off', true), set_config('extra_float_digits', '3', true),
+       set_config('DateStyle', 'ISO', true), set_config('IntervalStyle', 'postgres', true),
+       set_config('bytea_output', 'hex', true), set_config('lc_monetary', 'C', true),
+       set_config('xmloption', 'content', true), set_config('client_encoding', 'UTF8', true);
+
+-- name: directory_entries
+-- Entries of these families and keys, for people.
+SELECT d.family, d.key, d.slot, d.assigned_at::text
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (family, key, place) JOIN outgrow.directory AS d USING (family, key)
+ORDER BY a.place;
+
+-- name: directory_keys
+-- At most $4 entries of these families and slots, behind the key $3.
+SELECT family, key, slot, assigned_at::text FROM outgrow.directory
+WHERE family = ANY ($1::text[]) AND slot = ANY ($2::int4[]) AND key > $3::text COLLATE "C"
+ORDER BY key, family LIMIT $4::int8;

@@ -29,14 +29,23 @@ _OUTCOME_SECONDS = 10.0
 _BORROW_SECONDS = 0.5
 
 
-def commit(state: DomainState, branches: Sequence[transactions.Branch], chance: bytes, until: float | None) -> Commit:
-    """The end of a transaction with several branches; nothing has run yet.  `chance` will be in its id."""
+def commit(
+    state: DomainState,
+    branches: Sequence[transactions.Branch],
+    chance: bytes,
+    until: float | None,
+    decider: str | None = None,
+) -> Commit:
+    """The end of a transaction with several branches; nothing has run yet.  `chance` will be in its id.
+
+    The `decider`'s part is committed before all others.
+    """
 
     def name(decider: str) -> TransactionId:
         return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
 
     order = [shard.name for shard in state.picture.domain.shards]
-    ordered = sorted(branches, key=lambda branch: order.index(branch.shard))
+    ordered = sorted(branches, key=lambda branch: (branch.shard == decider, order.index(branch.shard)))
     return Commit(ordered, _shards(state), _MEANS, name, until)
 
 

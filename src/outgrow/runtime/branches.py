@@ -58,7 +58,8 @@ class Transaction:
         #: What will tell this transaction from all others, and when its beginning was told of.
         self.chance = os.urandom(10)
         self.told_at: float | None = None
-        #: How far the commit of several branches has come.
+        #: The shard whose commit decides, where it matters; and how far the commit of several branches has come.
+        self.decider: str | None = None
         self.commit: Commit | None = None
 
     def run_steps(
@@ -325,7 +326,7 @@ class Transaction:
             for branch in sorted(self.branches.values(), key=lambda branch: not branch.wrote):
                 yield from branch.commit_steps(until)
             return
-        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until)
+        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until, self.decider)
         self.state.need_recovery()
         yield from commit.run_steps()
 

@@ -169,7 +169,7 @@ def look_up_steps(state: DomainState, placer: Keyspace, lookup: Lookup, until: f
     if new:
         chosen = yield from _chosen_steps(state, placer, new, until)
         slots = [(texts[entry], placer.listed_slot(shard)) for entry, shard in chosen.items()]
-        yield from _home_steps(state, lambda link: ledger.assign_directory_steps(link, slots), until)
+        yield from home_steps(state, lambda link: ledger.assign_directory_steps(link, slots), until)
         state.assigning.note(chosen.items())
         looked = yield from _look_steps(state, placer, list(texts.values()), until)
     return frozenset(entry for entry in lookup.keys if texts.get(entry) not in looked.slots)
@@ -194,7 +194,7 @@ def _look_steps(
     while True:
         before = placer.book.page
         ask = partial(ledger.look_directory_steps, keys=keys, number=before.number, edition=before.edition)
-        looked = yield from _home_steps(state, ask, until)
+        looked = yield from home_steps(state, ask, until)
         if _noted(placer, before, looked):
             return looked
 
@@ -227,7 +227,7 @@ def _chosen_steps(
     assigning = state.assigning
     counting = [family for family, policy in policies.items() if policy in _COUNTING]
     if counting and monotonic() >= assigning.counted_at + _COUNTS_SECONDS:
-        counted = yield from _home_steps(state, lambda link: ledger.count_directory_steps(link, counting), until)
+        counted = yield from home_steps(state, lambda link: ledger.count_directory_steps(link, counting), until)
         counts: dict[str, Counter[str]] = {}
         for (family, slot), count in counted.items():
             if slot < len(placer.owners):
@@ -236,7 +236,12 @@ def _chosen_steps(
     return assigned(new, policies, assigning.counts, placer.shards, placer.hashed)
 
 
-def _home_steps(state: DomainState, ask: Callable[[ledger.Runner], Steps[T]], until: float | None) -> Steps[T]:
+def refresh_steps(state: DomainState, until: float | None) -> Steps[None]:
+    """Turn to the directory's latest page."""
+    yield from _look_steps(state, state.picture.placer, [], until)
+
+
+def home_steps(state: DomainState, ask: Callable[[ledger.Runner], Steps[T]], until: float | None) -> Steps[T]:
     home = state.picture.domain.home.name
     answer, _ = yield from state.sequences.on_primary_steps(home, ask, until)
     return answer

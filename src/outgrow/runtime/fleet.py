@@ -19,6 +19,7 @@ from outgrow.runtime.comparing import SchemaComparison
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.doctor import Finding
 from outgrow.runtime.domain import DomainState
+from outgrow.runtime.fleet_directory import AsyncFleetDirectory, FleetDirectory
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.ids import Ids
@@ -101,6 +102,14 @@ class Fleet:
     def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
         """The same for asyncio."""
         return AsyncFleetSequence(self._with_ledger(domain, "a fleet sequence"), name)
+
+    def directory(self, domain: str | None = None) -> FleetDirectory:
+        """Which shard has which key, of a domain with `strategy: directory`; assign and migrate keys."""
+        return FleetDirectory(self._with_ledger(domain, "a directory"))
+
+    def async_directory(self, domain: str | None = None) -> AsyncFleetDirectory:
+        """The same for asyncio."""
+        return AsyncFleetDirectory(self._with_ledger(domain, "a directory"))
 
     def new_id(self) -> int:
         """A new 63-bit id, unique among all processes of the fleet and ordered by time; no round trip.
