@@ -12,6 +12,7 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
+from outgrow.doors import dbapi
 from outgrow.runtime import fleet_directory, migrating
 from outgrow.runtime.migrating import _Migration
 from outgrow.topology import Topology
@@ -127,8 +128,8 @@ def migrating_to(fleet: Fleet, where: str, monkeypatch: pytest.MonkeyPatch) -> I
         halted.end()
 
 
-def later(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Begin something that has to wait; afterwards its answer."""
+def later(work: Callable[[], Any], waits: bool = True) -> Callable[[], Any]:
+    """Begin something that has to wait (or may); afterwards its answer."""
     result: list[Any] = []
 
     def run() -> None:
@@ -139,8 +140,9 @@ def later(work: Callable[[], Any]) -> Callable[[], Any]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(0.3)
-    assert thread.is_alive(), f"it did not wait: {result}"
+    if waits:
+        thread.join(0.3)
+        assert thread.is_alive(), f"it did not wait: {result}"
 
     def ended() -> Any:
         thread.join(_WAIT)
@@ -189,14 +191,59 @@ def test_between_the_commits_everybody_waits_and_sees_the_new_state(
         # Committed first where the rows were, if they were not at home; s1 is both.
         assert on(shard_of(topology, "s1"), "SELECT id FROM t ORDER BY id") == [(2,)]
         assert on(shard_of(topology, "s2"), "SELECT id FROM t") == []
-        waiting = [later(executed(other, READ, level=level)) for level in ("strong", "session")]
-        waiting.append(later(executed(other, "SELECT v FROM t WHERE id = %s", [1])))
-        summed = later(executed(other, "SELECT sum(v) FROM t", level="strong"))
-        updated = later(executed(other, "UPDATE t SET v = v WHERE id = 1"))
+        # (Recovery may end what the coordinator does not.)
+        waiting = [later(executed(other, READ, level=level), waits=False) for level in ("session", "eventual")]
+        waiting.append(later(executed(other, "SELECT v FROM t WHERE id = %s", [1]), waits=False))
+        summed = later(executed(other, "SELECT sum(v) FROM t", level="strong"), waits=False)
+        updated = later(executed(other, "UPDATE t SET v = v WHERE id = 1"), waits=False)
+        waiting.append(later(executed(other, READ, level="strong")))
         migration.end()
-        assert [each() for each in waiting] == [[(10,)]] * 3
+        assert [each() for each in waiting] == [[(10,)]] * 4
         assert summed() == [(30,)]
         assert updated() == 1
+
+
+#: A read that takes a while, whose rows are of the snapshot that it began with.
+SLOW = "SELECT t.v FROM (SELECT count(*) FROM generate_series(1, 3000000)) AS slow LEFT JOIN t ON t.id = 1"
+
+
+def test_a_read_that_began_before_the_rows_arrived_does_not_count(
+    topology: Topology, fleet: Fleet, other: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reader knows the new place before the rows are there, and they arrive while it reads."""
+    with migrating_to(fleet, "decided", monkeypatch) as migration:
+        knows = later(executed(other, READ, level="strong"))
+        read = later(executed(other, SLOW, level="strong"))
+        migration.end()
+        assert knows() == [(10,)]
+        assert read() == [(10,)]
+
+
+def test_an_update_moves_rows_to_where_their_new_key_is_now(topology: Topology, fleet: Fleet, other: Fleet) -> None:
+    with other.session() as session:
+        assert session.execute("UPDATE t SET id = 4 WHERE id = 2").rowcount == 1
+        assert session.execute("UPDATE t SET id = 2 WHERE id = 4").rowcount == 1
+        fleet.directory().migrate(4, "s2", type="int8")
+        assert session.execute("UPDATE t SET id = 4 WHERE id = 2").rowcount == 1
+        assert rows_by_shard(topology, "SELECT id, v FROM t") == {"s1": [(1, 10)], "s2": [(4, 20)]}
+        fleet.directory().migrate(4, "s1", type="int8")
+        with session.transaction():
+            session.execute("SET LOCAL extra_float_digits = 0")
+            assert session.execute("UPDATE t SET id = 2 WHERE id = 4").rowcount == 1
+            assert session.execute("SELECT v FROM t WHERE id = 2").fetchall() == [(20,)]
+    assert rows_by_shard(topology, "SELECT id, v FROM t") == {"s1": [(1, 10), (2, 20)], "s2": []}
+
+
+def test_many_sets_go_where_their_keys_are_now(topology: Topology, fleet: Fleet, other: Fleet) -> None:
+    connection = dbapi.connect(other)
+    cursor = connection.cursor()
+    cursor.executemany("UPDATE t SET v = v + %s WHERE id = %s", [(1, 1), (1, 2)])
+    connection.commit()
+    fleet.directory().migrate(1, "s2", type="int8")
+    cursor.executemany("UPDATE t SET v = v + %s WHERE id = %s", [(1, 1), (1, 2)])
+    connection.commit()
+    connection.close()
+    assert rows_by_shard(topology, "SELECT id, v FROM t") == {"s1": [(2, 22)], "s2": [(1, 12)]}
 
 
 def test_a_migration_whose_coordinator_died_is_finished_by_whoever_waits(
