@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,8 @@ Directory = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
+_STRATEGIES = ("hash", "ring", "directory")
+
 
 def up(
     shards: Annotated[int | None, typer.Option(min=1, max=64, help="How many shards (2).")] = None,
@@ -33,21 +36,35 @@ def up(
     tcp: Annotated[
         bool | None, typer.Option("--tcp/--unix", help="Loopback TCP with a password, or unix sockets, in fleet.yaml.")
     ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="Of a new fleet: hash (the default), ring or directory.")
+    ] = None,
+    init: Annotated[
+        bool, typer.Option("--init/--no-init", help="Put outgrow's ledger into it, which fixes its strategy.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Start a real PostgreSQL fleet on this machine, or what is missing of it."""
+    if strategy not in (None, *_STRATEGIES):
+        more = "; ranges are written by hand: --no-init, then outgrow init" if strategy == "range" else ""
+        raise typer.BadParameter(f"{strategy!r}: choose one of {', '.join(_STRATEGIES)}{more}", param_hint="--strategy")
+    on_one = shards == 1 and strategy == "directory"
+    if on_one:
+        raise typer.BadParameter("a directory needs two shards or more", param_hint="--strategy")
     begun = time.monotonic()
     out = console(stderr=True)
     where = local_directory_of(directory)
     if out.is_terminal:
         with out.status("starting") as spinner:
-            local_up(shards, replicas, directory, pg, lambda line: spinner.update(escape(line)), tcp=tcp)
+            show: Callable[[str], None] = lambda line: spinner.update(escape(line))  # noqa: E731
+            local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy)
     else:
-        local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp)
-    from outgrow.runtime import open_fleet
+        local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp, strategy=strategy)
+    if init:
+        from outgrow.runtime import open_fleet
 
-    # One command makes a fleet that `outgrow.open()` can use; on one that has its ledger this changes nothing.
-    open_fleet(where / "fleet.yaml", install=True).close()
+        # One command makes a fleet that `outgrow.open()` can use; on one that has its ledger this changes nothing.
+        open_fleet(where / "fleet.yaml", install=True).close()
     seconds = time.monotonic() - begun
     now = local_status(directory)
     if json:
@@ -60,6 +77,9 @@ def up(
     out.print(
         f"\nUp in {seconds:.1f} s.  Addresses, and room for your tables: [bold]{escape(str(where / 'fleet.yaml'))}[/]"
     )
+    if not init:
+        out.print(f"  It has no ledger yet: edit the file, then [cyan]outgrow init{_dir_option(directory)}[/]")
+        return
     out.print(
         f"  [cyan]outgrow.open({escape(opening)})[/] uses it, and so does [cyan]outgrow sql{_dir_option(directory)}[/]"
     )
