@@ -20,6 +20,7 @@ from outgrow.runtime.doctor import (
     bookkeeping,
     constraints,
     copies,
+    listed_rows,
     patience,
     placed_rows,
     replication,
@@ -64,6 +65,7 @@ CHECKS: tuple[Check, ...] = (
     *sequences.CHECKS,
     *transactions.CHECKS,
     *placed_rows.CHECKS,
+    *listed_rows.CHECKS,
     *copies.CHECKS,
 )
 #: What makes a domain known asks three times in a row.

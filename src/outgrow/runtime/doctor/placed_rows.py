@@ -72,7 +72,7 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
             except Error as error:
                 found.append(examination.find(Severity.WARNING, examination.domain.name, error.message, error.cure))
     parts = yield from parts_steps(examination, list(keys))
-    examination.expect_pages(sum(_to_read(examination, part) for those in parts.values() for part in those))
+    examination.expect_pages(sum(to_read(examination, part) for those in parts.values() for part in those))
     questions = {node: _reader(examination, node, those, keys) for node, those in parts.items()}
     answers = yield from examination.ask_steps(questions)
     by_table: dict[TableName, dict[Node, Seen]] = defaultdict(dict)
@@ -94,11 +94,11 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
 
 
 def _slot_sql(examination: Examination, name: TableName, placed: Sharded) -> str | None:
-    types = _types(examination, name, placed)
+    types = key_types(examination, name, placed)
     return examination.state.picture.placer.strategy(types).sql([name_sql(column) for column in placed.columns])
 
 
-def _types(examination: Examination, name: TableName, placed: Sharded) -> tuple[str, ...]:
+def key_types(examination: Examination, name: TableName, placed: Sharded) -> tuple[str, ...]:
     table = examination.state.picture.schema.tables[name]
     return tuple(column.type for wanted in placed.columns if (column := table.column(wanted)) is not None)
 
@@ -108,7 +108,7 @@ def _by_range(examination: Examination, name: TableName) -> bool:
     placed = examination.domain.tables[name]
     if not isinstance(placed, Sharded) or name not in examination.state.picture.schema.tables:
         return False
-    types = _types(examination, name, placed)
+    types = key_types(examination, name, placed)
     return examination.state.picture.placer.slots_between(types, None, None, False) is not None
 
 
@@ -124,11 +124,11 @@ def parts_steps(examination: Examination, tables: list[TableName]) -> Steps[dict
     }
 
 
-def _to_read(examination: Examination, part: Part) -> int:
+def to_read(examination: Examination, part: Part) -> int:
     return part.pages if examination.all_rows else min(part.pages, _SAMPLE_PAGES)
 
 
-def _pieces(examination: Examination, part: Part) -> Iterator[tuple[str, int]]:
+def pieces(examination: Examination, part: Part) -> Iterator[tuple[str, int]]:
     """What stands in FROM, and how many pages that reads."""
     if not examination.all_rows and part.pages > _SAMPLE_PAGES:
         yield f"{part.sql} TABLESAMPLE SYSTEM ({100 * _SAMPLE_PAGES / part.pages:.6f})", _SAMPLE_PAGES
@@ -153,7 +153,7 @@ def _reader(
         for part in parts:
             one, rows_before = seen[part.table], seen[part.table].rows
             one.largest = max(one.largest, (part.pages, part.sql))
-            for source, pages in _pieces(examination, part):
+            for source, pages in pieces(examination, part):
                 sql = QUERIES["slots_of_rows"].replace("{slot}", keys[part.table]).replace("{part}", source)
                 for slot, rows in (yield from link.run_steps(sql, None, prepare=False)).rows:
                     one.slots[slot] += rows
@@ -161,7 +161,7 @@ def _reader(
                     if owners[slot] != node.shard:
                         one.stray = source
                 examination.note_pages(pages)
-            read = _to_read(examination, part)
+            read = to_read(examination, part)
             one.whole &= read == part.pages
             one.estimated += (one.rows - rows_before) * part.pages / read
         return dict(seen)
