@@ -7,9 +7,10 @@ When shards join, `hash` deals slots modulo the shards again, `ring` is `keyspac
 range in the middle for each newcomer.  `directory in turn` deals keys to the shards in turn, as their first rows come,
 and when a shard joins, keys migrate to it from the fullest shards until it has its share of the rows; `directory by
 size` is what an operator would do by hand: the largest key first, each to the shard that has least.  (Keys in a
-directory are texts, integers and uuids; a compound key lies by its first column.)  `range by month` has a range a month, dealt to the shards in turn; `range by
-size` one for each value, the largest first to the shard that has least.  Shards asked are what `plan.locate` says,
-the mean over all days or months.  The last line has the figures of 4 and 8 shards.
+directory are texts, integers and uuids; a compound key lies by its first column.)  `range by month` has a range a
+month, dealt to the shards in turn; `range by size` one for each value, the largest first to the shard that has least.
+Shards asked are what `plan.locate` says, the mean over all days or months.  The last line has the figures of 4 and 8
+shards.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table as Shown
 
 from bench import flights, harness
 from bench.flights import Keys
+from bench.listing import Numbers, entries_of, in_turn, joined, largest_first, rows_of
 from outgrow.keyspace import Keyspace, first_map, grown
 from outgrow.plan import build, locate
 from outgrow.schema import Column, Order, Schema, Table, TableKind
@@ -43,8 +44,6 @@ GROWTH = ((2, 3), (4, 5), (8, 9), (2, 4), (4, 8), (8, 16))
 
 #: The first of July as a day of the year from 0, and the days of the year.
 JULY, DAYS = 181, 365
-
-Numbers = npt.NDArray[np.int64]
 
 
 class Line(NamedTuple):
@@ -128,64 +127,6 @@ def by_size(line: Line, shards: int) -> Cut:
         owners[place] = held.index(min(held))
         held[owners[place]] += rows[place]
     return Cut(list(range(len(rows))), owners)
-
-
-# -- who stands where in a directory --------------------------------------------------------------------------------
-
-
-class Entries(NamedTuple):
-    """The distinct values of a key's first column in the order of their first rows: each row's value, and how many
-    rows each has.  NULL is no entry: its rows are -1, and lie on the first shard."""
-
-    of_row: Numbers
-    rows: list[int]
-
-
-def entries_of(values: Sequence[str | None]) -> Entries:
-    known: dict[str, int] = {}
-    of_row = [-1 if value is None else known.setdefault(value, len(known)) for value in values]
-    counts = np.bincount([each for each in of_row if each >= 0], minlength=len(known))
-    return Entries(np.array(of_row, dtype=np.int64), counts.tolist())
-
-
-def in_turn(entries: Entries, shards: int) -> list[int]:
-    """Each new key goes to the next shard."""
-    return [number % shards for number in range(len(entries.rows))]
-
-
-def largest_first(entries: Entries, shards: int) -> list[int]:
-    """The largest key first, each to the shard that has least yet."""
-    held = [len(entries.of_row) - sum(entries.rows), *[0] * (shards - 1)]
-    owners = [0] * len(entries.rows)
-    for key in sorted(range(len(entries.rows)), key=lambda key: -entries.rows[key]):
-        owners[key] = held.index(min(held))
-        held[owners[key]] += entries.rows[key]
-    return owners
-
-
-def joined(entries: Entries, owners: Sequence[int], shards: int) -> list[int]:
-    """One shard more: keys migrate to it, each from the fullest, the largest that leaves that one no emptier."""
-    now = list(owners)
-    held = [0] * (shards + 1)
-    held[0] = len(entries.of_row) - sum(entries.rows)
-    for key, owner in enumerate(now):
-        held[owner] += entries.rows[key]
-    order = sorted(range(len(now)), key=lambda key: -entries.rows[key])
-    while held[shards] < len(entries.of_row) / (shards + 1):
-        fullest = held.index(max(held))
-        gap = (held[fullest] - held[shards]) / 2
-        key = next((key for key in order if now[key] == fullest and entries.rows[key] <= gap), None)
-        if key is None:
-            break
-        now[key] = shards
-        held[fullest] -= entries.rows[key]
-        held[shards] += entries.rows[key]
-    return now
-
-
-def rows_of(entries: Entries, owners: Sequence[int]) -> Numbers:
-    """Every row's shard."""
-    return np.array([*owners, 0], dtype=np.int64)[entries.of_row]
 
 
 # -- maps -----------------------------------------------------------------------------------------------------------
