@@ -113,7 +113,7 @@ def opened(shards: int) -> Iterator[World]:
                 cursor.executemany("INSERT INTO regions VALUES (%s, %s)", [(n, f"region {n}") for n in range(5)])
         lines = "".join(f'      {name}: {{primary: "{server.dsn(name)}"}}\n' for name in databases[1:])
         head = "fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    slots: 64\n    shards:\n"
-        fleet = stack.enter_context(outgrow.open(parse(f"{head}{lines}    tables:{PLACEMENTS}")))
+        fleet = stack.enter_context(outgrow.open(parse(f"{head}{lines}    tables:{PLACEMENTS}"), install=True))
         world = World(fleet, stack.enter_context(fleet.session()), plain)
         _fill(world, random.Random("rows"))
         yield world

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -58,7 +57,7 @@ class DomainState:
         self.sequences = Sequences(self)
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
-        self.epochs_due = monotonic() + EPOCHS_SECONDS if self.engine.ledger else math.inf
+        self.epochs_due = monotonic() + EPOCHS_SECONDS
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""

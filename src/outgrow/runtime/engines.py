@@ -12,17 +12,26 @@ from outgrow.runtime.generation import Questions
 
 class Engine(NamedTuple):
     questions: Questions
-    #: Its databases hold a ledger: map, placements and epochs come from there.  Without one, from the file.
-    ledger: bool
+    #: What is made of another engine's SQL, and not there yet.
+    lacks: frozenset[str]
     #: Several shards that write can commit together.
     atomic: bool
     #: A name as SQL, for savepoints.
     quoted: Callable[[str], str]
 
 
+#: What an engine may lack.
+SEQUENCES, DEFINITIONS, COMPARISON, LOADS = "a fleet sequence", "recorded DDL", "a comparison of schemas", "a bulk load"
+NEW_ID, RECOVERY, DOCTOR, PLACING = "new_id()", "recovery", "the doctor", "a placement in the ledger"
+
 _ENGINES = {
-    "postgresql": Engine(generation.POSTGRESQL, True, True, lambda name: '"' + name.replace('"', '""') + '"'),
-    "mariadb": Engine(generation.MARIADB, False, False, lambda name: "`" + name.replace("`", "``") + "`"),
+    "postgresql": Engine(generation.POSTGRESQL, frozenset(), True, lambda name: '"' + name.replace('"', '""') + '"'),
+    "mariadb": Engine(
+        generation.MARIADB,
+        frozenset((SEQUENCES, DEFINITIONS, COMPARISON, LOADS, NEW_ID, RECOVERY, DOCTOR, PLACING)),
+        False,
+        lambda name: "`" + name.replace("`", "``") + "`",
+    ),
 }
 
 
@@ -30,12 +39,12 @@ def engine_of(name: str) -> Engine:
     return _ENGINES[name]
 
 
-def check_ledger(engine: Engine, domain: str, what: str) -> None:
-    """`what` reads or writes a ledger, or asks servers in PostgreSQL's words."""
-    if not engine.ledger:
+def check_has(engine: Engine, domain: str, what: str) -> None:
+    """`what` is one of the above."""
+    if what in engine.lacks:
         raise NotSupportedError(
             "OG-RUN-086",
-            f"{what} is not there yet for the domain {domain}, whose engine has no ledger here",
+            f"{what} is not there yet for the domain {domain}, whose engine has another SQL",
             cure="use it with a PostgreSQL domain; what this engine has is in docs/mariadb.md",
         )
 

@@ -96,11 +96,11 @@ class Fleet:
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
-        return FleetSequence(self._with_ledger(domain, "a fleet sequence"), name)
+        return FleetSequence(self._with(domain, engines.SEQUENCES), name)
 
     def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
         """The same for asyncio."""
-        return AsyncFleetSequence(self._with_ledger(domain, "a fleet sequence"), name)
+        return AsyncFleetSequence(self._with(domain, engines.SEQUENCES), name)
 
     def new_id(self) -> int:
         """A new 63-bit id, unique among all processes of the fleet and ordered by time; no round trip.
@@ -149,24 +149,24 @@ class Fleet:
     ) -> None:
         """Say where a table's rows live: by a key, on every shard, or on one.  In the ledger, for everybody."""
         placement = new_tables.asked_placement(shard_by, copy, single)
-        state = self._with_ledger(domain, "a placement in the ledger")
+        state = self._with(domain, engines.PLACING)
         drive(new_tables.place_steps(state, new_tables.asked_table(table), placement, None))
 
     def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:
         """DDL that some shard still has to run (or that another process is at work on)."""
-        return drive(ddl.unfinished_steps(self._with_ledger(domain, "recorded DDL"), None))
+        return drive(ddl.unfinished_steps(self._with(domain, engines.DEFINITIONS), None))
 
     def resume_definitions(self, domain: str | None = None) -> list[ddl.Done]:
         """Finish every DDL that was left unfinished, as the next DDL would."""
-        return drive(ddl.resume_steps(self._with_ledger(domain, "recorded DDL"), None))
+        return drive(ddl.resume_steps(self._with(domain, engines.DEFINITIONS), None))
 
     def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
         """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
-        return drive(ddl.abandon_steps(self._with_ledger(domain, "recorded DDL"), number, None))
+        return drive(ddl.abandon_steps(self._with(domain, engines.DEFINITIONS), number, None))
 
     def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
         """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""
-        return drive(comparing.compare_steps(self._with_ledger(domain, "a comparison of schemas"), like, None))
+        return drive(comparing.compare_steps(self._with(domain, engines.COMPARISON), like, None))
 
     def mend_schema(self, comparison: SchemaComparison, *, allow_drop: bool = False) -> tuple[ObjectDifference, ...]:
         """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
@@ -194,7 +194,7 @@ class Fleet:
         """Look once for what dead processes have left prepared, and finish it; all domains, or one."""
         states = [state for state in self._states.values() if state.engine.atomic]
         if domain is not None:
-            states = [self._with_ledger(domain, "recovery")]
+            states = [self._with(domain, engines.RECOVERY)]
         found = Recovered()
         for state in states:
             found = found.with_other(drive(atomic.recover_steps(state)))
@@ -242,9 +242,9 @@ class Fleet:
             )
         return self._states[domain]
 
-    def _with_ledger(self, domain: str | None, what: str) -> DomainState:
+    def _with(self, domain: str | None, what: str) -> DomainState:
         state = self._state(domain)
-        engines.check_ledger(state.engine, state.name, what)
+        engines.check_has(state.engine, state.name, what)
         return state
 
     def __enter__(self) -> Self:

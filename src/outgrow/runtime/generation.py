@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from outgrow import ledger, sqlfile
+from outgrow import ledger
 from outgrow.errors import InternalError
 from outgrow.nodes import Rows
 from outgrow.route import Position, reachable
@@ -34,17 +34,13 @@ class Questions(NamedTuple):
         return Beat(bool(in_recovery), Position(generation, lsn if in_recovery else self.reachable(lsn)))
 
 
-def _postgresql() -> Questions:
-    ours = ledger.queries()
+def _questions(engine: str, reachable: Callable[[int], int]) -> Questions:
+    ours = ledger.queries(engine)
     return Questions(ours["guard"], ours["token"], ours["beat"], ours["role"], reachable)
 
 
-def _mariadb() -> Questions:
-    ours = sqlfile.load("outgrow.runtime", "mariadb.sql")
-    return Questions(ours["guard"], ours["place"], ours["beat"], ours["role"], lambda number: number)
-
-
-POSTGRESQL, MARIADB = _postgresql(), _mariadb()
+POSTGRESQL = _questions("postgresql", reachable)
+MARIADB = _questions("mariadb", lambda number: number)
 
 
 class Place(NamedTuple):

@@ -43,6 +43,8 @@ from outgrow.waits import Future, Steps
 class MariadbLink(Link):
     """A link to MariaDB; everything that needs libpq is replaced."""
 
+    engine = "mariadb"
+
     __slots__ = ("_closed", "_failed", "_worker", "connection")
 
     def __init__(self, node: Node, connection: Any, worker: Worker, settings: LinkSettings) -> None:
