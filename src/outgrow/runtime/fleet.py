@@ -73,7 +73,7 @@ class Fleet:
         self.health = health
         self._ids = Ids(next(iter(self._states.values())))
         self._heartbeat = Heartbeat(list(self._states.values()))
-        self._recovery = Recovery([state for state in self._states.values() if state.engine.atomic])
+        self._recovery = Recovery(list(self._states.values()))
         self._subscribers = Subscribers(list(self._states.values()), topology.observe.with_parameters)
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
@@ -192,9 +192,7 @@ class Fleet:
 
     def recover(self, domain: str | None = None) -> Recovered:
         """Look once for what dead processes have left prepared, and finish it; all domains, or one."""
-        states = [state for state in self._states.values() if state.engine.atomic]
-        if domain is not None:
-            states = [self._with(domain, engines.RECOVERY)]
+        states = list(self._states.values()) if domain is None else [self._state(domain)]
         found = Recovered()
         for state in states:
             found = found.with_other(drive(atomic.recover_steps(state)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from outgrow import ledger
-from outgrow.errors import InternalError
+from outgrow.errors import Error, InternalError
 from outgrow.nodes import Rows
 from outgrow.route import Position, reachable
 
@@ -54,6 +54,11 @@ class Place(NamedTuple):
 class Beat(NamedTuple):
     in_recovery: bool
     position: Position
+
+
+def without_ledger(answer: Rows | Error) -> bool:
+    """A replica that has not replayed the ledger's installation yet: it can vouch for nothing."""
+    return answer.sqlstate == "42P01" if isinstance(answer, Error) else not answer.rows
 
 
 def guard_of(rows: Rows) -> tuple[Position, bool]:

@@ -24,6 +24,7 @@ from outgrow.nodes import forks
 from outgrow.nodes import translate as common
 from outgrow.nodes.exchange import Late
 from outgrow.nodes.link import Link, Params
+from outgrow.nodes.mariadb.distributed import Distributed
 from outgrow.nodes.mariadb.driver import QUERIES, open_connection
 from outgrow.nodes.mariadb.fields import fields_of
 from outgrow.nodes.mariadb.stream import MariadbStream
@@ -45,7 +46,7 @@ class MariadbLink(Link):
 
     engine = "mariadb"
 
-    __slots__ = ("_closed", "_failed", "_worker", "connection")
+    __slots__ = ("_closed", "_distributed", "_failed", "_worker", "connection")
 
     def __init__(self, node: Node, connection: Any, worker: Worker, settings: LinkSettings) -> None:
         self.node = node
@@ -60,6 +61,7 @@ class MariadbLink(Link):
         self.backend_pid = connection.thread_id()
         self._worker = worker
         self._closed = self._failed = False
+        self._distributed = Distributed()
         forks.remember(self)
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -74,10 +76,13 @@ class MariadbLink(Link):
 
     @property
     def at_rest(self) -> bool:
-        return not self.broken and not self.in_transaction
+        # As long as it lives, nobody else can finish what is prepared on it.
+        return not self.broken and not self.in_transaction and not self._distributed.prepared
 
     @property
     def in_transaction(self) -> bool:
+        if self._distributed.prepared:
+            return False
         # After a deadlock the server has none any more, but its user has not heard of it.
         return self._failed or bool(self.connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
@@ -180,12 +185,12 @@ class MariadbLink(Link):
         tag = self.before(text)
         connection = self.connection
         try:
-            connection.query("ROLLBACK" if tag == "ROLLBACK" else text)
+            self._distributed.say(connection, tag, "ROLLBACK" if tag == "ROLLBACK" else text)
         except BaseException as error:
             self.after_error(error)
             raise from_driver(error, self.node) if isinstance(error, Exception) else error from error
         result = connection._result
-        if tag in ("ROLLBACK", "ROLLBACK TO"):
+        if tag in ("ROLLBACK", "ROLLBACK TO", "XA ROLLBACK"):
             self._failed = False
         if result.description is None:
             return Rows((), [], tag.removesuffix(" TO"), result.affected_rows)
@@ -198,7 +203,7 @@ class MariadbLink(Link):
         if self._failed:
             if tag == "COMMIT":
                 return "ROLLBACK"
-            if not tag.startswith("ROLLBACK"):
+            if not tag.startswith("ROLLBACK") and tag not in ("XA END", "XA ROLLBACK"):
                 raise errors.OperationalError(
                     "OG-NODE-134",
                     "the transaction has failed",

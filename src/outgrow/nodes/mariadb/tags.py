@@ -6,7 +6,7 @@ import re
 
 #: Behind brackets and comments.
 _FIRST = re.compile(r"(?:[\s(]|/\*.*?\*/|\#[^\n]*\n|--\s[^\n]*\n)*([A-Za-z]+)(?:\s+([A-Za-z]+))?", re.DOTALL)
-_TWO = frozenset(("CREATE", "ALTER", "DROP"))
+_TWO = frozenset(("CREATE", "ALTER", "DROP", "XA"))
 _ALIASES = {"START": "START TRANSACTION", "WITH": "SELECT", "VALUES": "SELECT", "TABLE": "SELECT"}
 _TO = re.compile(r"\s*ROLLBACK\s+(?:WORK\s+)?TO\b", re.IGNORECASE)
 
