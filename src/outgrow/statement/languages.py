@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlglot.dialects.postgres import Postgres
 
 from outgrow.schema import Schema
-from outgrow.statement import commands, lexer, mariadb_lexer, mariadb_words
+from outgrow.statement import commands, lexer, mariadb_inserts, mariadb_lexer, mariadb_words
 from outgrow.statement.lexer import Lex, Token
 from outgrow.statement.mariadb_names import named
 from outgrow.statement.model import Statement
@@ -23,8 +23,9 @@ class Language(NamedTuple):
     early: Callable[[str, Prepared, list[Token], Schema], Statement | None]
     #: The command, or None where the parser must read on.
     recognise: Callable[[list[Token]], commands.Command | None]
-    #: Raises Unvetted for tokens that do not mean what the parser will take them for.
-    vet: Callable[[list[Token]], None]
+    #: The tokens as the parser will take them, and how an INSERT meets rows that are there already; raises Unvetted for
+    #: what does not mean the same.
+    read: Callable[[list[Token]], mariadb_inserts.Reading]
     #: What parses the disguised text: only structure, and where NULLs sort.
     dialect: Any
     #: The tree with its output columns named as the server names them.
@@ -50,15 +51,17 @@ def _recognise(tokens: list[Token]) -> commands.Command | None:
     return commands.recognise(tokens) or commands.select_into(tokens)
 
 
+def _as_written(tokens: list[Token]) -> mariadb_inserts.Reading:
+    return mariadb_inserts.Reading(tokens, "")
+
+
 _LANGUAGES = {
-    "postgresql": Language(
-        lexer.lex, _early, _recognise, lambda tokens: None, _Structure(), lambda tree, sql, tokens: tree
-    ),
+    "postgresql": Language(lexer.lex, _early, _recognise, _as_written, _Structure(), lambda tree, sql, tokens: tree),
     "mariadb": Language(
         mariadb_lexer.lex,
         lambda text, prepared, tokens, schema: None,
         mariadb_words.recognise,
-        mariadb_words.vet,
+        mariadb_inserts.read,
         _NullsFirst(),
         named,
     ),
