@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CODE := src tests bench examples
 # Each worker of the tests has a fleet of its own.
 WORKERS ?= 2
+# Compiled modules are kept, whatever the environment says: a test run starts hundreds of Pythons.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: setup demo test test-long bench check clean
