@@ -7,7 +7,8 @@ CODE := src tests bench examples
 WORKERS ?= 2
 # Compiled modules are kept, whatever the environment says: a test run starts hundreds of Pythons.
 export PYTHONDONTWRITEBYTECODE :=
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# Files in their order, not the fullest first: unit tests, many and short, fill what is left at the end.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test test-long bench check clean
 
