@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,19 @@ def lost(link: Link, error: psycopg.Error, before: bool = False, seen: Sequence[
     if last is not None and last.status == FATAL_ERROR and translate.sqlstate_of(last):
         return translate.from_result(last, link.node)
     return translate.lost(link.node, str(error), before=before)
+
+
+def peek(link: Link) -> bool:
+    """See `Link.peek`."""
+    poll = select.poll()
+    poll.register(link.fd, select.POLLIN)
+    try:
+        while poll.poll(0):
+            link.pgconn.consume_input()
+            link.pgconn.is_busy()
+    except psycopg.Error:
+        link.close()
+    return not link.broken
 
 
 def alive_steps(link: Link, until: float) -> Steps[bool]:

@@ -9,6 +9,7 @@ from psycopg.pq.abc import PGresult
 from outgrow import errors
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import FATAL_ERROR, TUPLES_CHUNK, Late, drain_steps, flush_steps, result_steps
+from outgrow.nodes.pair import described_steps
 from outgrow.nodes.recovery import recover_steps, used_wrongly
 from outgrow.nodes.rows import Field, fields_of
 from outgrow.waits import READ, Socket, Steps
@@ -100,13 +101,7 @@ class Stream:
 
     def _describe_steps(self, text: bytes, key: tuple[str, tuple[int, ...]]) -> Steps[None]:
         link = self.link
-        for send in (
-            lambda c: c.send_prepare(b"", text, key[1]),
-            lambda c: c.send_describe_prepared(b""),
-        ):
-            result = yield from link.ask_steps(send, self._until)
-            if result.status == FATAL_ERROR:
-                raise translate.from_result(result, link.node)
+        result = yield from described_steps(link, text, key[1], self._until)
         while len(link.described) >= DESCRIBED_MAX:
             del link.described[next(iter(link.described))]
         link.described[key] = yield from link.fields_steps(result, self._until)
