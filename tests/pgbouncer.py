@@ -81,6 +81,31 @@ class Pooler:
         self.say("RELOAD")
         self.say(f"RECONNECT {database}")
 
+    def standing_before(self, topology: Topology, *, direct: bool = True, replicas: bool = True) -> Topology:
+        """The topology with this pooler before its nodes; what it leads to already is led to still."""
+        domains = []
+        for domain in topology.domains:
+            shards = []
+            for shard in domain.shards:
+                behind = tuple(self._before(node, direct) if replicas else node for node in shard.replicas)
+                shards.append(Shard(shard.name, self._before(shard.primary, direct), behind))
+            domains.append(replace(domain, shards=tuple(shards)))
+        self.configure()
+        self.say("RELOAD")
+        return replace(topology, domains=tuple(domains))
+
+    def database(self, node: Node) -> str:
+        """The name by which it leads to the node."""
+        return f"{node.name.replace('/', '_')}_{conninfo_to_dict((node.direct or node).dsn)['dbname']}"
+
+    def _before(self, node: Node, direct: bool) -> Node:
+        if node.pooled:
+            return node
+        name = self.database(node)
+        self.databases[name] = node.dsn
+        way = replace(node, name=f"{node.name}/direct") if direct else None
+        return replace(node, dsn=self.dsn(name), shown="pooler", pooler="transaction", direct=way)
+
     def configure(self) -> None:
         lines = [f"{name} = {_entry(dsn)}" for name, dsn in self.databases.items()]
         (self.directory / "pgbouncer.ini").write_text(
@@ -152,21 +177,6 @@ def before(
     topology: Topology, *, pool_size: int = 3, wait_seconds: int = 20, direct: bool = True, replicas: bool = True
 ) -> Iterator[Pooler]:
     """A PgBouncer before every node (or every primary) of the topology; `direct` says that its addresses stay known."""
-    domain = topology.domains[0]
-    databases = {_short(node): node.dsn for shard in domain.shards for node in shard.nodes}
-    with running(databases, pool_size=pool_size, wait_seconds=wait_seconds) as pooler:
-
-        def pooled(node: Node) -> Node:
-            way = replace(node, name=f"{node.name}/direct") if direct else None
-            return replace(node, dsn=pooler.dsn(_short(node)), shown="pooler", pooler="transaction", direct=way)
-
-        shards = tuple(
-            Shard(shard.name, pooled(shard.primary), tuple(map(pooled, shard.replicas)) if replicas else shard.replicas)
-            for shard in domain.shards
-        )
-        pooler.topology = replace(topology, domains=(replace(domain, shards=shards), *topology.domains[1:]))
+    with running({}, pool_size=pool_size, wait_seconds=wait_seconds) as pooler:
+        pooler.topology = pooler.standing_before(topology, direct=direct, replicas=replicas)
         yield pooler
-
-
-def _short(node: Node) -> str:
-    return node.name.partition("/")[2].replace("/", "_")

@@ -59,7 +59,8 @@ class Nodes:
 
         Through its pooler, if there is one, unless `node.direct` is asked for.  The caller closes it.
         """
-        settings = replace(self._settings, cancel_timeout_seconds=0.05)
+        # A pooler's silence is most often its server's, which no cancel request would reach either.
+        settings = replace(self._settings, cancel_timeout_seconds=0.0 if node.pooled else 0.05)
         return self._connects[node.domain](node, settings, self.pool(node).names, until)
 
     def tend_steps(self) -> Steps[None]:

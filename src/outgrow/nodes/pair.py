@@ -14,7 +14,6 @@ import psycopg
 from psycopg.pq.abc import PGresult
 
 from outgrow import errors
-from outgrow.clock import monotonic
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import (
     COMMAND_OK,
@@ -26,6 +25,7 @@ from outgrow.nodes.exchange import (
     Broken,
     Late,
     cancel_steps,
+    cancel_until,
     flush_steps,
 )
 from outgrow.nodes.prepared import Key, Prepared
@@ -351,12 +351,12 @@ def _read_steps(link: Link, parts: Sequence[_Part], done: list[_Part], until: fl
 
 def _stop_steps(link: Link, parts: Sequence[_Part], done: list[_Part]) -> Steps[None]:
     """Cancel what runs, part by part: one cancel request reaches only the statement that runs just then."""
-    until = monotonic() + link.settings.cancel_timeout_seconds
     try:
+        until = cancel_until(link.settings.cancel_timeout_seconds)
         if link.pgconn.flush():
             raise Broken("the statements were not wholly sent")
         while len(done) < len(parts):
-            yield from cancel_steps(link.pgconn, until)
+            yield from cancel_steps(link.pgconn, until, link.pooled)
             yield from _read_steps(link, parts[: len(done) + 1], done, until)
     except Exception:
         link.close()

@@ -11,13 +11,13 @@ import psycopg
 from psycopg.pq.abc import PGresult
 
 from outgrow import errors
-from outgrow.clock import monotonic
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import (
     COMMAND_OK,
     FATAL_ERROR,
     TUPLES_OK,
     Late,
+    cancel_until,
     flush_steps,
     only_result_steps,
     stop_steps,
@@ -46,8 +46,8 @@ def recover_steps(link: Link, error: BaseException, seen: PGresult | None = None
     if link.pgconn.status != 0:
         raise error
     try:
-        until = monotonic() + link.settings.cancel_timeout_seconds
-        results = yield from undisturbed_steps(stop_steps(link.pgconn, until))
+        until = cancel_until(link.settings.cancel_timeout_seconds)
+        results = yield from undisturbed_steps(stop_steps(link.pgconn, until, link.pooled))
     except BaseException as second:
         link.close()
         if isinstance(error, Late) and isinstance(second, Exception):

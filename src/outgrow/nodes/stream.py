@@ -33,6 +33,8 @@ class Stream:
         #: The command tag without numbers, and the rows affected (-1: none), known at the end.
         self.status = ""
         self.count = -1
+        #: The transaction around it is there for this stream alone, and may fail with it.
+        self.expendable = False
         self._sql = sql
         self._params = params
         self._chunk_rows = chunk_rows
@@ -151,8 +153,8 @@ class Stream:
     def close_steps(self) -> Steps[None]:
         """Stop early and free the link.
 
-        Outside a transaction the statement is cancelled on the server.  Inside one a cancellation would fail the
-        whole transaction, so the remaining rows are read and thrown away.
+        Outside a transaction (and in an expendable one) the statement is cancelled on the server.  Inside one a
+        cancellation would fail the whole transaction, so the remaining rows are read and thrown away.
         """
         self._first = None
         if self._ended:
@@ -161,7 +163,7 @@ class Stream:
         link = self.link
         if link.pgconn.status != 0:
             return
-        if self._in_block:
+        if self._in_block and not self.expendable:
             try:
                 yield from drain_steps(link.pgconn, self._until)
             except BaseException as error:
