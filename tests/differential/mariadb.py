@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import outgrow
@@ -22,6 +23,7 @@ from outgrow.topology import parse
 from tests.differential import mariadb_selects
 from tests.differential.block import Block, Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
+from tests.differential.corpus import corpus
 from tests.differential.mariadb_expressions import IDS, KINDS, NAMES
 from tests.differential.run import EXAMPLES_MAX, Report, told_of
 
@@ -47,6 +49,7 @@ PLACEMENTS = """
       regions: {copy: everywhere}
 """
 WRITES_BETWEEN_LOOKS = 100
+CORPUS = Path(__file__).with_name("mariadb_corpus.sql")
 
 
 @dataclass
@@ -138,10 +141,14 @@ def _fill(world: World, chance: random.Random) -> None:
 
 
 def compared(statements: int, seed: int, shards: int, on_progress: Callable[[Report], None] = lambda _: None) -> Report:
-    """So many random statements, every third a write."""
+    """The fixed corpus, and so many random statements, every third a write."""
     report = Report(seed)
     writes = 0
     with opened(shards) as world:
+        for name, case, _ in corpus(CORPUS):
+            report.total += 1
+            report.total_by_construct[case.construct] += 1
+            _note(report, name, case, *world.verdict(case))
         for number in range(statements):
             chance = random.Random(f"{seed}/{number}")
             writing = number % 3 == 0

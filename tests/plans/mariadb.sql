@@ -178,6 +178,23 @@ SELECT DISTINCT AVG(n) FROM orders GROUP BY region;
 --   scan: reads orders as orders: any key
 --   refused over several: OG-PLAN-048 DISTINCT over averages or quotients, which have digits that they do not show, is not answered over several shards of MariaDB yet
 
+SELECT ROUND(AVG(n), 2) AS a FROM orders GROUP BY region ORDER BY a;
+--   read, keys
+--   scan: reads orders as orders: any key
+--   refused over several: OG-PLAN-048 computing with avg(…) in groups that an aggregate orders (sum(…) / count(…) would do) is not answered over several shards of MariaDB yet
+SELECT IFNULL(AVG(n), 0) AS a, ROUND(SUM(n) / COUNT(n), 2) FROM orders GROUP BY region HAVING AVG(n) > 2 ORDER BY a;
+--   read, keys
+--   scan: reads orders as orders: any key
+--   fragment: SELECT `orders`.`region` AS `c1`, sum(`orders`.`n`) AS `c2`, count(`orders`.`n`) AS `c3` FROM `orders` GROUP BY `orders`.`region`
+--   finish: combine groups by column 1: avg avg(…), sum sum(…), count count(…); keep groups by HAVING; sort by column 1 nulls first
+--   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
+SELECT ROUND(AVG(n), 2) FROM orders GROUP BY region ORDER BY region DESC;
+--   read, keys
+--   scan: reads orders as orders: any key
+--   fragment: SELECT `orders`.`region` AS `c1`, sum(`orders`.`n`) AS `c2`, count(`orders`.`n`) AS `c3` FROM `orders` GROUP BY `orders`.`region`
+--   finish: combine groups by column 1: avg avg(…); sort by column 2 desc; cut 1 hidden column(s)
+--   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
+
 -- Refused: shards could not be combined.
 SELECT STDDEV(n) FROM orders;
 --   read, keys

@@ -26,7 +26,17 @@ from outgrow.statement.tree import (
 
 from .blocks import first_items
 from .mariadb_forms import check_forms
-from .mariadb_text import Text, least_by_bytes, one_of, quotient, sorted_whole, text_of, weighed, weighed_constant
+from .mariadb_text import (
+    Text,
+    computes_on_average,
+    least_by_bytes,
+    one_of,
+    quotient,
+    sorted_whole,
+    text_of,
+    weighed,
+    weighed_constant,
+)
 from .meaning import Meaning
 from .refusals import refused
 from .spec import How
@@ -48,7 +58,7 @@ _SORTED = frozenset(
     ("int2", "int4", "int8", "mariadb.bigint unsigned", "numeric", "float8", "date", "timestamp", "bytea")
 )
 #: Types whose equal values are the same value.
-_TOLD = _SORTED | {"uuid", "mariadb.timestamp"}
+_TOLD = _SORTED | {"uuid"}
 
 
 class MariadbMeaning(Meaning):
@@ -146,6 +156,16 @@ class MariadbMeaning(Meaning):
                 "MariaDB scatter", "DISTINCT over averages or quotients, which have digits that they do not show,"
             )
 
+    def check_groups(self, select: Select) -> None:
+        # Such groups are stored before they are sorted, or not, by whether an index gives them; stored, an average
+        # has lost what it does not show.
+        if all(key.expr in select.group for key in select.order):
+            return
+        parts = (*(item.expr for item in select.items), select.having, *(key.expr for key in select.order))
+        if any(computes_on_average(part) for part in parts):
+            what = "computing with avg(…) in groups that an aggregate orders (sum(…) / count(…) would do)"
+            raise refused("MariaDB scatter", what)
+
     def check_sorted_set(self, tree: SetOperation, items: tuple[Item, ...]) -> bool:
         if any(quotient(items[at].expr) for at, _, _ in tree.order):
             raise refused("MariaDB scatter", "ORDER BY over a quotient in a set operation")
@@ -185,7 +205,7 @@ def _told_column(column: ColumnRef, kind: str) -> bool:
     if kind in ("varchar", "text"):
         return column.order is Order.BYTES
     base = kind.partition("(")[0].partition(" ")[0]
-    return kind in _TOLD or base in ("mariadb.datetime", "mariadb.time", "mariadb.timestamp", "mariadb.enum")
+    return kind in _TOLD or base in ("mariadb.datetime", "mariadb.time", "mariadb.enum")
 
 
 def _averages(expr: Expr) -> bool:

@@ -12,6 +12,7 @@ from outgrow.statement.tree import (
     Collate,
     ColumnRef,
     Expr,
+    InList,
     Literal,
     Operation,
     Parameter,
@@ -19,7 +20,7 @@ from outgrow.statement.tree import (
     Template,
 )
 
-from .walking import children
+from .walking import children, everything_below
 
 #: `mariadb.varchar(30) collate utf8mb4_general_ci`, as `schema.mariadb` writes it.
 _COLLATED = re.compile(r"mariadb\.(?:var)?char\((\d+)\) collate (\w+)")
@@ -203,6 +204,24 @@ def quotient(expr: object) -> bool:
     if isinstance(expr, Call) and expr.kind == "aggregate":
         return expr.name == "avg"
     return any(quotient(child) for child in children(expr))
+
+
+def computes_on_average(expr: object) -> bool:
+    """More is done with an average than to show it, to compare it, or to put something in place of its NULL."""
+    if expr is None or not isinstance(expr, Expr):
+        return False
+    below = [child for child in children(expr) if isinstance(child, Expr)]
+    kept = isinstance(expr, Case | InList) or (
+        expr.name in ("ifnull", "coalesce", "if", "nullif", "abs")
+        if isinstance(expr, Call)
+        else isinstance(expr, Operation) and (len(below) == 1 or expr.operator not in ("+", "-", "*", "/", "%", "div"))
+    )
+    fine = any(isinstance(child, Literal) and len(child.text.partition(".")[2]) > 4 for child in below)
+    if isinstance(expr, Call) and expr.kind == "aggregate":
+        return False
+    if not kept or fine:
+        return any(isinstance(node, Call) and node.name == "avg" for node in everything_below(expr))
+    return any(computes_on_average(child) for child in below)
 
 
 _ROUNDS = frozenset(("round", "truncate", "floor", "ceil", "ceiling", "div"))

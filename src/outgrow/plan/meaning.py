@@ -87,6 +87,9 @@ class Meaning:
     def check_distinct(self, select: Select) -> None:
         """DISTINCT's rows can be sorted as the statement says."""
 
+    def check_groups(self, select: Select) -> None:
+        """Groups that span shards can be computed and sorted as the statement says."""
+
     def check_sorted_set(self, tree: SetOperation, items: tuple[Item, ...]) -> bool:
         """The columns of a set operation may be sorted by: whether text among them goes by code point."""
         if not self.order.all_bytes and tree.order:

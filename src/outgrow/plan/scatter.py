@@ -149,6 +149,7 @@ class _Block:
             raise refused("window", "over groups", self.key_columns)
         if any(isinstance(item.expr, Call) and item.expr.kind is CallKind.SET for item in select.items):
             raise refused("expression", "a set-returning function")
+        self.meaning.check_groups(select)
         splitter = Splitter(select, self.meaning, self.covered, self.key_columns)
         outputs = [(item.name, item.expr, splitter.final(item.expr)) for item in select.items]
         having = splitter.final(select.having) if select.having is not None else None

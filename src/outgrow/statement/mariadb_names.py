@@ -39,7 +39,7 @@ def _named(tree: Query, texts: list[str]) -> Query:
 
 
 def _item(item: Item, text: str) -> Item:
-    if not item.name.startswith(UNNAMED) or not text or "$" in text:
+    if not item.name.startswith(UNNAMED) or not text:
         return item
     text = _BEYOND.sub("?", text)
     return replace(item, name=text, alias=text)
@@ -78,7 +78,9 @@ def _first(tokens: list[Token]) -> int:
 
 
 def _text(sql: str, tokens: list[Token]) -> str:
-    """A string is called by its value."""
+    """A string is called by its value; "" for a name that a parameter decides."""
+    if any(token.kind is Lex.PARAM for token in tokens):
+        return ""
     first, last = tokens[0], tokens[-1]
     if len(tokens) == 1 and first.kind is Lex.STRING:
         return first.value
