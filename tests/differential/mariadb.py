@@ -48,6 +48,12 @@ PLACEMENTS = """
       days: {shard_by: [device, day]}
       regions: {copy: everywhere}
 """
+#: Split points that are values of rows, and stand between them; shards have more than one range.
+RANGES = """
+    ranges:
+      int8: [{to: 3, shard: s1}, {to: 60, shard: s2}, {to: 61, shard: s1}, {to: 150, shard: s2}, {shard: s1}]
+      text: [{to: "ann", shard: s2}, {to: "bob ", shard: s1}, {to: "ss", shard: s2}, {to: "ñ", shard: s1}, {shard: s2}]
+"""
 WRITES_BETWEEN_LOOKS = 100
 CORPUS = Path(__file__).with_name("mariadb_corpus.sql")
 
@@ -104,7 +110,7 @@ class World:
 
 
 @contextlib.contextmanager
-def opened(shards: int) -> Iterator[World]:
+def opened(shards: int, strategy: str = "hash") -> Iterator[World]:
     """A fleet whose shards are databases of one server, and a plain database beside them, with the same rows."""
     import pymysql
     from pymysql.constants import CLIENT
@@ -123,8 +129,10 @@ def opened(shards: int) -> Iterator[World]:
                     cursor.execute(sql)
                 cursor.executemany("INSERT INTO regions VALUES (%s, %s)", [(n, f"region {n}") for n in range(5)])
         lines = "".join(f'      {name}: {{primary: "{server.dsn(name)}"}}\n' for name in databases[1:])
-        head = "fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    slots: 64\n    shards:\n"
-        fleet = stack.enter_context(outgrow.open(parse(f"{head}{lines}    tables:{PLACEMENTS}")))
+        head = f"fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    strategy: {strategy}\n    slots: 64\n"
+        ranges = RANGES if strategy == "range" else ""
+        text = f"{head}{ranges}    shards:\n{lines}    tables:{PLACEMENTS}"
+        fleet = stack.enter_context(outgrow.open(parse(text)))
         world = World(fleet, stack.enter_context(fleet.session()), plain)
         _fill(world, random.Random("rows"))
         yield world
@@ -140,11 +148,17 @@ def _fill(world: World, chance: random.Random) -> None:
     assert world.differs() == ""
 
 
-def compared(statements: int, seed: int, shards: int, on_progress: Callable[[Report], None] = lambda _: None) -> Report:
+def compared(
+    statements: int,
+    seed: int,
+    shards: int,
+    on_progress: Callable[[Report], None] = lambda _: None,
+    strategy: str = "hash",
+) -> Report:
     """The fixed corpus, and so many random statements, every third a write."""
     report = Report(seed)
     writes = 0
-    with opened(shards) as world:
+    with opened(shards, strategy) as world:
         for name, case, _ in corpus(CORPUS):
             report.total += 1
             report.total_by_construct[case.construct] += 1

@@ -30,7 +30,7 @@ from outgrow.topology.model import (
     TableName,
     Topology,
 )
-from outgrow.topology.ranges import ranges_of
+from outgrow.topology.ranges import check_order, ranges_of
 
 ENGINES = ("postgresql", "mariadb")
 STRATEGIES = ("hash", "ring", "range")
@@ -189,12 +189,11 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
                 "OG-TOPO-010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024"
             )
     _check_engine(engine, shards, fields["engine"])
-    if engine != "postgresql" and strategy == "range":
-        fields["strategy"].fail("OG-TOPO-039", f"no ranges in {engine} yet", "choose hash or ring")
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
     ranges = ranges_of(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
+    check_order(engine, ranges, fields)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
