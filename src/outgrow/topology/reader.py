@@ -28,7 +28,7 @@ from outgrow.topology.model import (
     Topology,
 )
 from outgrow.topology.outside import Outside, expanded, referred
-from outgrow.topology.ranges import ranges_of
+from outgrow.topology.ranges import check_order, ranges_of
 from outgrow.topology.servers import check_poolers, node_of, pooler_of
 
 ENGINES = ("postgresql", "mariadb")
@@ -117,12 +117,11 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
             )
     _check_engine(engine, shards, fields["engine"])
     check_poolers(engine, shards, fields["shards"])
-    if engine != "postgresql" and strategy == "range":
-        fields["strategy"].fail("OG-TOPO-039", f"no ranges in {engine} yet", "choose hash or ring")
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
     ranges = ranges_of(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
+    check_order(engine, ranges, fields)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
