@@ -55,7 +55,7 @@ def _parsed(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) 
     try:
         spoken = language(schema.engine)
         reading = spoken.read(tokens)
-        disguise = Disguise(reading.tokens)
+        disguise = Disguise(reading.tokens, spoken.forms)
         context = Context(disguise, schema)
         tree, first = _tree(context, disguise, first, spoken)
         tree = spoken.named(_meeting(tree, reading.manner), prepared.sql, tokens)
@@ -88,9 +88,9 @@ def _tree(context: Context, disguise: Disguise, first: str, spoken: Language) ->
     node: Any = parsed[0]
     try:
         if type(node).__name__ in ("Insert", "Update", "Delete"):
-            tree: Tree = change(context, node, Env())[0]
+            tree: Tree = change(context, node, Env(rules=spoken.rules))[0]
         else:
-            tree = query(context, node, Env())[0]
+            tree = query(context, node, Env(rules=spoken.rules))[0]
     except RecursionError:
         raise Unvetted("so deep a nesting") from None
     if context.counts != disguise.counts:

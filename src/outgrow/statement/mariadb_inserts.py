@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from outgrow.statement import mariadb_reading
 from outgrow.statement.lexer import Lex, Token, significant
 from outgrow.statement.mariadb_lexer import lex
-from outgrow.statement.mariadb_words import vet
 from outgrow.statement.unvetted import Unvetted
 
 
@@ -23,11 +23,10 @@ class Reading(NamedTuple):
 
 
 def read(tokens: list[Token]) -> Reading:
-    """Vetted.  Raises Unvetted."""
+    """As `mariadb_reading.read`, for every statement.  Raises Unvetted."""
     first = tokens[0].value if tokens[0].kind is Lex.WORD else ""
     if first not in ("insert", "replace"):
-        vet(tokens)
-        return Reading(tokens, "")
+        return Reading(mariadb_reading.read(tokens), "")
     at, manner = 1, ""
     if first == "replace":
         manner = "replace"
@@ -44,13 +43,11 @@ def read(tokens: list[Token]) -> Reading:
         if any(_says(body, n, "select") for n in _top(body)):
             # What is assigned may name what is selected.
             raise Unvetted("ON DUPLICATE KEY UPDATE behind a SELECT")
-    body = _with_values(body)
-    vet(body)
-    vet(tail)
-    head = _words(tokens[0], "insert into")
-    if not tail:
-        return Reading([*head, *body], manner)
-    return Reading([*head, *body, *_words(tail[0], "on conflict do update set"), *_excluded(tail)], manner)
+    said = mariadb_reading.read([*_words(tokens[0], "insert into"), *_with_values(body)])
+    if tail:
+        said += _words(tail[0], "on conflict do update set")
+        said += _excluded(mariadb_reading.read(tail))
+    return Reading(said, manner)
 
 
 def _with_values(body: list[Token]) -> list[Token]:

@@ -13,7 +13,7 @@ from outgrow.transactions.branch import Branch, retold
 from outgrow.transactions.model import PREFIX, InDoubt, Outcome, TransactionId, owner_of
 from outgrow.transactions.port import Fenced, Finished, Part, Unclear
 from outgrow.transactions.shards import ServerShards, answered
-from outgrow.transactions.wire import Asked, Wires
+from outgrow.transactions.wire import Asked, Wire, Wires
 from outgrow.waits import Steps
 
 _SQL = ledger.queries()
@@ -23,6 +23,10 @@ _ABSENT, _BUSY = "42704", "55000"
 _NOT_PERMITTED = "42501"
 #: The decision's key is taken; or the decision comes half a day late.
 _FENCED = ("23505", "23514")
+
+#: Habits of the role do not matter.
+_OWN_BLOCK: Asked = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", None)
+_COMMIT: Asked = ("COMMIT", None)
 
 
 def _limit() -> str:
@@ -117,7 +121,7 @@ class PostgresBranch(Branch):
 
 def postgres_shards(domain: str, names: Sequence[str], wires: Wires) -> ServerShards:
     """The shards of a PostgreSQL domain."""
-    return ServerShards(domain, names, wires, PostgresShard, (_SQL["recovery_limits"],))
+    return ServerShards(domain, names, wires, PostgresShard, (_SQL["recovery_limits"],), _limited_steps)
 
 
 class PostgresShard:
@@ -152,6 +156,9 @@ class PostgresShard:
             rows = yield from self._rows_steps("prepared_by", [gid], until)
             if not rows:
                 return Finished.ABSENT
+            if self._shards.pooled(self._name):
+                # What SET ROLE says would be said to another connection.
+                raise done
             as_owner = [(f"SET ROLE {rows[0][0]}", None), finishing, ("RESET ROLE", None)]
             _, done, _ = yield from self._shards.ask_steps(self._name, as_owner, until)
         return _finished(done)
@@ -176,6 +183,20 @@ class PostgresShard:
 
     def stamps_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
         yield from self._rows_steps("stamps_forget", [list(ids)], until)
+
+
+def _limited_steps(link: Wire, asked: Sequence[Asked], until: float) -> Steps[list[Any]]:
+    """Each statement in a transaction with recovery's limits, but for those that finish others and wait for nothing."""
+    answers: list[Any] = []
+    for statement in asked:
+        alone = statement[0].startswith(("COMMIT", "ROLLBACK"))
+        block = [statement] if alone else [_OWN_BLOCK, (_SQL["recovery_limits_in_block"], None), statement, _COMMIT]
+        outcomes = yield from link.run_many_steps(block, until=until, prepare=[False] * len(block), chained=True)
+        failed = next((outcome for outcome in outcomes if isinstance(outcome, Error)), None)
+        if link.in_transaction:
+            yield from link.run_steps("ROLLBACK", None, until=until)
+        answers.append(failed or outcomes[0 if alone else 2])
+    return answers
 
 
 def _stamped(id: TransactionId, shards: Sequence[str]) -> tuple[str, str]:

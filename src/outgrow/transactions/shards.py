@@ -26,6 +26,7 @@ class ServerShards:
         wires: Wires,
         shard: Callable[[str, ServerShards], Shard],
         limits: Sequence[str],
+        in_blocks: Callable[[Wire, Sequence[Asked], float], Steps[list[Any]]] | None = None,
     ) -> None:
         self.domain = domain
         self.names = names
@@ -33,6 +34,8 @@ class ServerShards:
         self._shard = shard
         #: The first statements of a connection that recovers.
         self._limits = limits
+        #: How statements run through a pooler, where that is possible: each with its limits.
+        self._in_blocks = in_blocks
         self._links: dict[str, Wire] = {}
 
     def at(self, shard: str) -> Shard:
@@ -50,13 +53,19 @@ class ServerShards:
         link = self._links.get(shard)
         if link is None or link.broken:
             link = self._links[shard] = yield from self._wires.connect_steps(shard, until)
-            for sql in self._limits:
+            for sql in () if link.pooled else self._limits:
                 yield from link.run_steps(sql, None, until=until)
         try:
+            if link.pooled and self._in_blocks is not None:
+                return (yield from self._in_blocks(link, asked, until))
             return (yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked)))
         except BaseException:
             link.close()
             raise
+
+    def pooled(self, shard: str) -> bool:
+        """Whether the last questions to the shard went through a pooler."""
+        return shard in self._links and self._links[shard].pooled
 
     def look_steps(self, shard: str, sql: str, params: Sequence[Any] | None, until: float) -> Steps[Any]:
         """Ask what changes nothing and waits for nothing."""

@@ -14,6 +14,10 @@ class Wire(Protocol):
     """What a connection must be able to do; `outgrow.nodes.Link` is one."""
 
     @property
+    def pooled(self) -> bool:
+        """Nothing of it lasts beyond a transaction, and two messages may reach two connections."""
+
+    @property
     def broken(self) -> bool: ...
 
     @property
