@@ -12,6 +12,7 @@ from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
 from .blocks import Shared
+from .bringing import bring
 from .cascades import check_cascades
 from .changing import spread
 from .flows import flowing, has_parts
@@ -243,6 +244,10 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
         return scatter(plan, places)
     except Refused as refusal:
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
+        if plan.statement.read_only:
+            brought = bring(replace(plan, refusal=refusal.error), places)
+            if brought.brought is not None:
+                return brought
         return replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
 
 

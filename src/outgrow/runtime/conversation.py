@@ -13,7 +13,7 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading, partial, telling, writes
+from outgrow.runtime import asking, bringing, commands, loading, partial, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
@@ -164,6 +164,8 @@ class Conversation:
         located = self.noting.located = prepared.locate(values, self.state.picture.placer)
         if located.scatter and prepared.plan.change is not None:
             return (yield from writes.change_steps(self, prepared, located, values, until))
+        if located.scatter and prepared.plan.brought is not None:
+            return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until, allow_partial))
         there = self.preferred() if located.any else located.shards[0]

@@ -105,6 +105,14 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishLimits:
+    """What one statement may bring together from its shards."""
+
+    #: Rows of one table that go to the server which finishes the statement.
+    rows_max: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Splits:
     """Where keys of one type are cut into ranges: each point begins a range, ascending, as text of the type."""
 
@@ -150,6 +158,7 @@ class Domain:
     #: Which shard a slot has first, and which slots a new shard takes: `keyspace.first_map`.
     strategy: str = "hash"
     reads: Reads = Reads()
+    finish: FinishLimits = FinishLimits()
     #: Keys of these types lie by range, under `strategy: range`; keys of other types have slots as with `hash`.
     ranges: tuple[Ranges, ...] = ()
 
