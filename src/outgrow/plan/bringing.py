@@ -11,11 +11,13 @@ refused is what would differ elsewhere: see `vet`, and `_check` for tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from outgrow.schema import Table, TableKind
-from outgrow.statement import render, transform
+from outgrow.statement import render, transform, type_of
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -40,10 +42,10 @@ from outgrow.statement.tree import (
 )
 from outgrow.statement.walk import columns_of
 
-from .blocks import first_items, leaves_of
+from .blocks import first_items, leaves_of, plain_type
 from .brought import Bring, Brought
 from .change import Piece
-from .model import Plan, Reason
+from .model import Plan
 from .moments import type_sql
 from .placing import Copied, Places, Sharded, Single
 from .refusals import Refused, refused
@@ -59,45 +61,48 @@ _PLAIN = frozenset(
 _RELATION = "brought"
 
 
-def bring(plan: Plan, places: Places) -> Plan:
-    """The plan with what is brought; as it was where that cannot be done either."""
+def bring(plan: Plan, places: Places) -> Brought | None:
+    """What is brought, of a query; None where that cannot be done either."""
     try:
-        brought = _brought(plan, places)
+        return _brought(plan, places)
     except Refused:
-        return plan
-    tables = ", ".join(dict.fromkeys(str(each.table) for each in brought.brings))
-    reason = Reason("plan.bringing", f"the rows of {tables} are brought to one server, which runs the query over them")
-    return replace(plan, brought=brought, reasons=(*plan.reasons, reason))
+        return None
 
 
 def _brought(plan: Plan, places: Places) -> Brought:
     statement, tree = plan.statement, plan.statement.tree
-    assert tree is not None
+    assert isinstance(tree, Query)
     vet(statement, alone=True)
+    _vet_sums(tree)
     here = plan.fixed[0] if plan.fixed else ""
     away = [scan for scan in _scans(tree) if _check(scan, places, here)]
-    said = dict(_said(tree))
-    names = _names(tree)
-    brings: list[Bring] = []
+    said, mentioned = dict(_said(tree)), _mentioned(tree)
+    brings: dict[Hashable, tuple[Bring, int]] = {}
     instead: dict[int, Relation] = {}
     first = statement.placeholders.count + 1
     for scan in away:
         table = places.table(scan.table)
         assert table is not None
-        columns = _columns(scan, table, names)
-        brings.append(_bring(scan, table, columns, said.get(id(scan), []), plan, places))
-        instead[id(scan)] = _unnested(scan, table, columns, first)
-        first += len(columns)
-    tree = transform(_with_dependents(tree, places), lambda node: instead.get(id(node), node))
-    sql, params = fragment(tree)
+        columns = _columns(scan, table, mentioned)
+        made = _bring(scan, table, columns, said.get(id(scan), []), plan, places)
+        # Whoever needs the same rows of the same table shares them.
+        keys = tuple(plan.scans[at].keys for at in made.scans)
+        same: Hashable = made if made.condition else (scan.table, scan.only, columns, keys)
+        if same not in brings:
+            brings[same] = made, first
+            first += len(columns)
+        instead[id(scan)] = _unnested(scan, table, columns, brings[same][1])
+    sql, params = fragment(transform(_with_dependents(tree, places), lambda node: instead.get(id(node), node)))
     outputs = tuple(item.name for item in first_items(tree))
-    return Brought(tuple(brings), sql, params, outputs, here, places.domain.finish.rows_max)
+    return Brought(
+        tuple(made for made, _ in brings.values()), sql, params, outputs, here, places.domain.finish.rows_max
+    )
 
 
 def _scans(tree: Tree) -> list[Scan]:
     """Each occurrence of a table once, though ORDER BY may repeat an item with its subquery."""
     found = {id(node): node for node in everything_below(tree) if isinstance(node, Scan)}
-    return list(found.values())
+    return sorted(found.values(), key=lambda scan: (str(scan.table), scan.alias))
 
 
 def _check(scan: Scan, places: Places, here: str) -> bool:
@@ -119,36 +124,49 @@ def _check(scan: Scan, places: Places, here: str) -> bool:
     raise refused("catalogue", str(scan.table))
 
 
+def _vet_sums(tree: Tree) -> None:
+    """A sum of float4 has some six digits, of which the last ones depend on the order of the rows."""
+    for node in everything_below(tree):
+        sums = isinstance(node, Call) and node.name in ("sum", "avg") and node.args
+        if sums and plain_type(type_of(node.args[0]) or "") == "float4":
+            raise refused("aggregate", f"{node.name} of float4", "…")
+
+
 # --- what is brought -------------------------------------------------------------------------------------------------
 
 
-def _names(tree: Tree) -> frozenset[str] | None:
-    """The names of all columns that the query mentions anywhere; None where only the server knows them all."""
-    names: set[str] = set()
+class _Mentioned(NamedTuple):
+    """The columns that the query mentions, by the alias that they stand under; `bare` ones may be anybody's."""
+
+    by_alias: Mapping[str, set[str]]
+    bare: set[str]
+
+
+def _mentioned(tree: Tree) -> _Mentioned:
+    by_alias: dict[str, set[str]] = defaultdict(set)
+    bare: set[str] = set()
     for node in everything_below(tree):
         match node:
             case WholeRow():
                 raise refused("table form", f"{node.relation} as one value")
             case ColumnRef():
-                names.add(node.name)
-            case Join() if node.natural:
-                return None
+                (by_alias[node.relation] if node.relation else bare).add(node.name)
             case Join():
-                names.update(node.using)
-    return frozenset(names)
+                # Of a NATURAL JOIN too.
+                bare.update(node.using)
+    return _Mentioned(by_alias, bare)
 
 
-def _columns(scan: Scan, table: Table, names: frozenset[str] | None) -> tuple[str, ...]:
+def _columns(scan: Scan, table: Table, mentioned: _Mentioned) -> tuple[str, ...]:
     """In the table's order; renamed ones stand by position, so then all; at least one, which counts the rows."""
     every = tuple(column.name for column in table.columns)
-    if names is None or scan.column_aliases:
+    if scan.column_aliases:
         return every
+    names = mentioned.bare | mentioned.by_alias.get(scan.alias, set())
     return tuple(name for name in every if name in names) or every[:1]
 
 
-def _bring(
-    scan: Scan, table: Table, columns: tuple[str, ...], said: list[Expr], plan: Plan, places: Places
-) -> Bring:
+def _bring(scan: Scan, table: Table, columns: tuple[str, ...], said: list[Expr], plan: Plan, places: Places) -> Bring:
     plain = replace(scan, column_aliases=())
     items = []
     for name in columns:
@@ -165,16 +183,14 @@ def _bring(
     after = f") AS r ({', '.join(numbered)})"
     texts = [before + inside.texts[0], *inside.texts[1:]]
     texts[-1] += after
-    scans = tuple(
-        at for at, each in enumerate(plan.scans) if (each.table, each.alias) == (scan.table, scan.alias)
-    )
+    scans = tuple(at for at, each in enumerate(plan.scans) if (each.table, each.alias) == (scan.table, scan.alias))
     standing = places.of(scan.table)
     shard = standing.shard if isinstance(standing, Single) else ""
     condition = render(where) if where is not None else ""
     return Bring(scan.table, scan.alias, columns, Piece(tuple(texts), inside.params), scans, shard, condition)
 
 
-def _unnested(scan: Scan, table: Table, columns: tuple[str, ...], first: int) -> Derived:
+def _unnested(scan: Scan, table: Table, columns: tuple[str, ...], first: int) -> Relation:
     """The rows again, from parameters `first` and following, with the types and collations that the table has."""
     arrays: list[Expr] = []
     items: list[Item] = []
@@ -190,6 +206,8 @@ def _unnested(scan: Scan, table: Table, columns: tuple[str, ...], first: int) ->
             value = Collate(value, column.collation)
         items.append(Item(value, name, name))
     call = Call("unnest", tuple(arrays), kind=CallKind.SET, builtin=True)
+    if all(isinstance(item.expr, ColumnRef) for item in items):
+        return FunctionScan(call, scan.alias, scan.column_aliases + columns[len(scan.column_aliases) :])
     source = FunctionScan(call, _RELATION, columns)
     return Derived(Select(tuple(items), source), scan.alias, scan.column_aliases)
 
@@ -253,7 +271,7 @@ def _of_alone(expr: Expr, alias: str) -> bool:
             case Query():
                 return False
             case ColumnRef():
-                if node.relation != alias or node.depth or node.table is None:
+                if node.relation != alias or node.depth:
                     return False
                 mentioned = True
             case Call() if node.kind is not CallKind.SCALAR or node.over is not None:
@@ -277,13 +295,13 @@ def _with_dependents(tree: Tree, places: Places) -> Tree:
                 continue
             grouped = {expr.name for expr in node.group if isinstance(expr, ColumnRef) and expr.relation == leaf.alias}
             if grouped.issuperset(table.primary_key):
-                group += _mentioned(node, leaf.alias, group)
+                group += _shown(node, leaf.alias, group)
         return replace(node, group=tuple(group)) if len(group) > len(node.group) else node
 
     return transform(tree, change)
 
 
-def _mentioned(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
+def _shown(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
     """The columns of an item that the block shows or orders by, which are not among the known ones."""
     found: dict[str, Expr] = {}
     for part in (*select.items, select.having, *select.order, *select.distinct_on):

@@ -35,7 +35,10 @@ class Bring:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A query over rows that were brought together: `$i` is value `params[i - 1]` of the statement's, then the arrays."""
+    """A query over rows that were brought together.
+
+    Its `$i` is `params[i - 1]` (1-based) of the statement's values with the arrays behind them.
+    """
 
     brings: tuple[Bring, ...]
     sql: str

@@ -57,7 +57,7 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     routed.  A scatter that cannot be done is no error here: the plan carries it as `refusal`.
     """
     plan = _planned(statement, schema, domain)
-    return over_mariadb(plan) if schema.engine == "mariadb" else plan
+    return replace(over_mariadb(plan), brought=None) if schema.engine == "mariadb" else plan
 
 
 def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
@@ -241,14 +241,22 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
             return spread(plan, places)
         if any(effect.kind == "locking" for effect in plan.statement.effects):
             return lock(plan, places)
-        return scatter(plan, places)
+        # Types that the finish cannot tell apart show only in the shards' answers: then the rows are brought.
+        return replace(scatter(plan, places), brought=bring(plan, places))
     except Refused as refusal:
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
-        if plan.statement.read_only:
-            brought = bring(replace(plan, refusal=refusal.error), places)
-            if brought.brought is not None:
-                return brought
-        return replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
+        refused = replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
+        return _bringing(refused, places) if plan.statement.read_only else refused
+
+
+def _bringing(plan: Plan, places: Places) -> Plan:
+    """A query that was refused, answered all the same: one server gets the rows."""
+    brought = bring(plan, places)
+    if brought is None:
+        return plan
+    tables = ", ".join(dict.fromkeys(str(each.table) for each in brought.brings))
+    reason = Reason("plan.bringing", f"the rows of {tables} are brought to one server, which runs the query over them")
+    return replace(plan, brought=brought, reasons=(*plan.reasons, reason))
 
 
 def _elsewhere(plan: Plan, places: Places) -> list[TableName]:

@@ -52,7 +52,7 @@ def over_mariadb(plan: Plan) -> Plan:
     if plan.change is not None or plan.move is not None or (plan.fragment_sql and plan.access == "write"):
         return _without(plan, refused("MariaDB write", plan.statement.command))
     if plan.fragment_sql is None:
-        return replace(plan, brought=None)
+        return plan
     try:
         assert plan.statement.tree is not None
         _check(plan.statement.tree)

@@ -50,8 +50,8 @@ def ready_steps(
     brought = plan.brought
     assert brought is not None
     wanted: dict[str, list[int]] = defaultdict(list)
-    for number, shards in enumerate(locate_brings(plan, values, placer)):
-        for shard in shards:
+    for number, having in enumerate(locate_brings(plan, values, placer)):
+        for shard in having:
             wanted[shard].append(number)
     shards = [shard for shard in placer.shards if shard in wanted]
     asked = []

@@ -164,7 +164,7 @@ class Conversation:
         located = self.noting.located = prepared.locate(values, self.state.picture.placer)
         if located.scatter and prepared.plan.change is not None:
             return (yield from writes.change_steps(self, prepared, located, values, until))
-        if located.scatter and prepared.plan.brought is not None:
+        if located.scatter and prepared.plan.is_brought:
             return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until, allow_partial))
@@ -224,7 +224,13 @@ class Conversation:
                 both = yield from together(many)
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
-        fields, rows = finished(Finisher(plan.finish, values), answers)
+        try:
+            fields, rows = finished(Finisher(plan.finish, values), answers)
+        except NotSupportedError:
+            # Of types that it cannot combine or compare as the servers do.
+            if plan.brought is None:
+                raise
+            return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)
 
     def load_steps(

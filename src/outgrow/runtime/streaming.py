@@ -110,7 +110,7 @@ class Streaming:
                 cure="use execute(), or restrict the statement to one key",
             )
         shards = located.shards
-        brought = prepared.plan.brought if located.scatter else None
+        brought = prepared.plan.brought if located.scatter and prepared.plan.is_brought else None
         if not located.scatter:
             sql, params = prepared.sql, values or None
         elif brought is not None:

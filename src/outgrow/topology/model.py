@@ -158,9 +158,9 @@ class Domain:
     #: Which shard a slot has first, and which slots a new shard takes: `keyspace.first_map`.
     strategy: str = "hash"
     reads: Reads = Reads()
-    finish: FinishLimits = FinishLimits()
     #: Keys of these types lie by range, under `strategy: range`; keys of other types have slots as with `hash`.
     ranges: tuple[Ranges, ...] = ()
+    finish: FinishLimits = FinishLimits()
 
     @property
     def home(self) -> Shard:
