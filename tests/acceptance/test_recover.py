@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from uuid import UUID
@@ -14,12 +12,12 @@ import psycopg
 import outgrow
 from outgrow.topology import Sharded, TableName, Topology, write
 from outgrow.transactions import TransactionId, numbered
+from tests.acceptance import program
 from tests.servers import Servers
 
 
 def recover(directory: Path, *more: str) -> tuple[int, str]:
-    program = [str(Path(sys.executable).parent / "outgrow"), "recover", "--fleet", str(directory / "fleet.yaml"), *more]
-    ended = subprocess.run(program, capture_output=True, text=True, cwd="/", timeout=60)
+    ended = program.outgrow("recover", "--fleet", str(directory / "fleet.yaml"), *more)
     return ended.returncode, ended.stdout + ended.stderr
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from outgrow.topology import Copied, Sharded, TableName, write
+from tests.acceptance.program import outgrow
 from tests.acceptance.terminal import talk
-from tests.acceptance.test_cli import outgrow, told
+from tests.acceptance.test_cli import told
 from tests.servers import Servers
 
 TABLES = {TableName("public", "orders"): Sharded(("customer_id",)), TableName("public", "countries"): Copied()}

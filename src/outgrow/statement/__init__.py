@@ -11,6 +11,7 @@ from outgrow.statement.model import READING, Effect, Kind, Placeholders, Stateme
 from outgrow.statement.naming import output_name
 from outgrow.statement.quoting import name_sql, string_sql
 from outgrow.statement.render import render
+from outgrow.statement.session_state import local_settings, session_state, sets_role
 from outgrow.statement.unvetted import Unvetted
 from outgrow.statement.walk import children, columns_of, expressions_of, queries_in, transform, walk
 
@@ -40,12 +41,15 @@ __all__ = [
     "expressions_of",
     "fingerprint",
     "fingerprint_of",
+    "local_settings",
     "name_sql",
     "order_of",
     "output_name",
     "queries_in",
     "render",
     "respelt",
+    "session_state",
+    "sets_role",
     "string_sql",
     "syntax_error",
     "transform",
