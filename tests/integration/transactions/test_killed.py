@@ -58,6 +58,9 @@ def test_a_coordinator_that_was_asleep_is_told(
     monkeypatch.setattr(recovery, "PATIENCE_SECONDS", 1.5)
     with transfer(fleet.topology, keys, 0) as (pid, says):
         assert says.recv() == "held"
+        while not prepared(fleet, fleet_servers):
+            # What has been sent is being worked off.
+            time.sleep(0.01)
         recovered(fleet, fleet_servers)
         os.kill(pid, signal.SIGCONT)
         assert says.recv() == "OG-TX-004"
