@@ -66,7 +66,7 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     """The run that the options ask for."""
     progress = Progress(options.stop)
     if options.engine == "mariadb":
-        return mariadb.compared(options.statements, seed, options.shards, progress)
+        return mariadb.compared(options.statements, seed, options.shards, progress, options.strategy)
     if options.writes is not None:
         with both.opened(options.shards, strategy=options.strategy) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)

@@ -8,9 +8,9 @@ from tests.differential import mariadb
 
 def test_random_statements_mean_the_same(request) -> None:
     there.required()
-    count = 3000 if request.config.getoption("--long") else 450
+    count = 3000 if request.config.getoption("--long") else 300
     report = mariadb.compared(count, 20, 3)
     assert report.failures == []
     assert report.wrong == 0
-    assert report.right > count / 2
+    assert report.right > report.total / 2
     assert all(code.startswith("OG-") for code in report.refused_by_code)

@@ -174,7 +174,7 @@ SELECT sum(weight) FROM customers;
 SELECT date_trunc('day', max(seen)) FROM customers;
 --   read, keys
 --   scan: reads customers as customers: any key
---   refused over several: OG-PLAN-023 the function date_trunc over combined results is not vetted to mean the same as in PostgreSQL
+--   refused over several: OG-PLAN-023 the function date_trunc over combined results is not vetted to mean the same as on one server
 
 -- Text whose order only a server knows, and types whose order Python gets wrong.
 SELECT name FROM customers ORDER BY city;
@@ -197,7 +197,7 @@ SELECT name FROM customers ORDER BY upper(city);
 SELECT customer_id FROM customers ORDER BY wait;
 --   read, keys
 --   scan: reads customers as customers: any key
---   refused over several: OG-PLAN-023 the order of type interval over combined results is not vetted to mean the same as in PostgreSQL
+--   refused over several: OG-PLAN-023 the order of type interval over combined results is not vetted to mean the same as on one server
 
 SELECT nick, count(*) FROM customers GROUP BY nick;
 --   read, keys

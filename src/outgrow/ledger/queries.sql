@@ -235,6 +235,12 @@ FROM pg_control_system() AS c LEFT JOIN outgrow.generation AS g ON true;
 -- On a replica, as a statement before the read: generation, bytes of WAL replayed, still in recovery.  Cheap.
 SELECT g.counter, (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8, pg_is_in_recovery() FROM outgrow.generation AS g;
 
+-- name: guard_named
+-- The same, and which server it is that answers: behind a pooler that may change.
+SELECT g.counter, (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8, pg_is_in_recovery(),
+       pg_postmaster_start_time()::text || ' ' || coalesce(inet_server_addr()::text, '') || ' ' || current_setting('port')
+FROM outgrow.generation AS g;
+
 -- name: token
 -- On a primary, as a statement after the write: generation, bytes of WAL inserted, recorded and actual timeline.  The
 -- two timelines differ after a promotion that nobody has recorded yet: raise the generation, then ask again.
@@ -306,6 +312,10 @@ SELECT set_config('lock_timeout', '2s', false), set_config('statement_timeout', 
                                         ELSE current_setting('synchronous_commit') END, false),
        set_config('default_transaction_read_only', 'off', false),
        set_config('default_transaction_isolation', 'read committed', false);
+
+-- name: recovery_limits_in_block
+-- The same limits where a pooler stands before the server: for one transaction.
+SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '5s', true);
 
 -- name: prepared_max
 -- Why a branch was not prepared.

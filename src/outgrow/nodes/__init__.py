@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from outgrow.nodes.block import block_steps, rolled_back_steps
 from outgrow.nodes.connect import link_steps
 from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
-from outgrow.nodes.pair import Asked
+from outgrow.nodes.pair import Asked, Outcome
 from outgrow.nodes.pool import Pool, PoolAges, PoolStats
 from outgrow.nodes.rows import Field, Identity, Rows
 from outgrow.nodes.settings import LinkSettings
@@ -27,16 +28,19 @@ __all__ = [
     "Link",
     "LinkSettings",
     "Nodes",
+    "Outcome",
     "Pool",
     "PoolAges",
     "PoolStats",
     "Rows",
     "Stream",
     "Values",
+    "block_steps",
     "drive",
     "drive_async",
     "known_types",
     "link_steps",
     "literal",
+    "rolled_back_steps",
     "together",
 ]

@@ -50,12 +50,17 @@ class Nodes:
                     self._pools[node.name] = pool
         return pool
 
+    def past(self, node: Node) -> Pool:
+        """The pool that leads past the node's pooler, where its direct address is known; else the node's own."""
+        return self.pool(node if node.direct is None else node.direct)
+
     def connect_steps(self, node: Node, until: float | None) -> Steps[Link]:
         """A link outside the pool, for whoever asks a node whether it lives: it gives up on silence at once.
 
-        The caller closes it.
+        Through its pooler, if there is one, unless `node.direct` is asked for.  The caller closes it.
         """
-        settings = replace(self._settings, cancel_timeout_seconds=0.05)
+        # A pooler's silence is most often its server's, which no cancel request would reach either.
+        settings = replace(self._settings, cancel_timeout_seconds=0.0 if node.pooled else 0.05)
         return self._connects[node.domain](node, settings, self.pool(node).names, until)
 
     def tend_steps(self) -> Steps[None]:

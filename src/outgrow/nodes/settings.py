@@ -13,6 +13,6 @@ class LinkSettings:
     prepare_after: int | None = 5
     prepared_max: int = 100
     connect_timeout_seconds: float = 10.0
-    #: How long a cancelled statement may take to end before its connection is closed instead.
+    #: How long a cancelled statement may take to end before its connection is closed instead; 0: closed at once.
     cancel_timeout_seconds: float = 5.0
     application_name: str = "outgrow"

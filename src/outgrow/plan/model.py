@@ -12,6 +12,7 @@ from outgrow.plan.change import Change, describe_change
 from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
+from outgrow.plan.refusals import refuse
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
@@ -118,6 +119,8 @@ class Plan:
     fragment_sql: str | None = None
     #: ... where $i is the statement's parameter `fragment_params[i - 1]` (1-based).
     fragment_params: tuple[int, ...] = ()
+    #: Parameters behind the statement's own, each the sum of two of those (LIMIT and OFFSET).
+    sums: tuple[tuple[int, int], ...] = ()
     finish: Finish | None = None
     #: How a write (or a locking read) over several shards is done; None for plain reads.
     change: Change | None = None
@@ -144,6 +147,8 @@ class Plan:
 
     def fragment_values(self, params: Sequence[Any]) -> list[Any]:
         """The fragment's parameters out of the statement's (with the values of `change.once` behind them)."""
+        if self.sums:
+            params = [*params, *(_sum(params[one - 1], params[other - 1]) for one, other in self.sums)]
         return [params[index - 1] for index in self.fragment_params]
 
     def describe(self) -> dict[str, Any]:
@@ -227,3 +232,9 @@ __all__ = [
     "Where",
     "describe_finish",
 ]
+
+
+def _sum(limit: Any, offset: Any) -> int:
+    if type(limit) is not int or type(offset) is not int:
+        raise refuse("limit", "LIMIT or OFFSET that is no whole number")
+    return limit + offset

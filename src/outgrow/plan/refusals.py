@@ -129,7 +129,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "expression": Refusal(
         23,
-        "{0} over combined results is not vetted to mean the same as in PostgreSQL",
+        "{0} over combined results is not vetted to mean the same as on one server",
         "select the aggregates alone and compute it in the application, or GROUP BY the shard key",
     ),
     "limit": Refusal(

@@ -133,7 +133,7 @@ class _Wires:
         state = self._state
         node = self._primary(shard)
         try:
-            link = yield from state.nodes.connect_steps(node, until)
+            link = yield from state.nodes.connect_steps(node.direct or node, until)
         except NodeLost as error:
             # Another primary may have taken over.
             if not (yield from state.survey_steps(shard, until, cause=error)):

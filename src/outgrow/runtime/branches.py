@@ -17,7 +17,7 @@ from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
-from outgrow.runtime import atomic, engines
+from outgrow.runtime import atomic, engines, pooled
 from outgrow.runtime.asking import Footing, answered, stand_steps
 from outgrow.runtime.branch import Branch
 from outgrow.runtime.defined import Defined
@@ -151,11 +151,14 @@ class Transaction:
             if not ahead and len(asked) < 2:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
-                # What COPY answers has no place in a pipeline.
-                alone = bool(asked) and _COPY.search(asked[0][0]) is not None
+                # What COPY answers has no place in a pipeline; and settings say how values are written and read.
+                apart = branch.fresh and branch.settings
+                alone = bool(asked) and (apart or _COPY.search(asked[0][0]) is not None)
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
+                if branch.fresh and branch.link.pooled:
+                    pooled.check_opened(branch.node, outcomes[: len(ahead)])
                 answers = [answered(outcome) for outcome in outcomes]
             except NodeLost as error:
                 if not branch.fresh or last_try:
@@ -169,7 +172,7 @@ class Transaction:
                 raise
             branch.fresh = False
             if alone:
-                return [(yield from branch.link.run_steps(*asked[0], until=until))]
+                return (yield from self._ask_steps(shard, asked, until))
             return answers[len(ahead) :]
         return []
 
@@ -189,6 +192,7 @@ class Transaction:
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
         if not branch.attended and len(self.branches) > 1 and self.state.engine.atomic:
+            self._check_owner(self.prologue)
             branch.attended = True
             branch.ahead.append(postgresql.attending(transactions.presence(self.chance)))
         ahead, branch.ahead = branch.ahead, []
@@ -214,12 +218,15 @@ class Transaction:
                 continue
             break
         ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
+        if link.pooled:
+            ahead = pooled.opening(self.dress, self.begin, self.prologue)
         quoted = state.engine.quoted
         ahead += [(f"SAVEPOINT {quoted(name)}", None) for name in self.savepoints]
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
-        self.branches[shard] = Branch(shard, link.node, link, ahead, place_sql)
+        self.branches[shard] = branch = Branch(shard, link.node, link, ahead, place_sql)
+        branch.settings = bool(self.prologue or (link.pooled and self.dress))
         self.touched.add(shard)
 
     def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
@@ -234,7 +241,7 @@ class Transaction:
             seats = self.state.health.seats(self.state.name, node.shard)
             return (yield from self._taken_steps(seats.primary, until))
         try:
-            if link.dress != self.dress:
+            if link.dress != self.dress and not link.pooled:
                 yield from dressed_steps(link, self.dress)
         except BaseException:
             pool.give(link)
@@ -343,9 +350,14 @@ class Transaction:
     def set_steps(self, sql: str, until: float | None) -> Steps[None]:
         """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
         self._check_usable()
+        if len(self.branches) > 1:
+            self._check_owner([sql])
         for shard in self.branches:
             yield from self._ask_steps(shard, [(sql, None)], until)
         self.prologue.append(sql)
+
+    def _check_owner(self, prologue: Sequence[str]) -> None:
+        pooled.check_owner(self.dress, prologue, [branch.node for branch in self.branches.values()])
 
     def _check_usable(self) -> None:
         if self.failed is not None:

@@ -13,7 +13,7 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading, partial, telling, writes
+from outgrow.runtime import asking, commands, loading, partial, pooled, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
@@ -158,6 +158,8 @@ class Conversation:
             )
         if shard is not None:
             self._known_shard(shard)
+            if self.state.pooled:
+                pooled.check_on_shard(prepared)
             if kind is Kind.DDL and self.transaction is None:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))

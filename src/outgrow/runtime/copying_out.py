@@ -94,7 +94,10 @@ class Outward:
                     yield from out.close_steps()
             except Error as error:
                 self._note(error)
-        self._borrowed.give_back()
+        try:
+            yield from self._borrowed.finish_steps(whole)
+        finally:
+            self._borrowed.give_back()
         return sum(out.count for out in self._outs) if whole else -1
 
     # -- bytes ---------------------------------------------------------------------------------------------------

@@ -266,7 +266,7 @@ class Sequences:
         except OperationalError as error:
             if error.code != "OG-NODE-013":
                 raise
-            link = yield from nodes.connect_steps(node, until)
+            link = yield from nodes.connect_steps(node.direct or node, until)
             try:
                 return (yield from ask(_Timed(link, until)))
             finally:

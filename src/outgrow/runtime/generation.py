@@ -61,8 +61,8 @@ class Beat(NamedTuple):
 
 
 def guard_of(rows: Rows) -> tuple[Position, bool]:
-    """(place, still in recovery)."""
-    generation, lsn, in_recovery = _one(rows)
+    """(place, still in recovery); behind them there may be which server it is."""
+    generation, lsn, in_recovery = _one(rows)[:3]
     return Position(generation, lsn or 0), in_recovery
 
 

@@ -74,9 +74,14 @@ def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | N
             pools[shard].give(link)
 
 
-def on_node_steps(nodes: Nodes, node: Node, until: float | None, ask: Callable[[Link], Steps[T]]) -> Steps[T]:
-    """Ask one node, in nobody's dress: what is seen must not depend on who used the connection last."""
-    pool = nodes.pool(node)
+def on_node_steps(
+    nodes: Nodes, node: Node, until: float | None, ask: Callable[[Link], Steps[T]], *, past: bool = False
+) -> Steps[T]:
+    """Ask one node, in nobody's dress: what is seen must not depend on who used the connection last.
+
+    `past`: past its pooler, where that is possible.
+    """
+    pool = nodes.past(node) if past else nodes.pool(node)
     link = yield from pool.take_steps(until)
     try:
         if link.dress:

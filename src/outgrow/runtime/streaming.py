@@ -53,6 +53,8 @@ class Streaming:
             if not opened:
                 yield from self._open_steps()
             rows = yield from self._more_steps()
+            if rows is None and self._borrowed.in_blocks:
+                yield from self._end_steps(whole=True)
         except BaseException as error:
             self._tell(error)
             raise
@@ -117,7 +119,9 @@ class Streaming:
             self._finisher = Finisher(prepared.plan.finish, values)
         for shard in located.shards:
             link = yield from self._borrowed.link_steps(shard, prepared, self._until)
-            self._streams.append(link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until))
+            stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
+            stream.expendable = self._borrowed.in_blocks
+            self._streams.append(stream)
         fields = yield from together([stream.open_steps() for stream in self._streams])
         if self._finisher is None:
             self.fields = fields[0]
@@ -126,7 +130,13 @@ class Streaming:
 
     def close_steps(self) -> Steps[None]:
         """End the stream, finished or not: what still runs on servers is cancelled."""
+        try:
+            yield from self._end_steps(whole=False)
+        finally:
+            self._borrowed.give_back()
+        self._tell(None)
+
+    def _end_steps(self, whole: bool) -> Steps[None]:
         for stream in self._streams:
             yield from stream.close_steps()
-        self._borrowed.give_back()
-        self._tell(None)
+        yield from self._borrowed.finish_steps(whole)

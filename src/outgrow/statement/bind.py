@@ -54,8 +54,7 @@ def _parsed(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) 
     first = next(token.value for token in tokens if token.text != "(").upper()
     try:
         spoken = language(schema.engine)
-        spoken.vet(tokens)
-        disguise = Disguise(tokens)
+        disguise = Disguise(spoken.read(tokens), spoken.forms)
         context = Context(disguise, schema)
         tree, first = _tree(context, disguise, first, spoken)
         tree = spoken.named(tree, prepared.sql, tokens)
@@ -81,9 +80,9 @@ def _tree(context: Context, disguise: Disguise, first: str, spoken: Language) ->
     node: Any = parsed[0]
     try:
         if type(node).__name__ in ("Insert", "Update", "Delete"):
-            tree: Tree = change(context, node, Env())[0]
+            tree: Tree = change(context, node, Env(rules=spoken.rules))[0]
         else:
-            tree = query(context, node, Env())[0]
+            tree = query(context, node, Env(rules=spoken.rules))[0]
     except RecursionError:
         raise Unvetted("so deep a nesting") from None
     if context.counts != disguise.counts:

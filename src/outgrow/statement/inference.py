@@ -47,6 +47,12 @@ _SAME_AS_ARGUMENT = frozenset(
 )
 #: They exist for other types too (bytea, ranges), so the catalogue alone does not tell.
 _TEXT_OF_TEXT = frozenset(words("lower upper btrim ltrim rtrim substr substring overlay reverse"))
+_BYTES_COLLATIONS = frozenset(
+    (
+        *("C", "POSIX", "ucs_basic", "C.UTF-8", "C.utf8", "pg_c_utf8", "pg_unicode_fast"),
+        *("utf8mb4_nopad_bin", "utf8mb3_nopad_bin", "ascii_nopad_bin"),
+    )
+)
 _SUM = {"int2": "int8", "int4": "int8", "int8": "numeric"}
 _AVG = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "float4": "float8"}
 
@@ -120,6 +126,14 @@ def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | 
             return "text"
         return wide
     return declared
+
+
+def collation_order(name: str, default: Order) -> Order:
+    """How a collation compares, by its name in either language."""
+    bare = name.rsplit(".", 1)[-1].strip('"')
+    if bare == "default":
+        return default
+    return Order.BYTES if bare in _BYTES_COLLATIONS else Order.LINGUISTIC
 
 
 def order_of(expr: Expr, default: Order) -> Order:

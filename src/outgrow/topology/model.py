@@ -28,6 +28,15 @@ class Node:
     weight: int = 1
     #: Where it stands, as the operator calls the place.
     zone: str = ""
+    #: `transaction`: the address leads to a pooler, which may send each transaction to another connection; else "".
+    pooler: str = ""
+    #: The same server without the pooler, for what that cannot carry.
+    direct: Node | None = None
+
+    @property
+    def pooled(self) -> bool:
+        """From one transaction to the next nothing of a connection stays: no prepared statement, no setting."""
+        return self.pooler != ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,10 @@ def _node(node: Node) -> str | dict[str, Any]:
     more: dict[str, Any] = {"weight": node.weight} if node.weight != 1 else {}
     if node.zone:
         more["zone"] = _dollars(node.zone)
+    if node.pooled:
+        more["pooler"] = node.pooler
+    if node.direct is not None:
+        more["direct"] = {"dsn": _dollars(node.direct.dsn)}
     return {"dsn": _dollars(node.dsn), **more} if more else _dollars(node.dsn)
 
 

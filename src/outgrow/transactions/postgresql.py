@@ -28,6 +28,10 @@ LOCK_TIMEOUT_SECONDS = 10.0
 
 Asked = tuple[str, Sequence[Any] | None]
 
+#: Habits of the role do not matter.
+_OWN_BLOCK: Asked = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", None)
+_COMMIT: Asked = ("COMMIT", None)
+
 
 def attending(presence: int) -> Asked:
     """What every branch of several begins with; `presence` as `model.presence` has it."""
@@ -40,6 +44,10 @@ def _limit() -> str:
 
 class Wire(Protocol):
     """What a connection must be able to do; `outgrow.nodes.Link` is one."""
+
+    @property
+    def pooled(self) -> bool:
+        """Nothing of it lasts beyond a transaction, and two messages may reach two connections."""
 
     @property
     def broken(self) -> bool: ...
@@ -226,12 +234,19 @@ class PostgresShards:
         link = self._links.get(shard)
         if link is None or link.broken:
             link = self._links[shard] = yield from self._wires.connect_steps(shard, until)
-            yield from link.run_steps(_SQL["recovery_limits"], None, until=until)
+            if not link.pooled:
+                yield from link.run_steps(_SQL["recovery_limits"], None, until=until)
         try:
+            if link.pooled:
+                return (yield from _limited_steps(link, asked, until))
             return (yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked)))
         except BaseException:
             link.close()
             raise
+
+    def pooled(self, shard: str) -> bool:
+        """Whether the last questions to the shard went through a pooler."""
+        return shard in self._links and self._links[shard].pooled
 
     def look_steps(self, shard: str, sql: str, params: Sequence[Any], until: float) -> Steps[Any]:
         """Ask what changes nothing and waits for nothing."""
@@ -291,6 +306,9 @@ class PostgresShard:
             rows = yield from self._rows_steps("prepared_by", [gid], until)
             if not rows:
                 return Finished.ABSENT
+            if self._shards.pooled(self._name):
+                # What SET ROLE says would be said to another connection.
+                raise done
             as_owner = [(f"SET ROLE {rows[0][0]}", None), finishing, ("RESET ROLE", None)]
             _, done, _ = yield from self._shards.ask_steps(self._name, as_owner, until)
         return _finished(done)
@@ -315,6 +333,20 @@ class PostgresShard:
 
     def stamps_forget_steps(self, ids: Sequence[UUID], until: float) -> Steps[None]:
         yield from self._rows_steps("stamps_forget", [list(ids)], until)
+
+
+def _limited_steps(link: Wire, asked: Sequence[Asked], until: float) -> Steps[list[Any]]:
+    """Each statement in a transaction with recovery's limits, but for those that finish others and wait for nothing."""
+    answers: list[Any] = []
+    for statement in asked:
+        alone = statement[0].startswith(("COMMIT", "ROLLBACK"))
+        block = [statement] if alone else [_OWN_BLOCK, (_SQL["recovery_limits_in_block"], None), statement, _COMMIT]
+        outcomes = yield from link.run_many_steps(block, until=until, prepare=[False] * len(block), chained=True)
+        failed = next((outcome for outcome in outcomes if isinstance(outcome, Error)), None)
+        if link.in_transaction:
+            yield from link.run_steps("ROLLBACK", None, until=until)
+        answers.append(failed or outcomes[0 if alone else 2])
+    return answers
 
 
 def _stamped(id: TransactionId, shards: Sequence[str]) -> tuple[str, str]:
