@@ -315,7 +315,9 @@ SELECT set_config('lock_timeout', '2s', false), set_config('statement_timeout', 
 
 -- name: recovery_limits_in_block
 -- The same limits where a pooler stands before the server: for one transaction.
-SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '5s', true);
+SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '5s', true),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                                        ELSE current_setting('synchronous_commit') END, true);
 
 -- name: prepared_max
 -- Why a branch was not prepared.

@@ -290,8 +290,10 @@ class Transaction:
         return places
 
     def _end_steps(self, until: float | None, xid: Xid | None) -> Steps[None]:
-        if xid is not None and self.definitions:
-            raise foreign_failures.defines()
+        if xid is not None:
+            self._check_owner(self.prologue)
+            if self.definitions:
+                raise foreign_failures.defines()
         for branch in [branch for branch in self.branches.values() if branch.fresh]:
             self._release(branch)
         if xid is None and (len(self.branches) < 2 or not self.state.engine.atomic):
