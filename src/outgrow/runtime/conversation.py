@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO
 
 from outgrow.clock import monotonic
@@ -24,7 +24,7 @@ from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.result import Result, finished
 from outgrow.statement import Kind
 from outgrow.topology import Node
-from outgrow.transactions import owner_of
+from outgrow.transactions import Xid, owner_of
 from outgrow.waits import Steps
 
 #: psycopg's placeholders, left standing because no parameters were given.
@@ -281,19 +281,20 @@ class Conversation:
         self.transaction = Transaction(self.state, sql, self.dress, self.footings)
         telling.begun(self, self.transaction)
 
-    def commit_steps(self, until: float | None = None) -> Steps[None]:
+    def commit_steps(self, until: float | None = None, xid: Xid | None = None) -> Steps[None]:
+        """With an `xid` it is only prepared: see `runtime.foreign`."""
         transaction = self.transaction
         if transaction is None:
             return
         self.transaction = None
         try:
-            steps = transaction.commit_steps(until)
+            steps = transaction.commit_steps(until, xid)
             if self.state.tell is not None:
-                steps = telling.ending_steps(self, transaction, steps, True)
+                steps = telling.ending_steps(self, transaction, steps, "committed" if xid is None else "prepared")
             places = yield from steps
         except BaseException:
             # It may be committed all the same.
-            self._stood_on(transaction)
+            self.stood_on(transaction.touched)
             raise
         finally:
             self._note_commit(transaction)
@@ -311,12 +312,13 @@ class Conversation:
         if transaction is not None:
             steps = transaction.rollback_steps(until)
             if self.state.tell is not None:
-                steps = telling.ending_steps(self, transaction, steps, False)
+                steps = telling.ending_steps(self, transaction, steps, "rolled back")
             yield from steps
-            self._stood_on(transaction)
+            self.stood_on(transaction.touched)
 
-    def _stood_on(self, transaction: Transaction) -> None:
-        for shard in transaction.touched:
+    def stood_on(self, shards: Iterable[str]) -> None:
+        """Their primaries were read or written: the floor lies somewhere above what we know."""
+        for shard in shards:
             self.footings[shard].unplaced = True
             self.footings[shard].last = None
 
