@@ -1,5 +1,6 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
+from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
@@ -43,6 +44,7 @@ __all__ = [
     "ScanKeys",
     "Value",
     "Where",
+    "bringing",
     "build",
     "check_all_answered",
     "drawn_alone",

@@ -45,7 +45,7 @@ from outgrow.statement.walk import columns_of
 from .blocks import first_items, leaves_of, plain_type
 from .brought import Bring, Brought
 from .change import Piece
-from .model import Plan
+from .model import Plan, Reason
 from .moments import type_sql
 from .placing import Copied, Places, Sharded, Single
 from .refusals import Refused, refused
@@ -63,12 +63,15 @@ _ENGINES = frozenset(("postgresql",))
 _RELATION = "brought"
 
 
-def bring(plan: Plan, places: Places) -> Brought | None:
-    """What is brought, of a query; None where that cannot be done either."""
+def bringing(plan: Plan, places: Places) -> Plan:
+    """A query that is refused, answered all the same; the plan as it was where that cannot be done either."""
     try:
-        return _brought(plan, places)
+        brought = _brought(plan, places)
     except Refused:
-        return None
+        return plan
+    tables = ", ".join(dict.fromkeys(str(each.table) for each in brought.brings))
+    reason = Reason("plan.bringing", f"the rows of {tables} are brought to one server, which runs the query over them")
+    return replace(plan, brought=brought, reasons=(*plan.reasons, reason))
 
 
 def _brought(plan: Plan, places: Places) -> Brought:
@@ -315,4 +318,4 @@ def _shown(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
     return [ref for ref in found.values() if ref not in known]
 
 
-__all__ = ["bring"]
+__all__ = ["bringing"]

@@ -12,7 +12,7 @@ from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
 from .blocks import Shared
-from .bringing import bring
+from .bringing import bringing
 from .cascades import check_cascades
 from .changing import spread
 from .flows import flowing, has_parts
@@ -241,22 +241,11 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
             return spread(plan, places)
         if any(effect.kind == "locking" for effect in plan.statement.effects):
             return lock(plan, places)
-        # Types that the finish cannot tell apart show only in the shards' answers: then the rows are brought.
-        return replace(scatter(plan, places), brought=bring(plan, places))
+        return scatter(plan, places)
     except Refused as refusal:
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
         refused = replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
-        return _bringing(refused, places) if plan.statement.read_only else refused
-
-
-def _bringing(plan: Plan, places: Places) -> Plan:
-    """A query that was refused, answered all the same: one server gets the rows."""
-    brought = bring(plan, places)
-    if brought is None:
-        return plan
-    tables = ", ".join(dict.fromkeys(str(each.table) for each in brought.brings))
-    reason = Reason("plan.bringing", f"the rows of {tables} are brought to one server, which runs the query over them")
-    return replace(plan, brought=brought, reasons=(*plan.reasons, reason))
+        return bringing(refused, places) if plan.statement.read_only else refused
 
 
 def _elsewhere(plan: Plan, places: Places) -> list[TableName]:

@@ -129,7 +129,7 @@ class Plan:
     move: KeyMove | None = None
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
-    #: How a query is answered that is refused, or whose rows the finish refuses: they come to one server.
+    #: How a query that is refused is answered all the same: its rows come to one server.
     brought: Brought | None = None
     reasons: tuple[Reason, ...] = ()
     #: Numbers that become parameters behind the user's, before any shard is chosen.
@@ -138,7 +138,7 @@ class Plan:
     @property
     def is_brought(self) -> bool:
         """Over several shards it is answered by one server, to which the rows come."""
-        return self.brought is not None and self.refusal is not None
+        return self.brought is not None
 
     @property
     def needs_shard(self) -> bool:
@@ -182,7 +182,7 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
-        if self.is_brought and self.brought is not None:
+        if self.brought is not None:
             shown["brought"] = self.brought.describe()
         elif self.refusal is not None:
             shown["refused_if_several"] = {"code": self.refusal.code, "message": self.refusal.message}

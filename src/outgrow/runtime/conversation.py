@@ -228,9 +228,9 @@ class Conversation:
             nodes = tuple(node.name for _, node in both)
         try:
             fields, rows = finished(Finisher(plan.finish, values), answers)
-        except NotSupportedError:
-            # Of types that it cannot combine or compare as the servers do.
-            if plan.brought is None:
+        except NotSupportedError as refusal:
+            # Of types that it cannot combine or compare as the servers do, which only their answers told.
+            if not self.state.brings(prepared, refusal):
                 raise
             return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)
