@@ -95,6 +95,7 @@ SELECT ratio, AVG(total) / 4 / 3, SUM(DISTINCT n) FROM orders GROUP BY ratio ORD
 SELECT SUM(n * total) % 7, (AVG(n) > 0.3333) % 7, COUNT(*) % 7 FROM orders;
 SELECT SUM(n / 3), AVG(n / 3), MIN(n / 3) FROM orders;
 SELECT SUM(ROUND(n / 3, 4)), MAX(ROUND(n / 3, 2)) FROM orders;
+SELECT AVG((region, n) = (1, 3)), COUNT((region, n) = (1, 3)), SUM((region, n) = (1, 3)) FROM orders;
 SELECT SUM(x.q) FROM (SELECT id, n / 3 AS q FROM orders) x;
 SELECT region, COUNT(*) FROM orders GROUP BY region HAVING AVG(n) = 0.3333 OR AVG(n) > 0.33333 OR SUM(n);
 SELECT COUNT(DISTINCT note), COUNT(DISTINCT memo), COUNT(DISTINCT word), COUNT(DISTINCT short), COUNT(DISTINCT stamp) FROM orders;

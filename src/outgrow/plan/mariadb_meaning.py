@@ -19,6 +19,7 @@ from outgrow.statement.tree import (
     Operation,
     Parameter,
     Query,
+    RowOf,
     Select,
     SetOperation,
     Tree,
@@ -189,6 +190,9 @@ class MariadbMeaning(Meaning):
 
     def check_added(self, call: Call, shown: str, key_columns: str) -> None:
         [arg] = call.args
+        if call.name == "avg" and any(isinstance(node, RowOf) for node in everything_below(arg)):
+            # The server takes a comparison of rows for one that is never NULL: count(…) counts what avg(…) leaves out.
+            raise refused("MariaDB scatter", "avg(…) of a comparison of rows")
         derived = isinstance(arg, ColumnRef) and arg.table is None and self.quotients
         if quotient(arg) or derived:
             raise refused("MariaDB scatter", f"{shown} of a quotient, which has digits that it does not show,")

@@ -26,6 +26,8 @@ class Engine(NamedTuple):
     named_early: bool
     #: The domain, its shards, and how to connect to them, as the kernel of atomic commit sees them.
     shards: Callable[[str, Sequence[str], Wires], Shards]
+    #: A coordinator of the application's can decide its transactions.
+    foreign: bool = False
 
 
 #: What an engine may lack.
@@ -41,6 +43,7 @@ _ENGINES = {
         beginning=lambda begin, shard, id: [begin],
         named_early=False,
         shards=transactions.postgres_shards,
+        foreign=True,
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,

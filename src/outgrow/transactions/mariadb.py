@@ -138,6 +138,11 @@ class MariadbBranch(Branch):
     def _placing(self) -> list[Asked]:
         return [(_SQL["token"], None)] if self.placed else []
 
+    def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
+        # Refused before it comes to that: `runtime.engines` says that nobody else can decide here.
+        yield from ()
+        raise NotImplementedError
+
     def commit_steps(self, until: float | None) -> Steps[None]:
         outcomes = yield from self.link.run_many_steps([("COMMIT", None), *self.parting()], until=until, chained=True)
         if isinstance(outcomes[0], Error):

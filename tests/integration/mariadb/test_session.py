@@ -88,7 +88,7 @@ def test_two_writers_commit_together(session):
 @pytest.mark.parametrize(
     ("sql", "code"),
     [
-        ("UPDATE orders SET n = 1", "OG-PLAN-049"),
+        ("UPDATE orders SET id = id + 1", "OG-PLAN-049"),
         ("SELECT SUM(n / 3) FROM orders", "OG-PLAN-048"),
         ("SELECT id FROM orders FULL JOIN orders o ON true", "OG-PLAN-002"),
         ("CREATE TABLE t (a int)", "OG-PLAN-002"),
