@@ -104,7 +104,7 @@ class TransactionEnded:
 
     transaction: str
     domain: str
-    #: `committed`, `rolled back`, or `unknown` (the connection broke while it was committed).
+    #: `committed`, `rolled back`, `prepared` (somebody else decides), or `unknown` (the connection broke meanwhile).
     outcome: str
     #: Every shard that it touched.
     shards: tuple[str, ...]

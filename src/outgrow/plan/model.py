@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from outgrow.errors import Error
+from outgrow.plan.brought import Brought
 from outgrow.plan.change import Change, describe_change
 from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
@@ -128,9 +129,16 @@ class Plan:
     move: KeyMove | None = None
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
+    #: How a query that is refused is answered all the same: its rows come to one server.
+    brought: Brought | None = None
     reasons: tuple[Reason, ...] = ()
     #: Numbers that become parameters behind the user's, before any shard is chosen.
     drawing: Drawing | None = None
+
+    @property
+    def is_brought(self) -> bool:
+        """Over several shards it is answered by one server, to which the rows come."""
+        return self.brought is not None
 
     @property
     def needs_shard(self) -> bool:
@@ -174,7 +182,9 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
-        if self.refusal is not None:
+        if self.brought is not None:
+            shown["brought"] = self.brought.describe()
+        elif self.refusal is not None:
             shown["refused_if_several"] = {"code": self.refusal.code, "message": self.refusal.message}
         shown["reasons"] = [f"{reason.who}: {reason.what}" for reason in self.reasons]
         return shown

@@ -13,7 +13,19 @@ from outgrow.errors import NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime.asking import Footing
 from outgrow.topology import Node
-from outgrow.transactions import Commit, Means, Outcome, PostgresShards, Recovered, TransactionId, Wire
+from outgrow.transactions import (
+    Commit,
+    Ending,
+    Handover,
+    InDoubt,
+    Means,
+    Outcome,
+    PostgresShards,
+    Recovered,
+    TransactionId,
+    Wire,
+    Xid,
+)
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -29,15 +41,36 @@ _OUTCOME_SECONDS = 10.0
 _BORROW_SECONDS = 0.5
 
 
-def commit(state: DomainState, branches: Sequence[transactions.Branch], chance: bytes, until: float | None) -> Commit:
-    """The end of a transaction with several branches; nothing has run yet.  `chance` will be in its id."""
+def commit(
+    state: DomainState,
+    branches: Sequence[transactions.Branch],
+    chance: bytes,
+    until: float | None,
+    xid: Xid | None = None,
+) -> Commit:
+    """The end of a transaction with several branches; nothing has run yet.  `chance` will be in its id.
+
+    With an `xid` only its first half: somebody else decides.
+    """
 
     def name(decider: str) -> TransactionId:
         return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
 
     order = [shard.name for shard in state.picture.domain.shards]
     ordered = sorted(branches, key=lambda branch: order.index(branch.shard))
+    if xid is not None:
+        return Handover(ordered, _shards(state), _MEANS, name, until, xid=xid)
     return Commit(ordered, _shards(state), _MEANS, name, until)
+
+
+def ending(state: DomainState, xid: Xid, id: TransactionId | None) -> Ending:
+    """The other half, in whichever process; `id` tells it from others of that name."""
+    return Ending(_shards(state), _MEANS, xid, id)
+
+
+def foreign_steps(state: DomainState) -> Steps[list[InDoubt]]:
+    """What waits for the decision of an application's coordinator."""
+    return transactions.foreign_steps(_shards(state), _MEANS)
 
 
 def recover_steps(state: DomainState) -> Steps[Recovered]:

@@ -23,7 +23,7 @@ from outgrow.runtime.branch import Branch
 from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
-from outgrow.transactions import Commit, postgresql
+from outgrow.transactions import Commit, Xid, foreign_failures, postgresql
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -248,8 +248,11 @@ class Transaction:
             raise
         return link
 
-    def commit_steps(self, until: float | None) -> Steps[dict[str, Position]]:
-        """Commit everywhere; returns the place behind the writer's commit, per shard."""
+    def commit_steps(self, until: float | None, xid: Xid | None = None) -> Steps[dict[str, Position]]:
+        """Commit everywhere; returns the place behind the writer's commit, per shard.
+
+        With an `xid` it is only prepared, for a coordinator of the application's to decide.
+        """
         if self.failed is not None:
             failed = self.failed
             yield from self.rollback_steps(until)
@@ -260,7 +263,7 @@ class Transaction:
                 sqlstate="25P02",
             ) from failed
         try:
-            yield from self._end_steps(until)
+            yield from self._end_steps(until, xid)
         except GeneratorExit:
             self.abandon()
             raise
@@ -286,15 +289,19 @@ class Transaction:
                 places[branch.shard] = footing.floor
         return places
 
-    def _end_steps(self, until: float | None) -> Steps[None]:
+    def _end_steps(self, until: float | None, xid: Xid | None) -> Steps[None]:
+        if xid is not None:
+            self._check_owner(self.prologue)
+            if self.definitions:
+                raise foreign_failures.defines()
         for branch in [branch for branch in self.branches.values() if branch.fresh]:
             self._release(branch)
-        if len(self.branches) < 2 or not self.state.engine.atomic:
+        if xid is None and (len(self.branches) < 2 or not self.state.engine.atomic):
             # Where several cannot commit together, one of them has written at most.
             for branch in sorted(self.branches.values(), key=lambda branch: not branch.wrote):
                 yield from branch.commit_steps(until)
             return
-        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until)
+        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until, xid)
         self.state.need_recovery()
         yield from commit.run_steps()
 

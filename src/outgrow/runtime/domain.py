@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
@@ -81,6 +82,16 @@ class DomainState:
             pooled.check_statement(prepared)
         picture.plans.keep((text, parameters), prepared)
         return prepared
+
+    def brings(self, prepared: Prepared, refusal: Error) -> bool:
+        """Whether rows that `finish` has refused can be brought to one server, as this plan's are from now on."""
+        picture = self.picture
+        made = plan.bringing(replace(prepared.plan, refusal=refusal), plan.Places(picture.schema, picture.domain))
+        if made.brought is None:
+            return False
+        refusal.__traceback__ = None
+        prepared.plan = made
+        return True
 
     def refresh_steps(self, until: float | None) -> Steps[None]:
         """Take the picture anew from the servers."""

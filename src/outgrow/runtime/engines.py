@@ -18,10 +18,14 @@ class Engine(NamedTuple):
     atomic: bool
     #: A name as SQL, for savepoints.
     quoted: Callable[[str], str]
+    #: A coordinator of the application's can decide its transactions.
+    foreign: bool = False
 
 
 _ENGINES = {
-    "postgresql": Engine(generation.POSTGRESQL, True, True, lambda name: '"' + name.replace('"', '""') + '"'),
+    "postgresql": Engine(
+        generation.POSTGRESQL, True, True, lambda name: '"' + name.replace('"', '""') + '"', foreign=True
+    ),
     "mariadb": Engine(generation.MARIADB, False, False, lambda name: "`" + name.replace("`", "``") + "`"),
 }
 

@@ -96,7 +96,7 @@ def catalogue_name(type: str) -> str:
 
 
 def common(*types: str | None) -> str | None:
-    """The one type of all, leaving `unknown` aside; numbers widen."""
+    """The one type of all, leaving `unknown` aside; numbers widen, and text takes varchar in."""
     known = [type for type in types if type != "unknown"]
     if not known:
         return "unknown" if types else None
@@ -104,7 +104,7 @@ def common(*types: str | None) -> str | None:
         return known[0]
     if all(type in _NUMBERS for type in known):
         return max((type for type in known if type is not None), key=_NUMBERS.index)
-    return None
+    return "text" if all(type in ("text", "varchar") for type in known) else None
 
 
 def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | None:

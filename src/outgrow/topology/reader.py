@@ -16,6 +16,7 @@ from outgrow.topology.marks import Spot, compose, nearest, refusal
 from outgrow.topology.model import (
     Copied,
     Domain,
+    FinishLimits,
     Observe,
     Placement,
     PoolLimits,
@@ -96,7 +97,7 @@ def _secret(spot: Spot, outside: Outside) -> bytes:
 
 
 def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "ranges", "shards", "tables", "pool", "pooler", "reads")
+    known = ("engine", "strategy", "slots", "ranges", "shards", "tables", "pool", "pooler", "reads", "finish")
     fields = spot.fields(known, ("engine", "shards"))
     engine = fields["engine"].one_of(ENGINES, "OG-TOPO-008", "engine")
     strategy = "hash"
@@ -130,7 +131,8 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges)
+    finish = _finish(fields["finish"]) if "finish" in fields else FinishLimits()
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish)
 
 
 def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
@@ -220,6 +222,14 @@ def _reads(spot: Spot, outside: Outside) -> Reads:
         )
     zone = expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
     return Reads(balance, seconds, size, zone)
+
+
+def _finish(spot: Spot) -> FinishLimits:
+    fields = spot.fields(("rows_max",), ("rows_max",))
+    rows_max = fields["rows_max"].whole()
+    if rows_max < 1:
+        spot.fail("OG-TOPO-045", f"rows_max is {rows_max}", "allow one row or more")
+    return FinishLimits(rows_max)
 
 
 def _observe(spot: Spot) -> Observe:

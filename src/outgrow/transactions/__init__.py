@@ -5,19 +5,25 @@ Step generators over two small ports, with clock, chance and parallelism given: 
 
 from outgrow.transactions.commit import Commit
 from outgrow.transactions.failures import lock_timeout
+from outgrow.transactions.foreign import Ending, Handover, foreign_steps
 from outgrow.transactions.garbage import KEPT_SECONDS, collect_steps
 from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of, presence
 from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
 from outgrow.transactions.postgresql import Branch, PostgresShards, Wire, Wires
 from outgrow.transactions.recovery import Recovered, outcome_steps, recover_steps, settle_steps
+from outgrow.transactions.xid import MARKER_PREFIX, Marker, Xid, read_marker
 
 __all__ = [
     "KEPT_SECONDS",
+    "MARKER_PREFIX",
     "Branch",
     "Commit",
+    "Ending",
     "Fenced",
     "Finished",
+    "Handover",
     "InDoubt",
+    "Marker",
     "Means",
     "Outcome",
     "Part",
@@ -30,12 +36,15 @@ __all__ = [
     "Unclear",
     "Wire",
     "Wires",
+    "Xid",
     "collect_steps",
+    "foreign_steps",
     "lock_timeout",
     "numbered",
     "outcome_steps",
     "owner_of",
     "presence",
+    "read_marker",
     "recover_steps",
     "settle_steps",
 ]

@@ -67,6 +67,12 @@ class Participant(Protocol):
         Raises Fenced where another decision stands, Unclear where nobody knows, another Error where it is rolled back.
         """
 
+    def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
+        """Stamp it, write the decision and prepare both: whoever commits `gid` commits the transaction.
+
+        Raises Fenced where another decision stands, Unclear where nobody knows, another Error where it is rolled back.
+        """
+
     def commit_steps(self, until: float | None) -> Steps[None]:
         """An ordinary commit, for a branch that commits alone."""
 
@@ -84,7 +90,7 @@ class Shard(Protocol):
     """One shard as anyone sees it, on a connection that no transaction holds."""
 
     def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
-        """The domain's prepared branches there."""
+        """The domain's prepared branches there, those that carry a decision among them."""
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
         """What stands; where nothing does, and the coordinator is gone (or we `insist`), abort first.

@@ -11,6 +11,7 @@ from outgrow.errors import Error, OperationalError
 from outgrow.transactions import failures
 from outgrow.transactions.model import PREFIX, InDoubt, Outcome, TransactionId, owner_of
 from outgrow.transactions.port import Fenced, Finished, Part, Unclear
+from outgrow.transactions.xid import MARKER_PREFIX, read_marker
 from outgrow.waits import Steps
 
 _SQL = ledger.queries()
@@ -139,6 +140,25 @@ class Branch:
             raise failures.rolled_back(self.shard)
         self.place = place[0] if place else None
 
+    def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
+        decide: Asked = (_SQL["decide"], [*_stamped(id, shards), id.begun_seconds])
+        asked = [*self.ahead, decide, (f"PREPARE TRANSACTION '{gid}'", None)]
+        may_prepare = [True] * (len(asked) - 1) + [False]
+        try:
+            *_, decided, prepared = yield from self.link.run_many_steps(
+                asked, until=until, prepare=may_prepare, chained=True
+            )
+        except Error as error:
+            raise _retold(Unclear, error) from error
+        if isinstance(decided, Error):
+            raise _retold(Fenced, decided) if decided.sqlstate in _FENCED else decided
+        if isinstance(prepared, Error):
+            if self.link.broken:
+                raise _retold(Unclear, prepared)
+            raise failures.not_prepared(prepared, self.shard, (yield from self._prepared_max_steps(prepared)))
+        if prepared.status != "PREPARE TRANSACTION":
+            raise failures.rolled_back(self.shard)
+
     def _placing(self) -> list[tuple[str, None]]:
         """Behind the commit (which ends there, whatever shares its Sync): the question for the server's place."""
         return [(_SQL["token"], None)] if self.placed else []
@@ -259,9 +279,16 @@ class PostgresShard:
         return _answered(answer)
 
     def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
-        found = yield from self._shards.look_steps(self._name, _SQL["in_doubt"], [f"{PREFIX}{domain}/"], until)
-        both = [(owner_of(gid), gid, age) for gid, age in _answered(found)]
-        return [InDoubt(self._name, gid, id, age) for id, gid, age in both if id is not None]
+        begun = [f"{PREFIX}{domain}/", MARKER_PREFIX]
+        found = yield from self._shards.look_steps(self._name, _SQL["in_doubt"], begun, until)
+        branches = []
+        for gid, age in _answered(found):
+            marker = read_marker(gid)
+            # The branch that carries a decision lies where it is decided.
+            id = owner_of(gid) if marker is None else TransactionId(domain, self._name, marker.number)
+            if id is not None:
+                branches.append(InDoubt(self._name, gid, id, age, marker))
+        return branches
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
         rule = (_SQL["rule"], [id.number, id.presence, insist])

@@ -28,6 +28,8 @@ _MEASURED = (
 )
 #: Their transaction's event says more.
 _ENDS = ("COMMIT", "ROLLBACK")
+#: What ended a transaction so, unless COMMIT did.
+_COMMANDS = {"rolled back": "ROLLBACK", "prepared": "PREPARE TRANSACTION"}
 
 Attributes = dict[str, Any]
 
@@ -100,7 +102,7 @@ class Telemetry:
         """COMMIT or ROLLBACK, where it went to servers at all; `inside` the statement that it belongs to."""
         if not event.shards:
             return
-        command = "ROLLBACK" if event.outcome == "rolled back" and event.error is None else "COMMIT"
+        command = _COMMANDS.get(event.outcome, "COMMIT") if event.error is None else "COMMIT"
         attributes = self._common(event.domain, (), command, event.error)
         attributes |= {
             "db.query.summary": command,

@@ -24,7 +24,7 @@ def furnished(topology: Topology) -> None:
         session.execute("CREATE TABLE settings (name text PRIMARY KEY, value text)")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pooler(fleet_servers: Servers) -> Iterator[Pooler]:
     topology = fleet_servers.fresh(TABLES)
     try:
@@ -35,7 +35,7 @@ def pooler(fleet_servers: Servers) -> Iterator[Pooler]:
         fleet_servers.drop(topology)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fleet(pooler: Pooler) -> Iterator[Fleet]:
     assert pooler.topology is not None
     with outgrow.open(pooler.topology) as opened:

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -55,16 +55,21 @@ def _transfer(topology: Topology, keys: tuple[int, int], waits: int, end: Connec
 
 
 @contextmanager
-def transfer(topology: Topology, keys: tuple[int, int], waits: int) -> Iterator[tuple[int, Connection]]:
-    """(pid, what it says): "held" once it stands still, or how its commit ended; killed at the end."""
+def child(work: Callable[..., None], *told: Any) -> Iterator[tuple[int, Connection]]:
+    """(pid, what it says) of a process that does `work(*told, its end of a pipe)`; killed at the end."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
-    child = context.Process(target=_transfer, args=(topology, keys, waits, theirs), daemon=True)
-    child.start()
+    process = context.Process(target=work, args=(*told, theirs), daemon=True)
+    process.start()
     theirs.close()
-    assert child.pid is not None
+    assert process.pid is not None
     try:
-        yield child.pid, ours
+        yield process.pid, ours
     finally:
-        child.kill()
-        child.join()
+        process.kill()
+        process.join()
+
+
+def transfer(topology: Topology, keys: tuple[int, int], waits: int) -> AbstractContextManager[tuple[int, Connection]]:
+    """(pid, what it says): "held" once it stands still, or how its commit ended; killed at the end."""
+    return child(_transfer, topology, keys, waits)

@@ -49,7 +49,9 @@ def described(sql: str, file: str = "") -> list[str]:
         lines.append(f"--   finish: {'; '.join(describe_finish(made.finish))}")
     if made.change is not None:
         lines += [f"--   change: {step}" for step in describe_change(made.change)]
-    if made.refusal is not None:
+    if made.is_brought and made.brought is not None:
+        lines += [f"--   {step}" for step in made.brought.describe()]
+    elif made.refusal is not None:
         lines.append(f"--   refused over several: {made.refusal.code} {made.refusal.message}")
     shown = {f"plan.keys: {scan.describe()}" for scan in made.scans}
     for reason in made.reasons:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from outgrow.errors import Error
-from outgrow.transactions import Fenced, Finished, InDoubt, Outcome, Part, TransactionId, Unclear, owner_of
+from outgrow.transactions import Fenced, Finished, InDoubt, Outcome, Part, TransactionId, Unclear, owner_of, read_marker
 from outgrow.transactions import failures as failing
-from outgrow.transactions.model import PREFIX
 from tests.unit.transactions.servers import BUSY, CANCELLED, LOST, NO_SUCH, Backend, Server, Txn
 
 if TYPE_CHECKING:
@@ -56,6 +55,23 @@ class Branch:
         if isinstance(done, Error):
             raise done
         if done != "COMMIT":
+            raise failing.rolled_back(self.shard)
+
+    def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Gen:
+        b, s = self.backend, self.server
+        try:
+            decided, done = yield from self._call_steps(
+                until, lambda: s.decide(b, id.number), lambda: s.prepare(b, gid)
+            )
+        except Error as error:
+            raise Unclear("OG-NODE-011", "lost") from error
+        if isinstance(decided, Error):
+            raise Fenced("OG-NODE-110", "taken") if decided.sqlstate == "23505" else decided
+        if done is LOST or (done is CANCELLED and b.broken):
+            raise Unclear("OG-NODE-011", "lost")
+        if isinstance(done, Error):
+            raise done
+        if done != "PREPARE TRANSACTION":
             raise failing.rolled_back(self.shard)
 
     def commit_steps(self, until: float | None) -> Gen:
@@ -117,11 +133,13 @@ class Seen:
 
     def in_doubt_steps(self, domain: str, until: float) -> Gen:
         def look() -> list[InDoubt]:
-            now = self.shards.world.now
-            found = [
-                (gid, owner_of(gid), at) for gid, (_, at) in self.server.prepared.items() if gid.startswith(PREFIX)
-            ]
-            return [InDoubt(self.server.name, gid, id, now - at) for gid, id, at in found if id is not None]
+            now, name, found = self.shards.world.now, self.server.name, []
+            for gid, (_, at) in self.server.prepared.items():
+                marker = read_marker(gid)
+                id = owner_of(gid) if marker is None else TransactionId(domain, name, marker.number)
+                if id is not None:
+                    found.append(InDoubt(name, gid, id, now - at, marker))
+            return found
 
         return _one((yield from self._ask_steps(until, look)))
 

@@ -294,8 +294,16 @@ def recoverer_steps(world: World, shards: Shards) -> Gen:
 
 def coordinator(world: World, number: int) -> Process:
     """A process that commits one transaction on some of the shards."""
+    branches, backends, name = begun(world, number, 2)
+    until = world.now + 3.0 * world.chance() if world.chance() < 0.2 else None
+    commit = world.commit_class(branches, Shards(world, backends), world.means, name, until)
+    return Process(world, commit.run_steps(), backends, commit=commit)
+
+
+def begun(world: World, number: int, least: int) -> tuple[list[Branch], list[Backend], Callable[[str], TransactionId]]:
+    """A transaction's branches on some of the shards, their connections, and its name."""
     count = len(world.servers)
-    names = sorted(world.random.sample(sorted(world.servers), world.random.randint(2, count)))
+    names = sorted(world.random.sample(sorted(world.servers), world.random.randint(least, count)))
     parts = [Part.WROTE] * len(names)
     if len(names) > 2 and world.chance() < 0.3:
         parts[world.random.randrange(len(parts))] = world.random.choice((Part.READ, Part.CHECKED))
@@ -306,11 +314,8 @@ def coordinator(world: World, number: int) -> Process:
         Branch(world, world.servers[name], part, None if name == first else its_number)
         for name, part in zip(names, parts, strict=True)
     ]
-    backends = [branch.backend for branch in branches]
 
     def name(decider: str) -> TransactionId:
         return TransactionId("d", decider, its_number)
 
-    until = world.now + 3.0 * world.chance() if world.chance() < 0.2 else None
-    commit = world.commit_class(branches, Shards(world, backends), world.means, name, until)
-    return Process(world, commit.run_steps(), backends, commit=commit)
+    return branches, [branch.backend for branch in branches], name
