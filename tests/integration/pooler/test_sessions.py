@@ -17,8 +17,7 @@ import outgrow
 from outgrow import Fleet
 from outgrow.topology import Node
 from tests import pgbouncer
-from tests.integration.pooler.conftest import furnished
-from tests.integration.runtime.conftest import TABLES
+from tests.integration.pooler.conftest import TABLES, furnished
 from tests.pgbouncer import Pooler
 from tests.servers import Servers, serving
 
