@@ -30,7 +30,7 @@ def test_a_role_that_could_not_end_it_is_refused(fleet: Fleet) -> None:
         connection.tpc_begin(connection.xid(1, "role", ""))
         cursor = connection.cursor()
         cursor.execute("SET LOCAL ROLE app")
-        cursor.execute("INSERT INTO customers (customer_id) VALUES (1)")
+        cursor.execute("INSERT INTO customers (customer_id) VALUES (77)")
         with pytest.raises(dbapi.NotSupportedError):
             connection.tpc_prepare()
         assert connection.tpc_recover() == []
