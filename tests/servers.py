@@ -91,7 +91,11 @@ class Servers:
     ) -> list[Any]:
         """Run one statement there as superuser with autocommit; its rows, if it has any."""
         address = psycopg.conninfo.make_conninfo(
-            node.dsn, user="postgres", password="", host=self.sockets, **({"dbname": database} if database else {})
+            (node.direct or node).dsn,
+            user="postgres",
+            password="",
+            host=self.sockets,
+            **({"dbname": database} if database else {}),
         )
         try:
             cursor = self._link(address).execute(text, params)

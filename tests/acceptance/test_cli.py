@@ -79,7 +79,7 @@ def test_up_status_down(place: Path) -> None:
 
     assert outgrow("directory", "show", *where).returncode == 0
     other = outgrow("up", "--strategy", "ring", *where)
-    assert other.stderr.startswith("OG-LOCAL-033: ")
+    assert other.stderr.startswith("OG-LOCAL-040: ")
 
     wrong = outgrow("up", "--shards", "5", *where)
     assert (wrong.returncode, wrong.stdout) == (1, "")

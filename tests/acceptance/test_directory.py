@@ -63,7 +63,7 @@ def checked(directory: Directory, topology: Topology) -> None:
     assert told(directory, "assign", "9", "s2", "--type", "int8")["shard"] == "s2"
     code, out, error = directory("assign", "9", "s1", "--type", "int8")
     assert code == 1
-    assert error.startswith("OG-RUN-100: ")
+    assert error.startswith("OG-RUN-115: ")
     assert [each["key"] for each in told(directory, "show", "--shard", "s2")["entries"]] == ["-2", "1", "9"]
     assert [
         each["key"] for each in told(directory, "show", "--shard", "s2", "--after", "-2", "--limit", "1")["entries"]
@@ -74,7 +74,7 @@ def checked(directory: Directory, topology: Topology) -> None:
     assert error == "no entry: 77\n"
     code, _, error = directory("migrate", "77", "s1", "--type", "int8")
     assert code == 1
-    assert error.startswith("OG-RUN-096: ")
+    assert error.startswith("OG-RUN-111: ")
     for wrong in (("migrate", "1"), ("assign",), ("show", "--limit", "0")):
         assert directory(*wrong)[0] == 2
 
@@ -89,4 +89,4 @@ def test_a_domain_without_a_directory(
         code, _, error = directory(*verb)
     fleet_servers.drop(topology)
     assert code == 1
-    assert error.startswith("OG-RUN-102: ")
+    assert error.startswith("OG-RUN-117: ")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from outgrow.errors import ConfigurationError
-from outgrow.keyspace.crc32 import Crc32
+from outgrow.keyspace.crc32 import Crc32, mariadb_range
 from outgrow.keyspace.directory import Book, Directory, Entry
 from outgrow.keyspace.hash import Hash, Key
 from outgrow.keyspace.kinds import KINDS, family
-from outgrow.keyspace.range import Range
+from outgrow.keyspace.range import Range, Spelling
 from outgrow.keyspace.ring import ring_owners
 from outgrow.topology import Domain, ShardMap, Splits
 
@@ -46,8 +46,9 @@ class Strategy(Protocol):
 #: Family → a type of it.
 _HASHED_AS = {known.family: type for type, known in KINDS.items()}
 
-#: Engine → the hash that its servers compute.
+#: Engine → the hash that its servers compute, and how a range's slot is spelt there.
 _HASHES: dict[str, type[Hash] | type[Crc32]] = {"postgresql": Hash, "mariadb": Crc32}
+_SPELLINGS: dict[str, Spelling | None] = {"postgresql": None, "mariadb": mariadb_range}
 
 
 def first_map(domain: Domain) -> ShardMap:
@@ -72,7 +73,7 @@ class Keyspace:
     Raises ConfigurationError OG-KEY-003 for a wrong number of slots, OG-KEY-004 when the map has another number.
     """
 
-    __slots__ = ("_hash", "_listed", "_ranged", "_strategies", "book", "map", "owners", "shards", "slots")
+    __slots__ = ("_hash", "_listed", "_ranged", "_spelt", "_strategies", "book", "map", "owners", "shards", "slots")
 
     def __init__(self, slots: int, shard_map: ShardMap, engine: str = "postgresql") -> None:
         if shard_map.hashed != slots:
@@ -89,6 +90,7 @@ class Keyspace:
         #: slot → name of its shard.
         self.owners = tuple(shard_map.shards[owner] for owner in shard_map.owners)
         self._hash = _HASHES[engine]
+        self._spelt = _SPELLINGS[engine]
         self._strategies: dict[tuple[str, ...], Strategy] = {}
         #: Family of types → its split points, and the slot of its first range.
         self._ranged: dict[str, tuple[Splits, int]] = {}
@@ -108,8 +110,10 @@ class Keyspace:
             splits, first = self._ranged.get(known.family, (None, 0)) if known is not None else (None, 0)
             if self.lists(types):
                 found = Directory(types, self.book, self.map.listed, len(self.shards))
+            elif splits is None:
+                found = self._hash(types, self.slots)
             else:
-                found = self._hash(types, self.slots) if splits is None else Range(types, splits, first)
+                found = Range(types, splits, first, self._spelt)
             self._strategies[types] = found
         return found
 

@@ -85,6 +85,12 @@ def as_ledger_says(domain: Domain, state: LedgerState) -> Domain:
             f"domain {domain.name} has rows on {', '.join(missing)}, which the fleet file does not name",
             cure="put the shard back into the fleet file; rows leave a shard only by a move",
         )
+    if state.shard_map.directory and any(node.pooled for shard in domain.shards for node in shard.nodes):
+        raise ConfigurationError(
+            "OG-LEDGER-016",
+            f"keys of domain {domain.name} stand in a directory, and it has nodes behind a transaction pooler",
+            cure="write the servers' own addresses into the fleet file, without `pooler:`",
+        )
     tables = MappingProxyType({**domain.tables, **state.placements})
     ranges = _ranges(state.shard_map)
     strategy = "hash" if domain.strategy in ("range", "directory") else domain.strategy

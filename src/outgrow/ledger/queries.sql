@@ -282,6 +282,12 @@ FROM pg_control_system() AS c LEFT JOIN outgrow.generation AS g ON true;
 -- On a replica, as a statement before the read: generation, bytes of WAL replayed, still in recovery.  Cheap.
 SELECT g.counter, (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8, pg_is_in_recovery() FROM outgrow.generation AS g;
 
+-- name: guard_named
+-- The same, and which server it is that answers: behind a pooler that may change.
+SELECT g.counter, (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8, pg_is_in_recovery(),
+       pg_postmaster_start_time()::text || ' ' || coalesce(inet_server_addr()::text, '') || ' ' || current_setting('port')
+FROM outgrow.generation AS g;
+
 -- name: token
 -- On a primary, as a statement after the write: generation, bytes of WAL inserted, recorded and actual timeline.  The
 -- two timelines differ after a promotion that nobody has recorded yet: raise the generation, then ask again.
@@ -347,18 +353,28 @@ FROM stamped AS s,
 
 -- name: recovery_limits
 -- On a connection that recovers: a decision under way is looked at again later, and habits of the role do not matter.
+-- What it decides is on disk before anyone acts on it.
 SELECT set_config('lock_timeout', '2s', false), set_config('statement_timeout', '5s', false),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                                        ELSE current_setting('synchronous_commit') END, false),
        set_config('default_transaction_read_only', 'off', false),
        set_config('default_transaction_isolation', 'read committed', false);
+
+-- name: recovery_limits_in_block
+-- The same limits where a pooler stands before the server: for one transaction.
+SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '5s', true),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                                        ELSE current_setting('synchronous_commit') END, true);
 
 -- name: prepared_max
 -- Why a branch was not prepared.
 SHOW max_prepared_transactions;
 
 -- name: in_doubt
--- The prepared branches of a domain in this database: name and age.
+-- The prepared branches of a domain in this database, and those that carry a decision: name and age.
 SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8
-FROM pg_prepared_xacts WHERE database = current_database() AND starts_with(gid, $1::text);
+FROM pg_prepared_xacts
+WHERE database = current_database() AND (starts_with(gid, $1::text) OR starts_with(gid, $2::text));
 
 -- name: prepared_by
 -- Only the role that prepared a branch (or a superuser) may finish it.

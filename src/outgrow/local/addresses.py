@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from outgrow.errors import ConfigurationError
+from outgrow.local.engines import engine
 from outgrow.local.state import Server, State, write_private
 from outgrow.topology import Domain, Listing, Node, Role, Shard, Topology, read, without_password, write
 
@@ -29,11 +30,10 @@ HEADER = """\
 
 def dsn(state: State, server: Server, *, database: str = DATABASE, role: str = ROLE, tcp: bool | None = None) -> str:
     """A server's address: its unix socket, or loopback TCP with the password (of `app` only)."""
+    name = quote(database, safe="")
     if state.tcp if tcp is None else tcp:
-        return (
-            f"postgresql://{role}:{quote(state.password, safe='')}@127.0.0.1:{server.port}/{quote(database, safe='')}"
-        )
-    return f"postgresql://{role}@/{quote(database, safe='')}?host={quote(state.sockets, safe='/')}&port={server.port}"
+        return f"{state.engine}://{role}:{quote(state.password, safe='')}@127.0.0.1:{server.port}/{name}"
+    return engine(state.engine).socket_dsn(state, server, role, name)
 
 
 def domain_of(
@@ -51,7 +51,7 @@ def domain_of(
         primary, *replicas = (node(server) for server in state.servers if server.shard == name)
         shards.append(Shard(name, primary, tuple(replicas)))
     directory = tuple(Listing(type, "hash") for type in ("int8", "text", "uuid")) if strategy == "directory" else ()
-    return Domain(DOMAIN, "postgresql", 1024, tuple(shards), {}, strategy=strategy, directory=directory)
+    return Domain(DOMAIN, state.engine, 1024, tuple(shards), {}, strategy=strategy, directory=directory)
 
 
 def publish(fleet: Path, state: State, strategy: str | None = None) -> tuple[Topology, State]:
@@ -79,7 +79,7 @@ def publish(fleet: Path, state: State, strategy: str | None = None) -> tuple[Top
     (ours,) = (one for one in told.domains if one.name == DOMAIN)
     if strategy not in (None, ours.strategy):
         raise ConfigurationError(
-            "OG-LOCAL-033",
+            "OG-LOCAL-040",
             f"the fleet has the strategy {ours.strategy} already, not {strategy}",
             cure=f"`outgrow up` without --strategy keeps it; a new fleet in another --dir may have another one; {path} "
             "may be edited before `outgrow init`",

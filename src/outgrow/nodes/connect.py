@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 
 import psycopg
 from psycopg import pq
@@ -31,13 +32,13 @@ _REASONS: tuple[tuple[str, str, str, str], ...] = (
         "correct the user or password of the node's address",
     ),
     (
-        r"no pg_hba\.conf entry|role \".*\" does not exist|is not permitted to log in",
+        r"no pg_hba\.conf entry|no such user|role \".*\" does not exist|is not permitted to log in",
         "OG-NODE-002",
         "the server does not let this user in",
         "create the role, or allow it in the server's pg_hba.conf",
     ),
     (
-        r"database \".*\" does not exist",
+        r"database \".*\" does not exist|no such database",
         "OG-NODE-003",
         "the server has no such database",
         "create the database, or correct its name in the node's address",
@@ -49,13 +50,25 @@ _REASONS: tuple[tuple[str, str, str, str], ...] = (
         "correct sslmode, sslrootcert and the host's name in the node's address, or the server's certificate",
     ),
     (
+        r"unsupported startup parameter",
+        "OG-NODE-035",
+        "the pooler refuses a start-up option",
+        "set it for the role (ALTER ROLE … SET …), not in the address and not in PGOPTIONS",
+    ),
+    (
         r"starting up|shutting down|in recovery mode|not yet accepting|not accepting",
         "OG-NODE-008",
         "the server takes no connections now",
         "wait until it is up; a replica needs hot_standby = on",
     ),
     (
-        r"too many (clients|connections)|remaining connection slots",
+        r"pgbouncer cannot connect|server login has been failing",
+        "OG-NODE-008",
+        "the pooler has no connection to the server",
+        "start the server, or correct its address in the pooler's configuration; the pooler's log says why",
+    ),
+    (
+        r"too many (clients|connections)|remaining connection slots|no more connections allowed",
         "OG-NODE-008",
         "the server has no connection left",
         "lower the pools' size_max, or raise max_connections on the server",
@@ -102,6 +115,8 @@ def link_steps(
             raise _refused(node, pgconn.get_error_message("utf-8"))
         _check_server(node, pgconn)
         pgconn.nonblocking = 1
+        if node.pooled:
+            settings = replace(settings, prepare_after=None)
         return Link(node, pgconn, settings, {} if names is None else names)
     except BaseException:
         pgconn.finish()

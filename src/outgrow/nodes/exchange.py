@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import deque
 from concurrent.futures import Future as ThreadFuture
 from typing import Any
 
 import psycopg
 from psycopg.pq import ExecStatus, PollingStatus, TransactionStatus
-from psycopg.pq.abc import PGconn, PGresult
+from psycopg.pq.abc import PGcancelConn, PGconn, PGresult
 
 from outgrow.clock import monotonic
 from outgrow.waits import READ, WRITE, Future, Socket, Steps
@@ -38,6 +39,10 @@ _POLL_OK = int(PollingStatus.OK)
 
 #: How long a cancelled statement may be silent before it is cancelled again.
 _CANCEL_AGAIN_SECONDS = 0.2
+
+#: Requests to poolers that were not answered in time.  PgBouncer 1.18 dies of one that is hung up on while it waits for
+#: the server, so they stay open until it answers.
+_kept: deque[PGcancelConn] = deque()
 
 
 class Late(Exception):
@@ -87,14 +92,21 @@ def only_result_steps(pgconn: PGconn, readable: Socket) -> Steps[PGresult]:
     return result
 
 
-def cancel_steps(pgconn: PGconn, until: float) -> Steps[None]:
+def cancel_until(timeout_seconds: float) -> float:
+    """When to give a cancellation up.  Broken where there is to be none."""
+    if not timeout_seconds:
+        raise Broken("nothing is cancelled on this connection")
+    return monotonic() + timeout_seconds
+
+
+def cancel_steps(pgconn: PGconn, until: float, pooled: bool) -> Steps[None]:
     """Ask the server to cancel what this backend runs, until it answers on the connection.
 
     A backend discards the signal when it starts to read a command: so a late cancel cannot hit the next statement,
     but one that overtakes its own statement is lost, and must be asked for again.
     """
     while True:
-        yield from _request_cancel_steps(pgconn, until)
+        yield from _request_cancel_steps(pgconn, until, pooled)
         if not pgconn.is_busy():
             return
         again = min(until, monotonic() + _CANCEL_AGAIN_SECONDS)
@@ -104,9 +116,10 @@ def cancel_steps(pgconn: PGconn, until: float) -> Steps[None]:
             raise Late
 
 
-def _request_cancel_steps(pgconn: PGconn, until: float) -> Steps[None]:
+def _request_cancel_steps(pgconn: PGconn, until: float, pooled: bool) -> Steps[None]:
     """Over when the server has sent the backend its signal."""
     cancel = pgconn.cancel_conn()
+    status = _POLL_WRITING
     cancel.start()
     try:
         while (status := cancel.poll()) in (_POLL_READING, _POLL_WRITING):
@@ -115,7 +128,24 @@ def _request_cancel_steps(pgconn: PGconn, until: float) -> Steps[None]:
         if status != _POLL_OK:
             raise Broken(f"the cancel request failed: {cancel.get_error_message()}")
     finally:
-        cancel.finish()
+        if pooled and status in (_POLL_READING, _POLL_WRITING):
+            _kept.append(cancel)
+        else:
+            cancel.finish()
+            _finish_kept()
+
+
+def _finish_kept() -> None:
+    """Close those that were answered meanwhile."""
+    for _ in range(len(_kept)):
+        try:
+            cancel = _kept.popleft()
+        except IndexError:
+            return
+        if cancel.poll() in (_POLL_READING, _POLL_WRITING):
+            _kept.append(cancel)
+        else:
+            cancel.finish()
 
 
 def drain_steps(pgconn: PGconn, until: float | None) -> Steps[list[PGresult]]:
@@ -147,12 +177,12 @@ def _skip_copy_out_steps(pgconn: PGconn, readable: Socket) -> Steps[None]:
             pgconn.consume_input()
 
 
-def stop_steps(pgconn: PGconn, until: float) -> Steps[list[PGresult]]:
+def stop_steps(pgconn: PGconn, until: float, pooled: bool) -> Steps[list[PGresult]]:
     """Cancel on the server, then drain.  Raises when that is not possible: the connection must then be closed."""
     if pgconn.flush():
         # Half a message was sent.  Sending the rest would run the statement that is to be stopped.
         raise Broken("the statement was not wholly sent")
-    yield from cancel_steps(pgconn, until)
+    yield from cancel_steps(pgconn, until, pooled)
     return (yield from drain_steps(pgconn, until))
 
 

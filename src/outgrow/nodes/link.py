@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +36,7 @@ from outgrow.nodes.exchange import (
 from outgrow.nodes.pair import Asked, Outcome, many_steps, two_steps
 from outgrow.nodes.prepared import Preparations, Prepared
 from outgrow.nodes.queries import QUERIES
-from outgrow.nodes.recovery import alive_steps, lost, recover_steps, used_wrongly
+from outgrow.nodes.recovery import alive_steps, lost, peek, recover_steps, used_wrongly
 from outgrow.nodes.rows import Field, Identity, Rows, fields_of, unknown_oids
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
@@ -56,6 +55,8 @@ _DDL = ("DROP", "ALTER")
 
 class Link:
     """One connection.  See `connect.link_steps` for how to get one."""
+
+    engine = "postgresql"
 
     __slots__ = (
         "__weakref__",
@@ -90,8 +91,8 @@ class Link:
         #: What sessions have SET on this connection, as its last user left it; the user's business alone.
         self.dress: tuple[Any, ...] = ()
         #: The server was a replica when this connection was made.  (A primary becomes one only by a restart, which
-        #: ends its connections; a replica that is promoted keeps them.)
-        self.standby = pgconn.parameter_status(b"in_hot_standby") == b"on"
+        #: ends its connections; a replica that is promoted keeps them.)  Of a pooler's servers nothing stays true.
+        self.standby = not node.pooled and pgconn.parameter_status(b"in_hot_standby") == b"on"
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
         self.pgconn = pgconn
@@ -126,6 +127,11 @@ class Link:
     @property
     def closed(self) -> bool:
         return self.pgconn.status != 0
+
+    @property
+    def pooled(self) -> bool:
+        """What is not within one transaction, or one message, may reach another connection of the server."""
+        return self.node.pooled
 
     @property
     def in_transaction(self) -> bool:
@@ -164,15 +170,7 @@ class Link:
 
     def peek(self) -> bool:
         """Whether an idle link still stands, as far as can be seen without asking the server."""
-        poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
-        try:
-            while poll.poll(0):
-                self.pgconn.consume_input()
-                self.pgconn.is_busy()
-        except psycopg.Error:
-            self.close()
-        return not self.broken
+        return peek(self)
 
     def alive_steps(self, until: float) -> Steps[bool]:
         """Ask the server for a sign of life.  A link that gives none in time is closed: cancelling takes longer."""
@@ -180,8 +178,7 @@ class Link:
 
     def identity_steps(self, until: float | None = None) -> Steps[Identity]:
         """Ask which server this is; needs no privilege."""
-        rows = yield from self.run_steps(QUERIES["identity"], until=until, prepare=False)
-        return Identity(*rows.rows[0])
+        return Identity(*(yield from self.run_steps(QUERIES["identity"], until=until, prepare=False)).rows[0])
 
     def forget_prepared(self) -> None:
         """Prepare everything anew: the schema has changed."""

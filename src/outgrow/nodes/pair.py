@@ -14,7 +14,6 @@ import psycopg
 from psycopg.pq.abc import PGresult
 
 from outgrow import errors
-from outgrow.clock import monotonic
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import (
     COMMAND_OK,
@@ -26,6 +25,7 @@ from outgrow.nodes.exchange import (
     Broken,
     Late,
     cancel_steps,
+    cancel_until,
     flush_steps,
 )
 from outgrow.nodes.prepared import Key, Prepared
@@ -157,10 +157,31 @@ class _Part:
         return rows
 
 
+class _Description(_Part):
+    """A statement that is only parsed and described, without a name."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: bytes, types: tuple[int, ...]) -> None:
+        self.text = text
+        self.types = types
+        self.results = []
+        self.synced = True
+        self.messages = 2
+
+    def send(self, link: Link) -> None:
+        link.pgconn.send_prepare(b"", self.text, self.types)
+        link.pgconn.send_describe_prepared(b"")
+        link.pgconn.pipeline_sync()
+
+
 def two_steps(
     link: Link, first: Asked, second: Asked, until: float | None, prepare: bool
 ) -> Steps[tuple[Outcome, Outcome]]:
     """See `Link.run_two_steps`."""
+    if link.pooled:
+        one, two = yield from _one_by_one_steps(link, (first, second), until)
+        return one, two
     parts = (_Part(link, *first, prepare), _Part(link, *second, prepare))
     done, late, broken = yield from _exchange_steps(link, parts, until)
     if broken is None and any(stale := [part.stale() for part in parts]):
@@ -179,6 +200,8 @@ def many_steps(
     link: Link, asked: Sequence[Asked], until: float | None, prepare: Sequence[bool], chained: bool
 ) -> Steps[list[Outcome]]:
     """See `Link.run_many_steps`."""
+    if link.pooled and not chained:
+        return (yield from _one_by_one_steps(link, asked, until))
     parts = [_Part(link, sql, params, may) for (sql, params), may in zip(asked, prepare, strict=True)]
     if chained:
         for part in parts[:-1]:
@@ -200,22 +223,20 @@ def many_steps(
 def checked_steps(link: Link, asked: Sequence[Asked], chain: int, until: float | None) -> Steps[list[Outcome]]:
     """A statement among checks, in one flush: the first `chain` statements share one Sync, the others have one each.
 
-    For outside a transaction.  Only the chain may write: where one of its prepared statements was out of date, nothing
-    of it has been done, and it runs once more; what stands beside it is asked again.
+    For outside a transaction.  Only the chain may write: one whose prepared statements were out of date has done
+    nothing and runs once more; what stands beside it is asked again.
     """
-    parts = _checked(link, asked, chain, True)
-    done, late, broken = yield from _exchange_steps(link, parts, until)
-    stale = [part.stale() for part in parts] if broken is None else []
-    if any(stale):
-        link.preparations.drop()
-        if not chain or any(stale[:chain]):
-            parts = _checked(link, asked, chain, False)
-            done, late, broken = yield from _exchange_steps(link, parts, until)
-            stale = []
-    if broken is None and not late:
-        usual = [part.usual(link) for part in parts]
-        if None not in usual:
-            return usual  # type: ignore[return-value]
+    for prepare in (True, False):
+        parts = [_Part(link, sql, params, prepare) for sql, params in asked]
+        for part in parts[: max(0, chain - 1)]:
+            part.synced = False
+        _share(parts)
+        done, late, broken = yield from _exchange_steps(link, parts, until)
+        stale = [part.stale() for part in parts] if broken is None else []
+        if any(stale):
+            link.preparations.drop()
+        if not any(stale[:chain] if chain else stale):
+            break
     outcomes = yield from _outcomes_steps(link, parts, done, late, broken, until)
     for at, again in enumerate(stale):
         if again:
@@ -223,12 +244,29 @@ def checked_steps(link: Link, asked: Sequence[Asked], chain: int, until: float |
     return outcomes
 
 
-def _checked(link: Link, asked: Sequence[Asked], chain: int, prepare: bool) -> list[_Part]:
-    parts = [_Part(link, sql, params, prepare) for sql, params in asked]
-    for part in parts[: max(0, chain - 1)]:
-        part.synced = False
-    _share(parts)
-    return parts
+def _one_by_one_steps(link: Link, asked: Sequence[Asked], until: float | None) -> Steps[list[Outcome]]:
+    """Behind a pooler each message has one Sync: behind the first, the rest might go to another connection."""
+    outcomes: list[Outcome] = []
+    for statement in asked:
+        if link.closed and outcomes:
+            outcomes.append(translate.lost(link.node, "it was lost by the statement before", before=True))
+        elif outcomes:
+            outcomes.append((yield from _alone_steps(link, statement, until)))
+        else:
+            outcomes += yield from many_steps(link, [statement], until, [False], chained=True)
+    return outcomes
+
+
+def described_steps(link: Link, text: bytes, types: tuple[int, ...], until: float | None) -> Steps[PGresult]:
+    """What a statement's columns will be.  In one message: behind a pooler two could reach two connections."""
+    part = _Description(text, types)
+    _, late, broken = yield from _exchange_steps(link, (part,), until)
+    if broken is not None:
+        raise lost(link, broken, seen=part.results) from broken
+    error = part.error(link, late)
+    if error is not None:
+        raise error
+    return part.results[-1]
 
 
 def _share(parts: Sequence[_Part]) -> None:
@@ -337,12 +375,12 @@ def _read_steps(link: Link, parts: Sequence[_Part], done: list[_Part], until: fl
 
 def _stop_steps(link: Link, parts: Sequence[_Part], done: list[_Part]) -> Steps[None]:
     """Cancel what runs, part by part: one cancel request reaches only the statement that runs just then."""
-    until = monotonic() + link.settings.cancel_timeout_seconds
     try:
+        until = cancel_until(link.settings.cancel_timeout_seconds)
         if link.pgconn.flush():
             raise Broken("the statements were not wholly sent")
         while len(done) < len(parts):
-            yield from cancel_steps(link.pgconn, until)
+            yield from cancel_steps(link.pgconn, until, link.pooled)
             yield from _read_steps(link, parts[: len(done) + 1], done, until)
     except Exception:
         link.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,13 @@ import psycopg
 from psycopg.pq.abc import PGresult
 
 from outgrow import errors
-from outgrow.clock import monotonic
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import (
     COMMAND_OK,
     FATAL_ERROR,
     TUPLES_OK,
     Late,
+    cancel_until,
     flush_steps,
     only_result_steps,
     stop_steps,
@@ -45,8 +46,8 @@ def recover_steps(link: Link, error: BaseException, seen: PGresult | None = None
     if link.pgconn.status != 0:
         raise error
     try:
-        until = monotonic() + link.settings.cancel_timeout_seconds
-        results = yield from undisturbed_steps(stop_steps(link.pgconn, until))
+        until = cancel_until(link.settings.cancel_timeout_seconds)
+        results = yield from undisturbed_steps(stop_steps(link.pgconn, until, link.pooled))
     except BaseException as second:
         link.close()
         if isinstance(error, Late) and isinstance(second, Exception):
@@ -72,6 +73,19 @@ def lost(link: Link, error: psycopg.Error, before: bool = False, seen: Sequence[
     if last is not None and last.status == FATAL_ERROR and translate.sqlstate_of(last):
         return translate.from_result(last, link.node)
     return translate.lost(link.node, str(error), before=before)
+
+
+def peek(link: Link) -> bool:
+    """See `Link.peek`."""
+    poll = select.poll()
+    poll.register(link.fd, select.POLLIN)
+    try:
+        while poll.poll(0):
+            link.pgconn.consume_input()
+            link.pgconn.is_busy()
+    except psycopg.Error:
+        link.close()
+    return not link.broken
 
 
 def alive_steps(link: Link, until: float) -> Steps[bool]:

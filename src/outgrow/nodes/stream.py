@@ -9,6 +9,7 @@ from psycopg.pq.abc import PGresult
 from outgrow import errors
 from outgrow.nodes import translate
 from outgrow.nodes.exchange import FATAL_ERROR, TUPLES_CHUNK, Late, drain_steps, flush_steps, result_steps
+from outgrow.nodes.pair import described_steps
 from outgrow.nodes.recovery import recover_steps, used_wrongly
 from outgrow.nodes.rows import Field, fields_of
 from outgrow.waits import READ, Socket, Steps
@@ -32,6 +33,8 @@ class Stream:
         #: The command tag without numbers, and the rows affected (-1: none), known at the end.
         self.status = ""
         self.count = -1
+        #: The transaction around it is there for this stream alone, and may fail with it.
+        self.expendable = False
         self._sql = sql
         self._params = params
         self._chunk_rows = chunk_rows
@@ -40,8 +43,6 @@ class Stream:
         self._first: list[tuple[Any, ...]] | None = None
         self._ended = True
         self._in_block = False
-        #: The block is the stream's own: it may fail.
-        self.own_block = False
 
     def open_steps(self) -> Steps[tuple[Field, ...]]:
         """Send the statement; return its columns when the first rows are there.  Errors as of `Link.run_steps`.
@@ -102,13 +103,7 @@ class Stream:
 
     def _describe_steps(self, text: bytes, key: tuple[str, tuple[int, ...]]) -> Steps[None]:
         link = self.link
-        for send in (
-            lambda c: c.send_prepare(b"", text, key[1]),
-            lambda c: c.send_describe_prepared(b""),
-        ):
-            result = yield from link.ask_steps(send, self._until)
-            if result.status == FATAL_ERROR:
-                raise translate.from_result(result, link.node)
+        result = yield from described_steps(link, text, key[1], self._until)
         while len(link.described) >= DESCRIBED_MAX:
             del link.described[next(iter(link.described))]
         link.described[key] = yield from link.fields_steps(result, self._until)
@@ -158,8 +153,8 @@ class Stream:
     def close_steps(self) -> Steps[None]:
         """Stop early and free the link.
 
-        Outside a transaction the statement is cancelled on the server.  Inside one a cancellation would fail the
-        whole transaction, so the remaining rows are read and thrown away.
+        Outside a transaction (and in an expendable one) the statement is cancelled on the server.  Inside one a
+        cancellation would fail the whole transaction, so the remaining rows are read and thrown away.
         """
         self._first = None
         if self._ended:
@@ -168,7 +163,7 @@ class Stream:
         link = self.link
         if link.pgconn.status != 0:
             return
-        if self._in_block and not self.own_block:
+        if self._in_block and not self.expendable:
             try:
                 yield from drain_steps(link.pgconn, self._until)
             except BaseException as error:

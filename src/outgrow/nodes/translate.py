@@ -29,6 +29,14 @@ CANCELED = "57014"
 #: States that end the connection although the statement before them was not harmed: nothing was under way.
 _LOST_IDLE = frozenset({"57P05", "25P03", "25P04"})
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "08006", "08003", "08000"})
+#: What PgBouncer says when it ends a client's connection that it had no server for.
+_NOT_FORWARDED = (
+    "query_wait_timeout",
+    "pgbouncer cannot connect to server",
+    "server login has been failing",
+    "server login failed",
+    "no such database",
+)
 
 
 class _Kind(NamedTuple):
@@ -123,9 +131,11 @@ def from_result(result: PGresult, node: Node) -> errors.Error:
     """The error that a server answered with."""
     state = sqlstate_of(result)
     primary = _text(result, DiagnosticField.MESSAGE_PRIMARY) or result.get_error_message("utf-8").strip()
-    severity = (result.error_field(DiagnosticField.SEVERITY_NONLOCALIZED) or b"").decode()
+    # A server says the severity in both fields, PgBouncer in the older one alone.
+    severity = _text(result, DiagnosticField.SEVERITY_NONLOCALIZED) or _text(result, DiagnosticField.SEVERITY)
     if state in _LOST or severity in ("FATAL", "PANIC"):
-        return lost(node, primary, before=state in _LOST_IDLE, sqlstate=state or None)
+        unsent = state in _LOST_IDLE or primary.startswith(_NOT_FORWARDED)
+        return lost(node, primary, before=unsent, sqlstate=state or None)
     kind = kind_of_state(state)
     details = {name: text for name, field in _DETAILS.items() if (text := _text(result, field))}
     shown = "; ".join([primary, *(details[name] for name in ("detail", "hint") if name in details)])

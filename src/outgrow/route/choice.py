@@ -61,6 +61,7 @@ _STICKY = "the replica this session has read before, known to be fresh enough"
 _FIRST = "this session has no floor on the shard: the next replica in turn"
 _COVERED = "a replica known to have replayed past the session's floor"
 _GUARDED = "a replica that may be fresh enough: it is asked in the same flush"
+_POOLED = "a replica behind a pooler: which server answers, and how far it has got, is asked in the same message"
 _BEHIND = "no replica has reached the session's floor yet"
 _GENERATION = "the session's floor is of another generation than the replicas"
 _BOUNDED = "a replica known to be fresh within the bound"
@@ -80,6 +81,7 @@ WHY = {
     _FIRST: "first",
     _COVERED: "covered",
     _GUARDED: "guarded",
+    _POOLED: "pooled",
     _BEHIND: "behind",
     _GENERATION: "generation",
     _BOUNDED: "bounded",
@@ -128,7 +130,7 @@ def choose(
     if name == "eventual":
         return Choice(usable[0], Check.NOTHING, _EVENTUAL)
     for node in usable:
-        if health.staleness_seconds(node) <= level.staleness_seconds:
+        if health.staleness_seconds(node) <= level.staleness_seconds and not node.pooled:
             return Choice(node, Check.NOTHING, _BOUNDED)
     for node in usable:
         if health.guard_now(node):
@@ -140,6 +142,8 @@ def _stay(seats: Seats, floor: Position | None, last: Node, health: HealthView, 
     if last in seats.replicas and health.usable(last):
         if lags(last, reads, health):
             return Choice(seats.primary, Check.PLACE, _LAGS)
+        if last.pooled:
+            return _pooled(seats, last, health)
         if floor is None:
             return Choice(last, Check.NOTHING, _STICKY)
         replayed = health.replayed(last)
@@ -156,11 +160,22 @@ def _stay(seats: Seats, floor: Position | None, last: Node, health: HealthView, 
     return Choice(seats.primary, Check.NOTHING, _NO_REPLICA)
 
 
+def _pooled(seats: Seats, node: Node, health: HealthView) -> Choice:
+    """What is known of a pooled node was said by whatever server the pooler led to then: each read asks anew."""
+    if health.guard_now(node):
+        return Choice(node, Check.GUARD, _POOLED)
+    return Choice(seats.primary, Check.PLACE, _BEHIND)
+
+
 def _fresh(seats: Seats, floor: Position | None, health: HealthView, turn: int, reads: Reads) -> Choice:
     guardable: Node | None = None
     behind = ""
     for node in in_order(seats.replicas, reads, None, health, turn):
         if not health.usable(node) or lags(node, reads, health):
+            continue
+        if node.pooled:
+            guardable = guardable or (node if health.guard_now(node) else None)
+            behind = behind or _BEHIND
             continue
         if floor is None:
             return Choice(node, Check.NOTHING, _FIRST)
@@ -174,7 +189,7 @@ def _fresh(seats: Seats, floor: Position | None, health: HealthView, turn: int, 
         if guardable is None and health.guard_now(node):
             guardable = node
     if guardable is not None:
-        return Choice(guardable, Check.GUARD, _GUARDED)
+        return Choice(guardable, Check.GUARD, _POOLED if guardable.pooled else _GUARDED)
     if behind:
         return Choice(seats.primary, Check.PLACE, behind)
     # Nobody to go back to soon: the place can be asked for when there is.

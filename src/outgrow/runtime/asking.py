@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost
-from outgrow.nodes import Asked, Link, Rows, checked_steps
+from outgrow.nodes import Asked, Link, Outcome, Rows, checked_steps
 from outgrow.route import Check, Choice, Level, Position, choose, instead
-from outgrow.runtime import generation
+from outgrow.runtime import generation, pooled
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.runtime.noting import NOBODY, Noting, tell_mended
 from outgrow.runtime.outdated import Outdated, check_held, edition_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Footing:
     """What a session stands on at one shard: the floor it must see, and the replica it has read since."""
 
-    __slots__ = ("dress", "floor", "last", "noting", "pending", "unplaced")
+    __slots__ = ("dress", "floor", "last", "noting", "pending", "server", "unplaced")
 
     def __init__(self, floor: Position | None = None, noting: Noting = NOBODY) -> None:
         #: The session's, of the statement under way.
@@ -37,6 +37,8 @@ class Footing:
         self.dress: Dress = ()
         self.floor = floor
         self.last: Node | None = None
+        #: Behind a pooler, which server it was that answered for `last`.
+        self.server = ""
         #: The primary was read without asking for its place: the floor lies somewhere above `floor`.
         self.unplaced = False
         #: Names of prepared branches that are committed, but that the shard has not confirmed.
@@ -125,6 +127,11 @@ def _ask_steps(
     link = pool.take_now() or (yield from pool.take_steps(until))
     on_primary = node is state.health.seats(state.name, node.shard).primary
     try:
+        if node.pooled:
+            found, place = yield from pooled.read_steps(state, choice, link, footing, level, sql, params, until)
+            if place is not None:
+                yield from stand_steps(state, link, footing, place)
+            return found
         if link.dress is not footing.dress and link.dress != footing.dress:
             yield from dressed_steps(link, footing.dress)
         if on_primary and link.standby:
@@ -165,6 +172,8 @@ def _guarded_steps(
     until: float | None,
 ) -> Steps[Rows | None]:
     place, rows = yield from link.run_two_steps((state.engine.questions.guard, None), (sql, params), until=until)
+    if generation.without_ledger(place):
+        return None
     if not (yield from _passed_steps(state, node, footing, level, answered(place), until)):
         return None
     footing.last = node
@@ -209,6 +218,8 @@ def _between_looks_steps(
     behind: list[Asked] = [look, (state.engine.questions.place, None)] if check is Check.PLACE else [look]
     outcomes = yield from checked_steps(link, [*before, asked, *behind], 0, until)
     at = len(before)
+    if check is Check.GUARD and generation.without_ledger(outcomes[0]):
+        return None
     if check is Check.GUARD and not (
         yield from _passed_steps(state, node, footing, level, answered(outcomes[0]), until)
     ):
@@ -267,16 +278,7 @@ def write_steps(
             surveyed = True
             continue
         try:
-            if link.dress is not footing.dress and link.dress != footing.dress:
-                yield from dressed_steps(link, footing.dress)
-            place_sql = state.engine.questions.place
-            if edition is None:
-                rows, place = yield from link.run_two_steps((sql, params), (place_sql, None), until=until)
-            else:
-                hold, check, rows, place = yield from checked_steps(
-                    link, [*_holding(edition), (sql, params), (place_sql, None)], 3, until
-                )
-                check_held(hold, check, shard)
+            rows, place = yield from _written_steps(state, link, footing, sql, params, until, edition)
             if isinstance(rows, Rows):
                 yield from stand_steps(state, link, footing, place)
                 if started:
@@ -284,12 +286,37 @@ def write_steps(
                 return rows, node
         finally:
             pool.give(link)
-        # Read-only: it was demoted, and nothing was written.
-        if rows.sqlstate != "25006" or surveyed or not (yield from state.survey_steps(shard, until, cause=rows)):
+        # Read-only: it was demoted, and nothing was written.  A pooler without a server has not even sent it.
+        unsent = node.pooled and isinstance(rows, NodeLost) and not rows.may_have_run
+        elsewhere = (unsent or rows.sqlstate == "25006") and not surveyed
+        if not (elsewhere and (yield from state.survey_steps(shard, until, cause=rows))):
             footing.noting.visit(state, node, "write", -1, started, rows)
             raise rows
         tell_mended(state, rows)
         surveyed = True
+
+
+def _written_steps(
+    state: DomainState,
+    link: Link,
+    footing: Footing,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
+    edition: int | None,
+) -> Steps[tuple[Outcome, Outcome]]:
+    if link.pooled:
+        return (yield from pooled.write_steps(state, link, footing, sql, params, until))
+    if link.dress is not footing.dress and link.dress != footing.dress:
+        yield from dressed_steps(link, footing.dress)
+    place_sql = state.engine.questions.place
+    if edition is None:
+        return (yield from link.run_two_steps((sql, params), (place_sql, None), until=until))
+    hold, check, rows, place = yield from checked_steps(
+        link, [*_holding(edition), (sql, params), (place_sql, None)], 3, until
+    )
+    check_held(hold, check, link.node.shard)
+    return rows, place
 
 
 def _holding(edition: int) -> list[Asked]:
@@ -320,7 +347,10 @@ def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows |
 
 
 def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, until: float | None) -> Steps[Node]:
-    """A node fit for a longer read (a stream): where a guard is needed it is asked beforehand, in its own trip."""
+    """A node fit for a longer read (a stream): where a guard is needed it is asked beforehand, in its own trip.
+
+    Behind a pooler whoever opens the read asks it, in the read's transaction.
+    """
     if footing.pending and level.name != "eventual":
         yield from state.settle_steps(shard, footing, until)
     seats = state.health.seats(state.name, shard)
@@ -328,8 +358,11 @@ def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, u
     node = choice.node
     if node is not seats.primary and (footing.unplaced and level.name == "session"):
         node = seats.primary
+    elif node.pooled:
+        return node
     elif choice.check is Check.GUARD:
         pool = state.nodes.pool(node)
+        place: Rows | None = None
         try:
             link = yield from pool.take_steps(until)
             try:
@@ -338,8 +371,10 @@ def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, u
                 pool.give(link)
         except NodeLost as error:
             state.health.note_lost(node, error)
-            place = None
-        if place is None or not _vouched(state, node, place, footing, level):
+        except Error as error:
+            if not generation.without_ledger(error):
+                raise
+        if place is None or generation.without_ledger(place) or not _vouched(state, node, place, footing, level):
             node = seats.primary
     if node is seats.primary:
         footing.unplaced = True

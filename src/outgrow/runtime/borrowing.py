@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from outgrow import ledger
 from outgrow.clock import monotonic
-from outgrow.errors import Error
+from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Asked, Link
+from outgrow.runtime import pooled
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.outdated import Editions, Outdated, check_held, edition_of
 from outgrow.runtime.prepared import Prepared
@@ -25,6 +26,8 @@ class Borrowed:
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
         self._held: list[tuple[Node, Link]] = []
+        #: Those of them on which a transaction was begun for an edition.
+        self._begun: list[Link] = []
 
     def links_steps(
         self,
@@ -55,6 +58,8 @@ class Borrowed:
             return (yield from conversation.transaction.link_steps(shard, writes, until))
         read_only = prepared is None or prepared.read_only
         node = yield from conversation.stream_node_steps(shard, read_only and not on_primary, until)
+        if node.pooled:
+            return (yield from self._pooled_link_steps(node, until))
         pool = conversation.state.nodes.pool(node)
         started = monotonic()
         link = yield from pool.take_steps(until)
@@ -64,19 +69,59 @@ class Borrowed:
         if link.dress != dress:
             yield from dressed_steps(link, dress)
         if edition is not None:
+            self._begun.append(link)
             yield from _begin_steps(link, edition, read_only, until)
         return link
 
-    def give_back_steps(self, well: bool = False) -> Steps[None]:
-        """`well`: what was begun on them has come to its end."""
-        held, self._held = self._held, []
-        for node, link in held:
-            pool = self._conversation.state.nodes.pool(node)
+    def _pooled_link_steps(self, node: Node, until: float | None) -> Steps[Link]:
+        """In a transaction of its own, which has asked whether the node is what it was chosen for."""
+        conversation, state = self._conversation, self._conversation.state
+        footing = conversation.footing(node.shard)
+        for last_try in (False, False, True):
+            pool = state.nodes.pool(node)
+            started = monotonic()
+            primary = node is state.health.seats(state.name, node.shard).primary
             try:
-                if well and link.in_transaction and not link.in_failed_transaction and not link.broken:
-                    yield from link.run_steps("COMMIT", None)
-            finally:
-                yield from pool.give_steps(link)
+                fit = False
+                link = yield from pool.take_steps(until)
+                try:
+                    fit = yield from pooled.opened_steps(state, node, link, footing, conversation.level, until)
+                finally:
+                    if not fit:
+                        pool.give(link)
+            except NodeLost as error:
+                if last_try:
+                    raise
+                state.health.note_lost(node, error)
+                if primary:
+                    yield from state.survey_steps(node.shard, until, cause=error)
+            if fit:
+                break
+            node = state.health.seats(state.name, node.shard).primary
+        conversation.noting.visit(state, node, "stream", -1, started)
+        self._held.append((node, link))
+        return link
+
+    @property
+    def in_blocks(self) -> bool:
+        """Transactions were begun that `finish_steps` has to end."""
+        return bool(self._begun) or any(link.pooled for _, link in self._held)
+
+    def finish_steps(self, whole: bool) -> Steps[None]:
+        """End the transactions that were begun: what ran to its end is committed."""
+        for _, link in self._held:
+            if link.pooled:
+                yield from pooled.closed_steps(link, whole)
+        begun, self._begun = self._begun, []
+        for link in begun:
+            if link.in_transaction and not link.broken:
+                yield from link.run_steps("COMMIT" if whole and not link.in_failed_transaction else "ROLLBACK", None)
+
+    def give_back(self) -> None:
+        for node, link in self._held:
+            self._conversation.state.nodes.pool(node).give(link)
+        self._held.clear()
+        self._begun.clear()
 
 
 def _begin_steps(link: Link, edition: int, read_only: bool, until: float | None) -> Steps[None]:

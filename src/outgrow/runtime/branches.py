@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from outgrow import transactions
@@ -17,14 +16,14 @@ from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
-from outgrow.runtime import atomic, engines
-from outgrow.runtime.asking import Footing, answered, stand_steps
-from outgrow.runtime.branch import Branch
+from outgrow.runtime import atomic, pooled
+from outgrow.runtime.asking import Footing, answered
+from outgrow.runtime.branch import Branch, holding, places_steps
 from outgrow.runtime.defined import Defined
-from outgrow.runtime.dress import Dress, dressed_steps
+from outgrow.runtime.dress import Dress, taken_steps
 from outgrow.runtime.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
-from outgrow.topology import Node
-from outgrow.transactions import Commit, postgresql
+from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
+from outgrow.transactions import branch as limits
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -58,6 +57,9 @@ class Transaction:
         #: What will tell this transaction from all others, and when its beginning was told of.
         self.chance = os.urandom(10)
         self.told_at: float | None = None
+        #: The shard that was touched first, and what the transaction is called, once it has a name.
+        self.first: str | None = None
+        self.id: TransactionId | None = None
         #: The shard whose commit decides, where it matters; and how far the commit of several branches has come.
         self.decider: str | None = None
         self.commit: Commit | None = None
@@ -101,23 +103,20 @@ class Transaction:
             self.failed = error
             raise
 
-    def open_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+    def open_steps(self, shards: Sequence[str], until: float | None, editions: Editions = NO_EDITIONS) -> Steps[None]:
         """Branches on all of these, before statements of their own run on each at once."""
         self._check_usable()
         try:
             yield from self._open_all_steps([shard for shard in shards if shard not in self.branches], until)
+            if editions:
+                yield from self._held_steps(editions, until)
         except Error as error:
             self.failed = error
             raise
 
     def hold_steps(self, editions: Editions, until: float | None) -> Steps[None]:
         """Branches on these shards, whose editions are these, and stay so; else Outdated, and nothing was run."""
-        self._check_usable()
-        try:
-            yield from self._held_steps(editions, until)
-        except Error as error:
-            self.failed = error
-            raise
+        yield from self.open_steps(list(editions), until, editions)
 
     def _held_steps(self, editions: Editions, until: float | None) -> Steps[None]:
         yield from self._open_all_steps([shard for shard in editions if shard not in self.branches], until)
@@ -151,14 +150,12 @@ class Transaction:
         self, shard: str, asked: list[Asked], writes: bool, until: float | None
     ) -> Steps[list[Rows]]:
         started, several = monotonic(), len(self.branches) > 1
-        if writes:
-            engines.check_writer(self.state.engine, shard, [one.shard for one in self.branches.values() if one.wrote])
         try:
             answers = yield from self._ask_steps(shard, asked, until)
         except Error as error:
             self._note(shard, (), started, error)
             # (A statement that did not want to wait, NOWAIT, fails at once.)
-            if several and error.sqlstate == "55P03" and monotonic() - started > postgresql.LOCK_TIMEOUT_SECONDS / 2:
+            if several and error.sqlstate == "55P03" and monotonic() - started > limits.LOCK_TIMEOUT_SECONDS / 2:
                 raise transactions.lock_timeout(error) from error
             raise
         finally:
@@ -185,13 +182,16 @@ class Transaction:
             if not ahead and len(asked) < 2:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
-                # What COPY answers has no place in a pipeline.
-                alone = bool(asked) and _COPY.search(asked[0][0]) is not None
+                # What COPY answers has no place in a pipeline; and settings say how values are written and read.
+                apart = branch.fresh and branch.settings
+                alone = bool(asked) and (apart or _COPY.search(asked[0][0]) is not None)
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
                 if at is not None:
                     check_held(outcomes[at - 1], outcomes[at], shard)
+                if branch.fresh and branch.link.pooled:
+                    pooled.check_opened(branch.node, outcomes[: len(ahead)])
                 answers = [answered(outcome) for outcome in outcomes]
             except NodeLost as error:
                 if not branch.fresh or last_try:
@@ -209,7 +209,7 @@ class Transaction:
             if at is not None:
                 branch.edition, branch.edition_at = edition_of(answers[at]), None
             if alone:
-                return [(yield from branch.link.run_steps(*asked[0], until=until))]
+                return (yield from self._ask_steps(shard, asked, until))
             return answers[len(ahead) :]
         return []
 
@@ -221,67 +221,73 @@ class Transaction:
         if not branch.fresh:
             return
         try:
-            if isinstance(error, (Error, Outdated)) and branch.link.in_transaction and not branch.link.broken:
-                yield from branch.link.run_steps("ROLLBACK", None)
+            if isinstance(error, (Error, Outdated)) and not branch.link.broken:
+                yield from branch.rollback_steps(None)
         finally:
             self._release(branch)
 
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
-        if not branch.attended and len(self.branches) > 1 and self.state.engine.atomic:
+        if not branch.attended and len(self.branches) > 1:
+            self._check_owner(self.prologue)
             branch.attended = True
-            branch.ahead.append(postgresql.attending(transactions.presence(self.chance)))
+            branch.ahead += branch.attending(transactions.presence(self.chance))
         ahead, branch.ahead = branch.ahead, []
         return ahead
 
     def _open_all_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
         if shards:
+            self.first = self.first or shards[0]
             yield from together([self._open_steps(shard, until) for shard in shards])
+
+    def _name(self, shard: str) -> TransactionId | None:
+        """The name that a branch begins under; None for the first, and where names come at the end."""
+        if not self.state.engine.named_early or shard == self.first:
+            return None
+        return self._named(self.first or shard)
+
+    def _named(self, decider: str) -> TransactionId:
+        if self.id is None:
+            self.id = atomic.named(self.state, decider, self.chance)
+        return self.id
 
     def _open_steps(self, shard: str, until: float | None) -> Steps[None]:
         """A branch on the shard's primary; its BEGIN goes ahead of the first statement."""
-        state = self.state
+        state, id = self.state, self._name(shard)
+        begin = state.engine.beginning(self.begin, shard, id)
         if self.footings[shard].pending:
             yield from state.settle_steps(shard, self.footings[shard], until)
         for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
             try:
-                link = yield from self._taken_steps(node, until)
+                link = yield from taken_steps(state, node, self.dress, until)
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
                 if last_try:
                     raise
                 continue
             break
-        savepoints = [f"SAVEPOINT {state.engine.quoted(name)}" for name in self.savepoints]
+        ahead: list[Asked] = [(sql, None) for sql in (*begin, *self.prologue)]
+        if link.pooled:
+            ahead = pooled.opening(self.dress, self.begin, self.prologue)
+        held = bool(state.picture.domain.directory)
+        ahead += holding() if held else []
+        edition_at = len(ahead) - 1 if held else None
+        quoted = state.engine.quoted
+        ahead += [(f"SAVEPOINT {quoted(name)}", None) for name in self.savepoints]
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
-        branch = self.branches[shard] = Branch(shard, link.node, link, place_sql)
-        branch.begin([self.begin, *self.prologue], savepoints, bool(state.picture.domain.directory))
+        self.branches[shard] = branch = state.engine.branch(shard, link.node, link, ahead, place_sql)
+        branch.id, branch.edition_at = id, edition_at
+        branch.settings = bool(self.prologue or (link.pooled and self.dress))
         self.touched.add(shard)
 
-    def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
-        """A connection to the primary, in the session's dress."""
-        pool = self.state.nodes.pool(node)
-        link = pool.take_now() or (yield from pool.take_steps(until))
-        if link.standby:
-            try:
-                yield from self.state.not_primary_steps(node, link, until)
-            finally:
-                pool.give(link)
-            seats = self.state.health.seats(self.state.name, node.shard)
-            return (yield from self._taken_steps(seats.primary, until))
-        try:
-            if link.dress != self.dress:
-                yield from dressed_steps(link, self.dress)
-        except BaseException:
-            pool.give(link)
-            raise
-        return link
+    def commit_steps(self, until: float | None, xid: Xid | None = None) -> Steps[dict[str, Position]]:
+        """Commit everywhere; returns the place behind the writer's commit, per shard.
 
-    def commit_steps(self, until: float | None) -> Steps[dict[str, Position]]:
-        """Commit everywhere; returns the place behind the writer's commit, per shard."""
+        With an `xid` it is only prepared, for a coordinator of the application's to decide.
+        """
         if self.failed is not None:
             failed = self.failed
             yield from self.rollback_steps(until)
@@ -292,7 +298,7 @@ class Transaction:
                 sqlstate="25P02",
             ) from failed
         try:
-            yield from self._end_steps(until)
+            yield from self._end_steps(until, xid)
         except GeneratorExit:
             self.abandon()
             raise
@@ -300,33 +306,27 @@ class Transaction:
             yield from self.rollback_steps(until)
             raise
         try:
-            return (yield from self._places_steps())
+            return (yield from places_steps(self.state, list(self.branches.values())))
         finally:
             for branch in list(self.branches.values()):
                 self._release(branch)
 
-    def _places_steps(self) -> Steps[dict[str, Position]]:
-        """Where the commits lie.  A place that is not to be had now is asked for when it is needed."""
-        places: dict[str, Position] = {}
-        for branch in self.branches.values():
-            if branch.place is None or isinstance(branch.place, Error):
-                continue
-            footing = Footing()
-            with suppress(Error):
-                yield from stand_steps(self.state, branch.link, footing, branch.place)
-            if footing.floor is not None:
-                places[branch.shard] = footing.floor
-        return places
-
-    def _end_steps(self, until: float | None) -> Steps[None]:
+    def _end_steps(self, until: float | None, xid: Xid | None) -> Steps[None]:
+        if xid is not None:
+            self._check_owner(self.prologue)
+            if self.definitions:
+                raise foreign_failures.defines()
         for branch in [branch for branch in self.branches.values() if branch.fresh]:
             self._release(branch)
-        if len(self.branches) < 2 or not self.state.engine.atomic:
-            # Where several cannot commit together, one of them has written at most.
-            for branch in sorted(self.branches.values(), key=lambda branch: not branch.wrote):
+        if xid is None and len(self.branches) < 2:
+            for branch in self.branches.values():
                 yield from branch.commit_steps(until)
             return
-        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until, self.decider)
+        if self.id is not None and self.id.decider not in self.branches:
+            # Nothing has come of it, but the others' names say that it decides.
+            yield from self._open_steps(self.id.decider, until)
+        many = list(self.branches.values())
+        commit = self.commit = atomic.commit(self.state, many, self._named, until, xid, self.decider)
         self.state.need_recovery()
         yield from commit.run_steps()
 
@@ -340,8 +340,8 @@ class Transaction:
         """Roll back everywhere; a branch whose server is gone is rolled back by its absence."""
         for branch in list(self.branches.values()):
             try:
-                if branch.link.in_transaction:
-                    yield from branch.link.run_steps("ROLLBACK", None, until=until)
+                if not branch.link.broken:
+                    yield from branch.rollback_steps(until)
             except Error:
                 branch.link.close()
             finally:
@@ -377,9 +377,14 @@ class Transaction:
     def set_steps(self, sql: str, until: float | None) -> Steps[None]:
         """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
         self._check_usable()
+        if len(self.branches) > 1:
+            self._check_owner([sql])
         for shard in self.branches:
             yield from self._ask_steps(shard, [(sql, None)], until)
         self.prologue.append(sql)
+
+    def _check_owner(self, prologue: Sequence[str]) -> None:
+        pooled.check_owner(self.dress, prologue, [branch.node for branch in self.branches.values()])
 
     def _check_usable(self) -> None:
         if self.failed is not None:

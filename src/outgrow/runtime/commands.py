@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from outgrow.errors import Error, NotSupportedError
-from outgrow.runtime import ddl, ddl_block
-from outgrow.runtime.dress import Dress, Setting, dressed_steps, with_setting, without
+from outgrow.runtime import ddl, ddl_block, pooled
+from outgrow.runtime.dress import Dress, Setting, with_setting, without
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
@@ -80,6 +80,8 @@ def session_steps(conversation: Conversation, prepared: Prepared, until: float |
         yield from conversation.transaction.set_steps(prepared.sql, until)
     elif command in ("SET", "SET SESSION AUTHORIZATION") and conversation.transaction is None:
         setting = Setting(name if command == "SET" else "session_authorization", prepared.sql)
+        if conversation.state.pooled:
+            pooled.check_setting(setting)
         yield from _wear_steps(conversation, with_setting(conversation.dress, setting), until)
     elif command == "RESET" and conversation.transaction is None:
         yield from _wear_steps(conversation, without(conversation.dress, name), until)
@@ -97,7 +99,7 @@ def session_steps(conversation: Conversation, prepared: Prepared, until: float |
 
 def _wear_steps(conversation: Conversation, dress: Dress, until: float | None) -> Steps[None]:
     """Try the settings on one connection; where the server takes them, they are the session's from now on."""
-    yield from conversation.state.on_home_steps(lambda link: dressed_steps(link, dress), until)
+    yield from conversation.state.on_home_steps(lambda link: pooled.tried_steps(link, dress), until)
     conversation.dress = dress
     for footing in conversation.footings.values():
         footing.dress = dress

@@ -70,7 +70,8 @@ class Outward:
                 links = yield from self._borrowed.links_steps(shards, prepared, None, editions, patience.tried)
             except Outdated as outdated:
                 assert page is not None
-                yield from self._borrowed.give_back_steps()
+                yield from self._borrowed.finish_steps(whole=False)
+                self._borrowed.give_back()
                 yield from patience.again_steps(outdated, page)
                 continue
             self._outs += [link.copy_out() for link in links]
@@ -111,7 +112,10 @@ class Outward:
                     yield from out.close_steps()
             except Error as error:
                 self._note(error)
-        yield from self._borrowed.give_back_steps(well=whole)
+        try:
+            yield from self._borrowed.finish_steps(whole)
+        finally:
+            self._borrowed.give_back()
         return sum(out.count for out in self._outs) if whole else -1
 
     # -- bytes ---------------------------------------------------------------------------------------------------
@@ -196,7 +200,10 @@ class Outward:
     def _scattered(self, plan: Plan) -> str:
         """The same COPY of each shard's fragment; refused where the rows together need more than laying end to end."""
         finish = plan.finish
-        needs = "locks rows on one after another" if finish is None or plan.change is not None else _needs(finish)
+        if plan.is_brought:
+            needs = "brings their rows to one server"
+        else:
+            needs = "locks rows on one after another" if finish is None or plan.change is not None else _needs(finish)
         if needs or finish is None or plan.fragment_sql is None:
             raise NotSupportedError(
                 "OG-COPY-017",

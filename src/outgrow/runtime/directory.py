@@ -129,7 +129,7 @@ class Patience:
         self.tried = False
 
     def again_steps(self, outdated: Outdated, page: Page, placer: Keyspace | None = None) -> Steps[None]:
-        """Wait until placing it again can be of use; raises OG-RUN-095 when that has taken too long."""
+        """Wait until placing it again can be of use; raises OG-RUN-110 when that has taken too long."""
         state, now = self._state, monotonic()
         placer = placer or state.picture.placer
         self.tried = True
@@ -148,7 +148,7 @@ class Patience:
 
 def _on_the_move(shard: str) -> OperationalError:
     return OperationalError(
-        "OG-RUN-095",
+        "OG-RUN-110",
         f"for {_PATIENCE_SECONDS:g} s the shard {shard} and the ledger have not agreed on which keys it has",
         cure="a migration has not been committed on all of its shards: `outgrow recover`; or one of them was restored "
         "from an older backup: `outgrow doctor` tells",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
@@ -13,7 +13,7 @@ from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError
 from outgrow.events import Event
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
-from outgrow.runtime import atomic, generation, snapshot
+from outgrow.runtime import atomic, generation, pooled, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
 from outgrow.runtime.directory import Assigning
 from outgrow.runtime.drawing import Sequences
@@ -35,6 +35,8 @@ EPOCHS_SECONDS = 2.0
 _EPOCHS_REST_SECONDS = 30.0
 #: How long a statement waits for them.
 _EPOCHS_WAIT_SECONDS = 0.25
+#: How long a node behind a pooler may take to say which role it plays.
+_ROLE_SECONDS = 2.0
 
 
 class DomainState:
@@ -45,6 +47,8 @@ class DomainState:
         #: The domain as the file has it; what the ledger says of it is the picture's.
         self.file = file
         self.engine = engine_of(file.engine)
+        #: Some of its nodes are behind transaction poolers: what belongs to one connection is refused.
+        self.pooled = pooled.is_pooled(file)
         self.picture = picture
         self.nodes = nodes
         self.health = health
@@ -64,7 +68,7 @@ class DomainState:
         self.migrations_due = 0
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
-        self.epochs_due = monotonic() + EPOCHS_SECONDS if self.engine.ledger else math.inf
+        self.epochs_due = monotonic() + EPOCHS_SECONDS
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
@@ -79,8 +83,20 @@ class DomainState:
         planned = plan.build(bound, picture.schema, picture.domain)
         point = _point(planned, picture.placer) if bound.placeholders.names is None else None
         prepared = Prepared(bound.placeholders, planned, point)
+        if self.pooled:
+            pooled.check_statement(prepared)
         picture.plans.keep((text, parameters), prepared)
         return prepared
+
+    def brings(self, prepared: Prepared, refusal: Error) -> bool:
+        """Whether rows that `finish` has refused can be brought to one server, as this plan's are from now on."""
+        picture = self.picture
+        made = plan.bringing(replace(prepared.plan, refusal=refusal), plan.Places(picture.schema, picture.domain))
+        if made.brought is None:
+            return False
+        refusal.__traceback__ = None
+        prepared.plan = made
+        return True
 
     def refresh_steps(self, until: float | None) -> Steps[None]:
         """Take the picture anew from the servers."""
@@ -171,18 +187,26 @@ class DomainState:
 
     def _role_steps(self, node: Node, until: float | None) -> Steps[tuple[bool, int] | None]:
         pool = self.nodes.pool(node)
+        if node.pooled:
+            # Where it has no server, a pooler lets its clients wait.
+            until = _sooner(until, monotonic() + _ROLE_SECONDS)
         try:
-            link = yield from pool.take_steps(until)
+            link = yield from (self.nodes.connect_steps(node, until) if node.pooled else pool.take_steps(until))
         except OperationalError as error:
             self.health.note_lost(node, error)
             return None
         try:
             rows = yield from link.run_steps(self.engine.questions.role, None, until=until)
-        except NodeLost as error:
+        except OperationalError as error:
+            if not (node.pooled or isinstance(error, NodeLost)):
+                raise
             self.health.note_lost(node, error)
             return None
         finally:
-            pool.give(link)
+            if node.pooled:
+                link.close()
+            else:
+                pool.give(link)
         self.health.note_alive(node)
         return generation.role_of(rows)
 
@@ -205,15 +229,26 @@ class DomainState:
             pool.give(link)
 
     def sample_replica_steps(self, node: Node, footing: Footing, until: float | None) -> Steps[None]:
-        """Ask a replica how far it has got, and stand there."""
+        """Ask a replica how far it has got, and stand there; behind a pooler the primary, where another one answers."""
         pool = self.nodes.pool(node)
         link = yield from pool.take_steps(until)
+        server = ""
         try:
-            rows = yield from link.run_steps(self.engine.questions.guard, None, until=until)
+            if node.pooled:
+                rows, server = yield from pooled.server_steps(link, until)
+            else:
+                rows = yield from link.run_steps(self.engine.questions.guard, None, until=until)
         finally:
             pool.give(link)
+        if node.pooled and server != footing.server:
+            yield from self.sample_steps(self.health.seats(self.name, node.shard).primary, footing, until)
+            return
         position, _ = generation.guard_of(rows)
         footing.raise_floor(position)
+
+
+def _sooner(until: float | None, limit: float) -> float:
+    return limit if until is None else min(until, limit)
 
 
 def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:

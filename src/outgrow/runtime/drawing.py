@@ -266,7 +266,7 @@ class Sequences:
         except OperationalError as error:
             if error.code != "OG-NODE-013":
                 raise
-            link = yield from nodes.connect_steps(node, until)
+            link = yield from nodes.connect_steps(node.direct or node, until)
             try:
                 return (yield from ask(_Timed(link, until)))
             finally:
@@ -290,6 +290,10 @@ class _Timed:
     def __init__(self, link: Link, until: float | None) -> None:
         self._link = link
         self._until = until
+
+    @property
+    def engine(self) -> str:
+        return self._link.engine
 
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[ledger.Answer]:
         return self._link.run_steps(sql, params, until=self._until)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError
-from outgrow.nodes import Link
+from outgrow.nodes import Link, Pool
+from outgrow.runtime import pooled
 from outgrow.runtime.dress import dressed_steps
 from outgrow.waits import Steps, Until
 
@@ -29,7 +30,8 @@ def exclusively_steps(state: DomainState, until: float | None, body: Callable[[L
     Should that connection break, the lock is gone with it: `body` fails at its next step there, and every shard's own
     note keeps a second process from running what the first one has run.
     """
-    link = yield from _home_steps(state, until)
+    pooled.check_direct(state, "a change of the schema outside a transaction")
+    link, pool = yield from _home_steps(state, until)
     try:
         if link.dress:
             yield from dressed_steps(link, ())
@@ -44,15 +46,16 @@ def exclusively_steps(state: DomainState, until: float | None, body: Callable[[L
             if not link.broken:
                 yield from _unlock_steps(link)
     finally:
-        state.nodes.pool(link.node).give(link)
+        pool.give(link)
 
 
-def _home_steps(state: DomainState, until: float | None) -> Steps[Link]:
+def _home_steps(state: DomainState, until: float | None) -> Steps[tuple[Link, Pool]]:
     shard = state.picture.domain.home.name
     for last_try in (False, True):
         node = state.health.seats(state.name, shard).primary
+        pool = state.nodes.past(node)
         try:
-            link = yield from state.nodes.pool(node).take_steps(until)
+            link = yield from pool.take_steps(until)
         except NodeLost as error:
             if last_try or not (yield from state.survey_steps(shard, until, cause=error)):
                 raise
@@ -62,8 +65,8 @@ def _home_steps(state: DomainState, until: float | None) -> Steps[Link]:
         try:
             yield from state.not_primary_steps(node, link, until)
         finally:
-            state.nodes.pool(node).give(link)
-    return link
+            pool.give(link)
+    return link, pool
 
 
 def _lock_steps(link: Link, until: float | None) -> Steps[None]:

@@ -63,6 +63,8 @@ def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequen
     facts["shards"] = {"shards": list(located.shards), "reasons": [reason.what for reason in located.reasons]}
     if located.rows:
         facts["fragment"] = "the rows of each shard, as the user wrote them"
+    elif located.scatter and plan.is_brought:
+        facts["fragment"] = "the rows that are brought"
     elif located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:

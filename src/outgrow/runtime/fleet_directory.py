@@ -176,7 +176,7 @@ def _assign_steps(state: DomainState, key: object, shard: str, type: str | None)
     (found,) = _shown(state, (yield from shown_steps()))
     if found.shard != shard:
         raise ProgrammingError(
-            "OG-RUN-100",
+            "OG-RUN-115",
             f"the key {found.key!r} ({found.type}) has an entry: it lives on {found.shard}",
             cure=f"move it with its rows: outgrow directory migrate {found.key} {shard}",
         )
@@ -203,7 +203,7 @@ def _check_rows_steps(state: DomainState, entry: Entry, shard: str) -> Steps[Non
     found = [told for told in (yield from together([there_steps(other) for other in others])) if told]
     if found:
         raise OperationalError(
-            "OG-RUN-101",
+            "OG-RUN-116",
             f"the key {key_text(*entry)!r} has no entry, but {found[0]} with it: they would not be found on {shard}",
             cure="assign it to the shard that has its rows, then migrate it",
         )
@@ -228,7 +228,7 @@ def _listings(state: DomainState) -> tuple[Listing, ...]:
     found = state.picture.domain.directory
     if not found:
         raise NotSupportedError(
-            "OG-RUN-102",
+            "OG-RUN-117",
             f"the domain {state.name} has no directory: its keys lie by {state.picture.domain.strategy}",
             cure="`strategy: directory` is chosen before a domain is installed; docs/strategies.md compares",
         )
@@ -249,14 +249,14 @@ def _entry(state: DomainState, key: object, type: str | None) -> Entry:
         value = None
     if value is None:
         raise InterfaceError(
-            "OG-RUN-103", f"{key!r} is no key of type {listed}", cure="give a value of that type, or name another type"
+            "OG-RUN-118", f"{key!r} is no key of type {listed}", cure="give a value of that type, or name another type"
         )
     return KINDS[listed].family, value
 
 
 def _unknown_type(state: DomainState, type: str | None) -> InterfaceError:
     return InterfaceError(
-        "OG-RUN-103",
+        "OG-RUN-118",
         f"no keys of type {type!r} stand in the directory of {state.name}",
         cure=f"one of: {', '.join(listing.type for listing in _listings(state))}",
     )

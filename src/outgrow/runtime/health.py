@@ -85,8 +85,10 @@ class Health:
         by now, its data is at most now - T old.
         """
         replayed = self._nodes[node.name].replayed
-        if replayed is None:
-            return float("inf")
+        return float("inf") if replayed is None else self.staleness_at(node, replayed)
+
+    def staleness_at(self, node: Node, replayed: Position) -> float:
+        """The same of a server that stands at `replayed` and answers for the node."""
         for at, position in reversed(self._samples[node.domain, node.shard]):
             if position.generation == replayed.generation and position.lsn <= replayed.lsn:
                 return self._clock() - at

@@ -73,9 +73,26 @@ class Heartbeat:
             broken = self._links.pop(node.name, None)
             if broken is not None:
                 broken.close()
-            if not was_usable:
+            if not was_usable and not (yield from self._only_busy_steps(state, node)):
                 # Twice silent: whoever still waits for it (SIGSTOP, a cut cable) is woken, and reads elsewhere.
                 state.nodes.pool(node).cut()
+
+    def _only_busy_steps(self, state: DomainState, node: Node) -> Steps[bool]:
+        """A pooler lets whoever has no connection wait, so that its silence says nothing: the server itself may."""
+        if not node.pooled or node.direct is None:
+            return node.pooled
+        until = monotonic() + _PROBE_SECONDS
+        try:
+            link = yield from state.nodes.connect_steps(node.direct, until)
+        except Error:
+            return False
+        try:
+            yield from link.run_steps(state.engine.questions.role, None, until=until)
+        except Error:
+            return False
+        finally:
+            link.close()
+        return True
 
     def _asked_steps(self, state: DomainState, node: Node, until: float) -> Steps[None]:
         health, questions = state.health, state.engine.questions
@@ -94,7 +111,7 @@ class Heartbeat:
             health.note_replayed(node, beat.position)
         else:
             health.note_primary(node, at, beat.position)
-            if node.shard == state.picture.domain.home.name and state.engine.ledger:
+            if node.shard == state.picture.domain.home.name:
                 map_epoch, schema_epoch = yield from ledger.read_epochs_steps(link, state.name)
                 state.note_epochs(schema_epoch, map_epoch)
 

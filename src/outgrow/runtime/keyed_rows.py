@@ -31,7 +31,7 @@ class KeyedRows:
 def keyed_rows(picture: Picture, family: str, value: Any) -> list[KeyedRows]:
     """The tables whose rows the directory places by such keys, each behind those that its foreign keys refer to.
 
-    Raises NotSupportedError OG-RUN-098 where deleting rows here and inserting them there could lose or add more.
+    Raises NotSupportedError OG-RUN-113 where deleting rows here and inserting them there could lose or add more.
     """
     keys = _keys(picture, family)
     tables = {name: picture.schema.tables[name] for name in keys}
@@ -117,7 +117,7 @@ _COMPARED = {"integer": "int8", "text": "text", "uuid": "uuid"}
 
 def _refused(name: TableName, why: str) -> Error:
     return NotSupportedError(
-        "OG-RUN-098",
+        "OG-RUN-113",
         f"rows of {name} cannot go to another shard with their key: {why}",
         cure="drop what stands in the way while the key is migrated",
     )

@@ -58,8 +58,8 @@ def migrate_steps(
 ) -> Steps[Migrated]:
     """Move the key's rows to the shard `target`.
 
-    Raises ProgrammingError OG-RUN-096 for a key without an entry, OperationalError OG-RUN-097 where transactions do
-    not end within `patience_seconds`, NotSupportedError OG-RUN-098 for rows that cannot be moved so.
+    Raises ProgrammingError OG-RUN-111 for a key without an entry, OperationalError OG-RUN-112 where transactions do
+    not end within `patience_seconds`, NotSupportedError OG-RUN-113 for rows that cannot be moved so.
     """
     limit, wait_ms = monotonic() + patience_seconds, _TRY_MS_FIRST
     if until is not None:
@@ -150,7 +150,7 @@ class _Migration:
         answer = yield from self._ask_steps(home, "migration_entry", [self.family, self.key])
         if not answer.rows:
             raise ProgrammingError(
-                "OG-RUN-096",
+                "OG-RUN-111",
                 f"the directory has no entry for the key {self.key!r} ({self.family}): it has no rows to migrate",
                 cure=f"say where its rows shall live: outgrow directory assign {self.key} {self.target}",
             )
@@ -198,7 +198,7 @@ class _Migration:
 
     def _miscounted(self, table: KeyedRows, what: str) -> Error:
         return OperationalError(
-            "OG-RUN-099",
+            "OG-RUN-114",
             f"rows of {table.name} with the key {self.key!r} would have been lost or doubled: {what}",
             cure="nothing was moved; see who writes the table past outgrow, then try again",
         )
@@ -229,7 +229,7 @@ def _busy_steps(state: DomainState, busy: Error | None, patience_seconds: float)
         found = yield from snapshot.on_node_steps(state.nodes, node, monotonic() + 5, holders_steps)
         who = "transactions that write there have not ended: " + ("; ".join(found[:3]) or "they were many")
     return OperationalError(
-        "OG-RUN-097",
+        "OG-RUN-112",
         f"the key could not be migrated within {patience_seconds:g} s: {who}",
         cure="try again, with more patience; or end those transactions first",
         shard=shard,

@@ -93,7 +93,7 @@ def _try_steps(state: DomainState, work: Work, shard: str, holders: list[str], u
     if shard == work.home_shard:
         return (yield from _on_link_steps(state, work, work.home, holders, until, observes=True))
     node = state.health.seats(state.name, shard).primary
-    pool = state.nodes.pool(node)
+    pool = state.nodes.past(node)
     link = yield from pool.take_steps(until)
     try:
         if link.standby:

@@ -4,6 +4,10 @@
 -- In a DDL's transaction: whoever waits for a table's lock stands in the way of all who come later, so not for long.
 SELECT set_config('lock_timeout', $1::text, true);
 
+-- name: still_primary
+-- Behind a pooler, before a read or a branch: fails on a replica (55000), wherever the pooler leads by now.
+SELECT pg_current_wal_insert_lsn();
+
 -- name: observed
 -- Tables by OID, and unique keys over plain columns: what a DDL renamed, dropped or newly keyed shows by comparison.
 SELECT 'table', c.oid::int8, n.nspname::text, c.relname::text, NULL::text, NULL::text[]

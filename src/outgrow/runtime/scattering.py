@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import together
 from outgrow.plan import Located
-from outgrow.runtime import asking, partial
+from outgrow.runtime import asking, bringing, partial
 from outgrow.runtime.outdated import Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
@@ -51,5 +52,11 @@ def scatter_steps(
             both = yield from together(many)
         answers = [rows for rows, _ in both]
         nodes = tuple(node.name for _, node in both)
-    fields, rows = finished(Finisher(plan.finish, values), answers)
+    try:
+        fields, rows = finished(Finisher(plan.finish, values), answers)
+    except NotSupportedError as refusal:
+        # Of types that it cannot combine or compare as the servers do, which only their answers told.
+        if not conversation.state.brings(prepared, refusal):
+            raise
+        return (yield from bringing.run_steps(conversation, prepared, values, until, allow_partial))
     return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)

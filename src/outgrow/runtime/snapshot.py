@@ -9,7 +9,6 @@ from outgrow import keyspace, ledger, schema, sqlfile
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
 from outgrow.runtime.dress import dressed_steps
-from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -25,12 +24,9 @@ PRESENT_SQL = sqlfile.load("outgrow.runtime")["present"]
 
 def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:
     """The picture as the servers give it; the ledger's map and placements win over the file."""
-    if engine_of(domain.engine).ledger:
-        known = yield from _on_shard_steps(
-            domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
-        )
-    else:
-        known = ledger.LedgerState(0, keyspace.first_map(domain), domain.tables, 1)
+    known = yield from _on_shard_steps(
+        domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
+    )
     if known is None:
         raise ConfigurationError(
             "OG-RUN-040",
@@ -61,8 +57,6 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
 
 def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[None]:
     """Put the ledger into every shard's database where it is missing or old; safe from several processes at once."""
-    if not engine_of(domain.engine).ledger:
-        return
     links: dict[str, Link] = {}
     pools = {shard.name: nodes.pool(health.seats(domain.name, shard.name).primary) for shard in domain.shards}
     try:
@@ -74,9 +68,14 @@ def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | N
             pools[shard].give(link)
 
 
-def on_node_steps(nodes: Nodes, node: Node, until: float | None, ask: Callable[[Link], Steps[T]]) -> Steps[T]:
-    """Ask one node, in nobody's dress: what is seen must not depend on who used the connection last."""
-    pool = nodes.pool(node)
+def on_node_steps(
+    nodes: Nodes, node: Node, until: float | None, ask: Callable[[Link], Steps[T]], *, past: bool = False
+) -> Steps[T]:
+    """Ask one node, in nobody's dress: what is seen must not depend on who used the connection last.
+
+    `past`: past its pooler, where that is possible.
+    """
+    pool = nodes.past(node) if past else nodes.pool(node)
     link = yield from pool.take_steps(until)
     try:
         if link.dress:
@@ -95,16 +94,19 @@ def _on_shard_steps(
         pool = nodes.pool(node)
         try:
             link = yield from pool.take_steps(until)
+            try:
+                if link.dress:
+                    yield from dressed_steps(link, ())
+                return (yield from ask(link))
+            except NodeLost:
+                # A pooler lets clients in without a server: only what is asked shows that there is none.
+                if not link.pooled:
+                    raise
+            finally:
+                pool.give(link)
         except NodeLost as error:
             health.note_lost(node, error)
             lost = lost or error
-            continue
-        try:
-            if link.dress:
-                yield from dressed_steps(link, ())
-            return (yield from ask(link))
-        finally:
-            pool.give(link)
     assert lost is not None
     raise lost
 

@@ -10,7 +10,7 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Stream, together
 from outgrow.plan import Located
-from outgrow.runtime import directory
+from outgrow.runtime import bringing, directory
 from outgrow.runtime.borrowing import Borrowed
 from outgrow.runtime.directory import Patience, editions_of
 from outgrow.runtime.outdated import NO_EDITIONS, Editions, Outdated
@@ -57,6 +57,8 @@ class Streaming:
             if not opened:
                 yield from self._open_steps()
             rows = yield from self._more_steps()
+            if rows is None and self._borrowed.in_blocks:
+                yield from self._end_steps(whole=True)
         except BaseException as error:
             self._tell(error)
             raise
@@ -113,7 +115,8 @@ class Streaming:
                 yield from self._start_steps(prepared, located, values, editions, patience.tried)
                 return
             except Outdated as outdated:
-                yield from self._borrowed.give_back_steps()
+                yield from self._borrowed.finish_steps(whole=False)
+                self._borrowed.give_back()
                 yield from patience.again_steps(outdated, page)
 
     def _start_steps(
@@ -125,31 +128,45 @@ class Streaming:
                 "rows are locked on one shard after another, which does not stream over several shards",
                 cure="use execute(), or restrict the statement to one key",
             )
+        shards = located.shards
+        brought = prepared.plan.brought if located.scatter and prepared.plan.is_brought else None
         if not located.scatter:
             sql, params = prepared.sql, values or None
+        elif brought is not None:
+            ready = yield from bringing.ready_steps(self._conversation, prepared, values, self._until, False)
+            sql, params, shards = ready.sql, ready.params or None, (ready.shard,)
         else:
             assert prepared.plan.fragment_sql is not None and prepared.plan.finish is not None
             sql = prepared.plan.fragment_sql
             params = prepared.plan.fragment_values(values) or None
             self._finisher = Finisher(prepared.plan.finish, values)
-        links = yield from self._borrowed.links_steps(located.shards, prepared, self._until, editions, on_primaries)
-        own_block = bool(editions) and self._conversation.transaction is None
-        if own_block:
+        links = yield from self._borrowed.links_steps(
+            shards, prepared, self._until, NO_EDITIONS if brought is not None else editions, on_primaries
+        )
+        if editions and self._borrowed.in_blocks:
             # In a block a statement that was prepared before a DDL fails; this text is prepared nowhere.
             sql += "\n"
         for link in links:
             stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
-            stream.own_block = own_block
+            stream.expendable = self._borrowed.in_blocks
             self._streams.append(stream)
         fields = yield from together([stream.open_steps() for stream in self._streams])
-        if self._finisher is None:
+        if brought is not None:
+            self.fields = tuple(bringing.named(brought, fields[0]))
+        elif self._finisher is None:
             self.fields = fields[0]
         else:
             self.fields = tuple(Field(*column) for column in self._finisher.begin(fields))
 
     def close_steps(self) -> Steps[None]:
         """End the stream, finished or not: what still runs on servers is cancelled."""
+        try:
+            yield from self._end_steps(whole=False)
+        finally:
+            self._borrowed.give_back()
+        self._tell(None)
+
+    def _end_steps(self, whole: bool) -> Steps[None]:
         for stream in self._streams:
             yield from stream.close_steps()
-        yield from self._borrowed.give_back_steps(well=all(stream.status for stream in self._streams))
-        self._tell(None)
+        yield from self._borrowed.finish_steps(whole)

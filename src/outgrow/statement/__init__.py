@@ -5,16 +5,20 @@ from outgrow.statement.copying import CopyCommand, copy_adding, copy_command, co
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.fingerprint import fingerprint, fingerprint_of
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
+from outgrow.statement.mariadb_inserts import rows_written
+from outgrow.statement.mariadb_names import UNNAMED
 from outgrow.statement.mariadb_spelling import respelt
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
 from outgrow.statement.quoting import name_sql, string_sql
 from outgrow.statement.render import render
+from outgrow.statement.session_state import local_settings, session_state, sets_role
 from outgrow.statement.unvetted import Unvetted
 from outgrow.statement.walk import children, columns_of, expressions_of, queries_in, transform, walk
 
 __all__ = [
     "READING",
+    "UNNAMED",
     "CopyCommand",
     "DefinitionFacts",
     "Effect",
@@ -38,12 +42,16 @@ __all__ = [
     "expressions_of",
     "fingerprint",
     "fingerprint_of",
+    "local_settings",
     "name_sql",
     "order_of",
     "output_name",
     "queries_in",
     "render",
     "respelt",
+    "rows_written",
+    "session_state",
+    "sets_role",
     "string_sql",
     "syntax_error",
     "transform",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from outgrow.topology.marks import Spot, nearest
-from outgrow.topology.model import Listing
+from outgrow.topology.model import Listing, Shard
 
 #: Ways to choose a new key's shard; beside them the name of a shard.
 POLICIES = ("hash", "least_keys", "round_robin", "refuse")
@@ -18,7 +18,9 @@ _FAMILIES = {
 }
 
 
-def directory_of(strategy: str, fields: Mapping[str, Spot], shards: Sequence[str], most: int) -> tuple[Listing, ...]:
+def directory_of(
+    strategy: str, fields: Mapping[str, Spot], engine: str, shards: Sequence[Shard], most: int
+) -> tuple[Listing, ...]:
     """A domain's directory, which it has under the strategy `directory` and under no other; `most` slots have room."""
     if strategy == "directory" and "directory" not in fields:
         fields["strategy"].fail(
@@ -34,6 +36,14 @@ def directory_of(strategy: str, fields: Mapping[str, Spot], shards: Sequence[str
         )
     if "directory" not in fields:
         return ()
+    if engine != "postgresql":
+        fields["directory"].fail("OG-TOPO-053", f"no directory in {engine} yet", "choose hash, ring or range")
+    for node in (node for shard in shards for node in shard.nodes if node.pooled):
+        fields["directory"].fail(
+            "OG-TOPO-054",
+            f"{node.name} stands behind a transaction pooler, and the directory needs the servers themselves",
+            "write their own addresses, without `pooler:`; or choose another strategy",
+        )
     if len(shards) == 1:
         fields["directory"].fail(
             "OG-TOPO-050", "with one shard there is nothing to look up", "name another shard, or leave the strategy out"
@@ -42,7 +52,7 @@ def directory_of(strategy: str, fields: Mapping[str, Spot], shards: Sequence[str
         fields["directory"].fail(
             "OG-TOPO-050", "each shard needs a slot beside the domain's", "choose half as many slots"
         )
-    return _read_directory(fields["directory"], shards)
+    return _read_directory(fields["directory"], [shard.name for shard in shards])
 
 
 def _read_directory(spot: Spot, shards: Sequence[str]) -> tuple[Listing, ...]:

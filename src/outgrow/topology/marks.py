@@ -87,6 +87,18 @@ class Spot:
             self._wrong("text", "; put it in quotes" if isinstance(self.node, yaml.ScalarNode) else "")
         return str(self.node.value)
 
+    def one_of(self, known: Sequence[str], code: str, what: str) -> str:
+        """A text that is one of those."""
+        value = self.text()
+        if value not in known:
+            near = nearest(value, known)
+            self.fail(
+                code,
+                f"unknown {what} {value!r}" + (f"; did you mean {near!r}?" if near else ""),
+                f"choose one of: {', '.join(known)}",
+            )
+        return value
+
     def scalar(self) -> str:
         """What is written there, be it text, a number or a date."""
         if not isinstance(self.node, yaml.ScalarNode) or self.node.tag == _TAG + "null":

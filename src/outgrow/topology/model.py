@@ -28,6 +28,15 @@ class Node:
     weight: int = 1
     #: Where it stands, as the operator calls the place.
     zone: str = ""
+    #: `transaction`: the address leads to a pooler, which may send each transaction to another connection; else "".
+    pooler: str = ""
+    #: The same server without the pooler, for what that cannot carry.
+    direct: Node | None = None
+
+    @property
+    def pooled(self) -> bool:
+        """From one transaction to the next nothing of a connection stays: no prepared statement, no setting."""
+        return self.pooler != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,14 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishLimits:
+    """What one statement may bring together from its shards."""
+
+    #: Rows of one table that go to the server which finishes the statement.
+    rows_max: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Splits:
     """Where keys of one type are cut into ranges: each point begins a range, ascending, as text of the type."""
 
@@ -161,6 +178,7 @@ class Domain:
     reads: Reads = Reads()
     #: Keys of these types lie by range, under `strategy: range`; keys of other types have slots as with `hash`.
     ranges: tuple[Ranges, ...] = ()
+    finish: FinishLimits = FinishLimits()
     #: Keys of these types lie where the ledger's directory says, under `strategy: directory`; others as with `hash`.
     directory: tuple[Listing, ...] = ()
 

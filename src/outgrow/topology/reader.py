@@ -1,6 +1,6 @@
 """`fleet.yaml` → Topology, strictly: what is not understood is refused with its line and a cure, never guessed.
 
-This is the one file of the room that touches the world: it reads the file, the environment and the secrets, once.
+This file and `outside` alone touch the world: they read the file, the environment and the secrets, once.
 Passwords live only in `Node.dsn`, which no error and no repr shows.
 """
 
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from outgrow.topology import dsn as dsns
@@ -19,7 +17,7 @@ from outgrow.topology.marks import Spot, compose, nearest, refusal
 from outgrow.topology.model import (
     Copied,
     Domain,
-    Node,
+    FinishLimits,
     Observe,
     Placement,
     PoolLimits,
@@ -31,23 +29,20 @@ from outgrow.topology.model import (
     TableName,
     Topology,
 )
-from outgrow.topology.ranges import ranges_of
+from outgrow.topology.outside import Outside, expanded, referred
+from outgrow.topology.ranges import check_order, ranges_of
+from outgrow.topology.servers import check_poolers, node_of, pooler_of
 
 ENGINES = ("postgresql", "mariadb")
 STRATEGIES = ("hash", "ring", "range", "directory")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
-WEIGHT_MAX = 100
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
 
-#: How long a command may take that prints a secret.
-_COMMAND_SECONDS = 30.0
-
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _TABLE_PART = r'"(?:[^"]|"")+"|[^".]+'
 _TABLE = re.compile(rf"(?:({_TABLE_PART})\.)?({_TABLE_PART})", re.S)
-_REFERENCE = re.compile(r"\$(?:\$|\{([^{}]*)\}|)")
 
 
 def read(path: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Topology:
@@ -75,7 +70,7 @@ def parse(
     text: str, source: str = "fleet.yaml", environment: Mapping[str, str] | None = None, *, folder: Path | None = None
 ) -> Topology:
     """The topology that the text of a `fleet.yaml` describes; `source` names it in errors."""
-    outside = _Outside(os.environ if environment is None else environment, folder or Path())
+    outside = Outside(os.environ if environment is None else environment, folder or Path())
     top = compose(text, source).fields(("fleet", "domains", "secret", "observe"), ("fleet", "domains"))
     secret = _secret(top["secret"], outside) if "secret" in top else None
     domains = []
@@ -87,53 +82,6 @@ def parse(
     return Topology(_named(top["fleet"], top["fleet"].text(), "fleet"), tuple(domains), secret, observe)
 
 
-@dataclass(slots=True)
-class _Outside:
-    """What a file may refer to; and where each address was first used."""
-
-    environment: Mapping[str, str]
-    folder: Path
-    seen: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
-
-    def variable(self, spot: Spot, name: str) -> str:
-        value = self.environment.get(name) if name else None
-        if not value:
-            spot.fail("OG-TOPO-017", f"the environment variable {name!r} is not set", "set it, or correct its name")
-        return value
-
-    def content(self, spot: Spot, name: str) -> str:
-        try:
-            return (self.folder / Path(name).expanduser()).read_text(encoding="utf-8").strip("\r\n")
-        except (OSError, ValueError, RuntimeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            spot.fail("OG-TOPO-018", f"the file {name!r} cannot be read: {why}", "check the path and who may read it")
-        raise AssertionError
-
-    def said(self, spot: Spot, command: list[str]) -> str:
-        """What a program prints; it is run without a shell, once, when the file is read."""
-        try:
-            ran = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_COMMAND_SECONDS,
-                check=False,
-                cwd=self.folder,
-                env=dict(self.environment),
-            )
-            why = f"exit code {ran.returncode}" if ran.returncode else "" if ran.stdout.strip("\r\n") else "no output"
-        except subprocess.TimeoutExpired:
-            why = f"no end within {_COMMAND_SECONDS:g} s"
-        except (OSError, ValueError, IndexError) as error:
-            why = (error.strerror if isinstance(error, OSError) else None) or "it cannot be run"
-        # Never what it printed: that may be the secret.
-        if why:
-            program = command[0] if command else ""
-            spot.fail("OG-TOPO-027", f"the command {program!r} gave no secret: {why}", "run it by hand as this user")
-        return ran.stdout.strip("\r\n")
-
-
 def _named(spot: Spot, name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
         spot.fail(
@@ -142,44 +90,26 @@ def _named(spot: Spot, name: str, what: str) -> str:
     return name
 
 
-def _secret(spot: Spot, outside: _Outside) -> bytes:
-    value = _referred(spot, outside).encode()
+def _secret(spot: Spot, outside: Outside) -> bytes:
+    value = referred(spot, outside).encode()
     if len(value) < SECRET_BYTES_MIN:
         spot.fail("OG-TOPO-022", f"the secret has fewer than {SECRET_BYTES_MIN} bytes", "use a long random text")
     return value
 
 
-def _referred(spot: Spot, outside: _Outside) -> str:
-    """`{env: NAME}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT, …]}`."""
-    if not spot.is_mapping():
-        spot.fail(
-            "OG-TOPO-005",
-            f"{spot.path} is {spot.kind()}",
-            "write {env: NAME} or {file: PATH}: secrets stay out of here",
-        )
-    fields = spot.fields(("env", "file", "command"))
-    if len(fields) != 1:
-        spot.fail(
-            "OG-TOPO-020",
-            f"{spot.path} needs exactly one of env, file and command",
-            "write {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}",
-        )
-    [(kind, where)] = fields.items()
-    if kind == "command":
-        return outside.said(where, [item.text() for item in where.items()] if where.is_list() else [where.text()])
-    return outside.variable(where, where.text()) if kind == "env" else outside.content(where, where.text())
-
-
-def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "reads")
+def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
+    known = (
+        "engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "pooler", "reads", "finish",
+    )  # fmt: skip
     fields = spot.fields(known, ("engine", "shards"))
-    engine = _one_of(fields["engine"], ENGINES, "OG-TOPO-008", "engine")
+    engine = fields["engine"].one_of(ENGINES, "OG-TOPO-008", "engine")
     strategy = "hash"
     if "strategy" in fields:
-        strategy = _one_of(fields["strategy"], STRATEGIES, "OG-TOPO-012", "strategy")
+        strategy = fields["strategy"].one_of(STRATEGIES, "OG-TOPO-012", "strategy")
+    pooler = pooler_of(fields["pooler"]) if "pooler" in fields else ""
     shards = []
     for shard, (key, value) in fields["shards"].mapping().items():
-        shards.append(_shard(name, _named(key, shard, "shard"), value, outside))
+        shards.append(_shard(name, _named(key, shard, "shard"), value, outside, pooler))
     if not shards:
         fields["shards"].fail("OG-TOPO-009", f"{name} has no shards", "name at least one: s1: {primary: …}")
     slots = SLOTS_DEFAULT
@@ -190,14 +120,14 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
                 "OG-TOPO-010", f"slots is {slots}", f"choose a power of two up to {SLOTS_MAX}, such as 1024"
             )
     _check_engine(engine, shards, fields["engine"])
-    if engine != "postgresql" and strategy in ("range", "directory"):
-        fields["strategy"].fail("OG-TOPO-039", f"no strategy {strategy} in {engine} yet", "choose hash or ring")
+    check_poolers(engine, shards, fields["shards"])
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
     names = [shard.name for shard in shards]
     ranges = ranges_of(strategy, fields, names, SLOTS_MAX - slots)
-    directory = directory_of(strategy, fields, names, SLOTS_MAX - slots)
+    check_order(engine, ranges, fields)
+    directory = directory_of(strategy, fields, engine, shards, SLOTS_MAX - slots)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
@@ -206,7 +136,8 @@ def _domain(name: str, spot: Spot, outside: _Outside) -> Domain:
         tables[table] = _placement(value, text, names)
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, directory)
+    finish = _finish(fields["finish"]) if "finish" in fields else FinishLimits()
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish, directory)
 
 
 def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
@@ -219,89 +150,18 @@ def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
             )
 
 
-def _one_of(spot: Spot, known: tuple[str, ...], code: str, what: str) -> str:
-    value = spot.text()
-    if value not in known:
-        near = nearest(value, known)
-        spot.fail(
-            code,
-            f"unknown {what} {value!r}" + (f"; did you mean {near!r}?" if near else ""),
-            f"choose one of: {', '.join(known)}",
-        )
-    return value
-
-
-def _shard(domain: str, name: str, spot: Spot, outside: _Outside) -> Shard:
+def _shard(domain: str, name: str, spot: Spot, outside: Outside, pooler: str) -> Shard:
     fields = spot.fields(("primary", "replicas"), ("primary",))
-    primary = _node(f"{domain}/{name}/primary", domain, name, Role.PRIMARY, fields["primary"], outside)
+    primary = node_of(f"{domain}/{name}/primary", domain, name, Role.PRIMARY, fields["primary"], outside, pooler)
     replicas = fields["replicas"].items() if "replicas" in fields else []
     return Shard(
         name,
         primary,
         tuple(
-            _node(f"{domain}/{name}/replica{number}", domain, name, Role.REPLICA, replica, outside)
+            node_of(f"{domain}/{name}/replica{number}", domain, name, Role.REPLICA, replica, outside, pooler)
             for number, replica in enumerate(replicas, 1)
         ),
     )
-
-
-def _node(name: str, domain: str, shard: str, role: Role, spot: Spot, outside: _Outside) -> Node:
-    password, weight, zone = None, 1, ""
-    where = spot
-    if spot.is_mapping():
-        fields = spot.fields(("dsn", "password", "weight", "zone"), ("dsn",))
-        where = fields["dsn"]
-        if "password" in fields:
-            password = _referred(fields["password"], outside)
-        if "weight" in fields:
-            weight = _weight(fields["weight"])
-        if "zone" in fields:
-            zone = _expanded(fields["zone"], fields["zone"].text(), outside)
-    dsn = _expanded(where, where.text(), outside)
-    try:
-        found = dsns.parameters(dsn)
-    except dsns.NotADsn as error:
-        where.fail(
-            "OG-TOPO-016", f"the address of {name} is no connection string: {error}", "write postgresql://user@host/db"
-        )
-    if password is not None:
-        if "password" in found:
-            where.fail("OG-TOPO-020", f"{name} has two passwords", "keep one of them, outside the address")
-        dsn = dsns.with_password(dsn, password)
-    address = dsns.address(dsn)
-    if address in outside.seen:
-        other, line = outside.seen[address]
-        where.fail(
-            "OG-TOPO-015",
-            f"{name} has the same address as {other} in line {line}: {dsns.without_password(dsn)}",
-            "give each node a server or database of its own",
-        )
-    outside.seen[address] = (name, where.line)
-    return Node(name, domain, shard, role, dsn, dsns.without_password(dsn), weight, zone)
-
-
-def _weight(spot: Spot) -> int:
-    weight = spot.whole()
-    if not 0 <= weight <= WEIGHT_MAX:
-        spot.fail("OG-TOPO-024", f"a weight of {weight}", f"write a whole number from 0 to {WEIGHT_MAX}")
-    return weight
-
-
-def _expanded(spot: Spot, text: str, outside: _Outside) -> str:
-    """`${NAME}` becomes that environment variable, `$$` a dollar sign."""
-
-    def one(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        if match[1] is None:
-            spot.fail(
-                "OG-TOPO-017",
-                "a lone $ in an address",
-                "write ${NAME} for an environment variable, $$ for a dollar sign",
-            )
-        return outside.variable(spot, match[1])
-
-    return _REFERENCE.sub(one, text)
 
 
 def _table(spot: Spot, text: str) -> TableName:
@@ -356,17 +216,25 @@ def _placement(spot: Spot, table: str, shards: list[str]) -> Placement:
     return Sharded(columns)
 
 
-def _reads(spot: Spot, outside: _Outside) -> Reads:
+def _reads(spot: Spot, outside: Outside) -> Reads:
     fields = spot.fields(("balance", "lag_max_seconds", "lag_max_bytes", "zone"))
-    balance = _one_of(fields["balance"], BALANCES, "OG-TOPO-025", "balance") if "balance" in fields else "round_robin"
+    balance = fields["balance"].one_of(BALANCES, "OG-TOPO-025", "balance") if "balance" in fields else "round_robin"
     seconds = fields["lag_max_seconds"].seconds() if "lag_max_seconds" in fields else None
     size = fields["lag_max_bytes"].whole() if "lag_max_bytes" in fields else None
     if (seconds is not None and seconds <= 0) or (size is not None and size < 0):
         spot.fail(
             "OG-TOPO-026", "replicas can never be that little behind", "allow more than 0 seconds, and 0 bytes up"
         )
-    zone = _expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
+    zone = expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
     return Reads(balance, seconds, size, zone)
+
+
+def _finish(spot: Spot) -> FinishLimits:
+    fields = spot.fields(("rows_max",), ("rows_max",))
+    rows_max = fields["rows_max"].whole()
+    if rows_max < 1:
+        spot.fail("OG-TOPO-045", f"rows_max is {rows_max}", "allow one row or more")
+    return FinishLimits(rows_max)
 
 
 def _observe(spot: Spot) -> Observe:

@@ -12,6 +12,7 @@ import yaml
 from outgrow.topology.model import (
     Copied,
     Domain,
+    FinishLimits,
     Node,
     Observe,
     Placement,
@@ -72,6 +73,8 @@ def _domain(domain: Domain) -> dict[str, Any]:
         document["pool"] = {name: value for name, value in asdict(domain.pool).items() if value is not None}
     if domain.reads != Reads():
         document["reads"] = _reads(domain.reads)
+    if domain.finish != FinishLimits():
+        document["finish"] = asdict(domain.finish)
     if domain.tables:
         document["tables"] = {_table(name): _placement(placement) for name, placement in domain.tables.items()}
     return document
@@ -81,6 +84,10 @@ def _node(node: Node) -> str | dict[str, Any]:
     more: dict[str, Any] = {"weight": node.weight} if node.weight != 1 else {}
     if node.zone:
         more["zone"] = _dollars(node.zone)
+    if node.pooled:
+        more["pooler"] = node.pooler
+    if node.direct is not None:
+        more["direct"] = {"dsn": _dollars(node.direct.dsn)}
     return {"dsn": _dollars(node.dsn), **more} if more else _dollars(node.dsn)
 
 

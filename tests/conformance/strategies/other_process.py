@@ -14,7 +14,7 @@ from tests.conformance.strategies.worlds import shard_of
 
 domain = read(sys.argv[1]).domains[0]
 first = first_map(domain)
-placed = Keyspace(domain.slots, first)
+placed = Keyspace(domain.slots, first, domain.engine)
 asked, entries = json.load(sys.stdin)
 ledger = {(family, text): slot for family, text, slot in entries}
 shards = [shard_of(placed, ledger, (type,), (coerce(type, value),)) for type, value in asked]

@@ -89,6 +89,8 @@ def test_a_key_goes_with_all_its_rows_and_comes_back(topology: Topology, fleet: 
         session.execute("DELETE FROM orders WHERE owner = 1 AND total IS NULL AND doc IS NULL")
 
 
+#: Its rows are brought to one server.
+BROUGHT = "SELECT count(*), sum(a.v), sum(b.v) FROM t AS a JOIN t AS b ON a.v <= b.v"
 ASKED: dict[str, Callable[[Session], Any]] = {
     "read": lambda s: s.execute("SELECT v FROM t WHERE id = 1").fetchall(),
     "with a parameter": lambda s: s.execute("SELECT v FROM t WHERE id = %s", [1]).fetchall(),
@@ -97,6 +99,9 @@ ASKED: dict[str, Callable[[Session], Any]] = {
     "join": lambda s: s.execute(
         "SELECT count(*) FROM orders JOIN lines USING (owner, number) WHERE orders.owner = 1"
     ).fetchall(),
+    "join beside the key": lambda s: s.execute(BROUGHT).fetchall(),
+    "join of some beside the key": lambda s: s.execute(f"{BROUGHT} WHERE a.id = %s AND b.id IN (1, 2)", [1]).fetchall(),
+    "stream of a join beside the key": lambda s: list(s.stream(BROUGHT)),
     "stream": lambda s: list(s.stream("SELECT v FROM t WHERE id = %s", [1])),
     "stream of all": lambda s: sorted(s.stream("SELECT v FROM t")),
     "locking": lambda s: s.execute("SELECT v FROM t WHERE id = 1 FOR UPDATE").fetchall(),

@@ -270,7 +270,7 @@ def test_a_transaction_holds_its_keys_and_a_migration_says_who_is_in_its_way(
         for isolation in ("", "REPEATABLE READ", "SERIALIZABLE"):
             with session.transaction(isolation):
                 session.execute(READ)
-                with pytest.raises(outgrow.OperationalError, match="OG-RUN-097") as info:
+                with pytest.raises(outgrow.OperationalError, match="OG-RUN-112") as info:
                     fleet.directory().migrate(1, "s2", type="int8", patience_seconds=0.3)
                 assert "backend" in info.value.message
                 session.execute("INSERT INTO t VALUES (5, 50)")
@@ -355,11 +355,11 @@ def test_what_cannot_be_moved_is_refused_by_name(topology: Topology, fleet: Flee
             (secured.format("ENABLE"), secured.format("DISABLE"), "row security"),
         ):
             session.execute(ddl)
-            with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-098") as info:
+            with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-113") as info:
                 fleet.directory().migrate("a", "s1", type="text")
             assert said in info.value.message
             session.execute(undo)
-        with pytest.raises(outgrow.ProgrammingError, match="OG-RUN-096"):
+        with pytest.raises(outgrow.ProgrammingError, match="OG-RUN-111"):
             fleet.directory().migrate("nobody", "s1", type="text")
         with pytest.raises(outgrow.InterfaceError, match="OG-RUN-007"):
             fleet.directory().migrate("a", "s9", type="text")
@@ -370,19 +370,19 @@ def test_entries_by_hand(topology: Topology, fleet: Fleet) -> None:
     directory = fleet.directory()
     assert directory.assign(77, "s2").shard == "s2"
     assert directory.assign(77, "s2").shard == "s2"
-    with pytest.raises(outgrow.ProgrammingError, match="OG-RUN-100"):
+    with pytest.raises(outgrow.ProgrammingError, match="OG-RUN-115"):
         directory.assign(77, "s1")
     with fleet.session() as session:
         session.execute("INSERT INTO t VALUES (77, 0)")
     assert (77,) in on(shard_of(topology, "s2"), "SELECT id FROM t")
     on(shard_of(topology, "s1"), "INSERT INTO t VALUES (78, 0)")
-    with pytest.raises(outgrow.OperationalError, match="OG-RUN-101"):
+    with pytest.raises(outgrow.OperationalError, match="OG-RUN-116"):
         directory.assign(78, "s2")
     assert directory.assign(78, "s1").shard == "s1"
     with pytest.raises(outgrow.DataError, match="OG-KEY-005"):
         directory.assign("x", "s1", type="int8")
     for key, type in ((1.5, "int8"), (1, "uuid")):
-        with pytest.raises(outgrow.InterfaceError, match="OG-RUN-103"):
+        with pytest.raises(outgrow.InterfaceError, match="OG-RUN-118"):
             directory.assign(key, "s1", type=type)
     assert {part.type: sum(part.keys.values()) for part in directory.parts()}["int8"] >= 2
     assert [entry.key for entry in directory.keys("s2", type="int8", after="76")][:1] == ["77"]

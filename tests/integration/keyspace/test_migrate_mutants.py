@@ -10,7 +10,7 @@ import pytest
 
 from outgrow import Fleet, ledger
 from outgrow.keyspace import Keyspace, Page
-from outgrow.runtime import asking, batching, borrowing, directory, keymoves
+from outgrow.runtime import asking, batching, borrowing, bringing, directory, keymoves
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.conversation import Conversation
 from outgrow.topology import Topology
@@ -106,6 +106,10 @@ def no_hold_of_sets(patch: Patch) -> None:
     patch.setattr(batching, "editions_of", lambda page, shards: {})
 
 
+def no_editions_of_brings(patch: Patch) -> None:
+    patch.setattr(bringing, "editions_of", lambda page, shards: {})
+
+
 def no_migrations_in_tokens(patch: Patch) -> None:
     real = Conversation.token_steps
 
@@ -161,6 +165,7 @@ MUTANTS: dict[str, tuple[Callable[..., None], Scenario]] = {
     "a stream is not looked at": (no_editions_of_streams, asked("stream")),
     "a COPY out is not looked at": (no_editions_of_streams, asked("copy out")),
     "a COPY in holds nothing": (no_settling, asked("copy in")),
+    "rows are brought without a look": (no_editions_of_brings, asked("join of some beside the key")),
     "a batch holds nothing": (no_hold_of_sets, plain(meanwhile.test_many_sets_go_where_their_keys_are_now)),
     "a token does not tell of migrations": (no_migrations_in_tokens, token_scenario),
 }

@@ -38,7 +38,7 @@ with outgrow.open(sys.argv[1]) as fleet:
         try:
             fleet.directory().migrate(key, shard, type="int8", patience_seconds=5)
         except outgrow.OperationalError as error:
-            if error.code != "OG-RUN-097":
+            if error.code != "OG-RUN-112":
                 raise
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +134,33 @@ def test_a_session_never_reads_unasked_below_its_floor(
     if floor is not None and choice.check is Check.NOTHING:
         place = places[choice.node.name]
         assert place.generation == floor.generation and place.lsn >= floor.lsn
+
+
+@given(
+    st.sampled_from(("session", "bounded(1)")),
+    st.none() | st.integers(0, 9),
+    st.sampled_from((None, 0, 1)),
+    st.integers(0, 9),
+    st.sets(st.sampled_from(("r1", "r2"))),
+    st.integers(0, 3),
+)
+def test_a_pooled_replica_is_never_read_on_trust(
+    level: str, floor: int | None, last: int | None, place: int, paused: set[str], turn: int
+) -> None:
+    """Whatever is known of it was said by the server that the pooler led to then."""
+    pooled = tuple(replace(one, pooler="transaction") for one in (FIRST, SECOND))
+    seats = Seats(PRIMARY, pooled)
+    view = View(places={one.name: Position(1, place) for one in pooled}, ages={"r1": 0.0, "r2": 0.0}, paused=paused)
+    seen = None if floor is None else Position(1, floor)
+    before = None if last is None else pooled[last]
+    choice = choose(seats, level_of(level), seen, before, view, turn)
+    if choice.node is PRIMARY:
+        assert paused
+    else:
+        assert choice.check is Check.GUARD and choice.node.name not in paused
+
+
+def test_eventual_promises_nothing_and_asks_nothing_behind_a_pooler_either() -> None:
+    pooled = replace(FIRST, pooler="transaction")
+    choice = choose(Seats(PRIMARY, (pooled,)), level_of("eventual"), None, None, View(), 0)
+    assert (choice.node, choice.check) == (pooled, Check.NOTHING)

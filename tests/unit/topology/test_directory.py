@@ -79,8 +79,14 @@ def test_one_shard_needs_no_directory_and_mariadb_has_none() -> None:
     with pytest.raises(ConfigurationError, match="OG-TOPO-050"):
         parse(ENGINES.format(engine="postgresql", shards="s1: {primary: host=a}"))
     shards = 's1: {primary: "mariadb://a/x"}, s2: {primary: "mariadb://b/x"}'
-    with pytest.raises(ConfigurationError, match="OG-TOPO-039"):
+    with pytest.raises(ConfigurationError, match="OG-TOPO-053"):
         parse(ENGINES.format(engine="mariadb", shards=shards))
+
+
+def test_behind_a_transaction_pooler_there_is_no_directory() -> None:
+    shards = "s1: {primary: host=a}, s2: {primary: host=b, replicas: [{dsn: 'host=c', pooler: transaction}]}"
+    with pytest.raises(ConfigurationError, match=r"OG-TOPO-054.*d/s2/replica1"):
+        parse(ENGINES.format(engine="postgresql", shards=shards))
 
 
 def test_a_shard_that_is_called_like_a_policy_is_ambiguous() -> None:

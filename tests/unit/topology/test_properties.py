@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 from hypothesis import example, given
@@ -51,6 +53,13 @@ def ranges_of(draw: st.DrawFn, shards: list[str]) -> tuple[Ranges, ...]:
     return tuple(made)
 
 
+def behind_a_pooler(node: Node, number: int) -> Node:
+    """With a direct address for every other one."""
+    address = f"postgresql://app@direct{number}/$hop"
+    direct = Node(f"{node.name}/direct", node.domain, node.shard, node.role, address, address)
+    return replace(node, pooler="transaction", direct=direct if number % 2 else None)
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> Topology:
     domains = []
@@ -65,8 +74,9 @@ def topologies(draw: st.DrawFn) -> Topology:
                 dsn = with_password(plain, str(draw(words))) if draw(st.booleans()) else plain
                 role = Role.REPLICA if position else Role.PRIMARY
                 last = f"replica{position}" if position else "primary"
-                more = draw(st.integers(0, 100)), draw(words)
-                nodes.append(Node(f"{name}/{shard}/{last}", name, shard, role, dsn, plain, *more))
+                weight, zone = draw(st.integers(0, 100)), draw(words)
+                node = Node(f"{name}/{shard}/{last}", name, shard, role, dsn, plain, weight, zone)
+                nodes.append(draw(st.sampled_from((node, behind_a_pooler(node, number)))))
             shards.append(Shard(shard, nodes[0], tuple(nodes[1:])))
         tables = draw(
             st.dictionaries(

@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import ConfigurationError
-from outgrow.topology import Copied, PoolLimits, Reads, Role, Sharded, Single, TableName, parse, read, reader
+from outgrow.topology import (
+    Copied,
+    FinishLimits,
+    PoolLimits,
+    Reads,
+    Role,
+    Sharded,
+    Single,
+    TableName,
+    outside,
+    parse,
+    read,
+    write,
+)
 
 GOOD = """\
 fleet: shop
@@ -157,7 +170,7 @@ def test_a_password_that_a_command_prints(tmp_path: Path) -> None:
 )
 def test_a_command_that_prints_no_password(command: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if "sleep" in command:
-        monkeypatch.setattr(reader, "_COMMAND_SECONDS", 0.5)
+        monkeypatch.setattr(outside, "_COMMAND_SECONDS", 0.5)
     with pytest.raises(ConfigurationError) as caught:
         parse(ONE.format(f"{{dsn: 'host=a', password: {{command: {command}}}}}"), environment={})
     assert caught.value.code == "OG-TOPO-027" and why in caught.value.message and "hunter2" not in str(caught.value)
@@ -186,6 +199,54 @@ def test_how_reads_cannot_be_shared_out(node: str, reads: str, code: str) -> Non
     with pytest.raises(ConfigurationError) as caught:
         parse(READING.format(node, reads), environment={})
     assert caught.value.code == f"OG-TOPO-{code}"
+
+
+def test_how_much_a_query_may_bring_together() -> None:
+    text = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: host=a}}}}, finish: {}}}}}"
+    topology = parse(text.format("{rows_max: 500}"))
+    assert topology.domains[0].finish == FinishLimits(500)
+    assert parse(write(topology)).domains[0].finish == FinishLimits(500)
+    for wrong, code in (("{rows_max: 0}", "045"), ("{row_max: 3}", "003"), ("{}", "006")):
+        with pytest.raises(ConfigurationError) as caught:
+            parse(text.format(wrong))
+        assert caught.value.code == f"OG-TOPO-{code}", caught.value
+
+
+def test_a_pooler_before_a_node_and_a_way_past_it() -> None:
+    text = (
+        "fleet: f\ndomains: {d: {engine: postgresql, pooler: transaction, shards: {s: {primary: "
+        "{dsn: 'host=pool', password: {env: P}, direct: 'host=a'}, "
+        "replicas: [host=b, {dsn: 'host=c', pooler: none}]}}}}"
+    )
+    shard = parse(text, environment={"P": "hunter2"}).domains[0].shards[0]
+    assert [node.pooled for node in shard.nodes] == [True, True, False]
+    direct = shard.primary.direct
+    assert direct is not None and not direct.pooled and direct.name == "d/s/primary/direct"
+    assert "hunter2" in direct.dsn and "hunter2" not in repr(shard)
+    assert [node.direct for node in shard.replicas] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("node", "code"),
+    [
+        ("{dsn: 'host=a', pooler: session}", "035"),
+        ("{dsn: 'host=a', direct: 'host=b'}", "036"),
+        ("{dsn: 'host=a', pooler: none, direct: 'host=b'}", "036"),
+        ("{dsn: \"host=a options='-c x=y'\", pooler: transaction}", "037"),
+        ("{dsn: 'mariadb://a/x', pooler: transaction}", "037"),
+        ("{dsn: 'host=a', pooler: transaction, direct: 'host=a'}", "015"),
+        ("{dsn: 'host=a', pooler: transaction, direct: {dsn: 'host=b password=c', password: {env: P}}}", "020"),
+        ("{dsn: 'host=a', pooler: transaction, direct: 'nothing'}", "016"),
+        ("{dsn: 'host=a', pooler: transaction, direct: {host: b}}", "003"),
+    ],
+)
+def test_poolers_that_cannot_be(node: str, code: str) -> None:
+    text = ONE.format(node)
+    if "mariadb" in node:
+        text = text.replace("engine: postgresql", "engine: mariadb")
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text, environment={"P": "hunter2"})
+    assert caught.value.code == f"OG-TOPO-{code}" and "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

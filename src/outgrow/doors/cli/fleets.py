@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json as jsonlib
 import time
 from collections.abc import Callable
@@ -26,12 +27,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _STRATEGIES = ("hash", "ring", "directory")
 
 
+class Engine(enum.StrEnum):
+    postgresql = "postgresql"
+    mariadb = "mariadb"
+
+
 def up(
     shards: Annotated[int | None, typer.Option(min=1, max=64, help="How many shards (2).")] = None,
     replicas: Annotated[int | None, typer.Option(min=0, max=9, help="Replicas of each shard (1).")] = None,
     directory: Directory = None,
     pg: Annotated[
         str | None, typer.Option("--pg", metavar="WHICH", help="PostgreSQL: a version (15, 16, 18) or a bin directory.")
+    ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="The kind of servers (postgresql); a fleet keeps its own.")
     ] = None,
     tcp: Annotated[
         bool | None, typer.Option("--tcp/--unix", help="Loopback TCP with a password, or unix sockets, in fleet.yaml.")
@@ -44,22 +53,19 @@ def up(
     ] = True,
     json: Json = False,
 ) -> None:
-    """Start a real PostgreSQL fleet on this machine, or what is missing of it."""
-    if strategy not in (None, *_STRATEGIES):
-        more = "; ranges are written by hand: --no-init, then outgrow init" if strategy == "range" else ""
-        raise typer.BadParameter(f"{strategy!r}: choose one of {', '.join(_STRATEGIES)}{more}", param_hint="--strategy")
-    on_one = shards == 1 and strategy == "directory"
-    if on_one:
-        raise typer.BadParameter("a directory needs two shards or more", param_hint="--strategy")
+    """Start a real fleet on this machine, or what is missing of it."""
+    _check_strategy(strategy, shards, engine)
     begun = time.monotonic()
     out = console(stderr=True)
     where = local_directory_of(directory)
+    kind = engine.value if engine is not None else None
     if out.is_terminal:
         with out.status("starting") as spinner:
             show: Callable[[str], None] = lambda line: spinner.update(escape(line))  # noqa: E731
-            local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy)
+            local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy, engine=kind)
     else:
-        local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp, strategy=strategy)
+        show = lambda line: out.print(escape(line))  # noqa: E731
+        local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy, engine=kind)
     if init:
         from outgrow.runtime import open_fleet
 
@@ -83,6 +89,14 @@ def up(
     out.print(
         f"  [cyan]outgrow.open({escape(opening)})[/] uses it, and so does [cyan]outgrow sql{_dir_option(directory)}[/]"
     )
+
+
+def _check_strategy(strategy: str | None, shards: int | None, engine: Engine | None) -> None:
+    if strategy not in (None, *_STRATEGIES):
+        more = "; ranges are written by hand: --no-init, then outgrow init" if strategy == "range" else ""
+        raise typer.BadParameter(f"{strategy!r}: choose one of {', '.join(_STRATEGIES)}{more}", param_hint="--strategy")
+    if strategy == "directory" and (shards == 1 or engine is Engine.mariadb):
+        raise typer.BadParameter("a directory needs PostgreSQL, and two shards or more", param_hint="--strategy")
 
 
 def status(directory: Directory = None, json: Json = False) -> None:
@@ -117,6 +131,7 @@ def _dir_option(directory: Path | None) -> str:
 def _status_document(now: FleetStatus) -> dict[str, Any]:
     return {
         "directory": str(now.directory),
+        "engine": now.engine,
         "version": now.version,
         "running": now.running,
         "sockets": now.sockets,
@@ -127,6 +142,7 @@ def _status_document(now: FleetStatus) -> dict[str, Any]:
                 "condition": server.condition,
                 "replays": server.replays,
                 "lag_bytes": server.lag_bytes,
+                "lag_transactions": server.lag_transactions,
                 "pid": server.pid,
                 "port": server.port,
             }
@@ -137,11 +153,13 @@ def _status_document(now: FleetStatus) -> dict[str, Any]:
 
 def _print_status(now: FleetStatus) -> None:
     out = console()
-    out.print(f"PostgreSQL {now.version} in {escape(str(now.directory))}, sockets in {escape(now.sockets)}\n")
+    out.print(f"{now.engine} {now.version} in {escape(str(now.directory))}, sockets in {escape(now.sockets)}\n")
     table = plain_table("shard", "server", "condition", "does", "behind", "port", "pid", right=(4, 5, 6))
     for server in now.servers:
         colour = {"running": "green", "stopped": "red"}.get(server.condition, "yellow")
         behind = "" if server.lag_bytes is None else f"{server.lag_bytes:,} B"
+        if server.lag_transactions is not None:
+            behind = f"{server.lag_transactions:,} transactions"
         pid = "" if server.pid is None else str(server.pid)
         table.add_row(
             server.shard, server.name, f"[{colour}]{server.condition}[/]", _does(server), behind, str(server.port), pid

@@ -43,7 +43,7 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
 
     def look_steps() -> Steps[tuple[T] | None]:
         try:
-            return ((yield from snapshot.on_node_steps(nodes, node, None, remembered_steps)),)
+            return ((yield from snapshot.on_node_steps(nodes, node, None, remembered_steps, past=True)),)
         finally:
             over.set_result(None)
 
@@ -73,16 +73,14 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
 def _there_steps(nodes: Nodes, node: Node, links: list[Link], until: float) -> Steps[None]:
     """Raises where the node says nothing, or says that the look waits for a lock."""
     try:
-        link = yield from nodes.connect_steps(node, until)
+        link = yield from nodes.connect_steps(node.direct or node, until)
     except Error as error:
         if error.code in _SILENCE:
             raise silent(node) from error
         # It has answered, if only that it has no connection left; what became of the look, the look will see.
         return
     try:
-        rows = yield from link.run_steps(
-            _QUERIES["blockers"], [links[0].backend_pid if links else 0], until=until, prepare=False
-        )
+        rows = yield from link.run_steps(_QUERIES["blockers"], [_backend(links)], until=until, prepare=False)
     except Error as error:
         if error.code in _SILENCE:
             raise silent(node) from error
@@ -91,6 +89,11 @@ def _there_steps(nodes: Nodes, node: Node, links: list[Link], until: float) -> S
         link.close()
     if rows.rows[0][0]:
         raise _blocked(node, rows.rows[0][0])
+
+
+def _backend(links: list[Link]) -> int:
+    """The server's process that looks; a pooler hides it."""
+    return links[0].backend_pid if links and not links[0].pooled else 0
 
 
 def silent(node: Node) -> NodeLost:
