@@ -13,7 +13,7 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, bringing, commands, loading, partial, pooled, telling, writes
+from outgrow.runtime import asking, bringing, commands, engines, loading, partial, pooled, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
@@ -136,6 +136,8 @@ class Conversation:
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None, allow_partial: bool
     ) -> Steps[Result]:
         kind = prepared.statement.kind
+        if self.transaction is not None:
+            engines.check_keeps(self.state.engine, prepared.statement)
         if self.transaction is not None and self.transaction.definitions and kind is not Kind.DDL:
             self.transaction.defined.check(prepared.statement)
         if any(effect.kind == "temporary" for effect in prepared.statement.effects):
