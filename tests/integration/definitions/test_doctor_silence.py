@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.doors.cli.app import run
-from outgrow.runtime.doctor import Finding, examine, patience, placed_rows
+from outgrow.runtime.doctor import Finding, examine, patience, reading
 from outgrow.runtime.doctor.examination import QUERIES
 from outgrow.topology import write
 from tests.integration.definitions.planting import World, made, summary, world
@@ -81,7 +81,7 @@ def test_a_node_that_freezes_while_its_rows_are_read(world: World) -> None:
             frozen = True
             world.servers.freeze(world.node("s2/primary"))
 
-    world.monkeypatch.setattr(placed_rows, "_CHUNK_PAGES", 1)
+    world.monkeypatch.setattr(reading, "_CHUNK_PAGES", 1)
     with world.servers.restored():
         started = time.monotonic()
         found = examine(world.topology, all_rows=True, progress=freeze)

@@ -169,11 +169,11 @@ SELECT s.slot::int4, count(*) FROM (SELECT {slot} AS slot FROM {part}) AS s GROU
 
 -- name: stray
 -- The first few rows' key of slots that are not this shard's; {slot} is the slot of a row.
-SELECT DISTINCT {key}::text FROM {part} WHERE {slot} = ANY ($1::int8[]) LIMIT 3;
+SELECT DISTINCT {key} FROM {part} WHERE {slot} IN ({slots}) LIMIT 3;
 
 -- name: heaviest_key
 -- The commonest key of one slot in some pages of a table, and its share of the slot's rows there.
-SELECT {key}::text, count(*) / sum(count(*)) OVER ()::float8 FROM {part} WHERE {slot} = $1::int8
+SELECT {key}, count(*) / sum(count(*)) OVER ()::float8 FROM {part} WHERE {slot} = $1::int8
 GROUP BY 1 ORDER BY 2 DESC LIMIT 1;
 
 -- name: work
