@@ -1,8 +1,7 @@
 """One statement in a transaction of its own: behind a transaction pooler nothing else keeps two statements together.
 
-What goes before it, the statement and what goes behind it are one message with one Sync.  Where what goes before
-changes how values are written and read (`apart`), each is a message of its own: parameters are dumped and rows are
-loaded under the settings that hold by then.
+What goes before it, the statement and what goes behind it are one message with one Sync.  Where what goes before says
+how rows are to be read (`apart`), what goes behind is a message of its own: the rows are loaded before that ends.
 """
 
 from __future__ import annotations
@@ -25,19 +24,15 @@ def block_steps(
     `before` begins the transaction and `after` commits it.  Where that was not reached it is rolled back: the link is
     at rest afterwards, or closed.
     """
-    pieces = [before, [statement], after] if apart else [[*before, statement, *after]]
-    outcomes: list[Outcome] = []
-    failed: errors.Error | None = None
-    for piece in pieces:
-        if failed is not None:
-            outcomes += [failed] * len(piece)
-            continue
-        # What COPY answers has no place in a pipeline.
-        single = apart and piece[0] is statement
-        answers = yield from (_single_steps if single else _chained_steps)(link, piece, until)
-        failed = next((answer for answer in answers if isinstance(answer, errors.Error)), None)
-        outcomes += answers
+    asked = [*before, statement, *after]
+    cut = len(before) + 1 if apart else len(asked)
+    outcomes = yield from link.run_many_steps(asked[:cut], until=until, chained=True)
+    failed = next((outcome for outcome in outcomes if isinstance(outcome, errors.Error)), None)
+    if failed is None and apart:
+        outcomes += yield from link.run_many_steps(after, until=until, chained=True)
+        failed = next((outcome for outcome in outcomes if isinstance(outcome, errors.Error)), None)
     if failed is not None:
+        outcomes += [failed] * (len(asked) - len(outcomes))
         yield from rolled_back_steps(link)
     return outcomes
 
@@ -52,15 +47,3 @@ def rolled_back_steps(link: Link) -> Steps[None]:
             yield from link.run_steps(QUERIES["rollback"], until=until, prepare=False)
         except errors.Error:
             link.close()
-
-
-def _chained_steps(link: Link, piece: Sequence[Asked], until: float | None) -> Steps[list[Outcome]]:
-    return (yield from link.run_many_steps(piece, until=until, chained=True))
-
-
-def _single_steps(link: Link, piece: Sequence[Asked], until: float | None) -> Steps[list[Outcome]]:
-    [(sql, params)] = piece
-    try:
-        return [(yield from link.run_steps(sql, params, until=until))]
-    except errors.Error as error:
-        return [error]

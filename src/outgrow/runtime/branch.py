@@ -22,8 +22,6 @@ class Branch(transactions.Branch):
         self.place_sql = place_sql
         #: Nothing has run on it yet.
         self.fresh = True
-        #: What goes ahead of its first statement sets how values are written and read.
-        self.settings = False
         #: It may have written.
         self.wrote = False
 

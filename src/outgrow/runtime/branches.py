@@ -151,9 +151,8 @@ class Transaction:
             if not ahead and len(asked) < 2:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
-                # What COPY answers has no place in a pipeline; and settings say how values are written and read.
-                apart = branch.fresh and branch.settings
-                alone = bool(asked) and (apart or _COPY.search(asked[0][0]) is not None)
+                # What COPY answers has no place in a pipeline.
+                alone = bool(asked) and _COPY.search(asked[0][0]) is not None
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
@@ -172,7 +171,7 @@ class Transaction:
                 raise
             branch.fresh = False
             if alone:
-                return (yield from self._ask_steps(shard, asked, until))
+                return [(yield from branch.link.run_steps(*asked[0], until=until))]
             return answers[len(ahead) :]
         return []
 
@@ -225,8 +224,7 @@ class Transaction:
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
-        self.branches[shard] = branch = Branch(shard, link.node, link, ahead, place_sql)
-        branch.settings = bool(self.prologue or (link.pooled and self.dress))
+        self.branches[shard] = Branch(shard, link.node, link, ahead, place_sql)
         self.touched.add(shard)
 
     def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:

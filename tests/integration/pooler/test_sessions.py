@@ -110,8 +110,10 @@ def test_values_are_written_and_read_under_the_session_s_settings(fleet: Fleet) 
             [(found,)] = far.execute("SELECT %s::timestamptz", [moment], shard=shard).fetchall()
             assert found == moment and str(found.tzinfo) == "Asia/Tokyo"
             assert list(session.stream(asked, [day, span])) == [(day, -86397)]
+        # Whoever used the connection last had other settings.
+        far.execute("SELECT 1", shard="s1")
         with session.transaction():
-            assert session.execute(asked, [day, span]).fetchall() == [(day, -86397)]
+            assert session.execute(asked, [day, span], shard="s1").fetchall() == [(day, -86397)]
             session.execute("SET LOCAL DateStyle = 'German'")
             assert session.execute("SELECT %s::date", [day]).fetchall() == [(day,)]
             # A branch that opens later begins with that setting.
