@@ -259,19 +259,17 @@ class Sequences:
         raise AssertionError
 
     def _on_steps(self, node: Node, ask: Callable[[Timed], Steps[T]], until: float | None) -> Steps[T]:
-        nodes = self._state.nodes
-        pool = nodes.pool(node)
+        if node.direct is not None:
+            # All that the pooler has may be waiting for these very numbers, and it would let us wait, too.
+            return (yield from self._apart_steps(node.direct, ask, until))
+        pool = self._state.nodes.pool(node)
         soon = monotonic() + _POOL_SECONDS
         try:
             link = pool.take_now() or (yield from pool.take_steps(soon if until is None else min(soon, until)))
         except OperationalError as error:
             if error.code != "OG-NODE-013":
                 raise
-            link = yield from nodes.connect_steps(node.direct or node, until)
-            try:
-                return (yield from ask(Timed(link, until)))
-            finally:
-                link.close()
+            return (yield from self._apart_steps(node, ask, until))
         try:
             if link.standby:
                 yield from self._state.not_primary_steps(node, link, until)
@@ -281,6 +279,14 @@ class Sequences:
             return (yield from ask(Timed(link, until)))
         finally:
             pool.give(link)
+
+    def _apart_steps(self, node: Node, ask: Callable[[Timed], Steps[T]], until: float | None) -> Steps[T]:
+        """On a connection of its own."""
+        link = yield from self._state.nodes.connect_steps(node, until)
+        try:
+            return (yield from ask(Timed(link, until)))
+        finally:
+            link.close()
 
 
 def _patiently_steps(link: Timed, ask: Callable[[Timed], Steps[T]]) -> Steps[T]:

@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -368,3 +369,16 @@ def _own_writes(fleet: Fleet, key: int) -> set[str]:
 def _eventually(fleet: Fleet, sql: str) -> Any:
     with fleet.session(level="eventual") as session:
         return session.execute(sql).fetchall()[0][0]
+
+
+def test_numbers_are_drawn_past_a_pooler_that_has_no_connection_left(fleet: Fleet, pooler: Pooler) -> None:
+    """Transactions hold all that it has, and wait for numbers that are leased on the same server."""
+    [key] = keys_of(fleet, "s1")
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(fleet.session()) for _ in range(pooler.pool_size)]
+        for session in sessions:
+            session.execute("BEGIN")
+            session.execute("SELECT 1", shard="s1")
+        for session in sessions:
+            session.execute("INSERT INTO visits (customer_id) VALUES (%s)", [key], timeout_seconds=10)
+            session.execute("ROLLBACK")
