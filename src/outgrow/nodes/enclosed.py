@@ -16,7 +16,7 @@ from outgrow.nodes.queries import QUERIES
 from outgrow.waits import Steps
 
 
-def block_steps(
+def enclosed_steps(
     link: Link, before: Sequence[Asked], statement: Asked, after: Sequence[Asked], *, apart: bool, until: float | None
 ) -> Steps[list[Outcome]]:
     """The outcomes of all of them, in order; behind one that failed all have its error.
