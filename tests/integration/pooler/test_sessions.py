@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,10 @@ def test_values_are_written_and_read_under_the_session_s_settings(fleet: Fleet) 
             [(found,)] = far.execute("SELECT %s::timestamptz", [moment], shard=shard).fetchall()
             assert found == moment and str(found.tzinfo) == "Asia/Tokyo"
             assert list(session.stream(asked, [day, span])) == [(day, -86397)]
+        # Whoever used the connection last had other settings.
+        far.execute("SELECT 1", shard="s1")
         with session.transaction():
-            assert session.execute(asked, [day, span]).fetchall() == [(day, -86397)]
+            assert session.execute(asked, [day, span], shard="s1").fetchall() == [(day, -86397)]
             session.execute("SET LOCAL DateStyle = 'German'")
             assert session.execute("SELECT %s::date", [day]).fetchall() == [(day,)]
             # A branch that opens later begins with that setting.
@@ -366,3 +369,16 @@ def _own_writes(fleet: Fleet, key: int) -> set[str]:
 def _eventually(fleet: Fleet, sql: str) -> Any:
     with fleet.session(level="eventual") as session:
         return session.execute(sql).fetchall()[0][0]
+
+
+def test_numbers_are_drawn_past_a_pooler_that_has_no_connection_left(fleet: Fleet, pooler: Pooler) -> None:
+    """Transactions hold all that it has, and wait for numbers that are leased on the same server."""
+    [key] = keys_of(fleet, "s1")
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(fleet.session()) for _ in range(pooler.pool_size)]
+        for session in sessions:
+            session.execute("BEGIN")
+            session.execute("SELECT 1", shard="s1")
+        for session in sessions:
+            session.execute("INSERT INTO visits (customer_id) VALUES (%s)", [key], timeout_seconds=10)
+            session.execute("ROLLBACK")

@@ -22,6 +22,7 @@ from outgrow.runtime.doctor import (
     copies,
     patience,
     placed_rows,
+    poolers,
     replication,
     sequences,
     servers,
@@ -56,6 +57,7 @@ __all__ = [
 #: In the order of what is found: first what makes everything else fail.
 CHECKS: tuple[Check, ...] = (
     *servers.CHECKS,
+    *poolers.CHECKS,
     *settings.CHECKS,
     *replication.CHECKS,
     *bookkeeping.CHECKS,
