@@ -119,13 +119,11 @@ def test_asyncio(fleet, session):
 @pytest.mark.parametrize(
     "verb",
     [
-        lambda fleet: fleet.new_id(),
         lambda fleet: fleet.sequence("codes"),
-        lambda fleet: fleet.place("more", copy=True),
         lambda fleet: fleet.resume_definitions(),
         lambda fleet: fleet.compare_schema(),
     ],
-    ids=["new_id", "sequence", "place", "definitions", "schemas"],
+    ids=["sequence", "definitions", "schemas"],
 )
 def test_what_needs_a_ledger_is_refused_by_name(fleet, verb):
     with pytest.raises(errors.NotSupportedError) as caught:
