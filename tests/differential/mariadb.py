@@ -106,6 +106,11 @@ class World:
                 return f"{table} cannot be read: {held}"
             if sorted(map(repr, expected.rows)) != sorted(map(repr, held.rows)):
                 return f"{table} holds other rows"
+        expected = self.ask_plain("SELECT * FROM regions ORDER BY id", None)
+        for shard in self.fleet.topology.domains[0].shards:
+            copy = self.session.execute("SELECT * FROM regions ORDER BY id", shard=shard.name).fetchall()
+            if isinstance(expected, Failure) or copy != expected.rows:
+                return f"regions holds other rows on {shard.name}"
         return ""
 
 
@@ -132,19 +137,19 @@ def opened(shards: int, strategy: str = "hash") -> Iterator[World]:
         head = f"fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    strategy: {strategy}\n    slots: 64\n"
         ranges = RANGES if strategy == "range" else ""
         text = f"{head}{ranges}    shards:\n{lines}    tables:{PLACEMENTS}"
-        fleet = stack.enter_context(outgrow.open(parse(text)))
+        fleet = stack.enter_context(outgrow.open(parse(text), install=True))
         world = World(fleet, stack.enter_context(fleet.session()), plain)
         _fill(world, random.Random("rows"))
         yield world
 
 
 def _fill(world: World, chance: random.Random) -> None:
-    cases = [_insert(chance, id) for id in range(IDS)] + [_insert_item(chance) for _ in range(300)]
-    for case in cases + [_insert_day(chance) for _ in range(200)]:
+    cases = [insert(chance, id) for id in range(IDS)] + [insert_item(chance) for _ in range(300)]
+    for case in cases + [insert_day(chance) for _ in range(200)]:
         world.verdict(case)
     for name in NAMES:
         score = chance.randrange(9)
-        world.verdict(_case("INSERT INTO customers VALUES (%s, %s, %s)", [name, chance.randrange(5), score]))
+        world.verdict(case_of("INSERT INTO customers VALUES (%s, %s, %s)", [name, chance.randrange(5), score]))
     assert world.differs() == ""
 
 
@@ -162,7 +167,7 @@ def compared(
         for name, case, _ in corpus(CORPUS):
             report.total += 1
             report.total_by_construct[case.construct] += 1
-            _note(report, name, case, *world.verdict(case))
+            note(report, name, case, *world.verdict(case))
         for number in range(statements):
             chance = random.Random(f"{seed}/{number}")
             writing = number % 3 == 0
@@ -176,7 +181,7 @@ def compared(
                 verdict = Verdict("wrong", why)
             report.total += 1
             report.total_by_construct[case.construct] += 1
-            _note(report, f"{seed}/{number}", case, verdict, plain, fleet)
+            note(report, f"{seed}/{number}", case, verdict, plain, fleet)
             on_progress(report)
         if why := world.differs():
             report.wrong += 1
@@ -184,7 +189,7 @@ def compared(
     return report
 
 
-def _note(
+def note(
     report: Report, name: str, case: Case, verdict: Verdict, plain: Answer | Failure, fleet: Answer | Failure
 ) -> None:
     text, params = case.render()
@@ -216,11 +221,11 @@ class _Written(Case):
         return self.block.raw, self.params
 
 
-def _case(text: str, params: list[object] | None = None, construct: str = "write", order: str = "none") -> Case:
+def case_of(text: str, params: list[object] | None = None, construct: str = "write", order: str = "none") -> Case:
     return _Written(Block(raw=text), (), construct, order, params=params)
 
 
-def _moment(chance: random.Random) -> datetime.datetime:
+def moment(chance: random.Random) -> datetime.datetime:
     return datetime.datetime(2024, 1, 1) + datetime.timedelta(microseconds=chance.randrange(10**14))
 
 
@@ -228,31 +233,31 @@ def _maybe(chance: random.Random, value: Any) -> Any:
     return None if chance.random() < 0.15 else value
 
 
-def _insert(chance: random.Random, id: int) -> Case:
-    moment = _moment(chance)
+def insert(chance: random.Random, id: int) -> Case:
+    made = moment(chance)
     values = [chance.choice(NAMES), chance.randrange(5), Decimal(chance.randrange(-9999, 9999)) / 100]
-    values += [chance.choice(NAMES), moment.date(), moment, chance.randrange(-50, 50), chance.choice(NAMES)]
+    values += [chance.choice(NAMES), made.date(), made, chance.randrange(-50, 50), chance.choice(NAMES)]
     values += [
         chance.choice(NAMES),
         chance.choice(("ab", "AB", "ab ", "é", "e", "ß", "")),
-        moment.replace(microsecond=0),
+        made.replace(microsecond=0),
     ]
-    values += [moment.replace(microsecond=moment.microsecond // 1000 * 1000), moment.time().isoformat("milliseconds")]
+    values += [made.replace(microsecond=made.microsecond // 1000 * 1000), made.time().isoformat("milliseconds")]
     values += [chance.randrange(1 << 64) if chance.random() < 0.5 else chance.randrange(9), chance.uniform(-5, 5)]
     values += [Decimal(chance.randrange(-999999, 999999)) / 100000, chance.choice(KINDS)]
     values.append(json.dumps({"a": chance.randrange(9), "b": chance.choice(NAMES)}))
     given = [_maybe(chance, value) for value in values]
-    return _case(f"INSERT INTO orders VALUES ({', '.join(['%s'] * 19)})", [id, *given])
+    return case_of(f"INSERT INTO orders VALUES ({', '.join(['%s'] * 19)})", [id, *given])
 
 
-def _insert_day(chance: random.Random) -> Case:
-    values = [chance.randrange(6), _moment(chance).date(), _maybe(chance, chance.randrange(-9, 99))]
-    return _case("INSERT INTO days VALUES (%s, %s, %s)", values)
+def insert_day(chance: random.Random) -> Case:
+    values = [chance.randrange(6), moment(chance).date(), _maybe(chance, chance.randrange(-9, 99))]
+    return case_of("INSERT INTO days VALUES (%s, %s, %s)", values)
 
 
-def _insert_item(chance: random.Random) -> Case:
+def insert_item(chance: random.Random) -> Case:
     values = [chance.randrange(210), chance.randrange(1, 4), chance.randrange(-9, 99), chance.uniform(-5, 5)]
-    return _case("INSERT INTO items VALUES (%s, %s, %s, %s)", values)
+    return case_of("INSERT INTO items VALUES (%s, %s, %s, %s)", values)
 
 
 def drawn_write(chance: random.Random) -> Case:
@@ -260,21 +265,23 @@ def drawn_write(chance: random.Random) -> Case:
     id = chance.randrange(260)
     match chance.randrange(8):
         case 0:
-            return _insert(chance, id)
+            return insert(chance, id)
         case 1:
-            return _insert_item(chance)
+            return insert_item(chance)
         case 6:
-            return _insert_day(chance)
+            return insert_day(chance)
         case 2:
-            return _case("UPDATE orders SET n = n + %s, note = %s WHERE id = %s", [1, chance.choice(NAMES), id])
+            return case_of("UPDATE orders SET n = n + %s, note = %s WHERE id = %s", [1, chance.choice(NAMES), id])
         case 3:
-            return _case(f"DELETE FROM orders WHERE id = {id} AND n > 10")
+            return case_of(f"DELETE FROM orders WHERE id = {id} AND n > 10")
         case 4:
-            return _case('UPDATE `customers` SET score = 7, region = NULL WHERE name = "bob"')
+            return case_of('UPDATE `customers` SET score = 7, region = NULL WHERE name = "bob"')
         case 5:
-            return _case("UPDATE customers SET score = %s WHERE name = %s", [chance.randrange(9), chance.choice(NAMES)])
+            return case_of(
+                "UPDATE customers SET score = %s WHERE name = %s", [chance.randrange(9), chance.choice(NAMES)]
+            )
         case _:
-            return _case("UPDATE items SET qty = qty + 30000 WHERE order_id = %s AND pos IN (1, 2)", [id])
+            return case_of("UPDATE items SET qty = qty + 30000 WHERE order_id = %s AND pos IN (1, 2)", [id])
 
 
 _ODD = (
@@ -314,7 +321,7 @@ def drawn(chance: random.Random) -> Case:
     """A random SELECT."""
     if chance.random() < 0.1:
         text = _filled(chance.choice(_ODD), chance)
-        return _case(text, None, "odd", "total" if "ORDER BY" in text else "none")
+        return case_of(text, None, "odd", "total" if "ORDER BY" in text else "none")
     return mariadb_selects.drawn(chance)
 
 

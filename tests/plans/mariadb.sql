@@ -235,7 +235,9 @@ SELECT -n AS n, ROW_NUMBER() OVER (PARTITION BY id ORDER BY n) FROM orders;
 SELECT id FROM orders FOR UPDATE;
 --   write, keys
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-049 SELECT would write several shards of MariaDB, which has no transaction over shards here yet
+--   fragment: SELECT `orders`.`id` FROM `orders` FOR UPDATE
+--   finish: concatenate
+--   change: one shard after another, in their order
 --   because: plan.scatter: each shard evaluates it alone: rows that meet share the key (orders.id)
 --   because: plan.locking: locks are taken on one shard after another, in their order
 
@@ -273,3 +275,33 @@ SELECT region, UPPER(customer) FROM orders UNION ALL SELECT region, customer FRO
 --   fragment: (SELECT `orders`.`region`, upper(`orders`.`customer`) AS `UPPER(customer)` FROM `orders`) UNION ALL (SELECT `orders`.`region`, `orders`.`customer` FROM `orders`) ORDER BY 1
 --   finish: merge by column 1 nulls first
 --   because: plan.scatter: each arm's rows are the shards' rows together
+UPDATE orders SET n = n + 1 WHERE n > 3;
+--   write, keys
+--   scan: writes orders as orders: any key
+--   fragment: UPDATE orders SET n = n + 1 WHERE n > 3;
+--   change: one shard says what time it is, for all of them
+--   change: each shard changes its own rows, the counts add up
+--   because: plan.changing: each shard changes its own rows: all that decides on them shares the key (orders.id)
+--   because: plan.mariadb_writes: each shard runs it as written, told the same moment
+INSERT INTO orders (id, n) VALUES (1, 2), (3, 4) ON DUPLICATE KEY UPDATE n = VALUES(n);
+--   write, keys
+--   scan: inserts into orders as orders: (id = 1) or (id = 3)
+--   change: one shard says what time it is, for all of them
+--   change: each row goes to the shard of its key, the counts add up
+--   because: plan.writing: inserts into orders as orders: (id = 1) or (id = 3)
+--   because: plan.changing: the rows given do not depend on each other
+--   because: plan.mariadb_writes: each shard runs it as written, told the same moment
+INSERT IGNORE INTO orders (id) VALUES (1);
+--   error: OG-PLAN-051 INSERT IGNORE into orders stores a key that does not fit changed, and then on the wrong shard
+UPDATE orders SET id = id + 1;
+--   write, keys
+--   scan: writes orders as orders: any key
+--   refused over several: OG-PLAN-049 UPDATE of the shard key is not done over several shards of MariaDB
+--   because: plan.writing: the key of orders is assigned
+--   because: plan.changing: the rows are read where they are, and go to where their new keys belong
+DELETE FROM orders WHERE id IN (SELECT order_id FROM items);
+--   write, keys
+--   scan: writes orders as orders: any key
+--   scan: reads items as items: any key
+--   refused over several: OG-PLAN-049 a change with a subquery is not done over several shards of MariaDB
+--   because: plan.changing: each shard changes its own rows: all that decides on them shares the key (orders.id)

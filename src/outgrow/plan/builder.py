@@ -57,7 +57,7 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     routed.  A scatter that cannot be done is no error here: the plan carries it as `refusal`.
     """
     plan = _planned(statement, schema, domain)
-    return over_mariadb(plan) if schema.engine == "mariadb" else plan
+    return over_mariadb(plan, Places(schema, domain)) if schema.engine == "mariadb" else plan
 
 
 def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:

@@ -1,18 +1,30 @@
-"""Several shards of a MariaDB domain are read, as `mariadb_meaning` allows, and not written."""
+"""Several shards of a MariaDB domain are read as `mariadb_meaning` allows, and written as `mariadb_writes` does."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from .mariadb_writes import check_meeting, over_shards
 from .model import Plan, Reason
-from .refusals import Refused, refused
+from .placing import Places
+from .refusals import Refused
 
 
-def over_mariadb(plan: Plan) -> Plan:
-    """The plan with what it may do over several shards of MariaDB, or the refusal."""
-    if plan.change is not None or plan.move is not None or (plan.fragment_sql and plan.access == "write"):
-        return _without(plan, refused("MariaDB write", plan.statement.command))
-    return plan
+def over_mariadb(plan: Plan, places: Places) -> Plan:
+    """The plan with what it may do over several shards of MariaDB, or the refusal.
+
+    Raises NotSupportedError for what no shard may do.
+    """
+    try:
+        check_meeting(plan, places)
+    except Refused as refusal:
+        raise refusal.error from None
+    if plan.change is None and plan.move is None and not (plan.fragment_sql and plan.access == "write"):
+        return plan
+    try:
+        return over_shards(plan, places)
+    except Refused as refusal:
+        return _without(plan, refusal)
 
 
 def _without(plan: Plan, refusal: Refused) -> Plan:

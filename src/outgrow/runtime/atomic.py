@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from outgrow import transactions
@@ -20,8 +20,9 @@ from outgrow.transactions import (
     InDoubt,
     Means,
     Outcome,
-    PostgresShards,
+    Participant,
     Recovered,
+    Shards,
     TransactionId,
     Wire,
     Xid,
@@ -41,21 +42,22 @@ _OUTCOME_SECONDS = 10.0
 _BORROW_SECONDS = 0.5
 
 
+def named(state: DomainState, decider: str, chance: bytes) -> TransactionId:
+    """What a transaction is called; `chance` is in it."""
+    return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
+
+
 def commit(
     state: DomainState,
-    branches: Sequence[transactions.Branch],
-    chance: bytes,
+    branches: Sequence[Participant],
+    name: Callable[[str], TransactionId],
     until: float | None,
     xid: Xid | None = None,
 ) -> Commit:
-    """The end of a transaction with several branches; nothing has run yet.  `chance` will be in its id.
+    """The end of a transaction with several branches; nothing has run yet.
 
     With an `xid` only its first half: somebody else decides.
     """
-
-    def name(decider: str) -> TransactionId:
-        return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
-
     order = [shard.name for shard in state.picture.domain.shards]
     ordered = sorted(branches, key=lambda branch: order.index(branch.shard))
     if xid is not None:
@@ -119,8 +121,8 @@ def settle_steps(state: DomainState, shard: str, footing: Footing, until: float 
     footing.last = None
 
 
-def _shards(state: DomainState) -> PostgresShards:
-    return PostgresShards(state.name, [shard.name for shard in state.picture.domain.shards], _Wires(state))
+def _shards(state: DomainState) -> Shards:
+    return state.engine.shards(state.name, [shard.name for shard in state.picture.domain.shards], _Wires(state))
 
 
 class _Wires:

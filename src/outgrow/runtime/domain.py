@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -22,6 +21,7 @@ from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
 from outgrow.runtime.subscribers import Subscribers
+from outgrow.runtime.timed import Timed
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
@@ -63,7 +63,7 @@ class DomainState:
         self.sequences = Sequences(self)
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
-        self.epochs_due = monotonic() + EPOCHS_SECONDS if self.engine.ledger else math.inf
+        self.epochs_due = monotonic() + EPOCHS_SECONDS
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
@@ -127,7 +127,9 @@ class DomainState:
         self.epochs_due = monotonic() + _EPOCHS_REST_SECONDS
         try:
             until = monotonic() + _EPOCHS_WAIT_SECONDS
-            epochs = yield from self.on_home_steps(lambda link: ledger.read_epochs_steps(link, self.name), until)
+            epochs = yield from self.on_home_steps(
+                lambda link: ledger.read_epochs_steps(Timed(link, until), self.name), until
+            )
         except Error:
             return
         self.note_epochs(epochs[1], epochs[0])

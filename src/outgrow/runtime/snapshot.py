@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from outgrow import keyspace, ledger, schema, sqlfile
+from outgrow import keyspace, ledger, schema
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
 from outgrow.runtime.dress import dressed_steps
-from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -19,18 +18,12 @@ from outgrow.waits import Steps
 
 T = TypeVar("T")
 
-#: Which of these names mean a relation.
-PRESENT_SQL = sqlfile.load("outgrow.runtime")["present"]
-
 
 def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:
     """The picture as the servers give it; the ledger's map and placements win over the file."""
-    if engine_of(domain.engine).ledger:
-        known = yield from _on_shard_steps(
-            domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
-        )
-    else:
-        known = ledger.LedgerState(0, keyspace.first_map(domain), domain.tables, 1)
+    known = yield from _on_shard_steps(
+        domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
+    )
     if known is None:
         raise ConfigurationError(
             "OG-RUN-040",
@@ -61,8 +54,6 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
 
 def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[None]:
     """Put the ledger into every shard's database where it is missing or old; safe from several processes at once."""
-    if not engine_of(domain.engine).ledger:
-        return
     links: dict[str, Link] = {}
     pools = {shard.name: nodes.pool(health.seats(domain.name, shard.name).primary) for shard in domain.shards}
     try:
@@ -100,16 +91,19 @@ def _on_shard_steps(
         pool = nodes.pool(node)
         try:
             link = yield from pool.take_steps(until)
+            try:
+                if link.dress:
+                    yield from dressed_steps(link, ())
+                return (yield from ask(link))
+            except NodeLost:
+                # A pooler lets clients in without a server: only what is asked shows that there is none.
+                if not link.pooled:
+                    raise
+            finally:
+                pool.give(link)
         except NodeLost as error:
             health.note_lost(node, error)
             lost = lost or error
-            continue
-        try:
-            if link.dress:
-                yield from dressed_steps(link, ())
-            return (yield from ask(link))
-        finally:
-            pool.give(link)
     assert lost is not None
     raise lost
 

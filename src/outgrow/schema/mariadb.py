@@ -204,12 +204,10 @@ def _order(charset: str | None, collation: str) -> Order:
 
 
 def _unique(rows: Rows) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Table → index → columns, without those over prefixes."""
+    """Table → index → columns.  A prefix says nothing of its column, and has no column's name."""
     found: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
-    prefixes = {(table, index) for table, index, _, prefix in rows if prefix}
-    for table, index, column, _ in rows:
-        if (table, index) not in prefixes:
-            found[table][index] = (*found[table].get(index, ()), column)
+    for table, index, column, prefix in rows:
+        found[table][index] = (*found[table].get(index, ()), f"{column}(…)" if prefix else column)
     return found
 
 

@@ -5,6 +5,7 @@ from outgrow.statement.copying import CopyCommand, copy_adding, copy_command, co
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.fingerprint import fingerprint, fingerprint_of
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
+from outgrow.statement.mariadb_inserts import rows_written
 from outgrow.statement.mariadb_names import UNNAMED
 from outgrow.statement.mariadb_spelling import respelt
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
@@ -48,6 +49,7 @@ __all__ = [
     "queries_in",
     "render",
     "respelt",
+    "rows_written",
     "session_state",
     "sets_role",
     "string_sql",

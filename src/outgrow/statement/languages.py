@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlglot.dialects.postgres import Postgres
 
 from outgrow.schema import Schema
-from outgrow.statement import commands, lexer, mariadb_lexer, mariadb_reading, mariadb_words, special
+from outgrow.statement import commands, lexer, mariadb_inserts, mariadb_lexer, mariadb_reading, mariadb_words, special
 from outgrow.statement.lexer import Lex, Token
 from outgrow.statement.mariadb_names import UNNAMED, named
 from outgrow.statement.model import Statement
@@ -24,8 +24,9 @@ class Language(NamedTuple):
     early: Callable[[str, Prepared, list[Token], Schema], Statement | None]
     #: The command, or None where the parser must read on.
     recognise: Callable[[list[Token]], commands.Command | None]
-    #: The tokens as the disguise reads them.  Raises Unvetted for what does not mean what it would be taken for.
-    read: Callable[[list[Token]], list[Token]]
+    #: The tokens as the disguise reads them, and how an INSERT meets rows that are there already.  Raises Unvetted for
+    #: what does not mean what it would be taken for.
+    read: Callable[[list[Token]], mariadb_inserts.Reading]
     forms: special.Forms
     rules: Rules
     #: What parses the disguised text: only structure, and where NULLs sort.
@@ -58,7 +59,7 @@ _LANGUAGES = {
         lexer.lex,
         _early,
         _recognise,
-        lambda tokens: tokens,
+        lambda tokens: mariadb_inserts.Reading(tokens, ""),
         special.POSTGRESQL,
         Rules(),
         _Structure(),
@@ -68,7 +69,7 @@ _LANGUAGES = {
         mariadb_lexer.lex,
         lambda text, prepared, tokens, schema: None,
         mariadb_words.recognise,
-        mariadb_reading.read,
+        mariadb_inserts.read,
         special.Forms(mariadb_reading.SPECIAL, frozenset(), mariadb_reading.form),
         Rules(folded=True, aliases=True, unnamed=UNNAMED),
         _NullsFirst(),

@@ -74,7 +74,7 @@ def recognise(tokens: list[Token]) -> commands.Command | None:
     """The command; only queries, INSERT, UPDATE, DELETE and what a transaction is made of are understood."""
     first = next((token for token in tokens if token.text != "("), tokens[0])
     word = first.text.lower() if first.kind is Lex.WORD else ""
-    if word in ("select", "with", "insert", "update", "delete"):
+    if word in ("select", "with", "insert", "update", "delete", "replace"):
         return None
     if word in _TRANSACTION:
         lowered = [token._replace(value=token.value.lower()) if token.kind is Lex.WORD else token for token in tokens]

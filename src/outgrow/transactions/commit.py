@@ -29,7 +29,7 @@ BUSY_SECONDS = 0.02
 class Commit:
     """One transaction's end.  Its fields tell how far it has come, also when `run_steps` was interrupted."""
 
-    #: In the fixed order of the domain's shards; one that is attended decides, if there is one.
+    #: In the fixed order of the domain's shards; one that must decides, or one that is attended, if there is one.
     participants: Sequence[Participant]
     shards: Shards
     means: Means
@@ -71,10 +71,15 @@ class Commit:
         """Who wrote, and who only read and is still to commit."""
         parts = yield from self._all_steps([p.part_steps(self.until) for p in self.participants])
         both = list(zip(self.participants, parts, strict=True))
+        writers = [p for p, part in both if part is Part.WROTE]
+        if len(writers) > 1:
+            # One that can only decide takes part whatever it has done.
+            writers = [p for p, part in both if part is Part.WROTE or p.decides]
+        others = [(p, part) for p, part in both if p not in writers]
         # A reader's commit that may be refused comes before anything is decided; all others come after, because
         # what they have locked must stay locked until then.
-        yield from self._all_steps([p.commit_steps(self.until) for p, part in both if part is Part.CHECKED])
-        return [p for p, part in both if part is Part.WROTE], [p for p, part in both if part is Part.READ]
+        yield from self._all_steps([p.commit_steps(self.until) for p, part in others if part is Part.CHECKED])
+        return writers, [p for p, part in others if part is Part.READ]
 
     def _let_go_steps(self, readers: Sequence[Participant]) -> Steps[None]:
         yield from self.means.together([_gently_steps(p.commit_steps(self._limit(UNDO_SECONDS))) for p in readers])
@@ -108,7 +113,8 @@ class Commit:
         self, writers: Sequence[Participant]
     ) -> Steps[tuple[Participant, list[Participant], dict[str, str]]]:
         """Who decides; the others, prepared; and what they are called."""
-        decider = next((p for p in reversed(writers) if p.attended), writers[-1])
+        bound = next((p for p in writers if p.decides), None)
+        decider = bound or next((p for p in reversed(writers) if p.attended), writers[-1])
         others = [p for p in writers if p is not decider]
         shards = [*(p.shard for p in others), decider.shard]
         self.id = id = self.name(decider.shard)

@@ -1,6 +1,6 @@
 """What the kernel needs of the servers: a branch on its own connection, and a shard seen from outside.
 
-`postgresql.py` is the one implementation; the tests have another, in which everything that can go wrong does.
+`postgresql.py` and `mariadb.py` implement it; the tests have a third, in which everything that can go wrong does.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class Participant(Protocol):
     @property
     def attended(self) -> bool:
         """Its lock tells the others already that we are there."""
+
+    @property
+    def decides(self) -> bool:
+        """It cannot be prepared: where several have written, it decides, whether it has written itself or not."""
 
     def part_steps(self, until: float | None) -> Steps[Part]:
         """Ask the server what the branch has done, unless that is certain."""

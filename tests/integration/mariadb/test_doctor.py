@@ -17,6 +17,7 @@ from outgrow import local
 from outgrow.local.mariadb import MariadbServer
 from outgrow.runtime.doctor import Finding, examine, mariadb_data, patience, reading
 from outgrow.topology import Topology, parse
+from outgrow.transactions.model import numbered
 from tests import mariadb
 
 MADE = (
@@ -174,17 +175,17 @@ def broken_replica(world: World) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def abandoned_branch(world: World) -> Iterator[None]:
+def abandoned_branch(world: World, name: str = "'mine'") -> Iterator[None]:
     with world.connected("s2/primary") as link, link.cursor() as cursor:
-        for text in ("XA START 'mine'", "INSERT INTO settings VALUES ('q', 'q')", "XA END 'mine'", "XA PREPARE 'mine'"):
-            cursor.execute(text)
+        for text in ("XA START {}", "INSERT INTO settings VALUES ('q', 'q')", "XA END {}", "XA PREPARE {}"):
+            cursor.execute(text.format(name))
     world.monkeypatch.setattr(mariadb_data, "_IN_DOUBT_SECONDS", 0)
     try:
         yield
     finally:
         # Where the server has only just heard that the session has gone, nobody else can end it yet.
         time.sleep(0.5)
-        world.sql("s2/primary", "XA ROLLBACK 'mine'")
+        world.sql("s2/primary", f"XA ROLLBACK {name}")
 
 
 @contextlib.contextmanager
@@ -271,6 +272,25 @@ FAULTS: dict[str, tuple[Plant, list[tuple[str, str, str, str]]]] = {
         ),
         [("warning", "replication", "sales/s2/replica1", "replicates by log file and position")],
     ),
+    "no ledger on a shard": (
+        statements(
+            "s2/primary",
+            "RENAME TABLE outgrow_meta TO outgrow_away",
+            "RENAME TABLE outgrow_away TO outgrow_meta",
+        ),
+        [("error", "installed", "sales/s2/primary", "there is no outgrow ledger")],
+    ),
+    "a map that is not the file's": (
+        statements(
+            "s1/primary",
+            "UPDATE outgrow_placements SET shard = 's2' WHERE table_name = 'settings'",
+            "UPDATE outgrow_placements SET shard = 's1' WHERE table_name = 'settings'",
+        ),
+        [
+            ("warning", "ledger", "sales", "settings"),
+            ("error", "single tables", "sales/s1/primary", "the single table settings lives on s2"),
+        ],
+    ),
     "an index on one shard": (
         statements("s2/primary", "CREATE INDEX i ON orders (number)", "DROP INDEX i ON orders"),
         [("warning", "schema", "sales/s2/primary", "the index orders.i is not on sales/s1/primary")],
@@ -335,7 +355,18 @@ FAULTS: dict[str, tuple[Plant, list[tuple[str, str, str, str]]]] = {
     ),
     "an abandoned branch": (
         abandoned_branch,
-        [("error", "in doubt", "sales/s2/primary", "1 of its prepared branches ('mine') have no session any more")],
+        [
+            (
+                "error",
+                "in doubt",
+                "sales/s2/primary",
+                "branches of others are prepared ('mine',''), and a session has gone",
+            )
+        ],
+    ),
+    "a branch that outgrow has left": (
+        lambda world: abandoned_branch(world, f"'outgrow/{numbered(time.time() - 7200, bytes(10)).hex}','s2'"),
+        [("error", "in doubt", "sales/s2/primary", "has been prepared for 7,2")],
     ),
     "a session idle in a transaction": (
         idle,

@@ -9,7 +9,7 @@ import pytest
 
 from outgrow.errors import ProgrammingError
 from outgrow.schema import FUNCTIONS, Column, Order, Schema, Table, TableKind
-from outgrow.statement import UNNAMED, Kind, Unvetted, bind, fingerprint, fingerprint_of, render, respelt
+from outgrow.statement import UNNAMED, Kind, Unvetted, bind, fingerprint, fingerprint_of, render, respelt, rows_written
 from outgrow.statement.lexer import Lex
 from outgrow.statement.mariadb_lexer import lex
 from outgrow.statement.tree import Item, Operation, Select, SetOperation, Template
@@ -61,8 +61,10 @@ def test_case_matters_for_names_alone() -> None:
         "SELECT N'x' FROM t",
         "SELECT SUM(id) OVER (ORDER BY id ROWS UNBOUNDED FOLLOWING $1) FROM t",
         "SELECT NEXT VALUE FOR s",
-        "REPLACE INTO t VALUES (1)",
-        "INSERT INTO t (id) VALUES (1) ON DUPLICATE KEY UPDATE id = 2",
+        "REPLACE LOW_PRIORITY INTO t VALUES (1)",
+        "REPLACE INTO t (id) VALUES (1) ON DUPLICATE KEY UPDATE id = 2",
+        "INSERT INTO t (id) SELECT id FROM u ON DUPLICATE KEY UPDATE id = u.id",
+        "INSERT INTO t SET id := 1",
         "XA START 'a'",
         "TRUNCATE t",
         "SET sql_mode = ''",
@@ -193,3 +195,31 @@ def test_a_fingerprint_shows_no_value_in_this_languages_quotes(text: str) -> Non
     wanted = "select `Name` from t where `Name` = ?"
     assert fingerprint(bind(text, SCHEMA)).text == wanted
     assert fingerprint_of(text, False, "mariadb").text == wanted
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns", "conflict", "manner"),
+    [
+        ("INSERT t VALUES (1)", ("id",), "", ""),
+        ("INSERT INTO t SET id = 1, `key` = IF(1, 2, 3)", ("id", "key"), "", ""),
+        ("REPLACE t (id) VALUE (1), (2)", ("id",), "update", "replace"),
+        ("REPLACE INTO t SET id = (SELECT 1)", ("id",), "update", "replace"),
+        ("INSERT IGNORE INTO t (id) VALUES (1)", ("id",), "nothing", "ignore"),
+        ("INSERT INTO t (id) VALUES (1) ON DUPLICATE KEY UPDATE `key` = VALUES(`key`)", ("id",), "update", "update"),
+    ],
+)
+def test_every_way_to_insert_is_read(sql: str, columns: tuple[str, ...], conflict: str, manner: str) -> None:
+    bound = bind(sql, SCHEMA)
+    assert bound.kind is Kind.WRITE and bound.argument == manner
+    assert bound.tree.columns == columns and bound.tree.conflict == conflict
+    assert bound.sql == sql
+
+
+def test_rows_are_cut_as_they_are_written() -> None:
+    sql = "INSERT INTO `values` (id, n) VALUES ($1, f($2)), (3, '),(') ON DUPLICATE KEY UPDATE n = VALUES(n) + $3"
+    head, rows, tail = rows_written(sql)
+    assert head == (("INSERT INTO `values` (id, n) VALUES ",), ())
+    assert rows == (((("(", ", f(", "))"), (1, 2))), (("(3, '),(')",), ()))
+    assert tail == ((" ON DUPLICATE KEY UPDATE n = VALUES(n) + ", ""), (3,))
+    assert rows_written("INSERT INTO t SET id = 1") is None
+    assert rows_written("INSERT INTO t SELECT id FROM u") is None

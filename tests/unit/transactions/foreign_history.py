@@ -19,6 +19,11 @@ class ForeignWorld(World):
     handover_class: type[Handover] = Handover
     ending_class: type[Ending] = Ending
 
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        # Nobody else decides a transaction of MariaDB.
+        self.xa = False
+
 
 class History:
     """Raises Wrong; the same seed tells the same story."""

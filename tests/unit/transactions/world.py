@@ -109,6 +109,8 @@ class World:
         self.means = Means(together, lambda: self.now, self.chance)
         self.calm = False
         self.troubles = self.random.choice((1, 1, 2, 2, 3, 5))
+        #: As MariaDB has it: the branch opened first decides, and who prepared one must finish it or be gone.
+        self.xa = seed % 3 == 0
 
     # -- what happens next --------------------------------------------------------------------------------------------
 
@@ -273,7 +275,7 @@ class Process:
         self.answer = answer
         for backend in self.backends:
             # Given back to a pool: what is open is closed.
-            if backend.txn is not None and not backend.closed:
+            if not backend.closed and (backend.txn is not None or backend.server.holds(backend)):
                 self.world.cut(backend)
 
     def kill(self) -> None:
@@ -310,8 +312,9 @@ def begun(world: World, number: int, least: int) -> tuple[list[Branch], list[Bac
     its_number = numbered(float(number), world.random.randbytes(10))
     # All but the branch that was opened first, unless more was asked of that one too.
     first = world.random.choice([*names, None])
+    decides = names[0] if world.xa else None
     branches = [
-        Branch(world, world.servers[name], part, None if name == first else its_number)
+        Branch(world, world.servers[name], part, None if name == first else its_number, name == decides)
         for name, part in zip(names, parts, strict=True)
     ]
 

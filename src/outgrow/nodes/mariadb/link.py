@@ -25,11 +25,12 @@ from outgrow.nodes import translate as common
 from outgrow.nodes.exchange import Late
 from outgrow.nodes.link import Link, Params
 from outgrow.nodes.mariadb.answers import Answers
+from outgrow.nodes.mariadb.distributed import Distributed
 from outgrow.nodes.mariadb.driver import QUERIES, open_connection
 from outgrow.nodes.mariadb.fields import fields_of
 from outgrow.nodes.mariadb.stream import MariadbStream
 from outgrow.nodes.mariadb.tags import tag_of
-from outgrow.nodes.mariadb.translate import STOPPED, from_driver, said_by
+from outgrow.nodes.mariadb.translate import STOPPED, from_driver, no_copy, said_by
 from outgrow.nodes.mariadb.values import filled
 from outgrow.nodes.mariadb.worker import Worker
 from outgrow.nodes.pair import Asked, Outcome
@@ -47,7 +48,9 @@ _PLAIN = frozenset(("SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE"))
 class MariadbLink(Link):
     """A link to MariaDB; everything that needs libpq is replaced."""
 
-    __slots__ = ("_answers", "_closed", "_failed", "_worker", "connection")
+    engine = "mariadb"
+
+    __slots__ = ("_answers", "_closed", "_distributed", "_failed", "_worker", "connection")
 
     def __init__(self, node: Node, connection: Any, worker: Worker, settings: LinkSettings) -> None:
         self.node = node
@@ -63,6 +66,7 @@ class MariadbLink(Link):
         self._worker = worker
         self._answers = Answers(connection)
         self._closed = self._failed = False
+        self._distributed = Distributed()
         forks.remember(self)
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -77,10 +81,13 @@ class MariadbLink(Link):
 
     @property
     def at_rest(self) -> bool:
-        return not self.broken and not self.in_transaction
+        # As long as it lives, nobody else can finish what is prepared on it.
+        return not self.broken and not self.in_transaction and not self._distributed.prepared
 
     @property
     def in_transaction(self) -> bool:
+        if self._distributed.prepared:
+            return False
         # After a deadlock the server has none any more, but its user has not heard of it.
         return self._failed or bool(self.connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
@@ -208,18 +215,19 @@ class MariadbLink(Link):
         return MariadbStream(self, filled(sql, params, self.node), chunk_rows, until)
 
     def copy_in(self, *args: Any, **options: Any) -> Any:
-        raise _no_copy(self.node)
+        raise no_copy(self.node)
 
     def copy_out(self, *args: Any, **options: Any) -> Any:
-        raise _no_copy(self.node)
+        raise no_copy(self.node)
 
     # -- on the link's thread -----------------------------------------------------------------------------------------
 
     def run(self, text: str) -> Rows:
         """One statement, its parameters written in."""
         tag = self.before(text)
-        self._do(lambda: self.connection.query("ROLLBACK" if tag == "ROLLBACK" else text))
-        if tag in ("ROLLBACK", "ROLLBACK TO"):
+        said = "ROLLBACK" if tag == "ROLLBACK" else text
+        self._do(lambda: self._distributed.say(self.connection, tag, said))
+        if tag in ("ROLLBACK", "ROLLBACK TO", "XA ROLLBACK"):
             self._failed = False
         return self._read(tag)
 
@@ -248,7 +256,7 @@ class MariadbLink(Link):
         if self._failed:
             if tag == "COMMIT":
                 return "ROLLBACK"
-            if not tag.startswith("ROLLBACK"):
+            if not tag.startswith("ROLLBACK") and tag not in ("XA END", "XA ROLLBACK"):
                 raise errors.OperationalError(
                     "OG-NODE-134",
                     "the transaction has failed",
@@ -389,9 +397,3 @@ def _was_stopped(done: ThreadFuture[Any]) -> bool:
         last = done.result()[-1]
         error = last if isinstance(last, errors.Error) else None
     return isinstance(error, errors.Error) and error.sqlstate == common.CANCELED
-
-
-def _no_copy(node: Node) -> errors.Error:
-    return errors.NotSupportedError(
-        "OG-NODE-030", "MariaDB has no COPY", cure="send rows with INSERT, or use LOAD DATA on a shard", node=node.name
-    )

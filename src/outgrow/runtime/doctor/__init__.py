@@ -25,6 +25,7 @@ from outgrow.runtime.doctor import (
     mariadb_servers,
     patience,
     placed_rows,
+    poolers,
     replication,
     sequences,
     servers,
@@ -60,6 +61,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
     {
         "postgresql": (
             *servers.CHECKS,
+            *poolers.CHECKS,
             *settings.CHECKS,
             *replication.CHECKS,
             *bookkeeping.CHECKS,
@@ -74,6 +76,8 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
             servers.SERVERS,
             *mariadb_servers.CHECKS,
             servers.CLOCK,
+            bookkeeping.INSTALLED,
+            bookkeeping.LEDGER,
             mariadb_data.SCHEMA,
             bookkeeping.PLACEMENTS,
             constraints.UNIQUE_KEYS,

@@ -11,6 +11,7 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime.doctor import patience
 from outgrow.runtime.doctor.finding import Finding, Severity
+from outgrow.runtime.engines import SEQUENCES
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
@@ -77,7 +78,7 @@ class Examination:
     @property
     def draws(self) -> bool:
         """Numbers that a column's default draws are the fleet's, not each shard's own."""
-        return self.state.engine.ledger
+        return SEQUENCES not in self.state.engine.lacks
 
     @property
     def nodes(self) -> list[Node]:

@@ -137,8 +137,8 @@ SELECT EXISTS (SELECT 1 FROM {table});
 SELECT COUNT(*), CAST(COALESCE(SUM(CAST(CONV(LEFT(MD5({row}), 15), 16, 10) AS UNSIGNED)), 0) AS CHAR) FROM {part};
 
 -- name: in_doubt
--- Branches that were prepared, ready to be ended by that name; whose session still lives is not told.
-XA RECOVER FORMAT = 'SQL';
+-- Branches that were prepared: format, lengths of the two halves of the name, both halves.  Not whose session lives.
+XA RECOVER;
 
 -- name: abandoned
 -- Transactions that no connection has any more, as prepared branches whose session has gone: how many, and the age in

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from uuid import UUID
 
-from outgrow.clock import monotonic
+from outgrow.clock import monotonic, wall_ns
 from outgrow.nodes import Link
 from outgrow.runtime.doctor.constraints import by_table, placed_tables
 from outgrow.runtime.doctor.examination import Check, Examination, Row, several
@@ -12,10 +14,13 @@ from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.runtime.doctor.reading import reading
 from outgrow.schema import Table
 from outgrow.topology import Copied, Node, Sharded, Single
+from outgrow.transactions import TransactionId
 from outgrow.waits import Steps, Until
 
 #: A branch prepared for longer than that belongs to nobody who is still at work on it.
 _IN_DOUBT_SECONDS = 60
+#: The first half of the name of a branch of outgrow's.
+_OURS = re.compile(r"outgrow/([0-9a-f]{32})")
 #: So long a session may say nothing within a transaction, and so long work on in one.
 _IDLE_SECONDS = 300
 _WORKING_SECONDS = 3600
@@ -126,21 +131,37 @@ def _numbers_steps(examination: Examination) -> Steps[list[Finding]]:
 
 
 def _branches_steps(examination: Examination) -> Steps[list[Finding]]:
-    """No prepared branch waits for its end, holding its locks.  The server tells the age of the oldest only."""
+    """No prepared branch waits for its end, holding its locks.
+
+    Of outgrow's the name tells the age; of others the server tells that of the oldest without a session only.
+    """
     prepared = yield from examination.each_steps(examination.primaries, "in_doubt")
     abandoned = yield from examination.each_steps(examination.primaries, "abandoned")
     found = []
     for node, rows in prepared.items():
+        others = []
+        for _, length, _, data in rows:
+            name = data if isinstance(data, str) else bytes(data).decode("utf8", "backslashreplace")
+            if (ours := _OURS.fullmatch(name[:length])) is None:
+                others.append(f"{name[:length]!r},{name[length:]!r}")
+            elif (age := wall_ns() / 1e9 - _begun_seconds(ours[1])) >= _IN_DOUBT_SECONDS:
+                what = f"the transaction {ours[1]} has been prepared for {age:,.0f} s, holding its locks"
+                cure = "run `outgrow recover` (for each domain that has databases on this server)"
+                found.append(examination.find(Severity.ERROR, node.name, what, cure))
         count, oldest = abandoned[node][0] if node in abandoned else (0, 0)
-        if not rows or not count or oldest < _IN_DOUBT_SECONDS:
-            continue
-        what = (
-            f"{count} of its prepared branches ({several((row[3] for row in rows), 3)}) have no session any more, the "
-            f"oldest for {oldest:,} s at most: their locks stay"
-        )
-        cure = "run `outgrow recover` for branches of outgrow's; others: XA COMMIT or XA ROLLBACK, by their coordinator"
-        found.append(examination.find(Severity.ERROR, node.name, what, cure))
+        if others and count and oldest >= _IN_DOUBT_SECONDS:
+            what = (
+                f"branches of others are prepared ({several(others, 3)}), and a session has gone that began "
+                f"{oldest:,} s ago: their locks stay"
+            )
+            cure = "XA COMMIT or XA ROLLBACK them, by their coordinator; XA RECOVER FORMAT = 'SQL' spells their names"
+            found.append(examination.find(Severity.ERROR, node.name, what, cure))
     return found
+
+
+def _begun_seconds(number: str) -> float:
+    """When a transaction was numbered, by the clock of the process that did."""
+    return TransactionId("", "", UUID(number)).begun_seconds
 
 
 def _long_steps(examination: Examination) -> Steps[list[Finding]]:

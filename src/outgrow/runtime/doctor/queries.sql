@@ -6,6 +6,10 @@ SELECT pg_is_in_recovery(), c.system_identifier, pg_postmaster_start_time()::tex
        current_setting('server_version_num')::int4, current_setting('server_version')
 FROM pg_control_system() AS c;
 
+-- name: own_process
+-- Which process answers: behind a pooler not the one that the connection was made with.
+SELECT pg_backend_pid();
+
 -- name: blockers
 -- On any node: which backends hold the lock that this one waits for; an empty array when it waits for none.
 SELECT pg_blocking_pids($1::int4);
