@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 CODE := src tests bench examples
 # Each worker of the tests has a fleet of its own.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# Compiled modules are kept, whatever the environment says: a test run starts hundreds of Pythons.
+export PYTHONDONTWRITEBYTECODE :=
+# Files in their order, not the fullest first: unit tests, many and short, fill what is left at the end.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test test-long bench check clean
 

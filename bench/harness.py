@@ -215,6 +215,12 @@ def add_pg(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pg", help="the servers: a version, or a directory of binaries (default: the embedded ones)")
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=("postgresql", "mariadb"), default="postgresql", help="the kind of database"
+    )
+
+
 def at_least(least: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if int(text) < least:

@@ -199,8 +199,15 @@ def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures]:
 
 
 def main() -> None:
-    options = harness.arguments(__doc__, rounds=31, calls=400).parse_args()
+    parser = harness.arguments(__doc__, rounds=31, calls=400)
+    harness.add_engine(parser)
+    options = parser.parse_args()
     print(harness.conditions())
+    if options.engine == "mariadb":
+        from bench import mariadb_point
+
+        mariadb_point.main(options.rounds, options.calls)
+        return
     one, two = run(options.rounds, options.calls, options.pg)
     harness.show("client and servers on one core", one, [OURS, OURS_REPLICA])
     harness.show("client and servers on separate cores", two, [OURS, OURS_REPLICA])

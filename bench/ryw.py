@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import harness
-from bench.fleet import BenchFleet, Server, fleet, here
+from bench.fleet import BenchFleet, fleet, here
 
 KEYS = 512
 READ = "SELECT value FROM counters WHERE id = %s"
@@ -93,9 +93,10 @@ class Holder:
 
 
 class Worker:
-    def __init__(self, opened: Any, place: dict[int, int], steady: Synchronized[int], seed: int) -> None:
+    def __init__(self, opened: Any, place: dict[int, int], write: str, steady: Synchronized[int], seed: int) -> None:
         self.fleet = opened
         self.place = place
+        self.sql = write
         self.steady = steady
         self.random = random.Random(seed)
         self.tally = Tally()
@@ -114,9 +115,11 @@ class Worker:
 
     def write(self, holder: Holder, key: int) -> float:
         """Returns when it was done."""
-        row = holder.session.execute(WRITE, (key,)).fetchone()
+        result = holder.session.execute(self.sql, (key,))
+        # Where the write does not say, it made at least one more of what the session knew.
+        value = result.fetchone()[0] if result.columns else holder.seen.get(key, 0) + 1
         done = time.monotonic()
-        holder.seen[key] = row[0]
+        holder.seen[key] = value
         holder.wrote[self.place[key]] = done
         self.tally.writes += 1
         return done
@@ -146,13 +149,15 @@ class Worker:
             tally.eligible_from_replicas += replica
 
 
-def work(path: Path, place: dict[int, int], steady: Any, stop: Any, counts: Any, seed: int, answers: Any) -> None:
+def work(
+    path: Path, place: dict[int, int], write: str, steady: Any, stop: Any, counts: Any, seed: int, answers: Any
+) -> None:
     """One worker process: until it is told to stop.  `counts[seed]` says how often it has read."""
     try:
         import outgrow
 
         with outgrow.open(path) as opened:
-            worker = Worker(opened, place, steady, seed)
+            worker = Worker(opened, place, write, steady, seed)
             while not stop.is_set():
                 worker.step()
                 counts[seed] = worker.tally.reads
@@ -164,40 +169,83 @@ def work(path: Path, place: dict[int, int], steady: Any, stop: Any, counts: Any,
 # -- the replicas' phases -----------------------------------------------------------------------------------------
 
 
-def delay(replicas: list[Server], milliseconds: int) -> None:
-    for replica in replicas:
-        with replica.administer() as connection:
-            connection.execute(f"ALTER SYSTEM SET recovery_min_apply_delay = {milliseconds}".encode())
-            connection.execute("SELECT pg_reload_conf()")
+class Replicas(Protocol):
+    """The fleet under test, whichever engine it has."""
+
+    path: Path
+    #: Adds one to a counter; returns the new value where the engine can.
+    write: str
+
+    def await_replicas(self) -> None: ...
+
+    def delay(self, milliseconds: int) -> None:
+        """All replicas replay what comes so much later."""
+
+    def paused(self, number: int) -> contextlib.AbstractContextManager[None]:
+        """One of the replicas replays nothing."""
+
+    def place(self) -> dict[int, int]:
+        """key → number of its shard."""
+
+
+class PostgresqlReplicas:
+    write = WRITE
+
+    def __init__(self, running: BenchFleet) -> None:
+        self.path = running.path
+        self.running = running
+        self.replicas = [replica for _, *replicas in running.shards for replica in replicas]
+
+    def await_replicas(self) -> None:
+        self.running.await_replicas()
+
+    def delay(self, milliseconds: int) -> None:
+        for replica in self.replicas:
+            with replica.administer() as connection:
+                connection.execute(f"ALTER SYSTEM SET recovery_min_apply_delay = {milliseconds}".encode())
+                connection.execute("SELECT pg_reload_conf()")
+
+    @contextlib.contextmanager
+    def paused(self, number: int) -> Iterator[None]:
+        with self.replicas[number % len(self.replicas)].administer() as connection:
+            connection.execute("SELECT pg_wal_replay_pause()")
+            try:
+                yield
+            finally:
+                connection.execute("SELECT pg_wal_replay_resume()")
+
+    def place(self) -> dict[int, int]:
+        place: dict[int, int] = {}
+        for number, primary in enumerate(self.running.primaries):
+            with primary.connect() as connection:
+                place |= {row[0]: number for row in connection.execute("SELECT id FROM counters")}
+        return place
 
 
 @contextlib.contextmanager
-def paused(replica: Server) -> Iterator[None]:
-    with replica.administer() as connection:
-        connection.execute("SELECT pg_wal_replay_pause()")
-        try:
-            yield
-        finally:
-            connection.execute("SELECT pg_wal_replay_resume()")
+def postgresql(pg: str | None) -> Iterator[Replicas]:
+    with fleet(2, 1, {"counters": {"shard_by": "id"}}, pg) as running:
+        running.everywhere(*SETUP)
+        running.await_replicas()
+        yield PostgresqlReplicas(running)
 
 
-def direct(running: BenchFleet, steady: Any, scale: float, enough: Callable[[], bool]) -> None:
+def direct(running: Replicas, steady: Any, scale: float, enough: Callable[[], bool]) -> None:
     """Take the replicas through all phases, and round again until the workers have read enough.
 
     `steady` is 1 only while nothing holds the replicas' replay back.
     """
-    replicas = [replica for _, *replicas in running.shards for replica in replicas]
     for number, phase in enumerate(itertools.cycle(PHASES)):
         if number >= len(PHASES) and enough():
             return
         until = time.monotonic() + phase.seconds * scale
         if phase.delay_ms:
-            delay(replicas, phase.delay_ms)
+            running.delay(phase.delay_ms)
             time.sleep(max(0.0, until - time.monotonic()))
-            delay(replicas, 0)
+            running.delay(0)
         elif phase.pausing:
             while time.monotonic() < until:
-                with paused(replicas[int(time.monotonic()) % len(replicas)]):
+                with running.paused(int(time.monotonic())):
                     time.sleep(1.0)
                 time.sleep(0.5)
         else:
@@ -210,17 +258,15 @@ def direct(running: BenchFleet, steady: Any, scale: float, enough: Callable[[], 
 # -- the whole ----------------------------------------------------------------------------------------------------
 
 
-def run(reads: int, processes: int, scale: float, pg: str | None) -> list[Tally]:
-    with fleet(2, 1, {"counters": {"shard_by": "id"}}, pg) as running:
-        running.everywhere(*SETUP)
-        running.await_replicas()
-        install(running)
-        place = where(running)
+def run(reads: int, processes: int, scale: float, opened: contextlib.AbstractContextManager[Replicas]) -> list[Tally]:
+    with opened as running:
+        install(running.path)
+        place = running.place()
         context = multiprocessing.get_context("spawn")
         steady, stop, answers = context.Value("i", 0), context.Event(), context.Queue()
         counts = context.RawArray("q", processes)
         workers = [
-            context.Process(target=work, args=(running.path, place, steady, stop, counts, seed, answers))
+            context.Process(target=work, args=(running.path, place, running.write, steady, stop, counts, seed, answers))
             for seed in range(processes)
         ]
         for worker in workers:
@@ -244,19 +290,10 @@ def alive(worker: Any) -> bool:
     return bool(worker.is_alive())
 
 
-def install(running: BenchFleet) -> None:
+def install(path: Path) -> None:
     import outgrow
 
-    outgrow.open(running.path, install=True).close()
-
-
-def where(running: BenchFleet) -> dict[int, int]:
-    """key → number of its shard."""
-    place: dict[int, int] = {}
-    for number, primary in enumerate(running.primaries):
-        with primary.connect() as connection:
-            place |= {row[0]: number for row in connection.execute("SELECT id FROM counters")}
-    return place
+    outgrow.open(path, install=True).close()
 
 
 def main() -> None:
@@ -265,6 +302,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="stretch every phase by this")
     harness.add_pg(parser)
+    harness.add_engine(parser)
     options = parser.parse_args()
     print(harness.conditions())
     try:
@@ -274,8 +312,16 @@ def main() -> None:
     except (ImportError, AttributeError):
         harness.finish({"violations": None, "reads": None, "replica_share": None})
         return
-    tallies = run(options.reads, options.processes, options.scale, options.pg)
-    tell(tallies)
+    opened = postgresql(options.pg)
+    if options.engine == "mariadb":
+        from bench.mariadb_ryw import mariadb
+
+        opened = mariadb()
+    try:
+        tell(run(options.reads, options.processes, options.scale, opened))
+    except harness.Missing as missing:
+        print(missing)
+        harness.finish({"violations": None, "reads": None, "replica_share": None})
 
 
 def tell(tallies: list[Tally]) -> None:

@@ -8,6 +8,7 @@ import random
 import hypothesis
 import pytest
 
+from tests import scratch
 from tests.behind import Behind
 from tests.servers import fleet_servers, fresh_topology
 
@@ -29,6 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: left out of `make test`, part of `make test-long`")
     if config.getoption("--behind"):
         config.pluginmanager.register(Behind())
+    scratch.keep_home()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # The workers of xdist have their fleets there until they end, before the process that started them.
+    if not hasattr(config, "workerinput"):
+        scratch.leave_home()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import scratch
+
 
 def test_demo_keeps_its_promises() -> None:
     try:
@@ -19,8 +21,8 @@ def test_demo_keeps_its_promises() -> None:
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("the demo's data is not installed (make demo)")
     command = [str(Path(sys.executable).with_name("outgrow")), "demo", "--json"]
-    # A home of its own, where other tests' fleets do not come and go; below /var/tmp root's servers can reach it.
-    with tempfile.TemporaryDirectory(prefix="outgrow-demo-", dir="/var/tmp") as place:
+    # A home of its own, where other tests' fleets do not come and go; where root's servers can reach it.
+    with tempfile.TemporaryDirectory(prefix="outgrow-demo-", dir=scratch.place()) as place:
         Path(place).chmod(0o755)
         home = Path(place) / "home"
         environment = os.environ | {"OUTGROW_HOME": str(home)}

@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import scratch
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
     r"^<!-- (runnable|(?:tables|domain) of (?P<of>\S+)) -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S
@@ -51,7 +53,7 @@ def blocks(page: Path) -> list[Block]:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """An empty directory that root's servers, run as nobody, can reach."""
-    directory = Path(tempfile.mkdtemp(prefix="outgrow-docs-", dir="/var/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="outgrow-docs-", dir=scratch.place()))
     directory.chmod(0o755)
     try:
         yield directory

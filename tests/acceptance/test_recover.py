@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from uuid import UUID
@@ -12,14 +10,15 @@ from uuid import UUID
 import psycopg
 
 import outgrow
+from outgrow.doors import dbapi
 from outgrow.topology import Sharded, TableName, Topology, write
 from outgrow.transactions import TransactionId, numbered
+from tests.acceptance import program
 from tests.servers import Servers
 
 
 def recover(directory: Path, *more: str) -> tuple[int, str]:
-    program = [str(Path(sys.executable).parent / "outgrow"), "recover", "--fleet", str(directory / "fleet.yaml"), *more]
-    ended = subprocess.run(program, capture_output=True, text=True, cwd="/", timeout=60)
+    ended = program.outgrow("recover", "--fleet", str(directory / "fleet.yaml"), *more)
     return ended.returncode, ended.stdout + ended.stderr
 
 
@@ -71,5 +70,26 @@ def test_what_must_stay_is_named_and_the_exit_code_says_so(fleet_servers: Server
         time.sleep(1.2)
         code, said = recover(tmp_path, "--json")
         assert code == 1
-        assert json.loads(said) == {"committed": [], "aborted": [], "left": [young], "unreachable": []}
+        assert json.loads(said) == {"committed": [], "aborted": [], "left": [young], "unreachable": [], "foreign": []}
     assert recover(tmp_path, "--json")[0] == 0
+
+
+def test_what_an_applications_coordinator_decides_is_named_and_left(fleet_servers: Servers, tmp_path: Path) -> None:
+    topology = fleet_servers.fresh({TableName("public", "accounts"): Sharded(("id",))})
+    (tmp_path / "fleet.yaml").write_text(write(topology))
+    with outgrow.open(topology, install=True) as fleet, dbapi.connect(fleet) as connection:
+        fleet.execute("CREATE TABLE accounts (id int8)")
+        connection.tpc_begin(connection.xid(7, "order 42", "stock"))
+        connection.cursor().executemany("INSERT INTO accounts VALUES (%s)", [(id,) for id in range(10)])
+        connection.tpc_prepare()
+        time.sleep(1.2)
+        code, said = recover(tmp_path)
+        lines = said.splitlines()
+        assert code == 0 and len(lines) == 2
+        assert lines[0].startswith("left to the application's coordinator: (7, 'order 42', 'stock'), prepared ")
+        assert lines[1] == "0 committed, 0 aborted, 0 left"
+        code, said = recover(tmp_path, "--json")
+        (waiting,) = json.loads(said)["foreign"]
+        assert code == 0 and waiting["xid"] == [7, "order 42", "stock"] and waiting["age_seconds"] > 1
+        connection.tpc_commit()
+        assert fleet.execute("SELECT count(*) FROM accounts").fetchall() == [(10,)]

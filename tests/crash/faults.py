@@ -33,7 +33,7 @@ SLOW = "message late"
 RECOVERER = "killed during recovery"
 
 #: How often each is drawn.
-WEIGHTS = {KILL: 6, PAUSE: 5, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LOST: 3, LATE: 3, SLOW: 3, RECOVERER: 2}
+WEIGHTS = {KILL: 6, PAUSE: 5, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LOST: 3, LATE: 3, SLOW: 3, RECOVERER: 3}
 KILLS_A_SERVER = frozenset((PARTICIPANT, DECIDER, BOTH))
 
 #: The share of faults that strike at a chosen point; the others strike whenever it happens.

@@ -83,6 +83,11 @@ class Run:
             self.report.points_covered[fault.point] += 1
         return True
 
+    def lacks(self, points: int, faults_max: int) -> bool:
+        """Some points were not struck yet, and there is time to."""
+        struck = sum(count > 0 for count in self.report.points_covered.values())
+        return struck < points and self.report.faults < faults_max
+
     def look_over(self) -> None:
         """Put everything right, let everyone rest, wait for what is in doubt, and hold all against all."""
         self.injector.mend()
@@ -139,10 +144,14 @@ def run(
     mutant: str = "",
     weights: Mapping[str, int] = WEIGHTS,
     stop: bool = False,
+    points: int = 0,
     behind: str = "",
     on_progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
-    """`weights`: how often each kind of fault is drawn.  `stop`: at the first anomaly.  `behind`: a pooler."""
+    """`weights`: how often each kind of fault is drawn.  `stop`: at the first anomaly.  `behind`: a pooler.
+
+    It goes on until faults have struck at so many `points` of the protocol, up to four times as many faults.
+    """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         journals = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
@@ -150,7 +159,7 @@ def run(
         hands = stack.enter_context(crew(place, journals, workers, seed, mutant))
         watch = stack.enter_context(Watch(place))
         this = Run(place, hands, watch, seed, journals, weights)
-        while this.report.faults < faults and not (stop and this.found):
+        while (this.report.faults < faults or this.lacks(points, 4 * faults)) and not (stop and this.found):
             if this.strike() and this.report.faults % (EVERY_STOPPING if stop else EVERY) == 0:
                 this.look_over()
             this.report.seconds = round(time.monotonic() - started, 1)

@@ -125,10 +125,14 @@ class Worker:
     # -- one transfer ---------------------------------------------------------------------------------------------
 
     def drawn(self) -> tuple[tuple[int, int], ...]:
-        """Accounts and amounts: over two shards mostly, over three sometimes, within one now and then."""
+        """Accounts and amounts: over two shards mostly, over three sometimes, within one now and then.
+
+        Where it is to stand still, mostly over three: only those can be prepared, or finished, in part.
+        """
         rng = self.rng
         names = sorted(self.orders.accounts)
-        count = 1 if self.stand is None and rng.random() < 0.25 else min(len(names), 2 + (rng.random() < 0.4))
+        three = 0.4 if self.stand is None else 0.8
+        count = 1 if self.stand is None and rng.random() < 0.25 else min(len(names), 2 + (rng.random() < three))
         shards = sorted(rng.sample(names, count))
         chosen = [rng.choice(self.orders.accounts[shard]) for shard in shards]
         while len(chosen) < 2:

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from tests.differential import mariadb
+from tests.differential import mariadb, mariadb_stories
 from tests.differential.block import Block, Case
 from tests.differential.corpus import corpus
 from tests.differential.run import Report, described, random_cases, run
@@ -66,8 +66,11 @@ def main() -> int:
 def compared(options: argparse.Namespace, seed: int) -> Report:
     """The run that the options ask for."""
     progress = Progress(options.stop)
+    if options.engine == "mariadb" and options.writes is not None:
+        with mariadb.opened(options.shards, options.strategy) as world:
+            return mariadb_stories.run(world, options.writes, seed, options.first, progress)
     if options.engine == "mariadb":
-        return mariadb.compared(options.statements, seed, options.shards, progress)
+        return mariadb.compared(options.statements, seed, options.shards, progress, options.strategy)
     if options.writes is not None:
         with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)

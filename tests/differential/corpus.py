@@ -11,7 +11,7 @@ from tests.differential.sides import How
 FILE = Path(__file__).with_name("corpus.sql")
 
 
-def corpus() -> Iterator[tuple[str, Case, How]]:
+def corpus(file: Path = FILE) -> Iterator[tuple[str, Case, How]]:
     """(name, case, how to ask), in file order.
 
     A statement ends with `;` at the end of a line.  A comment `-- order: total` or `-- order: keys 0 1` before it says
@@ -20,7 +20,7 @@ def corpus() -> Iterator[tuple[str, Case, How]]:
     order: tuple[str, tuple[int, ...]] = ("none", ())
     lines: list[str] = []
     number = 0
-    for line in FILE.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("-- order:"):
             kind, *keys = line.removeprefix("-- order:").split()
             order = (kind, tuple(map(int, keys)))

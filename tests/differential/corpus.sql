@@ -259,3 +259,12 @@ SELECT status, qty FROM orders GROUP BY status;
 SELECT rid / 0 FROM orders;
 SELECT sum(status) FROM orders;
 SELEC 1;
+
+-- USING over columns of two types
+SELECT slug, d.rid, t.rid FROM docs d JOIN tags t USING (slug) WHERE slug = 'doc-1';
+SELECT slug, count(*) FROM docs d JOIN tags t USING (slug) GROUP BY slug ORDER BY slug;
+SELECT slug, d.rid, t.rid FROM docs d FULL JOIN tags t USING (slug) ORDER BY slug, d.rid, t.rid;
+SELECT t.slug, slug FROM tags t RIGHT JOIN docs d USING (slug) WHERE t.slug = 'doc-2';
+SELECT max(slug), min(t.slug) FROM tags t LEFT JOIN docs d USING (slug);
+SELECT slug FROM docs UNION SELECT slug FROM tags ORDER BY 1;
+SELECT slug FROM tags UNION ALL SELECT title FROM docs WHERE slug = 'doc-1';

@@ -8,37 +8,54 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import outgrow
 from outgrow import local
 from outgrow.errors import Error
 from outgrow.topology import parse
+from tests.differential import mariadb_selects
 from tests.differential.block import Block, Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
+from tests.differential.corpus import corpus
+from tests.differential.mariadb_expressions import IDS, KINDS, NAMES
 from tests.differential.run import EXAMPLES_MAX, Report, told_of
 
 _BINARY = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 TABLES = f"""
 CREATE TABLE orders (id BIGINT PRIMARY KEY, customer VARCHAR(20) {_BINARY}, region INT, total DECIMAL(10,2),
                      note VARCHAR(30) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci, day DATE, made DATETIME(6),
-                     n INT);
+                     n INT, memo VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+                     word VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci,
+                     short CHAR(8) CHARACTER SET latin1 COLLATE latin1_swedish_ci, at DATETIME, stamp TIMESTAMP(3) NULL,
+                     clock TIME(3), u BIGINT UNSIGNED, ratio DOUBLE, rate DECIMAL(12,5),
+                     kind ENUM('small', 'Large', 'medium'), doc JSON);
 CREATE TABLE items (order_id BIGINT, pos INT, qty SMALLINT, price DOUBLE, PRIMARY KEY (order_id, pos));
 CREATE TABLE customers (name VARCHAR(20) {_BINARY} PRIMARY KEY, region INT, score INT UNSIGNED);
+CREATE TABLE days (device INT, day DATE, hits INT, PRIMARY KEY (device, day));
 CREATE TABLE regions (id INT PRIMARY KEY, title VARCHAR(20) {_BINARY})
 """
 PLACEMENTS = """
       orders: {shard_by: id}
       items: {shard_by: order_id}
       customers: {shard_by: name}
+      days: {shard_by: [device, day]}
       regions: {copy: everywhere}
 """
-NAMES = ("ann", "Bob", "béa", "bob", "zoé", "a b", "it's", "\\back", "", "ñ", "名前", "🙂")
+#: Split points that are values of rows, and stand between them; shards have more than one range.
+RANGES = """
+    ranges:
+      int8: [{to: 3, shard: s1}, {to: 60, shard: s2}, {to: 61, shard: s1}, {to: 150, shard: s2}, {shard: s1}]
+      text: [{to: "ann", shard: s2}, {to: "bob ", shard: s1}, {to: "ss", shard: s2}, {to: "ñ", shard: s1}, {shard: s2}]
+"""
 WRITES_BETWEEN_LOOKS = 100
+CORPUS = Path(__file__).with_name("mariadb_corpus.sql")
 
 
 @dataclass
@@ -82,18 +99,23 @@ class World:
 
     def differs(self) -> str:
         """What the fleet holds otherwise than the plain database; "" for nothing."""
-        for table in ("orders", "items", "customers"):
+        for table in ("orders", "items", "customers", "days"):
             expected = self.ask_plain(f"SELECT * FROM {table}", None)
             held = self.ask_fleet(f"SELECT * FROM {table}", None)
             if isinstance(expected, Failure) or isinstance(held, Failure):
                 return f"{table} cannot be read: {held}"
             if sorted(map(repr, expected.rows)) != sorted(map(repr, held.rows)):
                 return f"{table} holds other rows"
+        expected = self.ask_plain("SELECT * FROM regions ORDER BY id", None)
+        for shard in self.fleet.topology.domains[0].shards:
+            copy = self.session.execute("SELECT * FROM regions ORDER BY id", shard=shard.name).fetchall()
+            if isinstance(expected, Failure) or copy != expected.rows:
+                return f"regions holds other rows on {shard.name}"
         return ""
 
 
 @contextlib.contextmanager
-def opened(shards: int) -> Iterator[World]:
+def opened(shards: int, strategy: str = "hash") -> Iterator[World]:
     """A fleet whose shards are databases of one server, and a plain database beside them, with the same rows."""
     import pymysql
     from pymysql.constants import CLIENT
@@ -112,27 +134,40 @@ def opened(shards: int) -> Iterator[World]:
                     cursor.execute(sql)
                 cursor.executemany("INSERT INTO regions VALUES (%s, %s)", [(n, f"region {n}") for n in range(5)])
         lines = "".join(f'      {name}: {{primary: "{server.dsn(name)}"}}\n' for name in databases[1:])
-        head = "fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    slots: 64\n    shards:\n"
-        fleet = stack.enter_context(outgrow.open(parse(f"{head}{lines}    tables:{PLACEMENTS}")))
+        head = f"fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    strategy: {strategy}\n    slots: 64\n"
+        ranges = RANGES if strategy == "range" else ""
+        text = f"{head}{ranges}    shards:\n{lines}    tables:{PLACEMENTS}"
+        fleet = stack.enter_context(outgrow.open(parse(text), install=True))
         world = World(fleet, stack.enter_context(fleet.session()), plain)
         _fill(world, random.Random("rows"))
         yield world
 
 
 def _fill(world: World, chance: random.Random) -> None:
-    for case in [_insert(chance, id) for id in range(200)] + [_insert_item(chance) for _ in range(300)]:
+    cases = [insert(chance, id) for id in range(IDS)] + [insert_item(chance) for _ in range(300)]
+    for case in cases + [insert_day(chance) for _ in range(200)]:
         world.verdict(case)
     for name in NAMES:
         score = chance.randrange(9)
-        world.verdict(_case("INSERT INTO customers VALUES (%s, %s, %s)", [name, chance.randrange(5), score]))
+        world.verdict(case_of("INSERT INTO customers VALUES (%s, %s, %s)", [name, chance.randrange(5), score]))
     assert world.differs() == ""
 
 
-def compared(statements: int, seed: int, shards: int, on_progress: Callable[[Report], None] = lambda _: None) -> Report:
-    """So many random statements, every third a write."""
+def compared(
+    statements: int,
+    seed: int,
+    shards: int,
+    on_progress: Callable[[Report], None] = lambda _: None,
+    strategy: str = "hash",
+) -> Report:
+    """The fixed corpus, and so many random statements, every third a write."""
     report = Report(seed)
     writes = 0
-    with opened(shards) as world:
+    with opened(shards, strategy) as world:
+        for name, case, _ in corpus(CORPUS):
+            report.total += 1
+            report.total_by_construct[case.construct] += 1
+            note(report, name, case, *world.verdict(case))
         for number in range(statements):
             chance = random.Random(f"{seed}/{number}")
             writing = number % 3 == 0
@@ -146,7 +181,7 @@ def compared(statements: int, seed: int, shards: int, on_progress: Callable[[Rep
                 verdict = Verdict("wrong", why)
             report.total += 1
             report.total_by_construct[case.construct] += 1
-            _note(report, f"{seed}/{number}", case, verdict, plain, fleet)
+            note(report, f"{seed}/{number}", case, verdict, plain, fleet)
             on_progress(report)
         if why := world.differs():
             report.wrong += 1
@@ -154,7 +189,7 @@ def compared(statements: int, seed: int, shards: int, on_progress: Callable[[Rep
     return report
 
 
-def _note(
+def note(
     report: Report, name: str, case: Case, verdict: Verdict, plain: Answer | Failure, fleet: Answer | Failure
 ) -> None:
     text, params = case.render()
@@ -186,64 +221,69 @@ class _Written(Case):
         return self.block.raw, self.params
 
 
-def _case(text: str, params: list[object] | None = None, construct: str = "write", order: str = "none") -> Case:
+def case_of(text: str, params: list[object] | None = None, construct: str = "write", order: str = "none") -> Case:
     return _Written(Block(raw=text), (), construct, order, params=params)
 
 
-def _moment(chance: random.Random) -> datetime.datetime:
+def moment(chance: random.Random) -> datetime.datetime:
     return datetime.datetime(2024, 1, 1) + datetime.timedelta(microseconds=chance.randrange(10**14))
 
 
-def _maybe(chance: random.Random, value: object) -> object:
+def _maybe(chance: random.Random, value: Any) -> Any:
     return None if chance.random() < 0.15 else value
 
 
-def _insert(chance: random.Random, id: int) -> Case:
-    moment = _moment(chance)
-    values = [_maybe(chance, chance.choice(NAMES)), _maybe(chance, chance.randrange(5))]
-    values += [_maybe(chance, Decimal(chance.randrange(-9999, 9999)) / 100), _maybe(chance, chance.choice(NAMES))]
-    values += [_maybe(chance, moment.date()), _maybe(chance, moment), _maybe(chance, chance.randrange(-50, 50))]
-    return _case("INSERT INTO orders VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", [id, *values])
+def insert(chance: random.Random, id: int) -> Case:
+    made = moment(chance)
+    values = [chance.choice(NAMES), chance.randrange(5), Decimal(chance.randrange(-9999, 9999)) / 100]
+    values += [chance.choice(NAMES), made.date(), made, chance.randrange(-50, 50), chance.choice(NAMES)]
+    values += [
+        chance.choice(NAMES),
+        chance.choice(("ab", "AB", "ab ", "é", "e", "ß", "")),
+        made.replace(microsecond=0),
+    ]
+    values += [made.replace(microsecond=made.microsecond // 1000 * 1000), made.time().isoformat("milliseconds")]
+    values += [chance.randrange(1 << 64) if chance.random() < 0.5 else chance.randrange(9), chance.uniform(-5, 5)]
+    values += [Decimal(chance.randrange(-999999, 999999)) / 100000, chance.choice(KINDS)]
+    values.append(json.dumps({"a": chance.randrange(9), "b": chance.choice(NAMES)}))
+    given = [_maybe(chance, value) for value in values]
+    return case_of(f"INSERT INTO orders VALUES ({', '.join(['%s'] * 19)})", [id, *given])
 
 
-def _insert_item(chance: random.Random) -> Case:
+def insert_day(chance: random.Random) -> Case:
+    values = [chance.randrange(6), moment(chance).date(), _maybe(chance, chance.randrange(-9, 99))]
+    return case_of("INSERT INTO days VALUES (%s, %s, %s)", values)
+
+
+def insert_item(chance: random.Random) -> Case:
     values = [chance.randrange(210), chance.randrange(1, 4), chance.randrange(-9, 99), chance.uniform(-5, 5)]
-    return _case("INSERT INTO items VALUES (%s, %s, %s, %s)", values)
+    return case_of("INSERT INTO items VALUES (%s, %s, %s, %s)", values)
 
 
 def drawn_write(chance: random.Random) -> Case:
     """A write of one key."""
     id = chance.randrange(260)
-    match chance.randrange(7):
+    match chance.randrange(8):
         case 0:
-            return _insert(chance, id)
+            return insert(chance, id)
         case 1:
-            return _insert_item(chance)
+            return insert_item(chance)
+        case 6:
+            return insert_day(chance)
         case 2:
-            return _case("UPDATE orders SET n = n + %s, note = %s WHERE id = %s", [1, chance.choice(NAMES), id])
+            return case_of("UPDATE orders SET n = n + %s, note = %s WHERE id = %s", [1, chance.choice(NAMES), id])
         case 3:
-            return _case(f"DELETE FROM orders WHERE id = {id} AND n > 10")
+            return case_of(f"DELETE FROM orders WHERE id = {id} AND n > 10")
         case 4:
-            return _case('UPDATE `customers` SET score = 7, region = NULL WHERE name = "bob"')
+            return case_of('UPDATE `customers` SET score = 7, region = NULL WHERE name = "bob"')
         case 5:
-            return _case("UPDATE customers SET score = %s WHERE name = %s", [chance.randrange(9), chance.choice(NAMES)])
+            return case_of(
+                "UPDATE customers SET score = %s WHERE name = %s", [chance.randrange(9), chance.choice(NAMES)]
+            )
         case _:
-            return _case("UPDATE items SET qty = qty + 30000 WHERE order_id = %s AND pos IN (1, 2)", [id])
+            return case_of("UPDATE items SET qty = qty + 30000 WHERE order_id = %s AND pos IN (1, 2)", [id])
 
 
-_CONDITIONS = (
-    "id = {i}", "id IN ({i}, {j}, {k})", "id = {i} OR id = {j}", "id BETWEEN {i} AND {j}", "n > {n}", "n IS NULL",
-    "customer = '{c}'", "customer LIKE 'b%%'", "note = 'BOB'", "total >= 10.5", "region IN (1, 2) AND n < {n}",
-    "NOT (n < {n} OR region = 3)", "day < '2025-06-01'", "n / 2 > {n}", "n %% 3 = 1", "made IS NOT NULL",
-    "IFNULL(n, 0) = 0", "n = 5 = 1", "customer <> note", "id = '{i}'", "n <=> NULL", "customer = \"{c}\"",
-    "id = {i}.0", "id + 0 = {i}", "ABS(n) > 20", "(region, n) = (1, 2)", "id = {i} AND customer = 'bob'",
-)  # fmt: skip
-_AGGREGATES = (
-    "COUNT(*)", "count(n)", "SUM(n)", "sum(total) AS total", "MIN(n)", "max(made)", "MAX(customer)", "min(day) d",
-    "AVG(n)", "COUNT(DISTINCT region)", "MAX(note)", "SUM(n) / 2", "GROUP_CONCAT(n)", "BIT_OR(n)", "STDDEV(n)",
-)  # fmt: skip
-_COLUMNS = ("id", "customer", "region", "total", "note", "day", "made", "n", "`n` AS `Key`", "n + 1", "n * 2 AS m")
-_KEYS = ("customer", "region", "total", "day", "made", "n", "note")
 _ODD = (
     "SELECT id FROM orders FULL JOIN regions r ON true ORDER BY id",
     "SELECT id FROM orders UNION SELECT id FROM regions",
@@ -279,30 +319,10 @@ _ODD = (
 
 def drawn(chance: random.Random) -> Case:
     """A random SELECT."""
-    if chance.random() < 0.3:
+    if chance.random() < 0.1:
         text = _filled(chance.choice(_ODD), chance)
-        return _case(text, None, "odd", "total" if "ORDER BY" in text else "none")
-    where = f" WHERE {_filled(chance.choice(_CONDITIONS), chance)}" if chance.random() < 0.7 else ""
-    if where and chance.random() < 0.3:
-        where += f" AND {_filled(chance.choice(_CONDITIONS), chance)}"
-    if chance.random() < 0.5:
-        items = chance.sample(_AGGREGATES, chance.randrange(1, 3))
-        key = chance.choice(_KEYS) if chance.random() < 0.5 else ""
-        text = f"SELECT {', '.join([*([key] if key else []), *items])} FROM orders{where}"
-        if key:
-            text += f" GROUP BY {key} ORDER BY {key}{chance.choice(('', ' DESC'))}"
-        return _case(text, None, "aggregate", "total" if key else "none")
-    if chance.random() < 0.2:
-        values: list[object] = [chance.randrange(210), chance.choice(NAMES)]
-        return _case("SELECT id, n FROM orders WHERE id = %s OR customer = %s ORDER BY n, id", values, "rows", "total")
-    text = f"SELECT {', '.join(chance.sample(_COLUMNS, chance.randrange(1, 4)))} FROM orders{where}"
-    if chance.random() < 0.7:
-        keys = [f"{key}{chance.choice(('', ' DESC'))}" for key in chance.sample(_KEYS, chance.randrange(2))]
-        text += f" ORDER BY {', '.join([*keys, 'id'])}"
-        if chance.random() < 0.5:
-            text += f" LIMIT {chance.randrange(1, 20)}"
-        return _case(text, None, "rows", "total")
-    return _case(text, None, "rows")
+        return case_of(text, None, "odd", "total" if "ORDER BY" in text else "none")
+    return mariadb_selects.drawn(chance)
 
 
 def _filled(text: str, chance: random.Random) -> str:

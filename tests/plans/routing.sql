@@ -27,23 +27,28 @@ SELECT 1;
 SELECT * FROM settings, countries;
 --   read, keys
 --   single: s2
---   refused over several: OG-PLAN-009 settings lives on one shard only (s2), but the statement needs others too
+--   then SELECT settings.name, settings.value, countries.code, countries.name, countries.eu FROM settings CROSS JOIN countries
 --   because: plan.placing: settings lives on s2 only
 --   because: plan.placing: countries is copied to every shard
+--   because: plan.bringing: the rows of  are brought to one server, which runs the query over them
 
 SELECT * FROM settings, other_settings;
 --   read, keys
 --   single: s2, s3
---   refused over several: OG-PLAN-009 other_settings lives on one shard only (s2, s3), but the statement needs others too
+--   bring other_settings as other_settings (name)
+--   then SELECT settings.name, settings.value, other_settings.name FROM settings CROSS JOIN unnest($1::text[]) AS other_settings (name)
 --   because: plan.placing: settings lives on s2 only
 --   because: plan.placing: other_settings lives on s3 only
+--   because: plan.bringing: the rows of other_settings are brought to one server, which runs the query over them
 
 SELECT * FROM settings, orders WHERE customer_id = 1;
 --   read, keys
 --   scan: reads orders as orders: customer_id = 1
 --   single: s2
---   refused over several: OG-PLAN-009 settings lives on one shard only (s2), but the statement needs others too
+--   bring orders as orders (order_id, customer_id, total, qty, status, day) where orders.customer_id = 1
+--   then SELECT settings.name, settings.value, orders.order_id, orders.customer_id, orders.total, orders.qty, orders.status, orders.day FROM settings CROSS JOIN unnest($1::int8[], $2::int8[], $3::"numeric"[], $4::int4[], $5::text[], $6::date[]) AS orders (order_id, customer_id, total, qty, status, day) WHERE orders.customer_id = 1
 --   because: plan.placing: settings lives on s2 only
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
 
 -- More than a read, and no table: the home shard.
 SELECT pg_advisory_lock(1);

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
 from itertools import islice
-from operator import itemgetter, truediv
-from typing import Any
+from operator import and_, itemgetter, or_, truediv, xor
+from typing import Any, NamedTuple, Protocol
 
 from outgrow.plan.spec import Aggregate, Combine, How
 
@@ -33,10 +33,46 @@ GATHERED_MAX = 50_000
 #: So many groups are turned into columns at once.
 BLOCK = 1024
 
-#: Result types of DISTINCT sums and averages by the argument's.
-_SUMMED = {"int2": "int8", "int4": "int8", "int8": "numeric", "numeric": "numeric", "float8": "float8"}
-_AVERAGED = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "numeric": "numeric", "float8": "float8"}
 _INT8 = 1 << 63
+_WORD = (1 << 64) - 1
+
+
+class Kind(NamedTuple):
+    """Of a combined row's column: its type, the digits behind the point that it shows, and whether it has others."""
+
+    type: str
+    scale: int = 0
+    hidden: bool = False
+
+
+class FieldLike(Protocol):
+    @property
+    def type(self) -> str: ...
+    @property
+    def typmod(self) -> int: ...
+
+
+class Numbers(NamedTuple):
+    """How a language adds and averages."""
+
+    #: Result types of DISTINCT sums by the argument's.
+    summed: dict[str, str]
+    #: What an average of such a sum is, and the division of a sum by a count.
+    averaged: Callable[[Kind], tuple[Kind, Callable[[Any, int], Any]]]
+
+
+def _averaged(total: Kind) -> tuple[Kind, Callable[[Any, int], Any]]:
+    return (Kind("float8"), truediv) if total.type == "float8" else (Kind("numeric"), average)
+
+
+POSTGRESQL = Numbers(
+    {"int2": "int8", "int4": "int8", "int8": "numeric", "numeric": "numeric", "float8": "float8"}, _averaged
+)
+
+
+def _kind(field: FieldLike) -> Kind:
+    known = field.type == "numeric" and field.typmod >= 4
+    return Kind(field.type, (field.typmod - 4) & 0xFFFF if known else 0)
 
 
 def _there(values: Iterable[Any]) -> list[Any]:
@@ -74,6 +110,12 @@ def _sum_floats(there: Sequence[Any]) -> float:
     return float(total)
 
 
+_BITS: dict[How, tuple[Callable[[int, int], int], int]] = {
+    How.BIT_AND: (and_, _WORD),
+    How.BIT_OR: (or_, 0),
+    How.BIT_XOR: (xor, 0),
+}
+
 _SUMS: dict[str, Fold] = {"int8": _sum_ints, "numeric": _by_group(_sum_numerics), "float8": _by_group(_sum_floats)}
 
 
@@ -109,9 +151,13 @@ def _telling(ranker: Ranker | None) -> Fold:
 class Folding:
     """What is done to the groups of one statement, whoever executes it."""
 
-    def __init__(self, spec: Combine, types: Sequence[str], enums: frozenset[str]) -> None:
+    def __init__(
+        self, spec: Combine, fields: Sequence[FieldLike], enums: frozenset[str], numbers: Numbers = POSTGRESQL
+    ) -> None:
         self.spec = spec
-        self.input_types = types
+        self.numbers = numbers
+        self.inputs = [_kind(field) for field in fields]
+        types = [field.type for field in fields]
         self.rankers = [equality_ranker(types[key], enums) for key in spec.keys]
         #: The keys' only column, where its values tell themselves apart.
         self.plain_key = spec.keys[0] if len(spec.keys) == 1 and self.rankers[0] is None else None
@@ -119,32 +165,37 @@ class Folding:
         self.folds: list[tuple[int, str, Fold]] = []
         self.finals: list[Final] = []
         #: Of the combined row.
-        self.types: list[str] = [types[at] for at in (*spec.keys, *spec.carried)]
+        self.kinds = [self.inputs[at] for at in (*spec.keys, *spec.carried)]
         for aggregate in spec.aggregates:
             self._prepare(aggregate, enums)
 
     def _prepare(self, aggregate: Aggregate, enums: frozenset[str]) -> None:
         at = aggregate.inputs[0]
-        type = self.input_types[at]
+        kind = self.inputs[at]
+        type = kind.type
         match aggregate.how:
             case How.COUNT:
-                self._result("int8", itemgetter(self._fold(at, "sum", _counts)))
+                self._result(Kind("int8"), itemgetter(self._fold(at, "sum", _counts)))
             case How.SUM:
                 place = self._fold(at, "sum", _summing(type, aggregate))
-                self._result(type, (lambda state: _bigints(state[place])) if type == "int8" else itemgetter(place))
+                self._result(kind, (lambda state: _bigints(state[place])) if type == "int8" else itemgetter(place))
             case How.MIN | How.MAX:
                 least = aggregate.how is How.MIN
                 place = self._fold(at, aggregate.how, _extreme(type, aggregate.bytes_order, least))
-                self._result(type, itemgetter(place))
+                self._result(kind, itemgetter(place))
             case How.ALL | How.ANY:
                 place = self._fold(at, aggregate.how, _by_group(all if aggregate.how is How.ALL else any))
-                self._result("bool", itemgetter(place))
+                self._result(Kind("bool"), itemgetter(place))
             case How.AVG:
                 total = self._fold(at, "sum", _summing(type, aggregate))
                 count = self._fold(aggregate.inputs[1], "sum", _counts)
-                self._average(type, itemgetter(total), itemgetter(count))
+                self._average(kind, itemgetter(total), itemgetter(count))
+            case How.BIT_AND | How.BIT_OR | How.BIT_XOR:
+                operator, none = _BITS[aggregate.how]
+                fold: Fold = lambda groups: [reduce(operator, values, none) for values in groups]  # noqa: E731
+                self._result(kind, itemgetter(self._fold(at, aggregate.how, fold)))
             case _:
-                self._distinct(aggregate, at, type, enums)
+                self._distinct(aggregate, at, kind, enums)
 
     def _fold(self, at: int, kind: str, fold: Fold) -> int:
         """The place of the folded column; one column is folded in one way."""
@@ -155,30 +206,36 @@ class Folding:
         self.folds.append((at, kind, fold))
         return len(self.folds) - 1
 
-    def _result(self, type: str, final: Final) -> None:
-        self.types.append(type)
+    @property
+    def types(self) -> list[str]:
+        """Of the combined row."""
+        return [kind.type for kind in self.kinds]
+
+    def _result(self, kind: Kind, final: Final) -> None:
+        self.kinds.append(kind)
         self.finals.append(final)
 
-    def _average(self, type: str, totals: Final, counts: Final) -> None:
-        divide: Callable[[Any, int], Any] = truediv if type == "float8" else average
+    def _average(self, total: Kind, totals: Final, counts: Final) -> None:
+        kind, divide = self.numbers.averaged(total)
         self._result(
-            "float8" if type == "float8" else "numeric",
+            kind,
             lambda state: [
                 divide(total, count) if count else None
                 for total, count in zip(totals(state), counts(state), strict=True)
             ],
         )
 
-    def _distinct(self, aggregate: Aggregate, at: int, type: str, enums: frozenset[str]) -> None:
+    def _distinct(self, aggregate: Aggregate, at: int, given: Kind, enums: frozenset[str]) -> None:
+        type = given.type
         distinct = itemgetter(self._fold(at, "distinct", _telling(equality_ranker(type, enums))))
 
         def counts(state: list[list[Any]]) -> list[int]:
             return list(map(len, distinct(state)))
 
         if aggregate.how is How.COUNT_DISTINCT:
-            self._result("int8", counts)
+            self._result(Kind("int8"), counts)
             return
-        kind = (_SUMMED if aggregate.how is How.SUM_DISTINCT else _AVERAGED).get(type)
+        kind = self.numbers.summed.get(type)
         if kind is None:
             raise unvetted_type(type, f"added ({aggregate.shown})")
 
@@ -189,9 +246,9 @@ class Folding:
             return _bigints(_sum_ints(values)) if kind == "int8" else _SUMS[kind](values)
 
         if aggregate.how is How.SUM_DISTINCT:
-            self._result(kind, totals)
+            self._result(given._replace(type=kind), totals)
         else:
-            self._average(kind, totals, counts)
+            self._average(given._replace(type=kind), totals, counts)
 
 
 class Groups:
@@ -236,7 +293,7 @@ class Groups:
         """One row per group: keys, carried, aggregates."""
         folding = self._folding
         if folding.spec.whole and not self._groups:
-            return self._finished([[()] * len(folding.input_types)])
+            return self._finished([[()] * len(folding.inputs)])
         finished: list[Row] = []
         for groups in _blocks(self._groups.values()):
             finished += self._finished([list(zip(*rows, strict=True)) for rows in groups])

@@ -16,9 +16,9 @@ def disagree(fragment: int, column: int, first: str, other: str) -> InternalErro
 def unvetted_type(type: str, purpose: str) -> NotSupportedError:
     return NotSupportedError(
         "OG-FINISH-002",
-        f"values of type {type} cannot be {purpose} over several shards as PostgreSQL would",
-        cure='cast it to a plain type (for text with a language\'s order: `COLLATE "C"`), or restrict the '
-        "statement to one key",
+        f"values of type {type} cannot be {purpose} over several shards as one server would",
+        cure='cast it to a plain type (text with a language\'s order: `COLLATE "C"`, in MariaDB '
+        "`COLLATE utf8mb4_nopad_bin`), or restrict the statement to one key",
     )
 
 
@@ -43,7 +43,7 @@ def negative(clause: str) -> DataError:
 def unvetted_expression(what: str) -> NotSupportedError:
     return NotSupportedError(
         "OG-FINISH-006",
-        f"{what} over combined results is not vetted to mean the same as in PostgreSQL",
+        f"{what} over combined results is not vetted to mean the same as on one server",
         cure="select the aggregates alone and compute it in the application, or GROUP BY the shard key",
     )
 

@@ -28,6 +28,11 @@ class Typed(NamedTuple):
     value: Value
     type: str
     constant: str | None = None
+    #: Digits behind the point that a numeric shows, where they are fixed; its value may have others, if `hidden`.
+    scale: int = 0
+    hidden: bool = False
+    #: A whole number of so few digits that what is computed from it can be of a smaller type than from a column.
+    narrow: bool = False
 
 
 class Compiler:
@@ -37,6 +42,14 @@ class Compiler:
         self.types = types
         self.params = params
         self.text_bytes = text_bytes
+
+    def output(self, final: Final) -> Typed:
+        """A column of the result."""
+        return self.settle(self.compile(final), "text")
+
+    def condition(self, final: Final) -> Value:
+        """What HAVING keeps rows by: what Python takes for true."""
+        return self.settle(self.compile(final), "bool").value
 
     def compile(self, final: Final) -> Typed:
         match final:

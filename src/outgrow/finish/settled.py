@@ -11,12 +11,13 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
-from outgrow.plan.spec import Apply, Convert, Final, Finish, Given, Position
+from outgrow.plan.spec import TEXT_TYPES, Apply, Convert, Final, Finish, Given, Position
 
 from .combine import Folding
 from .compare import Order, Ranker, equality_ranker
-from .errors import disagree
-from .evaluate import Compiler
+from .errors import disagree, unvetted_type
+from .evaluate import Typed
+from .languages import language
 
 Row = tuple[Any, ...]
 
@@ -41,29 +42,6 @@ class Column(NamedTuple):
     type: str
     typmod: int
     oid: int
-
-
-#: Built-in types have the same OID on every server.
-_OIDS = {
-    "bool": 16,
-    "bytea": 17,
-    "name": 19,
-    "int8": 20,
-    "int2": 21,
-    "int4": 23,
-    "text": 25,
-    "oid": 26,
-    "float4": 700,
-    "float8": 701,
-    "bpchar": 1042,
-    "varchar": 1043,
-    "date": 1082,
-    "time": 1083,
-    "timestamp": 1114,
-    "timestamptz": 1184,
-    "numeric": 1700,
-    "uuid": 2950,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +96,26 @@ def _parts(final: Final) -> Iterator[Final]:
 
 
 def _settle(spec: Finish, fields: tuple[FieldLike, ...], params: Sequence[Any]) -> Settled:
+    for at in spec.suspect:
+        if fields[at].type in TEXT_TYPES:
+            raise unvetted_type(fields[at].type, "compared")
     if spec.combine is None:
         return _ordered(spec, [Column(field.name, field.type, field.typmod, field.oid) for field in fields])
-    folding = Folding(spec.combine, [field.type for field in fields], spec.enums)
+    spoken = language(spec.language)
+    folding = Folding(spec.combine, fields, spec.enums, spoken.numbers)
     sources = (*spec.combine.keys, *spec.combine.carried)
-    compiler = Compiler(folding.types, params, spec.text_bytes)
-    typed = [compiler.settle(compiler.compile(output.expr), "text") for output in spec.outputs]
+    compiler = spoken.compiler(folding.kinds, params, spec.text_bytes)
+    typed = [compiler.output(output.expr) for output in spec.outputs]
     columns: list[Column] = []
     for output, each in zip(spec.outputs, typed, strict=True):
         if isinstance(output.expr, Position) and output.expr.index < len(sources):
             field = fields[sources[output.expr.index]]
             columns.append(Column(output.name, field.type, field.typmod, field.oid))
         else:
-            columns.append(Column(output.name, each.type, -1, _OIDS.get(each.type, 25)))
+            columns.append(Column(output.name, each.type, -1, spoken.oid(each.type)))
     ordered = _ordered(spec, columns)
-    having = compiler.settle(compiler.compile(spec.having), "bool").value if spec.having is not None else None
-    project = _projection(spec, len(folding.types), [each.value for each in typed])
+    having = compiler.condition(spec.having) if spec.having is not None else None
+    project = _projection(spec, len(folding.types), typed)
     return Settled(ordered.columns, ordered.order, ordered.told, folding, having, project)
 
 
@@ -144,10 +126,13 @@ def _ordered(spec: Finish, columns: list[Column]) -> Settled:
     return Settled(tuple(columns[: spec.visible]), order, told if spec.distinct is not None else None)
 
 
-def _projection(
-    spec: Finish, width: int, values: list[Callable[[Row], Any]]
-) -> Callable[[list[Row]], list[Row]] | None:
-    positions = [output.expr.index for output in spec.outputs if isinstance(output.expr, Position)]
+def _projection(spec: Finish, width: int, typed: list[Typed]) -> Callable[[list[Row]], list[Row]] | None:
+    values = [each.value for each in typed]
+    positions = [
+        output.expr.index
+        for output, each in zip(spec.outputs, typed, strict=True)
+        if isinstance(output.expr, Position) and not each.hidden
+    ]
     if len(positions) < len(values):
         return lambda rows: [tuple([value(row) for value in values]) for row in rows]
     if positions == list(range(width)):

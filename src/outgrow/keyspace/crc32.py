@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import NotSupportedError
 from outgrow.keyspace.hash import Key, check_slots
+from outgrow.topology import Splits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,11 @@ def _date(days: int) -> bytes:
 
 
 def _moment(microseconds: int) -> bytes:
-    moment = _EPOCH + datetime.timedelta(microseconds=microseconds)
+    try:
+        moment = _EPOCH + datetime.timedelta(microseconds=microseconds)
+    except OverflowError:
+        # PostgreSQL's infinity, which no row here can hold: wherever it is looked for, it is not found.
+        return b""
     return moment.isoformat(" ", "microseconds").encode()
 
 
@@ -67,9 +72,15 @@ class Crc32:
         self.slot = _slot_of(tuple(text for _, text in self._texts), slots - 1)
 
     def slot_column(self, columns: Sequence[Column | Sequence[Any]]) -> npt.NDArray[np.uint16]:
-        raise NotSupportedError(
-            "OG-KEY-009", "columns of a MariaDB domain's keys are not hashed at once", cure="insert rows by statements"
-        )
+        """The slots of many keys, from lists of values.  Error OG-KEY-009 for the columns of a bulk load."""
+        import numpy
+
+        if not all(isinstance(column, list | tuple) for column in columns):
+            raise NotSupportedError(
+                "OG-KEY-009", "a bulk load into a MariaDB domain is not there yet", cure="insert rows by statements"
+            )
+        keys = zip(*columns, strict=True)
+        return numpy.fromiter((self.slot(key) for key in keys), dtype=numpy.uint16)
 
     def sql(self, columns: Sequence[str]) -> str:
         """The slot as SQL text over these columns: a number from 0 to slots - 1."""
@@ -81,6 +92,17 @@ class Crc32:
 
     def between(self, low: Any, high: Any, high_open: bool) -> None:
         """A hash keeps no order."""
+
+
+def mariadb_range(column: str, splits: Splits, first: int) -> str:
+    """`Range.sql` of MariaDB: as many split points as are not greater than the key."""
+    if splits.type in ("text", "varchar"):
+        column = f"(CONVERT({column} USING utf8mb4) COLLATE utf8mb4_nopad_bin)"
+    # In hexadecimal, whatever the session makes of backslashes.
+    points = [f"CONVERT(X'{point.encode().hex()}' USING utf8mb4)" for point in splits.points]
+    if splits.type in ("int2", "int4", "int8"):
+        points = list(splits.points)
+    return f"COALESCE({' + '.join(f'({column} >= {point})' for point in points) or 0}, 0) + {first}"
 
 
 def _text_of(type: str) -> tuple[str, Callable[[Any], bytes]]:

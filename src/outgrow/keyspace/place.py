@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from outgrow.errors import ConfigurationError
-from outgrow.keyspace.crc32 import Crc32
+from outgrow.keyspace.crc32 import Crc32, mariadb_range
 from outgrow.keyspace.hash import Hash, Key
 from outgrow.keyspace.kinds import KINDS, family
-from outgrow.keyspace.range import Range
+from outgrow.keyspace.range import Range, Spelling
 from outgrow.keyspace.ring import ring_owners
 from outgrow.topology import Domain, ShardMap, Splits
 
@@ -37,8 +37,9 @@ class Strategy(Protocol):
         ...
 
 
-#: Engine → the hash that its servers compute.
+#: Engine → the hash that its servers compute, and how a range's slot is spelt there.
 _HASHES: dict[str, type[Hash] | type[Crc32]] = {"postgresql": Hash, "mariadb": Crc32}
+_SPELLINGS: dict[str, Spelling | None] = {"postgresql": None, "mariadb": mariadb_range}
 
 
 def first_map(domain: Domain) -> ShardMap:
@@ -60,7 +61,7 @@ class Keyspace:
     Raises ConfigurationError OG-KEY-003 for a wrong number of slots, OG-KEY-004 when the map has another number.
     """
 
-    __slots__ = ("_hash", "_ranged", "_strategies", "map", "owners", "shards", "slots")
+    __slots__ = ("_hash", "_ranged", "_spelt", "_strategies", "map", "owners", "shards", "slots")
 
     def __init__(self, slots: int, shard_map: ShardMap, engine: str = "postgresql") -> None:
         if shard_map.hashed != slots:
@@ -77,6 +78,7 @@ class Keyspace:
         #: slot → name of its shard.
         self.owners = tuple(shard_map.shards[owner] for owner in shard_map.owners)
         self._hash = _HASHES[engine]
+        self._spelt = _SPELLINGS[engine]
         self._strategies: dict[tuple[str, ...], Strategy] = {}
         #: Family of types → its split points, and the slot of its first range.
         self._ranged: dict[str, tuple[Splits, int]] = {}
@@ -91,7 +93,7 @@ class Keyspace:
         if found is None:
             known = KINDS.get(types[0]) if types else None
             splits, first = self._ranged.get(known.family, (None, 0)) if known is not None else (None, 0)
-            found = self._hash(types, self.slots) if splits is None else Range(types, splits, first)
+            found = self._hash(types, self.slots) if splits is None else Range(types, splits, first, self._spelt)
             self._strategies[types] = found
         return found
 

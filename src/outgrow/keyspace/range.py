@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: What the split points are cast to: the widest of a family, so that any column of it compares.
 _WIDE = {"int2": "int8", "int4": "int8", "varchar": "text"}
+#: Spells the slot over a key's first column, for the split points of its type and the slot of its first range.
+Spelling = Callable[[str, Splits, int], str]
 
 
 class Range:
@@ -35,14 +37,15 @@ class Range:
     Raises NotSupportedError OG-KEY-001 for a type that cannot be a key's.
     """
 
-    __slots__ = ("_points", "first", "slot", "slots", "splits", "types")
+    __slots__ = ("_points", "_spelt", "first", "slot", "slots", "splits", "types")
 
     #: The slot of one key, whose values have been through `coerce`; NULL columns are None.
     slot: Callable[[Key], int]
 
-    def __init__(self, types: tuple[str, ...], splits: Splits, first: int) -> None:
+    def __init__(self, types: tuple[str, ...], splits: Splits, first: int, spelt: Spelling | None = None) -> None:
         for type in types:
             kind(type)
+        self._spelt = spelt or _width_bucket
         self.types = types
         self.splits = splits
         self.first = first
@@ -66,12 +69,7 @@ class Range:
         """
         if len(columns) != len(self.types):
             raise ValueError(f"{len(self.types)} key columns, but {len(columns)} given")
-        wide = _WIDE.get(self.splits.type, self.splits.type)
-        column = columns[0]
-        if wide == "text":
-            column = f'({column})::text COLLATE "C"'
-        array = _array(self.splits.points)
-        return f"(COALESCE(width_bucket({column}, {array}::{wide}[]), 0) + {self.first})::int8"
+        return self._spelt(columns[0], self.splits, self.first)
 
     def between(self, low: Any, high: Any, high_open: bool) -> range:
         """The slots that can have keys from `low` to `high`, places as `bounds` has them; None for an open end."""
@@ -81,6 +79,13 @@ class Range:
         else:
             last = (bisect_left if high_open else bisect_right)(self._points, high)
         return range(self.first + first, self.first + last + 1)
+
+
+def _width_bucket(column: str, splits: Splits, first: int) -> str:
+    wide = _WIDE.get(splits.type, splits.type)
+    if wide == "text":
+        column = f'({column})::text COLLATE "C"'
+    return f"(COALESCE(width_bucket({column}, {_array(splits.points)}::{wide}[]), 0) + {first})::int8"
 
 
 def _array(points: Sequence[str]) -> str:

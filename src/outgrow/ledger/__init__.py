@@ -30,7 +30,6 @@ from outgrow.ledger.steps import (
     Runner,
     install_steps,
     meet_primary_steps,
-    queries,
     raise_generation_steps,
     raise_schema_epoch_steps,
     read_epochs_steps,
@@ -38,6 +37,7 @@ from outgrow.ledger.steps import (
     read_steps,
     version_steps,
 )
+from outgrow.ledger.words import queries
 from outgrow.ledger.workers import end_worker_steps, keep_worker_steps, take_worker_steps
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outgrow.ledger.steps import Runner, queries, raise_schema_epoch_steps, written
+from outgrow.ledger.steps import Runner, ask_steps, raise_schema_epoch_steps, words, written
 from outgrow.topology import Placement, TableName
 from outgrow.waits import Steps
 
@@ -47,23 +47,27 @@ def record_definition_steps(
     home: Runner, domain: str, sql: str, settings: Sequence[str], shards: Sequence[str]
 ) -> Steps[Definition]:
     """Record a DDL before its first shard; under the lock."""
-    answer = yield from home.run_steps(queries()["definition_record"], [domain, sql, list(settings), list(shards)])
+    listed = words(home).listed
+    answer = yield from ask_steps(home, "definition_record", [domain, sql, listed(settings), listed(shards)])
     number, identity = answer.rows[0]
     return Definition(number, identity, sql, tuple(settings), tuple(shards))
 
 
 def definitions_steps(home: Runner, domain: str, states: Sequence[str] = ()) -> Steps[tuple[Definition, ...]]:
     """The domain's DDL in these states (all where none is named), oldest first."""
-    answer = yield from home.run_steps(queries()["definitions"], [domain, list(states)])
+    read = words(home).read
+    answer = yield from ask_steps(home, "definitions", [domain, words(home).listed(states)])
     return tuple(
-        Definition(number, identity, sql, tuple(settings), tuple(shards), tuple(done), state, failed, error)
+        Definition(
+            number, identity, sql, tuple(read(settings)), tuple(read(shards)), tuple(read(done)), state, failed, error
+        )
         for number, identity, sql, settings, shards, done, state, failed, error in answer.rows
     )
 
 
 def note_definition_steps(home: Runner, domain: str, number: int, done: Sequence[str]) -> Steps[None]:
     """These shards have it.  Only for people to see: each shard's own row is what counts."""
-    yield from home.run_steps(queries()["definition_note"], [domain, number, list(done)])
+    yield from ask_steps(home, "definition_note", [domain, number, words(home).listed(done)])
 
 
 def end_definition_steps(
@@ -71,29 +75,29 @@ def end_definition_steps(
 ) -> Steps[None]:
     """Done, stopped, failed or abandoned; and every process takes its picture of the schema anew."""
     yield from home.run_steps("BEGIN")
-    yield from home.run_steps(queries()["definition_end"], [domain, number, state, shard, error])
+    yield from ask_steps(home, "definition_end", [domain, number, state, shard, error])
     yield from raise_schema_epoch_steps(home, domain)
     yield from home.run_steps("COMMIT")
 
 
 def part_steps(runner: Runner, definition: Definition) -> Steps[Part | None]:
     """What a shard knows of its part; None where it never heard of it."""
-    answer = yield from runner.run_steps(queries()["part"], [definition.id])
+    answer = yield from ask_steps(runner, "part", [definition.id])
     if not answer.rows:
         return None
     state, known, at_work = answer.rows[0]
-    return Part(state == "done", tuple(known or ()), at_work)
+    return Part(state == "done", tuple(words(runner).read(known)), bool(at_work))
 
 
 def claim_part_steps(runner: Runner, definition: Definition) -> Steps[bool]:
     """In the DDL's transaction: True when the DDL is to be run, False when this shard has it already."""
-    answer = yield from runner.run_steps(queries()["part_claim"], [definition.id, definition.number])
+    answer = yield from ask_steps(runner, "part_claim", [definition.id, definition.number])
     return bool(answer.rows)
 
 
 def put_placement_steps(home: Runner, domain: str, table: TableName, placement: Placement) -> Steps[None]:
-    yield from home.run_steps(queries()["put_placement"], [domain, table.schema, table.name, *written(placement)])
+    yield from ask_steps(home, "put_placement", [domain, table.schema, table.name, *written(home, placement)])
 
 
 def drop_placement_steps(home: Runner, domain: str, table: TableName) -> Steps[None]:
-    yield from home.run_steps(queries()["drop_placement"], [domain, table.schema, table.name])
+    yield from ask_steps(home, "drop_placement", [domain, table.schema, table.name])

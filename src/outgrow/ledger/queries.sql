@@ -306,22 +306,28 @@ FROM stamped AS s,
 
 -- name: recovery_limits
 -- On a connection that recovers: a decision under way is looked at again later, and habits of the role do not matter.
+-- What it decides is on disk before anyone acts on it.
 SELECT set_config('lock_timeout', '2s', false), set_config('statement_timeout', '5s', false),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                                        ELSE current_setting('synchronous_commit') END, false),
        set_config('default_transaction_read_only', 'off', false),
        set_config('default_transaction_isolation', 'read committed', false);
 
 -- name: recovery_limits_in_block
 -- The same limits where a pooler stands before the server: for one transaction.
-SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '5s', true);
+SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '5s', true),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                                        ELSE current_setting('synchronous_commit') END, true);
 
 -- name: prepared_max
 -- Why a branch was not prepared.
 SHOW max_prepared_transactions;
 
 -- name: in_doubt
--- The prepared branches of a domain in this database: name and age.
+-- The prepared branches of a domain in this database, and those that carry a decision: name and age.
 SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8
-FROM pg_prepared_xacts WHERE database = current_database() AND starts_with(gid, $1::text);
+FROM pg_prepared_xacts
+WHERE database = current_database() AND (starts_with(gid, $1::text) OR starts_with(gid, $2::text));
 
 -- name: prepared_by
 -- Only the role that prepared a branch (or a superuser) may finish it.

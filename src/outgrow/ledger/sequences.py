@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from outgrow.ledger.steps import Runner, queries
+from outgrow.ledger.steps import Runner, ask_steps, words
 from outgrow.topology import TableName
 from outgrow.waits import Steps
 
@@ -42,7 +42,7 @@ def lease_sequence_steps(home: Runner, domain: str, sequence: Definition, count:
 
     None where the ledger must be told first (`open_sequence_steps`), and where the sequence is used up.
     """
-    answer = yield from home.run_steps(queries()["sequence_lease"], [*_values(domain, sequence), count])
+    answer = yield from ask_steps(home, "sequence_lease", [*_values(domain, sequence), count])
     return Lease(*answer.rows[0]) if answer.rows else None
 
 
@@ -50,19 +50,19 @@ def open_sequence_steps(home: Runner, domain: str, sequence: Definition, first: 
     """Let the sequence begin at `first`, or go on beyond it; of several processes that do so, the furthest counts."""
     left_out = min(_LEFT_OUT, (sequence.maximum - sequence.minimum) // abs(sequence.increment) // 1024)
     parameters = [*_values(domain, sequence), first, left_out]
-    yield from home.run_steps(queries()["sequence_open"], parameters)
+    yield from ask_steps(home, "sequence_open", parameters)
 
 
 def skip_sequence_steps(home: Runner, domain: str, sequence: Definition, first: int) -> Steps[bool]:
     """Let the next block begin at `first` or beyond; False where the ledger does not know the sequence."""
     name = sequence.name
-    answer = yield from home.run_steps(queries()["sequence_skip"], [domain, name.schema, name.name, first])
+    answer = yield from ask_steps(home, "sequence_skip", [domain, name.schema, name.name, first])
     return bool(answer.rows)
 
 
 def sequence_place_steps(shard: Runner, sequence_sql: str) -> Steps[tuple[int, bool]]:
     """How far a shard's own sequence has got: its last value, and whether that has been handed out."""
-    answer = yield from shard.run_steps(queries()["sequence_place"].replace("{sequence}", sequence_sql))
+    answer = yield from shard.run_steps(words(shard).queries["sequence_place"].replace("{sequence}", sequence_sql))
     return (answer.rows[0][0], answer.rows[0][1])
 
 
@@ -70,7 +70,7 @@ def sequence_used_steps(
     shard: Runner, table_sql: str, column_sql: str, sequence: Definition
 ) -> Steps[tuple[int, int] | None]:
     """The greatest and the least of the sequence's numbers that a column holds on a shard; None where it holds none."""
-    sql = queries()["sequence_used"].replace("{table}", table_sql).replace("{column}", column_sql)
+    sql = words(shard).queries["sequence_used"].replace("{table}", table_sql).replace("{column}", column_sql)
     answer = yield from shard.run_steps(sql, [sequence.minimum, sequence.maximum])
     greatest, least = answer.rows[0]
     return None if greatest is None else (int(greatest.partition(".")[0]), int(least.partition(".")[0]))
@@ -78,13 +78,13 @@ def sequence_used_steps(
 
 def own_sequence_take_steps(shard: Runner, sequence_sql: str, count: int) -> Steps[list[int]]:
     """The next numbers of a server's own sequence."""
-    answer = yield from shard.run_steps(queries()["own_sequence_take"], [sequence_sql, count])
+    answer = yield from ask_steps(shard, "own_sequence_take", [sequence_sql, count])
     return [number for (number,) in answer.rows]
 
 
 def own_sequence_skip_steps(shard: Runner, sequence_sql: str, sequence: Definition, number: int) -> Steps[None]:
     """Let a server's own sequence go on at `number`, never back."""
-    sql = queries()["own_sequence_skip"].replace("{sequence}", sequence_sql)
+    sql = words(shard).queries["own_sequence_skip"].replace("{sequence}", sequence_sql)
     yield from shard.run_steps(sql, [sequence_sql, number, sequence.increment])
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from outgrow import sqlfile
-from outgrow.errors import ConfigurationError, Error, InternalError, OperationalError
+from outgrow.errors import ConfigurationError, Error, InternalError, NotSupportedError, OperationalError
 from outgrow.ledger.model import Generation, LedgerState
+from outgrow.ledger.words import Words, words_of
 from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Single, Splits, TableName
 from outgrow.waits import Steps
 
@@ -27,18 +26,25 @@ class Answer(Protocol):
 class Runner(Protocol):
     """One connection to a primary, outside any transaction; parameters are $1 … $n."""
 
+    @property
+    def engine(self) -> str:
+        """Whose words it understands."""
+
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[Answer]: ...
 
 
-@cache
-def queries() -> Mapping[str, str]:
-    """Every statement on the ledger by name; `guard` and `token` are for the read path, `load_…` for loads."""
-    return sqlfile.load("outgrow.ledger")
+def words(runner: Runner) -> Words:
+    return words_of(runner.engine)
 
 
-def upgrade_names(version: int) -> tuple[str, ...]:
+def ask_steps(runner: Runner, query: str, params: Sequence[Any] | None = None) -> Steps[Answer]:
+    """One of the ledger's statements, in the runner's words."""
+    return (yield from runner.run_steps(words(runner).queries[query], params))
+
+
+def upgrade_names(version: int, engine: str = "postgresql") -> tuple[str, ...]:
     """The names of the statements that lead from `version` - 1 to `version`."""
-    return tuple(name for name in queries() if name.startswith(f"v{version}_"))
+    return tuple(name for name in words_of(engine).queries if name.startswith(f"v{version}_"))
 
 
 def install_steps(shards: Mapping[str, Runner], domain: Domain, first: ShardMap) -> Steps[LedgerState]:
@@ -64,25 +70,53 @@ def install_steps(shards: Mapping[str, Runner], domain: Domain, first: ShardMap)
 def _transaction_steps(runner: Runner, shard: str, body: Steps[None]) -> Steps[None]:
     yield from runner.run_steps("BEGIN")
     try:
-        yield from runner.run_steps(queries()["lock_timeout"])
-        yield from runner.run_steps(queries()["lock"])
-        yield from body
+        yield from ask_steps(runner, "lock_timeout")
+        yield from _locked_steps(runner, shard, body)
         yield from runner.run_steps("COMMIT")
     except Error as error:
         # The first error is the one to tell; a connection that cannot roll back is dropped by its owner anyhow.
         with contextlib.suppress(Error):
             yield from runner.run_steps("ROLLBACK")
         if error.sqlstate == "55P03":
-            raise OperationalError(
-                "OG-LEDGER-005",
-                "another process has been installing the ledger for 30 seconds",
-                cure="wait for it, or end its session, and try again",
-                shard=shard,
-            ) from error
+            raise _busy(shard) from error
         raise
 
 
+def _locked_steps(runner: Runner, shard: str, body: Steps[None]) -> Steps[None]:
+    """`body` under the installers' lock, which ends with the transaction, or else by `unlock`."""
+    answer = yield from ask_steps(runner, "lock")
+    # (PostgreSQL waits or fails, and has nothing to say.)
+    if answer.rows and answer.rows[0][0] in (0, None):
+        raise _busy(shard)
+    try:
+        yield from body
+    except GeneratorExit:
+        # No step may follow; whoever is left so has closed the connection.
+        raise
+    except BaseException:
+        with contextlib.suppress(Error):
+            yield from _unlock_steps(runner)
+        raise
+    yield from _unlock_steps(runner)
+
+
+def _unlock_steps(runner: Runner) -> Steps[None]:
+    if "unlock" in words(runner).queries:
+        yield from ask_steps(runner, "unlock")
+
+
+def _busy(shard: str) -> OperationalError:
+    return OperationalError(
+        "OG-LEDGER-005",
+        "another process has been installing the ledger for 30 seconds",
+        cure="wait for it, or end its session, and try again",
+        shard=shard,
+    )
+
+
 def _upgrade_steps(runner: Runner, domain: Domain, shard: str) -> Steps[None]:
+    if "server" in words(runner).queries:
+        yield from _fit_steps(runner, shard)
     found = yield from version_steps(runner)
     version, owner = found or (0, domain.name)
     if owner != domain.name:
@@ -94,27 +128,52 @@ def _upgrade_steps(runner: Runner, domain: Domain, shard: str) -> Steps[None]:
         )
     _refuse_newer(version, shard)
     for step in range(version + 1, VERSION + 1):
-        for name in upgrade_names(step):
-            yield from runner.run_steps(queries()[name])
-        yield from runner.run_steps(queries()["set_version"], [step, domain.name])
+        names = upgrade_names(step, runner.engine)
+        for name in names:
+            yield from ask_steps(runner, name)
+        if names:
+            yield from ask_steps(runner, "set_version", [step, domain.name])
+
+
+def _fit_steps(runner: Runner, shard: str) -> Steps[None]:
+    """A server that understands the ledger's statements, and no tables of others in its place."""
+    answer = yield from ask_steps(runner, "server")
+    version, fit = answer.rows[0]
+    if not fit:
+        raise NotSupportedError(
+            "OG-LEDGER-008",
+            f"the server of shard {shard} is {version}, and the ledger needs MariaDB 10.6 or later",
+            cure="upgrade the server; MySQL has no RETURNING, which the ledger is made with",
+            shard=shard,
+        )
+    answer = yield from ask_steps(runner, "strangers")
+    if answer.rows:
+        raise ConfigurationError(
+            "OG-LEDGER-009",
+            f"the database of shard {shard} has tables that are called like the ledger's and are not: "
+            + ", ".join(row[0] for row in answer.rows),
+            cure="rename them: names that begin with outgrow_ are outgrow's",
+            shard=shard,
+        )
 
 
 def _seed_steps(home: Runner, domain: Domain, first: ShardMap) -> Steps[None]:
     splits = [{"type": each.type, "points": each.points} for each in first.splits]
-    parameters = [domain.name, first.epoch, list(first.shards), list(first.owners), json.dumps(splits)]
-    yield from home.run_steps(queries()["seed_map"], parameters)
-    yield from home.run_steps(queries()["seed_schema_epoch"], [domain.name])
+    listed = words(home).listed
+    parameters = [domain.name, first.epoch, listed(first.shards), listed(first.owners), json.dumps(splits)]
+    yield from ask_steps(home, "seed_map", parameters)
+    yield from ask_steps(home, "seed_schema_epoch", [domain.name])
     for table, placement in domain.tables.items():
-        values = [domain.name, table.schema, table.name, *written(placement)]
-        yield from home.run_steps(queries()["seed_placement"], values)
+        values = [domain.name, table.schema, table.name, *written(home, placement)]
+        yield from ask_steps(home, "seed_placement", values)
 
 
 def version_steps(runner: Runner) -> Steps[tuple[int, str] | None]:
     """The version of this database's ledger and its domain; None where there is no ledger."""
-    answer = yield from runner.run_steps(queries()["installed"])
+    answer = yield from ask_steps(runner, "installed")
     if not answer.rows[0][0]:
         return None
-    answer = yield from runner.run_steps(queries()["version"])
+    answer = yield from ask_steps(runner, "version")
     return (answer.rows[0][0], answer.rows[0][1]) if answer.rows else None
 
 
@@ -134,26 +193,27 @@ def read_steps(home: Runner, domain: str) -> Steps[LedgerState | None]:
             f"the ledger has version {version}, and this library needs {VERSION}",
             cure="run `outgrow init`, which upgrades it and keeps what it records",
         )
-    answer = yield from home.run_steps(queries()["state"], [domain])
+    answer = yield from ask_steps(home, "state", [domain])
     if not answer.rows:
         return None
     epoch, shards, owners, schema_epoch, cut = answer.rows[0]
     splits = tuple(Splits(each["type"], tuple(each["points"])) for each in json.loads(cut))
-    answer = yield from home.run_steps(queries()["placements"], [domain])
-    placements = {TableName(row[0], row[1]): _read(*row[2:5]) for row in answer.rows}
-    shard_map = ShardMap(domain, epoch, tuple(shards), tuple(owners), splits)
+    answer = yield from ask_steps(home, "placements", [domain])
+    read = words(home).read
+    placements = {TableName(row[0], row[1]): _placement(row[2], read(row[3]), row[4]) for row in answer.rows}
+    shard_map = ShardMap(domain, epoch, tuple(read(shards)), tuple(read(owners)), splits)
     return LedgerState(version, shard_map, MappingProxyType(placements), schema_epoch)
 
 
 def read_epochs_steps(home: Runner, domain: str) -> Steps[tuple[int, int]]:
     """(epoch of the map, epoch of the schema): what a process compares with its own to learn that it is behind."""
-    answer = yield from home.run_steps(queries()["epochs"], [domain])
+    answer = yield from ask_steps(home, "epochs", [domain])
     return (answer.rows[0][0], answer.rows[0][1])
 
 
 def raise_schema_epoch_steps(home: Runner, domain: str) -> Steps[int]:
     """After DDL: the new epoch.  Raises OperationalError OG-LEDGER-007 when the ledger does not know the domain."""
-    answer = yield from home.run_steps(queries()["raise_schema_epoch"], [domain])
+    answer = yield from ask_steps(home, "raise_schema_epoch", [domain])
     if not answer.rows:
         raise _unknown(f"the ledger does not know domain {domain}")
     epoch: int = answer.rows[0][0]
@@ -162,7 +222,7 @@ def raise_schema_epoch_steps(home: Runner, domain: str) -> Steps[int]:
 
 def read_generation_steps(runner: Runner) -> Steps[Generation]:
     """The recorded generation, on any node.  Raises OperationalError OG-LEDGER-007 when none is recorded."""
-    answer = yield from runner.run_steps(queries()["generation"])
+    answer = yield from ask_steps(runner, "generation")
     if not answer.rows:
         raise _unknown("the ledger has no generation row")
     return Generation(*answer.rows[0])
@@ -173,7 +233,7 @@ def raise_generation_steps(runner: Runner, timeline: int) -> Steps[Generation]:
 
     Does nothing when timeline and cluster are those recorded, so calling it at each meeting is safe.
     """
-    answer = yield from runner.run_steps(queries()["raise_generation"], [timeline])
+    answer = yield from ask_steps(runner, "raise_generation", [timeline])
     if answer.rows:
         return Generation(*answer.rows[0])
     return (yield from read_generation_steps(runner))
@@ -181,7 +241,7 @@ def raise_generation_steps(runner: Runner, timeline: int) -> Steps[Generation]:
 
 def meet_primary_steps(runner: Runner) -> Steps[Generation]:
     """For a new connection to a primary: its generation, raised first if its history is not the recorded one."""
-    answer = yield from runner.run_steps(queries()["identity"])
+    answer = yield from ask_steps(runner, "identity")
     timeline, system, counter, recorded_timeline, recorded_system = answer.rows[0]
     if counter is None:
         raise _unknown("the ledger has no generation row")
@@ -204,17 +264,18 @@ def _unknown(message: str) -> OperationalError:
     return OperationalError("OG-LEDGER-007", message, cure="run `outgrow init`")
 
 
-def written(placement: Placement) -> tuple[str, list[str], str | None]:
+def written(home: Runner, placement: Placement) -> tuple[str, Any, str | None]:
+    listed = words(home).listed
     match placement:
         case Sharded(columns):
-            return ("sharded", list(columns), None)
+            return ("sharded", listed(columns), None)
         case Copied():
-            return ("copied", [], None)
+            return ("copied", listed(()), None)
         case Single(shard):
-            return ("single", [], shard)
+            return ("single", listed(()), shard)
 
 
-def _read(kind: str, columns: Sequence[str], shard: str | None) -> Placement:
+def _placement(kind: str, columns: Sequence[str], shard: str | None) -> Placement:
     if kind == "sharded":
         return Sharded(tuple(columns))
     if kind == "copied":

@@ -8,9 +8,9 @@ from outgrow.nodes.enclosed import enclosed_steps, rolled_back_steps
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pair import Asked, Outcome
-from outgrow.nodes.pool import Pool, PoolAges, PoolStats
+from outgrow.nodes.pool import Pool, PoolStats
 from outgrow.nodes.rows import Field, Identity, Rows
-from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
 from outgrow.nodes.values import Values, known_types, literal

@@ -56,6 +56,8 @@ _DDL = ("DROP", "ALTER")
 class Link:
     """One connection.  See `connect.link_steps` for how to get one."""
 
+    engine = "postgresql"
+
     __slots__ = (
         "__weakref__",
         "_connection",
@@ -176,8 +178,7 @@ class Link:
 
     def identity_steps(self, until: float | None = None) -> Steps[Identity]:
         """Ask which server this is; needs no privilege."""
-        rows = yield from self.run_steps(QUERIES["identity"], until=until, prepare=False)
-        return Identity(*rows.rows[0])
+        return Identity(*(yield from self.run_steps(QUERIES["identity"], until=until, prepare=False)).rows[0])
 
     def forget_prepared(self) -> None:
         """Prepare everything anew: the schema has changed."""

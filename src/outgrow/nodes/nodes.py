@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from outgrow.errors import Error
+from outgrow.events import ConnectionEvent
 from outgrow.nodes.engines import opening
 from outgrow.nodes.link import Link
-from outgrow.nodes.pool import Connect, Pool, PoolAges, PoolStats
-from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.pool import Connect, Pool, PoolStats
+from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.topology import Node, PoolLimits, Topology
 from outgrow.waits import Steps
 
@@ -36,6 +37,14 @@ class Nodes:
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._tell: Callable[[ConnectionEvent], None] | None = None
+
+    def tell_to(self, tell: Callable[[ConnectionEvent], None] | None) -> None:
+        """Who is told of the pools' connections from now on: one, or nobody."""
+        with self._lock:
+            self._tell = tell
+            for pool in self._pools.values():
+                pool.tell = tell
 
     def pool(self, node: Node) -> Pool:
         pool = self._pools.get(node.name)
@@ -45,6 +54,7 @@ class Nodes:
                 if pool is None:
                     limits = self._limits.get(node.domain)
                     pool = Pool(node, limits, self._settings, self._ages, self._connects[node.domain])
+                    pool.tell = self._tell
                     if self._closed:
                         pool.close()
                     self._pools[node.name] = pool

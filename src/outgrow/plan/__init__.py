@@ -1,19 +1,24 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
+from outgrow.plan.bringing import bringing
+from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
 from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
-from outgrow.plan.locate import locate
+from outgrow.plan.locate import locate, locate_brings
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
 from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS, refuse
+from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
     "REFUSALS",
     "Both",
+    "Bring",
+    "Brought",
     "Change",
     "Draw",
     "Drawing",
@@ -39,10 +44,14 @@ __all__ = [
     "ScanKeys",
     "Value",
     "Where",
+    "bringing",
     "build",
     "check_all_answered",
     "drawn_alone",
+    "filled",
+    "joined",
     "locate",
+    "locate_brings",
     "own_shard",
     "parts",
     "refuse",

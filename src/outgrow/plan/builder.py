@@ -12,6 +12,7 @@ from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
 from .blocks import Shared
+from .bringing import bringing
 from .cascades import check_cascades
 from .changing import spread
 from .flows import flowing, has_parts
@@ -56,7 +57,7 @@ def build(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     routed.  A scatter that cannot be done is no error here: the plan carries it as `refusal`.
     """
     plan = _planned(statement, schema, domain)
-    return over_mariadb(plan) if schema.engine == "mariadb" else plan
+    return over_mariadb(plan, Places(schema, domain)) if schema.engine == "mariadb" else plan
 
 
 def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
@@ -243,7 +244,8 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
         return scatter(plan, places)
     except Refused as refusal:
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
-        return replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
+        refused = replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
+        return bringing(refused, places) if plan.statement.read_only else refused
 
 
 def _elsewhere(plan: Plan, places: Places) -> list[TableName]:

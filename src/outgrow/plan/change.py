@@ -60,6 +60,8 @@ class Change:
     timed: tuple[int, ...] = ()
     #: The columns of RETURNING; 0 without it.
     returns: int = 0
+    #: A query that one shard answers beforehand, with the moment that all of them are told; "" where none is needed.
+    moment: str = ""
 
 
 _SHOWN = {
@@ -83,6 +85,8 @@ _RETURNED = {
 def describe_change(change: Change) -> list[str]:
     """What explain shows, one plain phrase a step."""
     steps = [f"{', '.join(change.once)}: evaluated once, the same for all shards"] if change.once else []
+    if change.moment:
+        steps.append("one shard says what time it is, for all of them")
     steps.append(_SHOWN[change.gather])
     if change.given is not None and change.given.runs:
         steps.append("rows that follow each other on one shard go together")

@@ -87,7 +87,7 @@ def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
         if plan.move is None:
             raise plan.refusal or refuse("key update", str(plan.key_changes[0].table))
         return Located(tuple(needed), True, reasons=tuple(reasons))
-    if plan.refusal is not None:
+    if plan.refusal is not None and plan.brought is None:
         raise plan.refusal
     if given is not None:
         check_runs(plan, given, rows)
@@ -170,3 +170,13 @@ def _choice(choice: Choice, type: str, params: Params, typmod: int | None) -> se
         except Unknowable:
             return None
     return values
+
+
+def locate_brings(plan: Plan, params: Params, placer: Placer) -> list[set[str]]:
+    """The shards that have rows for each of the plan's brings."""
+    assert plan.brought is not None
+    places = [shards_of(scan, params, placer) for scan in plan.scans]
+    return [
+        {bring.shard} if bring.shard else set().union(*(places[at] for at in bring.scans))
+        for bring in plan.brought.brings
+    ]

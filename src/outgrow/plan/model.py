@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from outgrow.errors import Error
+from outgrow.plan.brought import Brought
 from outgrow.plan.change import Change, describe_change
 from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
+from outgrow.plan.refusals import refuse
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
@@ -118,6 +120,8 @@ class Plan:
     fragment_sql: str | None = None
     #: ... where $i is the statement's parameter `fragment_params[i - 1]` (1-based).
     fragment_params: tuple[int, ...] = ()
+    #: Parameters behind the statement's own, each the sum of two of those (LIMIT and OFFSET).
+    sums: tuple[tuple[int, int], ...] = ()
     finish: Finish | None = None
     #: How a write (or a locking read) over several shards is done; None for plain reads.
     change: Change | None = None
@@ -125,9 +129,16 @@ class Plan:
     move: KeyMove | None = None
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
+    #: How a query that is refused is answered all the same: its rows come to one server.
+    brought: Brought | None = None
     reasons: tuple[Reason, ...] = ()
     #: Numbers that become parameters behind the user's, before any shard is chosen.
     drawing: Drawing | None = None
+
+    @property
+    def is_brought(self) -> bool:
+        """Over several shards it is answered by one server, to which the rows come."""
+        return self.brought is not None
 
     @property
     def needs_shard(self) -> bool:
@@ -144,6 +155,8 @@ class Plan:
 
     def fragment_values(self, params: Sequence[Any]) -> list[Any]:
         """The fragment's parameters out of the statement's (with the values of `change.once` behind them)."""
+        if self.sums:
+            params = [*params, *(_sum(params[one - 1], params[other - 1]) for one, other in self.sums)]
         return [params[index - 1] for index in self.fragment_params]
 
     def describe(self) -> dict[str, Any]:
@@ -169,7 +182,9 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
-        if self.refusal is not None:
+        if self.brought is not None:
+            shown["brought"] = self.brought.describe()
+        elif self.refusal is not None:
             shown["refused_if_several"] = {"code": self.refusal.code, "message": self.refusal.message}
         shown["reasons"] = [f"{reason.who}: {reason.what}" for reason in self.reasons]
         return shown
@@ -227,3 +242,9 @@ __all__ = [
     "Where",
     "describe_finish",
 ]
+
+
+def _sum(limit: Any, offset: Any) -> int:
+    if type(limit) is not int or type(offset) is not int:
+        raise refuse("limit", "LIMIT or OFFSET that is no whole number")
+    return limit + offset

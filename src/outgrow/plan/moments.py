@@ -17,8 +17,15 @@ from outgrow.statement.tree import Call, Cast, ColumnRef, Expr, Literal, Operati
 
 from .walking import everything_below, within_block
 
-#: Functions of a moment without arguments → their type.
-_FUNCTIONS = dict.fromkeys(("now", "transaction_timestamp", "statement_timestamp"), "timestamptz")
+#: Functions of a moment → their type.
+_FUNCTIONS = {
+    **dict.fromkeys(("now", "transaction_timestamp", "statement_timestamp"), "timestamptz"),
+    # MariaDB's, which may have a precision, and are no words of the grammar.
+    **dict.fromkeys(("current_timestamp", "localtime", "localtimestamp", "utc_timestamp"), "timestamp"),
+    **dict.fromkeys(("curdate", "current_date", "utc_date"), "date"),
+    **dict.fromkeys(("curtime", "current_time", "utc_time"), "time"),
+    "unix_timestamp": "numeric",
+}
 #: The same as words of the grammar, which may have a precision.
 _WORDS = {
     "current_timestamp": "timestamptz",
@@ -98,7 +105,11 @@ class Once:
 
 def moment_type(node: object) -> str | None:
     """The type of a function of the moment; None for any other node."""
-    if isinstance(node, Call) and node.builtin and not node.args:
+    if (
+        isinstance(node, Call)
+        and node.builtin
+        and all(isinstance(arg, Literal) and arg.kind == "number" for arg in node.args)
+    ):
         return _FUNCTIONS.get(node.name)
     if isinstance(node, Template) and not node.holes:
         word = _WORD.fullmatch(node.pieces[0].strip())

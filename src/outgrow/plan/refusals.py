@@ -129,7 +129,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "expression": Refusal(
         23,
-        "{0} over combined results is not vetted to mean the same as in PostgreSQL",
+        "{0} over combined results is not vetted to mean the same as on one server",
         "select the aggregates alone and compute it in the application, or GROUP BY the shard key",
     ),
     "limit": Refusal(
@@ -234,8 +234,18 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "MariaDB write": Refusal(
         49,
-        "{0} would write several shards of MariaDB, which has no transaction over shards here yet",
-        "restrict it to one key, or send it to each shard with `execute(…, shard=…)`",
+        "{0} is not done over several shards of MariaDB",
+        "restrict it to one key, or send it to each shard with `execute(…, shard=…)` in one transaction",
+    ),
+    "MariaDB meeting": Refusal(
+        50,
+        "{0} on {1} may meet a row of another shard by the unique key ({2}), and would not see it",
+        "put the shard key's columns into every unique key of the table; or select first, in a transaction",
+    ),
+    "MariaDB ignore": Refusal(
+        51,
+        "INSERT IGNORE into {0} stores a key that does not fit changed, and then on the wrong shard",
+        "write ON DUPLICATE KEY UPDATE with an assignment that changes nothing (`n = n`)",
     ),
     "assigned from sequence": Refusal(
         45,

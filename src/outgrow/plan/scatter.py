@@ -23,15 +23,18 @@ from outgrow.statement.tree import (
 from .blocks import Block, first_items, has_aggregate, has_window
 from .colocate import Colocation
 from .locus import Settled
+from .mariadb_meaning import MariadbMeaning
+from .meaning import Meaning
 from .model import Plan, Reason
-from .ordering import TextOrder
 from .placing import Places
 from .refusals import refused
 from .rendering import fragment
-from .spec import ORDERED_TYPES, Constant, Final, Finish, Given, Output, Position, Sort
+from .spec import Constant, Final, Finish, Given, Output, Position, Sort
 from .splitting import Splitter
 from .vetted import translate
 from .vetting import vet
+
+_MEANINGS: dict[str, type[Meaning]] = {"postgresql": Meaning, "mariadb": MariadbMeaning}
 
 
 def scatter(plan: Plan, places: Places) -> Plan:
@@ -44,20 +47,22 @@ def scatter(plan: Plan, places: Places) -> Plan:
 
 def gathered(plan: Plan, tree: Tree, places: Places) -> Plan:
     """`scatter` of a query that is vetted."""
-    order = TextOrder(places.schema, tree)
+    meaning = _MEANINGS[places.schema.engine](places.schema, plan.statement, tree)
+    meaning.check(tree)
     if isinstance(tree, Select):
-        sent, finish, reasons = _Block(tree, places, order).plan()
+        sent, finish, reasons = _Block(tree, places, meaning).plan()
     elif isinstance(tree, SetOperation):
-        sent, finish, reasons = _set_operation(tree, places, order)
+        sent, finish, reasons = _set_operation(tree, places, meaning)
     else:
         raise refused("table form", "VALUES")
     enums = frozenset(name for name, kind in places.schema.types.items() if kind == "enum")
-    sql, params = fragment(sent)
+    sql, params = fragment(meaning.fragment(sent))
     return replace(
         plan,
-        fragment_sql=sql,
+        fragment_sql=meaning.spelt(sql),
         fragment_params=params,
-        finish=replace(finish, enums=enums, text_bytes=order.all_bytes),
+        sums=meaning.sums,
+        finish=replace(finish, enums=enums, text_bytes=meaning.text_bytes, language=meaning.language),
         reasons=(*plan.reasons, *(Reason("plan.scatter", what) for what in reasons)),
     )
 
@@ -68,9 +73,9 @@ Sent = tuple[Query, Finish, list[str]]
 class _Block:
     """A SELECT over several shards."""
 
-    def __init__(self, select: Select, places: Places, order: TextOrder) -> None:
+    def __init__(self, select: Select, places: Places, meaning: Meaning) -> None:
         self.select = select
-        self.order = order
+        self.meaning = meaning
         self.proof = Colocation(places)
         self.block: Block
         self.settled: Settled
@@ -112,9 +117,10 @@ class _Block:
                 distinct = tuple(range(len(select.items)))
         elif select.distinct_on and not self.covered(select.distinct_on):
             distinct = tuple(_column(expr, columns) for expr in select.distinct_on)
-        for at in distinct or ():
-            self.order.check_equality(columns[at].expr)
-        limit, offset, pushed = limits(select.limit, select.offset)
+        if select.distinct:
+            self.meaning.check_distinct(select)
+        suspect = tuple(at for at in distinct or () if not self.meaning.check_equality(columns[at].expr))
+        limit, offset, pushed = limits(select.limit, select.offset, self.meaning)
         sent = replace(select, items=tuple(columns), order=order, limit=pushed, offset=None)
         finish = Finish(
             tuple(Output(item.name, Position(at)) for at, item in enumerate(columns)),
@@ -125,15 +131,15 @@ class _Block:
             distinct=distinct,
             limit=limit,
             offset=offset,
+            suspect=suspect,
         )
         if pushed is not None:
             reasons.append("no shard needs to return more than LIMIT + OFFSET rows")
         return sent, finish, reasons
 
     def _sorted(self, key: SortKey, columns: list[Item]) -> Sort:
-        _check_ordered(key.expr)
-        by_bytes = self.order.by_bytes(key.expr)
-        return Sort(_column(key.expr, columns), key.descending, key.nulls_first, by_bytes)
+        by, by_bytes = self.meaning.sorted_by(key.expr)
+        return Sort(_column(by, columns), key.descending, key.nulls_first, by_bytes)
 
     # --- partial aggregates ----------------------------------------------------------------------------------------
 
@@ -143,21 +149,24 @@ class _Block:
             raise refused("window", "over groups", self.key_columns)
         if any(isinstance(item.expr, Call) and item.expr.kind is CallKind.SET for item in select.items):
             raise refused("expression", "a set-returning function")
-        splitter = Splitter(select, self.order, self.covered, self.key_columns)
+        self.meaning.check_groups(select)
+        splitter = Splitter(select, self.meaning, self.covered, self.key_columns)
         outputs = [(item.name, item.expr, splitter.final(item.expr)) for item in select.items]
         having = splitter.final(select.having) if select.having is not None else None
         sort: list[Sort] = []
         for key in select.order:
             if not _is_constant(key.expr):
-                _check_ordered(key.expr)
-                at = self._output(key.expr, outputs, splitter)
-                sort.append(Sort(at, key.descending, key.nulls_first, self.order.by_bytes(key.expr)))
+                by, by_bytes = self.meaning.sorted_by(key.expr)
+                at = self._output(by, outputs, splitter)
+                sort.append(Sort(at, key.descending, key.nulls_first, by_bytes))
         distinct: tuple[int, ...] | None = None
         if select.distinct:
             distinct = tuple(range(len(select.items)))
         elif select.distinct_on:
             distinct = tuple(self._output(expr, outputs, splitter) for expr in select.distinct_on)
-        limit, offset, _ = limits(select.limit, select.offset)
+        if select.distinct:
+            self.meaning.check_distinct(select)
+        limit, offset, _ = limits(select.limit, select.offset, self.meaning)
         sent = splitter.fragment()
         finish = Finish(
             tuple(Output(name, splitter.placed(final)) for name, _, final in outputs),
@@ -169,6 +178,7 @@ class _Block:
             distinct=distinct,
             limit=limit,
             offset=offset,
+            suspect=splitter.suspect,
         )
         return sent, finish, ["groups span shards: each shard computes partial results, which are combined"]
 
@@ -180,27 +190,25 @@ class _Block:
         return len(outputs) - 1
 
 
-def _set_operation(tree: SetOperation, places: Places, order: TextOrder) -> Sent:
+def _set_operation(tree: SetOperation, places: Places, meaning: Meaning) -> Sent:
     deduplicate = tree.operator == "union" and not tree.all
     proof = Colocation(places)
     _, common = proof.arms(tree, None, {}, deduplicate, top=True)
     items = first_items(tree)
-    if not order.all_bytes and tree.order:
-        # Which collation a column of a set operation has is decided over all of its arms.
-        raise refused("text order", "ORDER BY over a set operation", "…")
-    for at, _, _ in tree.order:
-        _check_ordered(items[at].expr)
-    limit, offset, pushed = limits(tree.limit, tree.offset)
-    sort = tuple(Sort(at, descending, nulls_first) for at, descending, nulls_first in tree.order)
+    by_bytes = meaning.check_sorted_set(tree, items)
+    told = tuple(range(len(items))) if deduplicate and not common else None
+    limit, offset, pushed = limits(tree.limit, tree.offset, meaning)
+    sort = tuple(Sort(at, descending, nulls_first, by_bytes) for at, descending, nulls_first in tree.order)
     finish = Finish(
         tuple(Output(item.name, Position(at)) for at, item in enumerate(items)),
         len(items),
         len(items),
         sort=sort,
         merged=bool(sort),
-        distinct=tuple(range(len(items))) if deduplicate and not common else None,
+        distinct=told,
         limit=limit,
         offset=offset,
+        suspect=meaning.suspects(tree) if told else (),
     )
     reasons = ["each arm's rows are the shards' rows together"]
     return replace(tree, limit=pushed, offset=None), finish, reasons
@@ -215,13 +223,6 @@ def _is_constant(expr: Expr) -> bool:
     return isinstance(expr, Literal | Parameter)
 
 
-def _check_ordered(expr: Expr) -> None:
-    """Known types whose order Python does not reproduce are refused before any shard is asked."""
-    kind = getattr(expr, "type", None)
-    if isinstance(kind, str) and not isinstance(expr, Cast) and kind not in ORDERED_TYPES:
-        raise refused("expression", f"the order of type {kind}")
-
-
 def _column(expr: Expr, columns: list[Item]) -> int:
     """The position of an expression among the fragment's columns; a hidden one is added where it is missing."""
     for at, item in enumerate(columns):
@@ -232,7 +233,7 @@ def _column(expr: Expr, columns: list[Item]) -> int:
     return len(columns) - 1
 
 
-def limits(limit: Expr | None, offset: Expr | None) -> tuple[Final | None, Final | None, Expr | None]:
+def limits(limit: Expr | None, offset: Expr | None, meaning: Meaning) -> tuple[Final | None, Final | None, Expr | None]:
     """LIMIT and OFFSET for the finish, and the LIMIT that each shard gets."""
     final_limit, final_offset = _count(limit, "LIMIT"), _count(offset, "OFFSET")
     if limit is None or (isinstance(final_limit, Constant) and final_limit.kind == "null"):
@@ -243,8 +244,7 @@ def limits(limit: Expr | None, offset: Expr | None) -> tuple[Final | None, Final
         if not (limit.text.isdigit() and offset.text.isdigit()):
             return final_limit, final_offset, None
         return final_limit, final_offset, Literal("number", str(int(limit.text) + int(offset.text)))
-    sides = (Cast(limit, "int8"), Cast(offset, "int8"))
-    return final_limit, final_offset, Operation("+", (sides[0], sides[1]))
+    return final_limit, final_offset, meaning.both(limit, offset)
 
 
 def _count(expr: Expr | None, clause: str) -> Final | None:

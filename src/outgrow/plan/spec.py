@@ -19,6 +19,7 @@ ORDERED_TYPES = frozenset(
     (
         *("int2", "int4", "int8", "oid", "numeric", "float4", "float8", "bool", "uuid", "bytea"),
         *("text", "varchar", "name", "bpchar", "date", "timestamp", "timestamptz", "time"),
+        *("mariadb.bigint unsigned", "mariadb.time"),
     )
 )
 #: Types of which order depends on a collation.
@@ -85,6 +86,9 @@ class How(enum.StrEnum):
     COUNT_DISTINCT = "count distinct"  # partial: the value itself, fragments grouped by it
     SUM_DISTINCT = "sum distinct"
     AVG_DISTINCT = "avg distinct"
+    BIT_AND = "bit and"  # all bits for no value
+    BIT_OR = "bit or"
+    BIT_XOR = "bit xor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,10 @@ class Finish:
     offset: Final | None = None
     #: All text compares by code point (for comparisons in HAVING and the like).
     text_bytes: bool = False
+    #: Whose arithmetic and result types these are.
+    language: str = "postgresql"
+    #: Columns of a fragment's row that tell rows apart, and of which it is not known that equal text has equal bytes.
+    suspect: tuple[int, ...] = ()
     #: Names of enum types: their equality (not their order) is that of their labels.
     enums: frozenset[str] = field(default=frozenset())
 

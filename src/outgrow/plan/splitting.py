@@ -26,22 +26,11 @@ from outgrow.statement.tree import (
     Select,
 )
 
-from .blocks import plain_type
-from .ordering import TextOrder
+from .meaning import Meaning
 from .refusals import refused
 from .spec import Aggregate, Combine, Constant, Final, Given, How, Position
-from .vetted import translate
 from .walking import children, within_block
 
-_PLAIN = {
-    "count": How.COUNT,
-    "sum": How.SUM,
-    "min": How.MIN,
-    "max": How.MAX,
-    "bool_and": How.ALL,
-    "every": How.ALL,
-    "bool_or": How.ANY,
-}
 _DISTINCT = {"count": How.COUNT_DISTINCT, "sum": How.SUM_DISTINCT, "avg": How.AVG_DISTINCT}
 
 
@@ -57,10 +46,10 @@ class Splitter:
     """Splits one grouped block.  `covered(exprs)` says whether expressions determine the shard."""
 
     def __init__(
-        self, select: Select, order: TextOrder, covered: Callable[[tuple[Expr, ...]], bool], key_columns: str
+        self, select: Select, meaning: Meaning, covered: Callable[[tuple[Expr, ...]], bool], key_columns: str
     ) -> None:
         self.select = select
-        self.order = order
+        self.meaning = meaning
         self.covered = covered
         self.key_columns = key_columns
         self.group = tuple(_constant_typed(expr) for expr in select.group)
@@ -69,8 +58,8 @@ class Splitter:
         #: Arguments of DISTINCT aggregates: the fragment groups by them too.
         self.apart: list[Expr] = []
         self.aggregates: list[tuple[How, tuple[tuple[str, int], ...], str, bool]] = []
-        for expr in select.group:
-            order.check_equality(expr)
+        #: Group keys that must not turn out to be text.
+        self.suspect = tuple(at for at, expr in enumerate(select.group) if not meaning.check_equality(expr))
         #: One DISTINCT argument that needs the fragment to group by it makes all of them do: partial results of a
         #: DISTINCT aggregate only add up over groups that cannot share a value.
         self._all_apart = any(
@@ -95,7 +84,7 @@ class Splitter:
             return self._aggregate(expr)
         if not self._aggregates_below(expr):
             return self._carry(expr)
-        return translate(expr, self.final)
+        return self.meaning.translate(expr, self.final)
 
     def _aggregates_below(self, expr: Expr) -> bool:
         return any(
@@ -115,6 +104,7 @@ class Splitter:
             if isinstance(node, Query):
                 raise refused("expression", "a subquery")
             rest.extend(children(node))
+        self.meaning.check_carried(expr, self.select)
         if expr not in self.carried:
             self.carried.append(expr)
         return _Slot("carried", self.carried.index(expr))
@@ -125,34 +115,25 @@ class Splitter:
         shown = f"{call.name}({'DISTINCT ' if call.distinct else ''}…)"
         if not call.builtin or call.within_group or call.order or call.variadic:
             raise refused("aggregate", f"the aggregate {shown}", self.key_columns)
-        if call.name not in _PLAIN and call.name != "avg":
+        how = self.meaning.aggregates.get(call.name)
+        if how is None or len(call.args) > 1:
             raise refused("aggregate", f"the aggregate {shown}", self.key_columns)
-        if len(call.args) > 1:
-            raise refused("aggregate", f"the aggregate {shown}", self.key_columns)
+        if how in (How.SUM, How.AVG):
+            self.meaning.check_added(call, shown, self.key_columns)
         if call.distinct and call.name in _DISTINCT and self._all_apart:
             return self._apart(call, shown)
-        if call.name == "avg":
-            return self._add(
-                How.AVG, (self._partial(self._summed(call)), self._partial(_renamed(call, "count"))), shown
-            )
-        how = _PLAIN[call.name]
-        by_bytes = self.order.by_bytes(call.args[0]) if how in (How.MIN, How.MAX) else True
-        if call.name == "sum" and _type(call.args[0]) == "float4":
-            raise refused("aggregate", f"{shown} of real, whose additions round,", self.key_columns)
+        if how is How.AVG:
+            summed = dataclasses.replace(_renamed(call, "sum"), args=(self.meaning.summed(call.args[0]),))
+            return self._add(how, (self._partial(summed), self._partial(_renamed(call, "count"))), shown)
+        least = how in (How.MIN, How.MAX)
+        by_bytes = self.meaning.check_least(call, shown, self.key_columns) if least else True
         return self._add(how, (self._partial(call),), shown, by_bytes)
-
-    def _summed(self, call: Call) -> Call:
-        """avg(real) adds in double precision, sum(real) does not."""
-        summed = _renamed(call, "sum")
-        if _type(call.args[0]) == "float4":
-            return dataclasses.replace(summed, args=(Cast(call.args[0], "float8"),))
-        return summed
 
     def _apart(self, call: Call, shown: str) -> Final:
         argument = call.args[0]
-        self.order.check_equality(argument)
         if isinstance(argument, Literal | Parameter):
             raise refused("distinct aggregate", shown, self.key_columns)
+        argument = self.meaning.told_by(argument)
         if call.filter is not None:
             argument = Case(None, ((call.filter, argument),), None)
         if argument not in self.apart:
@@ -225,12 +206,6 @@ class Splitter:
 
 def _renamed(call: Call, name: str) -> Call:
     return dataclasses.replace(call, name=name)
-
-
-def _type(expr: Expr) -> str | None:
-    if isinstance(expr, ColumnRef):
-        return expr.type
-    return plain_type(expr.type) if isinstance(expr, Cast) else None
 
 
 def _constant_typed(expr: Expr) -> Expr:

@@ -7,10 +7,10 @@ from typing import Any
 
 from outgrow.schema import Volatility
 from outgrow.statement.model import Statement
-from outgrow.statement.tree import Call, CallKind, Cast, ColumnRef, Literal, Operation, Select, Template, Tree
+from outgrow.statement.tree import Call, CallKind, Cast, ColumnRef, Expr, Literal, Operation, Select, Template, Tree
 
 from .blocks import plain_type
-from .refusals import refused
+from .refusals import Refused, refused
 from .walking import everything_below
 
 #: Functions of the transaction's or the session's moment, which begins at another time on each shard.
@@ -53,13 +53,17 @@ _MOMENT_WORDS = frozenset(("now", "today", "tomorrow", "yesterday"))
 _TIMES = frozenset(("date", "timestamp", "timestamptz", "time", "timetz"))
 
 
-def vet(statement: Statement) -> None:
-    """Raises Refused for the first construct that shards cannot evaluate each for itself."""
+def vet(statement: Statement, alone: bool = False) -> None:
+    """Raises Refused for the first construct that shards cannot evaluate each for itself.
+
+    `alone`: one server evaluates the statement, so that moments are one moment.
+    """
     assert statement.tree is not None
     for effect in statement.effects:
         if effect.kind == "locking":
             raise refused("locking", "FOR UPDATE or another locking clause")
-    _walk(statement.tree)
+    for node in everything_below(statement.tree):
+        _node(node, (), alone)
     for effect in statement.effects:
         name = "unvetted" if effect.kind == "unvetted" else "volatile"
         raise refused(name, f"the statement {effect.what}: that")
@@ -73,35 +77,47 @@ def vet_change(statement: Statement, tree: Tree, per_row: Collection[int]) -> No
     for effect in statement.effects:
         if effect.kind not in ("writes", "volatile", "locking"):
             raise refused("volatile" if effect.kind == "advisory" else "unvetted", f"the statement {effect.what}: that")
-    _walk(tree, per_row)
-
-
-def _walk(tree: Tree, per_row: Collection[int] = ()) -> None:
     for node in everything_below(tree):
-        match node:
-            case Call() if node.builtin and node.name in PER_ROW and id(node) in per_row:
-                continue
-            case Call():
-                _call(node)
-            case Template():
-                _template(node)
-            case Cast():
-                _cast(node)
-            case Operation():
-                _operation(node)
-            case ColumnRef() if node.name in _SYSTEM_COLUMNS and node.table is not None:
-                raise refused("table form", f"the system column {node.name}")
-            case Select() if node.locking:
-                raise refused("locking", node.locking)
-            case Select() if node.with_ties:
-                raise refused("limit", "FETCH … WITH TIES")
+        _node(node, per_row)
 
 
-def _call(call: Call) -> None:
+def vet_alike(expr: Expr) -> bool:
+    """Every server computes the same of it, at any moment."""
+    try:
+        for node in everything_below(expr):
+            _node(node)
+    except Refused:
+        return False
+    return True
+
+
+def _node(node: Any, per_row: Collection[int] = (), alone: bool = False) -> None:
+    match node:
+        case Call() if node.builtin and node.name in PER_ROW and id(node) in per_row:
+            return
+        case Call():
+            _call(node, alone)
+        case Template():
+            _template(node, alone)
+        case Cast():
+            _cast(node, alone)
+        case Operation() if not alone:
+            _operation(node)
+        case ColumnRef() if node.name in _SYSTEM_COLUMNS and node.table is not None:
+            raise refused("table form", f"the system column {node.name}")
+        case Select() if node.locking:
+            raise refused("locking", node.locking)
+        case Select() if node.with_ties and not alone:
+            raise refused("limit", "FETCH … WITH TIES")
+
+
+def _call(call: Call, alone: bool) -> None:
     name = call.name
     if call.kind is CallKind.UNKNOWN or (not call.builtin and call.volatility is not Volatility.IMMUTABLE):
         raise refused("unvetted", f"the function {name}")
     if name in MOMENTS or (name == "age" and len(call.args) == 1):
+        if alone and call.volatility is not Volatility.VOLATILE:
+            return
         raise refused("moment", f"{name}()")
     if call.volatility is Volatility.VOLATILE:
         raise refused("volatile", f"{name}()")
@@ -109,22 +125,23 @@ def _call(call: Call) -> None:
         raise refused("unvetted", f"the function {name}")
 
 
-def _template(template: Template) -> None:
+def _template(template: Template, alone: bool) -> None:
     words = " ".join(template.pieces).lower()
-    for moment in MOMENTS:
+    for moment in MOMENTS if not alone else ():
         if moment in words and ("current_" in moment or moment.startswith("local")):
             raise refused("moment", moment.upper())
-    if any(f"'{word}" in words for word in _MOMENT_WORDS) and any(kind in words for kind in ("date", "time")):
+    times = not alone and any(kind in words for kind in ("date", "time"))
+    if times and any(f"'{word}" in words for word in _MOMENT_WORDS):
         raise refused("moment", words.strip())
     if template.volatility is Volatility.VOLATILE:
         raise refused("volatile", words.strip() or "an expression")
 
 
-def _cast(cast: Cast) -> None:
+def _cast(cast: Cast, alone: bool) -> None:
     kind = plain_type(cast.type)
     if kind.startswith("reg"):
         raise refused("unvetted", f"a cast to {cast.type}")
-    if kind.split("(")[0] in _TIMES and _is_moment(cast.operand):
+    if not alone and kind.split("(")[0] in _TIMES and _is_moment(cast.operand):
         raise refused("moment", f"'{getattr(cast.operand, 'text', '')}'::{cast.type}")
 
 

@@ -157,6 +157,8 @@ def _guarded_steps(
     until: float | None,
 ) -> Steps[Rows | None]:
     place, rows = yield from link.run_two_steps((state.engine.questions.guard, None), (sql, params), until=until)
+    if generation.without_ledger(place):
+        return None
     position, in_recovery = generation.guard_of(answered(place))
     if not in_recovery:
         # Promoted: no longer a replica whose place means anything to the floor.
@@ -265,6 +267,7 @@ def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, u
         return node
     elif choice.check is Check.GUARD:
         pool = state.nodes.pool(node)
+        place: Rows | None = None
         try:
             link = yield from pool.take_steps(until)
             try:
@@ -273,8 +276,10 @@ def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, u
                 pool.give(link)
         except NodeLost as error:
             state.health.note_lost(node, error)
-            place = None
-        if place is None or not _vouched(state, node, place, footing, level):
+        except Error as error:
+            if not generation.without_ledger(error):
+                raise
+        if place is None or generation.without_ledger(place) or not _vouched(state, node, place, footing, level):
             node = seats.primary
     if node is seats.primary:
         footing.unplaced = True

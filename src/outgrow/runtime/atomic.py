@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from outgrow import transactions
@@ -13,7 +13,20 @@ from outgrow.errors import NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime.asking import Footing
 from outgrow.topology import Node
-from outgrow.transactions import Commit, Means, Outcome, PostgresShards, Recovered, TransactionId, Wire
+from outgrow.transactions import (
+    Commit,
+    Ending,
+    Handover,
+    InDoubt,
+    Means,
+    Outcome,
+    Participant,
+    Recovered,
+    Shards,
+    TransactionId,
+    Wire,
+    Xid,
+)
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -29,15 +42,37 @@ _OUTCOME_SECONDS = 10.0
 _BORROW_SECONDS = 0.5
 
 
-def commit(state: DomainState, branches: Sequence[transactions.Branch], chance: bytes, until: float | None) -> Commit:
-    """The end of a transaction with several branches; nothing has run yet.  `chance` will be in its id."""
+def named(state: DomainState, decider: str, chance: bytes) -> TransactionId:
+    """What a transaction is called; `chance` is in it."""
+    return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
 
-    def name(decider: str) -> TransactionId:
-        return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
 
+def commit(
+    state: DomainState,
+    branches: Sequence[Participant],
+    name: Callable[[str], TransactionId],
+    until: float | None,
+    xid: Xid | None = None,
+) -> Commit:
+    """The end of a transaction with several branches; nothing has run yet.
+
+    With an `xid` only its first half: somebody else decides.
+    """
     order = [shard.name for shard in state.picture.domain.shards]
     ordered = sorted(branches, key=lambda branch: order.index(branch.shard))
+    if xid is not None:
+        return Handover(ordered, _shards(state), _MEANS, name, until, xid=xid)
     return Commit(ordered, _shards(state), _MEANS, name, until)
+
+
+def ending(state: DomainState, xid: Xid, id: TransactionId | None) -> Ending:
+    """The other half, in whichever process; `id` tells it from others of that name."""
+    return Ending(_shards(state), _MEANS, xid, id)
+
+
+def foreign_steps(state: DomainState) -> Steps[list[InDoubt]]:
+    """What waits for the decision of an application's coordinator."""
+    return transactions.foreign_steps(_shards(state), _MEANS)
 
 
 def recover_steps(state: DomainState) -> Steps[Recovered]:
@@ -86,8 +121,8 @@ def settle_steps(state: DomainState, shard: str, footing: Footing, until: float 
     footing.last = None
 
 
-def _shards(state: DomainState) -> PostgresShards:
-    return PostgresShards(state.name, [shard.name for shard in state.picture.domain.shards], _Wires(state))
+def _shards(state: DomainState) -> Shards:
+    return state.engine.shards(state.name, [shard.name for shard in state.picture.domain.shards], _Wires(state))
 
 
 class _Wires:

@@ -9,8 +9,8 @@ from outgrow.topology import Node
 from outgrow.waits import Steps
 
 
-class Branch(transactions.Branch):
-    """One shard's part of a transaction: a connection that nobody else uses."""
+class Held(transactions.Branch):
+    """What this room knows of a branch, whatever the engine: a connection that nobody else uses."""
 
     link: Link
 
@@ -22,17 +22,17 @@ class Branch(transactions.Branch):
         self.place_sql = place_sql
         #: Nothing has run on it yet.
         self.fresh = True
-        #: It may have written.
-        self.wrote = False
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""
         done: Rows | Error
         try:
-            if self.wrote and self.place_sql is not None:
-                done, self.place = yield from self.link.run_many_steps(
-                    [("COMMIT", None), (self.place_sql, None)], until=until, chained=True
+            place: list[Asked] = [(self.place_sql, None)] if self.wrote and self.place_sql is not None else []
+            if behind := [*place, *self.parting()]:
+                done, *others = yield from self.link.run_many_steps(
+                    [("COMMIT", None), *behind], until=until, chained=True
                 )
+                self.place = others[0] if place else None
             else:
                 done = yield from self.link.run_steps("COMMIT", None, until=until)
         except NodeLost as error:
@@ -55,3 +55,14 @@ class Branch(transactions.Branch):
                 sqlstate="25P02",
                 cure="run the transaction again",
             )
+
+
+class PostgresBranch(Held, transactions.PostgresBranch):
+    """A branch on PostgreSQL."""
+
+
+class MariadbBranch(Held, transactions.MariadbBranch):
+    """A branch on MariaDB."""
+
+
+Branch = PostgresBranch | MariadbBranch

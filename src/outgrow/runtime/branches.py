@@ -17,13 +17,14 @@ from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
-from outgrow.runtime import atomic, engines, pooled
+from outgrow.runtime import atomic, pooled
 from outgrow.runtime.asking import Footing, answered, stand_steps
 from outgrow.runtime.branch import Branch
 from outgrow.runtime.defined import Defined
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.topology import Node
-from outgrow.transactions import Commit, postgresql
+from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
+from outgrow.transactions import branch as limits
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Transaction:
         #: What will tell this transaction from all others, and when its beginning was told of.
         self.chance = os.urandom(10)
         self.told_at: float | None = None
+        #: The shard that was touched first, and what the transaction is called, once it has a name.
+        self.first: str | None = None
+        self.id: TransactionId | None = None
         #: How far the commit of several branches has come.
         self.commit: Commit | None = None
 
@@ -117,14 +121,12 @@ class Transaction:
         self, shard: str, asked: list[Asked], writes: bool, until: float | None
     ) -> Steps[list[Rows]]:
         started, several = monotonic(), len(self.branches) > 1
-        if writes:
-            engines.check_writer(self.state.engine, shard, [one.shard for one in self.branches.values() if one.wrote])
         try:
             answers = yield from self._ask_steps(shard, asked, until)
         except Error as error:
             self._note(shard, (), started, error)
             # (A statement that did not want to wait, NOWAIT, fails at once.)
-            if several and error.sqlstate == "55P03" and monotonic() - started > postgresql.LOCK_TIMEOUT_SECONDS / 2:
+            if several and error.sqlstate == "55P03" and monotonic() - started > limits.LOCK_TIMEOUT_SECONDS / 2:
                 raise transactions.lock_timeout(error) from error
             raise
         finally:
@@ -183,27 +185,40 @@ class Transaction:
         if not branch.fresh:
             return
         try:
-            if isinstance(error, Error) and branch.link.in_transaction and not branch.link.broken:
-                yield from branch.link.run_steps("ROLLBACK", None)
+            if isinstance(error, Error) and not branch.link.broken:
+                yield from branch.rollback_steps(None)
         finally:
             self._release(branch)
 
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
-        if not branch.attended and len(self.branches) > 1 and self.state.engine.atomic:
+        if not branch.attended and len(self.branches) > 1:
             self._check_owner(self.prologue)
             branch.attended = True
-            branch.ahead.append(postgresql.attending(transactions.presence(self.chance)))
+            branch.ahead += branch.attending(transactions.presence(self.chance))
         ahead, branch.ahead = branch.ahead, []
         return ahead
 
     def _open_all_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
         if shards:
+            self.first = self.first or shards[0]
             yield from together([self._open_steps(shard, until) for shard in shards])
+
+    def _name(self, shard: str) -> TransactionId | None:
+        """The name that a branch begins under; None for the first, and where names come at the end."""
+        if not self.state.engine.named_early or shard == self.first:
+            return None
+        return self._named(self.first or shard)
+
+    def _named(self, decider: str) -> TransactionId:
+        if self.id is None:
+            self.id = atomic.named(self.state, decider, self.chance)
+        return self.id
 
     def _open_steps(self, shard: str, until: float | None) -> Steps[None]:
         """A branch on the shard's primary; its BEGIN goes ahead of the first statement."""
-        state = self.state
+        state, id = self.state, self._name(shard)
+        begin = state.engine.beginning(self.begin, shard, id)
         if self.footings[shard].pending:
             yield from state.settle_steps(shard, self.footings[shard], until)
         for last_try in (False, False, True):
@@ -216,7 +231,7 @@ class Transaction:
                     raise
                 continue
             break
-        ahead: list[Asked] = [(sql, None) for sql in (self.begin, *self.prologue)]
+        ahead: list[Asked] = [(sql, None) for sql in (*begin, *self.prologue)]
         if link.pooled:
             ahead = pooled.opening(self.dress, self.begin, self.prologue)
         quoted = state.engine.quoted
@@ -224,7 +239,8 @@ class Transaction:
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
-        self.branches[shard] = Branch(shard, link.node, link, ahead, place_sql)
+        self.branches[shard] = branch = state.engine.branch(shard, link.node, link, ahead, place_sql)
+        branch.id = id
         self.touched.add(shard)
 
     def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
@@ -246,8 +262,11 @@ class Transaction:
             raise
         return link
 
-    def commit_steps(self, until: float | None) -> Steps[dict[str, Position]]:
-        """Commit everywhere; returns the place behind the writer's commit, per shard."""
+    def commit_steps(self, until: float | None, xid: Xid | None = None) -> Steps[dict[str, Position]]:
+        """Commit everywhere; returns the place behind the writer's commit, per shard.
+
+        With an `xid` it is only prepared, for a coordinator of the application's to decide.
+        """
         if self.failed is not None:
             failed = self.failed
             yield from self.rollback_steps(until)
@@ -258,7 +277,7 @@ class Transaction:
                 sqlstate="25P02",
             ) from failed
         try:
-            yield from self._end_steps(until)
+            yield from self._end_steps(until, xid)
         except GeneratorExit:
             self.abandon()
             raise
@@ -284,15 +303,21 @@ class Transaction:
                 places[branch.shard] = footing.floor
         return places
 
-    def _end_steps(self, until: float | None) -> Steps[None]:
+    def _end_steps(self, until: float | None, xid: Xid | None) -> Steps[None]:
+        if xid is not None:
+            self._check_owner(self.prologue)
+            if self.definitions:
+                raise foreign_failures.defines()
         for branch in [branch for branch in self.branches.values() if branch.fresh]:
             self._release(branch)
-        if len(self.branches) < 2 or not self.state.engine.atomic:
-            # Where several cannot commit together, one of them has written at most.
-            for branch in sorted(self.branches.values(), key=lambda branch: not branch.wrote):
+        if xid is None and len(self.branches) < 2:
+            for branch in self.branches.values():
                 yield from branch.commit_steps(until)
             return
-        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self.chance, until)
+        if self.id is not None and self.id.decider not in self.branches:
+            # Nothing has come of it, but the others' names say that it decides.
+            yield from self._open_steps(self.id.decider, until)
+        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self._named, until, xid)
         self.state.need_recovery()
         yield from commit.run_steps()
 
@@ -306,8 +331,8 @@ class Transaction:
         """Roll back everywhere; a branch whose server is gone is rolled back by its absence."""
         for branch in list(self.branches.values()):
             try:
-                if branch.link.in_transaction:
-                    yield from branch.link.run_steps("ROLLBACK", None, until=until)
+                if not branch.link.broken:
+                    yield from branch.rollback_steps(until)
             except Error:
                 branch.link.close()
             finally:
@@ -364,7 +389,3 @@ class Transaction:
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)
         self.state.nodes.pool(branch.node).give(branch.link)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

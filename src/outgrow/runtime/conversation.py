@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO
 
 from outgrow.clock import monotonic
@@ -13,7 +13,7 @@ from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, commands, loading, partial, pooled, telling, writes
+from outgrow.runtime import asking, bringing, commands, loading, partial, pooled, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
@@ -24,7 +24,7 @@ from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.result import Result, finished
 from outgrow.statement import Kind
 from outgrow.topology import Node
-from outgrow.transactions import owner_of
+from outgrow.transactions import Xid, owner_of
 from outgrow.waits import Steps
 
 #: psycopg's placeholders, left standing because no parameters were given.
@@ -166,6 +166,8 @@ class Conversation:
         located = self.noting.located = prepared.locate(values, self.state.picture.placer)
         if located.scatter and prepared.plan.change is not None:
             return (yield from writes.change_steps(self, prepared, located, values, until))
+        if located.scatter and prepared.plan.is_brought:
+            return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         if located.scatter:
             return (yield from self._scatter_steps(prepared, located, values, until, allow_partial))
         there = self.preferred() if located.any else located.shards[0]
@@ -224,7 +226,13 @@ class Conversation:
                 both = yield from together(many)
             answers = [rows for rows, _ in both]
             nodes = tuple(node.name for _, node in both)
-        fields, rows = finished(Finisher(plan.finish, values), answers)
+        try:
+            fields, rows = finished(Finisher(plan.finish, values), answers)
+        except NotSupportedError as refusal:
+            # Of types that it cannot combine or compare as the servers do, which only their answers told.
+            if not self.state.brings(prepared, refusal):
+                raise
+            return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)
 
     def load_steps(
@@ -273,19 +281,20 @@ class Conversation:
         self.transaction = Transaction(self.state, sql, self.dress, self.footings)
         telling.begun(self, self.transaction)
 
-    def commit_steps(self, until: float | None = None) -> Steps[None]:
+    def commit_steps(self, until: float | None = None, xid: Xid | None = None) -> Steps[None]:
+        """With an `xid` it is only prepared: see `runtime.foreign`."""
         transaction = self.transaction
         if transaction is None:
             return
         self.transaction = None
         try:
-            steps = transaction.commit_steps(until)
+            steps = transaction.commit_steps(until, xid)
             if self.state.tell is not None:
-                steps = telling.ending_steps(self, transaction, steps, True)
+                steps = telling.ending_steps(self, transaction, steps, "committed" if xid is None else "prepared")
             places = yield from steps
         except BaseException:
             # It may be committed all the same.
-            self._stood_on(transaction)
+            self.stood_on(transaction.touched)
             raise
         finally:
             self._note_commit(transaction)
@@ -303,12 +312,13 @@ class Conversation:
         if transaction is not None:
             steps = transaction.rollback_steps(until)
             if self.state.tell is not None:
-                steps = telling.ending_steps(self, transaction, steps, False)
+                steps = telling.ending_steps(self, transaction, steps, "rolled back")
             yield from steps
-            self._stood_on(transaction)
+            self.stood_on(transaction.touched)
 
-    def _stood_on(self, transaction: Transaction) -> None:
-        for shard in transaction.touched:
+    def stood_on(self, shards: Iterable[str]) -> None:
+        """Their primaries were read or written: the floor lies somewhere above what we know."""
+        for shard in shards:
             self.footings[shard].unplaced = True
             self.footings[shard].last = None
 

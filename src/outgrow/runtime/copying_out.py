@@ -175,7 +175,10 @@ class Outward:
     def _scattered(self, plan: Plan) -> str:
         """The same COPY of each shard's fragment; refused where the rows together need more than laying end to end."""
         finish = plan.finish
-        needs = "locks rows on one after another" if finish is None or plan.change is not None else _needs(finish)
+        if plan.is_brought:
+            needs = "brings their rows to one server"
+        else:
+            needs = "locks rows on one after another" if finish is None or plan.change is not None else _needs(finish)
         if needs or finish is None or plan.fragment_sql is None:
             raise NotSupportedError(
                 "OG-COPY-017",

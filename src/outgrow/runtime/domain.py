@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
@@ -63,7 +63,7 @@ class DomainState:
         self.sequences = Sequences(self)
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
-        self.epochs_due = monotonic() + EPOCHS_SECONDS if self.engine.ledger else math.inf
+        self.epochs_due = monotonic() + EPOCHS_SECONDS
 
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
@@ -82,6 +82,16 @@ class DomainState:
             pooled.check_statement(prepared)
         picture.plans.keep((text, parameters), prepared)
         return prepared
+
+    def brings(self, prepared: Prepared, refusal: Error) -> bool:
+        """Whether rows that `finish` has refused can be brought to one server, as this plan's are from now on."""
+        picture = self.picture
+        made = plan.bringing(replace(prepared.plan, refusal=refusal), plan.Places(picture.schema, picture.domain))
+        if made.brought is None:
+            return False
+        refusal.__traceback__ = None
+        prepared.plan = made
+        return True
 
     def refresh_steps(self, until: float | None) -> Steps[None]:
         """Take the picture anew from the servers."""

@@ -5,24 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from outgrow import transactions
 from outgrow.errors import NotSupportedError
 from outgrow.runtime import generation
+from outgrow.runtime.branch import MariadbBranch, PostgresBranch
 from outgrow.runtime.generation import Questions
+from outgrow.transactions import Shards, TransactionId, Wires
 
 
 class Engine(NamedTuple):
     questions: Questions
-    #: Its databases hold a ledger: map, placements and epochs come from there.  Without one, from the file.
-    ledger: bool
-    #: Several shards that write can commit together.
-    atomic: bool
+    #: What is made of another engine's SQL, and not there yet.
+    lacks: frozenset[str]
     #: A name as SQL, for savepoints.
     quoted: Callable[[str], str]
+    branch: type[PostgresBranch] | type[MariadbBranch]
+    #: What a branch begins with: what the session said, the shard, and the name where it has one from the beginning.
+    beginning: Callable[[str, str, TransactionId | None], list[str]]
+    #: Branches have their transaction's name from the beginning; then the first one decides.
+    named_early: bool
+    #: The domain, its shards, and how to connect to them, as the kernel of atomic commit sees them.
+    shards: Callable[[str, Sequence[str], Wires], Shards]
+    #: A coordinator of the application's can decide its transactions.
+    foreign: bool = False
 
+
+#: What an engine may lack.
+SEQUENCES, DEFINITIONS, COMPARISON, LOADS = "a fleet sequence", "recorded DDL", "a comparison of schemas", "a bulk load"
+NEW_ID, DOCTOR, PLACING = "new_id()", "the doctor", "a placement in the ledger"
 
 _ENGINES = {
-    "postgresql": Engine(generation.POSTGRESQL, True, True, lambda name: '"' + name.replace('"', '""') + '"'),
-    "mariadb": Engine(generation.MARIADB, False, False, lambda name: "`" + name.replace("`", "``") + "`"),
+    "postgresql": Engine(
+        questions=generation.POSTGRESQL,
+        lacks=frozenset(),
+        quoted=lambda name: '"' + name.replace('"', '""') + '"',
+        branch=PostgresBranch,
+        beginning=lambda begin, shard, id: [begin],
+        named_early=False,
+        shards=transactions.postgres_shards,
+        foreign=True,
+    ),
+    "mariadb": Engine(
+        questions=generation.MARIADB,
+        lacks=frozenset((SEQUENCES, DEFINITIONS, COMPARISON, LOADS, NEW_ID, DOCTOR, PLACING)),
+        quoted=lambda name: "`" + name.replace("`", "``") + "`",
+        branch=MariadbBranch,
+        beginning=transactions.beginning,
+        named_early=True,
+        shards=transactions.mariadb_shards,
+    ),
 }
 
 
@@ -30,23 +61,11 @@ def engine_of(name: str) -> Engine:
     return _ENGINES[name]
 
 
-def check_ledger(engine: Engine, domain: str, what: str) -> None:
-    """`what` reads or writes a ledger, or asks servers in PostgreSQL's words."""
-    if not engine.ledger:
+def check_has(engine: Engine, domain: str, what: str) -> None:
+    """`what` is one of the above."""
+    if what in engine.lacks:
         raise NotSupportedError(
             "OG-RUN-086",
-            f"{what} is not there yet for the domain {domain}, whose engine has no ledger here",
+            f"{what} is not there yet for the domain {domain}, whose engine has another SQL",
             cure="use it with a PostgreSQL domain; what this engine has is in docs/mariadb.md",
-        )
-
-
-def check_writer(engine: Engine, shard: str, wrote: Sequence[str]) -> None:
-    """Before `shard` writes in a transaction: no other shard may have, where they could not commit together."""
-    others = [other for other in wrote if other != shard]
-    if others and not engine.atomic:
-        raise NotSupportedError(
-            "OG-RUN-085",
-            f"the transaction has written {others[0]} and would write {shard} too: they could not commit together",
-            cure="write one shard in a transaction: this engine has no transaction over shards here yet",
-            shard=shard,
         )

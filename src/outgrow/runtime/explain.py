@@ -57,6 +57,8 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
     facts["shards"] = {"shards": list(located.shards), "reasons": [reason.what for reason in located.reasons]}
     if located.rows:
         facts["fragment"] = "the rows of each shard, as the user wrote them"
+    elif located.scatter and plan.is_brought:
+        facts["fragment"] = "the rows that are brought"
     elif located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:

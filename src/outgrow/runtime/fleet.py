@@ -73,8 +73,10 @@ class Fleet:
         self.health = health
         self._ids = Ids(next(iter(self._states.values())))
         self._heartbeat = Heartbeat(list(self._states.values()))
-        self._recovery = Recovery([state for state in self._states.values() if state.engine.atomic])
-        self._subscribers = Subscribers(list(self._states.values()), topology.observe.with_parameters)
+        self._recovery = Recovery(list(self._states.values()))
+        self._subscribers = Subscribers(
+            list(self._states.values()), topology.observe.with_parameters, self._nodes.tell_to
+        )
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
 
@@ -96,11 +98,11 @@ class Fleet:
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
-        return FleetSequence(self._with_ledger(domain, "a fleet sequence"), name)
+        return FleetSequence(self._with(domain, engines.SEQUENCES), name)
 
     def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
         """The same for asyncio."""
-        return AsyncFleetSequence(self._with_ledger(domain, "a fleet sequence"), name)
+        return AsyncFleetSequence(self._with(domain, engines.SEQUENCES), name)
 
     def new_id(self) -> int:
         """A new 63-bit id, unique among all processes of the fleet and ordered by time; no round trip.
@@ -130,13 +132,15 @@ class Fleet:
         values = values_of(prepared.placeholders, parameters) if known else None
         return explain.explain(conversation, prepared, values)
 
-    def subscribe(self, callback: Callback) -> Callable[[], None]:
+    def subscribe(self, callback: Callback, *, connections: bool = False) -> Callable[[], None]:
         """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).
+
+        With `connections` also of each connection that a pool opens or closes, and of whoever waits for one.
 
         It is called in the thread or task that ran the statement, which waits for it; what it raises is logged once
         and harms nobody.  Returns what ends the subscription.
         """
-        return self._subscribers.add(callback)
+        return self._subscribers.add(callback, connections)
 
     def place(
         self,
@@ -149,24 +153,24 @@ class Fleet:
     ) -> None:
         """Say where a table's rows live: by a key, on every shard, or on one.  In the ledger, for everybody."""
         placement = new_tables.asked_placement(shard_by, copy, single)
-        state = self._with_ledger(domain, "a placement in the ledger")
+        state = self._with(domain, engines.PLACING)
         drive(new_tables.place_steps(state, new_tables.asked_table(table), placement, None))
 
     def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:
         """DDL that some shard still has to run (or that another process is at work on)."""
-        return drive(ddl.unfinished_steps(self._with_ledger(domain, "recorded DDL"), None))
+        return drive(ddl.unfinished_steps(self._with(domain, engines.DEFINITIONS), None))
 
     def resume_definitions(self, domain: str | None = None) -> list[ddl.Done]:
         """Finish every DDL that was left unfinished, as the next DDL would."""
-        return drive(ddl.resume_steps(self._with_ledger(domain, "recorded DDL"), None))
+        return drive(ddl.resume_steps(self._with(domain, engines.DEFINITIONS), None))
 
     def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
         """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
-        return drive(ddl.abandon_steps(self._with_ledger(domain, "recorded DDL"), number, None))
+        return drive(ddl.abandon_steps(self._with(domain, engines.DEFINITIONS), number, None))
 
     def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
         """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""
-        return drive(comparing.compare_steps(self._with_ledger(domain, "a comparison of schemas"), like, None))
+        return drive(comparing.compare_steps(self._with(domain, engines.COMPARISON), like, None))
 
     def mend_schema(self, comparison: SchemaComparison, *, allow_drop: bool = False) -> tuple[ObjectDifference, ...]:
         """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
@@ -187,14 +191,12 @@ class Fleet:
         )
 
     def stats(self) -> dict[str, Any]:
-        """Per node: the pool's counts."""
+        """Per node that was used: its pool's counts now (`outgrow.nodes.PoolStats`)."""
         return self._nodes.stats()
 
     def recover(self, domain: str | None = None) -> Recovered:
         """Look once for what dead processes have left prepared, and finish it; all domains, or one."""
-        states = [state for state in self._states.values() if state.engine.atomic]
-        if domain is not None:
-            states = [self._with_ledger(domain, "recovery")]
+        states = list(self._states.values()) if domain is None else [self._state(domain)]
         found = Recovered()
         for state in states:
             found = found.with_other(drive(atomic.recover_steps(state)))
@@ -242,9 +244,9 @@ class Fleet:
             )
         return self._states[domain]
 
-    def _with_ledger(self, domain: str | None, what: str) -> DomainState:
+    def _with(self, domain: str | None, what: str) -> DomainState:
         state = self._state(domain)
-        engines.check_ledger(state.engine, state.name, what)
+        engines.check_has(state.engine, state.name, what)
         return state
 
     def __enter__(self) -> Self:

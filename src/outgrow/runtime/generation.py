@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from outgrow import ledger, sqlfile
-from outgrow.errors import InternalError
+from outgrow import ledger
+from outgrow.errors import Error, InternalError
 from outgrow.nodes import Rows
 from outgrow.route import Position, reachable
 
@@ -34,17 +34,13 @@ class Questions(NamedTuple):
         return Beat(bool(in_recovery), Position(generation, lsn if in_recovery else self.reachable(lsn)))
 
 
-def _postgresql() -> Questions:
-    ours = ledger.queries()
+def _questions(engine: str, reachable: Callable[[int], int]) -> Questions:
+    ours = ledger.queries(engine)
     return Questions(ours["guard"], ours["token"], ours["beat"], ours["role"], reachable)
 
 
-def _mariadb() -> Questions:
-    ours = sqlfile.load("outgrow.runtime", "mariadb.sql")
-    return Questions(ours["guard"], ours["place"], ours["beat"], ours["role"], lambda number: number)
-
-
-POSTGRESQL, MARIADB = _postgresql(), _mariadb()
+POSTGRESQL = _questions("postgresql", reachable)
+MARIADB = _questions("mariadb", lambda number: number)
 
 
 class Place(NamedTuple):
@@ -58,6 +54,11 @@ class Place(NamedTuple):
 class Beat(NamedTuple):
     in_recovery: bool
     position: Position
+
+
+def without_ledger(answer: Rows | Error) -> bool:
+    """A replica that has not replayed the ledger's installation yet: it can vouch for nothing."""
+    return answer.sqlstate == "42P01" if isinstance(answer, Error) else not answer.rows
 
 
 def guard_of(rows: Rows) -> tuple[Position, bool]:

@@ -112,7 +112,7 @@ class Heartbeat:
             health.note_replayed(node, beat.position)
         else:
             health.note_primary(node, at, beat.position)
-            if node.shard == state.picture.domain.home.name and state.engine.ledger:
+            if node.shard == state.picture.domain.home.name:
                 map_epoch, schema_epoch = yield from ledger.read_epochs_steps(Timed(link, until), state.name)
                 state.note_epochs(schema_epoch, map_epoch)
 

@@ -14,7 +14,7 @@ from outgrow.moving import (
     open_source,
     shards_of,
 )
-from outgrow.runtime.engines import check_ledger
+from outgrow.runtime.engines import LOADS, check_has
 from outgrow.runtime.surrounding import Surrounding
 from outgrow.runtime.targets import numbering, target_steps
 from outgrow.waits import Steps
@@ -33,7 +33,7 @@ def run_steps(
 ) -> Steps[Loaded]:
     """Load a file into `table` (`name` or `schema.name`) on every shard it concerns."""
     state = conversation.state
-    check_ledger(state.engine, state.name, "a bulk load")
+    check_has(state.engine, state.name, LOADS)
     if state.stale:
         yield from state.refresh_steps(None)
     schema_name, _, name = table.rpartition(".")

@@ -9,7 +9,6 @@ from outgrow import keyspace, ledger, schema, sqlfile
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
 from outgrow.runtime.dress import dressed_steps
-from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -25,12 +24,9 @@ PRESENT_SQL = sqlfile.load("outgrow.runtime")["present"]
 
 def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:
     """The picture as the servers give it; the ledger's map and placements win over the file."""
-    if engine_of(domain.engine).ledger:
-        known = yield from _on_shard_steps(
-            domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
-        )
-    else:
-        known = ledger.LedgerState(0, keyspace.first_map(domain), domain.tables, 1)
+    known = yield from _on_shard_steps(
+        domain, domain.home.name, nodes, health, until, lambda link: ledger.read_steps(link, domain.name)
+    )
     if known is None:
         raise ConfigurationError(
             "OG-RUN-040",
@@ -61,8 +57,6 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
 
 def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[None]:
     """Put the ledger into every shard's database where it is missing or old; safe from several processes at once."""
-    if not engine_of(domain.engine).ledger:
-        return
     links: dict[str, Link] = {}
     pools = {shard.name: nodes.pool(health.seats(domain.name, shard.name).primary) for shard in domain.shards}
     try:

@@ -9,6 +9,7 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Stream, together
 from outgrow.plan import locate
+from outgrow.runtime import bringing
 from outgrow.runtime.borrowing import Borrowed
 from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.runtime.telling import Telling
@@ -110,20 +111,27 @@ class Streaming:
                 "rows are locked on one shard after another, which does not stream over several shards",
                 cure="use execute(), or restrict the statement to one key",
             )
+        shards = located.shards
+        brought = prepared.plan.brought if located.scatter and prepared.plan.is_brought else None
         if not located.scatter:
             sql, params = prepared.sql, values or None
+        elif brought is not None:
+            ready = yield from bringing.ready_steps(conversation, prepared, values, self._until, False)
+            sql, params, shards = ready.sql, ready.params or None, (ready.shard,)
         else:
             assert prepared.plan.fragment_sql is not None and prepared.plan.finish is not None
             sql = prepared.plan.fragment_sql
             params = prepared.plan.fragment_values(values) or None
             self._finisher = Finisher(prepared.plan.finish, values)
-        for shard in located.shards:
+        for shard in shards:
             link = yield from self._borrowed.link_steps(shard, prepared, self._until)
             stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
             stream.expendable = self._borrowed.in_transactions
             self._streams.append(stream)
         fields = yield from together([stream.open_steps() for stream in self._streams])
-        if self._finisher is None:
+        if brought is not None:
+            self.fields = tuple(bringing.named(brought, fields[0]))
+        elif self._finisher is None:
             self.fields = fields[0]
         else:
             self.fields = tuple(Field(*column) for column in self._finisher.begin(fields))

@@ -28,7 +28,7 @@ T = TypeVar("T")
 _log = logging.getLogger("outgrow.events")
 
 #: After these nobody knows whether the transaction was committed.
-_UNKNOWN = frozenset(("OG-RUN-021", "OG-TX-005"))
+_UNKNOWN = frozenset(("OG-RUN-021", "OG-TX-005", "OG-TX-026"))
 
 
 def statement_steps(
@@ -188,17 +188,16 @@ def begun(conversation: Conversation, transaction: Transaction) -> None:
     state.tell(TransactionBegan(id, state.name, str(conversation.level), wall_ns()))
 
 
-def ending_steps(conversation: Conversation, transaction: Transaction, steps: Steps[T], well: bool) -> Steps[T]:
-    """The steps that end a transaction, by COMMIT where `well`; told of when they are through."""
+def ending_steps(conversation: Conversation, transaction: Transaction, steps: Steps[T], wanted: str) -> Steps[T]:
+    """The steps that end a transaction with the `wanted` outcome, told of when they are through."""
     began, began_ns = monotonic(), wall_ns()
     try:
         done = yield from steps
     except BaseException as error:
-        ended(
-            conversation, transaction, began, began_ns, _outcome(transaction, error) if well else "rolled back", error
-        )
+        outcome = "rolled back" if wanted == "rolled back" else _outcome(transaction, error)
+        ended(conversation, transaction, began, began_ns, outcome, error)
         raise
-    ended(conversation, transaction, began, began_ns, "committed" if well else "rolled back")
+    ended(conversation, transaction, began, began_ns, wanted)
     return done
 
 

@@ -17,5 +17,9 @@ class Timed:
         self._link = link
         self._until = until
 
+    @property
+    def engine(self) -> str:
+        return self._link.engine
+
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[ledger.Answer]:
         return self._link.run_steps(sql, params, until=self._until)

@@ -6,12 +6,13 @@ What each shard runs and how the answers come together is the plan's `Change`; h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import OperationalError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Rows, together
-from outgrow.plan import Gather, Located, Part, Plan, check_all_answered, parts
+from outgrow.plan import Change, Gather, Located, Part, Plan, check_all_answered, parts
 from outgrow.runtime import asking, keymoves
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.prepared import Prepared
@@ -70,8 +71,9 @@ def _run_steps(
         values = [*values, *(yield from _once_steps(conversation, change.once, located, until))]
     if change.gather is Gather.MOVE:
         return (yield from keymoves.move_steps(transaction, plan, located, values, until))
+    said = yield from _moment_steps(conversation, change, located, until)
     if change.gather is Gather.ROWS:
-        todo = parts(change, located.rows, values)
+        todo = [replace(part, sql=said + part.sql) for part in parts(change, located.rows, values)]
         answers = yield from _parts_steps(transaction, located.shards, todo, until)
         return _in_given_order(plan, todo, answers, _nodes(transaction, located))
     if change.given is not None:
@@ -79,7 +81,7 @@ def _run_steps(
         return _added_up(plan, values, answers, _nodes(transaction, located))
     assert plan.fragment_sql is not None
     params = plan.fragment_values(values) or None
-    pairs = [(shard, plan.fragment_sql) for shard in located.shards]
+    pairs = [(shard, said + plan.fragment_sql) for shard in located.shards]
     assert plan.finish is not None
     if change.gather is Gather.SAME:
         first = yield from _alike_steps(transaction, plan, pairs, params, until)
@@ -104,6 +106,16 @@ def _added_up(plan: Plan, values: Sequence[Any], answers: Sequence[Rows], nodes:
     fields = _fields(finisher, answers)
     rows = [row for answer in answers for row in answer.rows]
     return Result(fields, rows, answers[0].status, _sum(answers), nodes)
+
+
+def _moment_steps(conversation: Conversation, change: Change, located: Located, until: float | None) -> Steps[str]:
+    """What goes before each shard's statement, so that one moment holds for all of them."""
+    if not change.moment:
+        return ""
+    transaction = conversation.transaction
+    shard = next(iter(transaction.branches), located.shards[0]) if transaction is not None else located.shards[0]
+    answer, _ = yield from _on_primary_steps(conversation, shard, change.moment, None, until)
+    return f"SET STATEMENT timestamp = {answer.rows[0][0]} FOR "
 
 
 def _once_steps(

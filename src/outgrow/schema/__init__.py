@@ -3,7 +3,7 @@
 from outgrow.schema.build import build, queries
 from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
-from outgrow.schema.mariadb import FUNCTIONS
+from outgrow.schema.mariadb import FUNCTIONS, SEPARATED
 from outgrow.schema.model import (
     Column,
     ForeignKey,
@@ -20,6 +20,7 @@ from outgrow.schema.objects import Object, ObjectDifference, Objects, compare, o
 
 __all__ = [
     "FUNCTIONS",
+    "SEPARATED",
     "Catalogue",
     "Column",
     "Difference",

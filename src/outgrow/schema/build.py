@@ -146,7 +146,7 @@ def _statement_triggers(triggers: Sequence[str], rules: Sequence[str]) -> Iterat
 
 def _column(row: Sequence[Any], server: _Server) -> Column:
     name, type_, typmod, not_null, default, volatile, draws, identity, generated = row[2:11]
-    foreign_text, collation, provider, locale, deterministic = row[11:16]
+    foreign_text, collation, provider, locale, deterministic, written = row[11:17]
     order = Order.NONE
     if collation is not None:
         # A collatable type of one's own (citext) may compare by rules of its own.
@@ -169,6 +169,7 @@ def _column(row: Sequence[Any], server: _Server) -> Column:
         generated=generated,
         order=order,
         nondeterministic=deterministic is False,
+        collation=written or "",
     )
 
 

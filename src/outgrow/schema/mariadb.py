@@ -25,12 +25,14 @@ _INTEGERS = {
     "bigint": ("int8", ""),
     "year": ("int2", "int2"),
 }
-_PLAIN = {"float": "float4", "double": "float8", "date": "date", "uuid": "uuid"}
+_PLAIN = {"double": "float8", "date": "date", "uuid": "uuid"}
 _BINARY = frozenset(("varbinary", "tinyblob", "blob", "mediumblob", "longblob"))
-_TEXTS = {"varchar": "varchar", "tinytext": "text", "text": "text", "mediumtext": "text", "longtext": "text"}
+_TEXTS = frozenset(("varchar", "tinytext", "text", "mediumtext", "longtext"))
 #: Character sets whose byte order is that of the code points.
 _BY_CODE_POINT = frozenset(("utf8mb4", "utf8mb3", "ascii"))
 _SPREADING = {"CASCADE": "cascade", "SET NULL": "set null", "SET DEFAULT": "set default"}
+#: Characters of a `varchar` up to which the server sorts by the whole value, and not by its beginning.
+_SORTED_LENGTH = 255
 #: PostgreSQL's header, which a `typmod` counts.
 _HEADER = 4
 
@@ -43,13 +45,38 @@ _WINDOWS = (
     "percentile_cont percentile_disc"
 )
 _IMMUTABLE = (
-    "abs ceil ceiling floor round truncate mod sign sqrt power pow exp ln log log2 log10 concat concat_ws lower upper "
-    "lcase ucase length octet_length char_length character_length substr left right ltrim rtrim replace reverse repeat "
-    "lpad rpad locate instr md5 sha1 sha2 crc32 hex unhex ascii ord char if ifnull isnull date year month day "
-    "dayofmonth dayofweek dayofyear hour minute second microsecond quarter week weekday last_day datediff date_format "
-    "makedate json_extract json_value json_unquote json_length json_contains field find_in_set inet6_aton inet6_ntoa"
+    # Numbers
+    "abs acos asin atan atan2 ceil ceiling conv cos cot crc32 crc32c degrees exp floor ln log log10 log2 mod pi pow "
+    "power radians round sign sin sqrt tan truncate bit_count greatest least "
+    # Text
+    "ascii bin bit_length char char_length character_length chr concat concat_ws elt export_set field find_in_set "
+    "format from_base64 hex insert instr lcase left length lengthb locate lower lpad ltrim make_set mid "
+    "natural_sort_key oct octet_length ord position quote repeat replace reverse right rpad rtrim soundex space "
+    "strcmp substr substring substring_index to_base64 trim btrim ucase unhex upper weight_string regexp_instr "
+    "regexp_replace regexp_substr md5 sha sha1 sha2 compress uncompress uncompressed_length aes_encrypt aes_decrypt "
+    # Choices
+    "coalesce if ifnull isnull nullif nvl nvl2 "
+    # Times
+    "adddate addtime add_months convert_tz date date_add date_format date_sub datediff day dayname dayofmonth "
+    "dayofweek dayofyear extract from_days from_unixtime hour last_day makedate maketime microsecond minute month "
+    "monthname period_add period_diff quarter sec_to_time second str_to_date subdate subtime time time_format "
+    "time_to_sec timediff timestamp timestampadd timestampdiff to_days to_seconds week weekday weekofyear year "
+    "yearweek "
+    # JSON, addresses
+    "json_array json_array_append json_array_insert json_compact json_contains json_contains_path json_depth "
+    "json_detailed json_equals json_exists json_extract json_insert json_keys json_length json_loose json_merge "
+    "json_merge_patch json_merge_preserve json_normalize json_object json_overlaps json_query json_quote "
+    "json_remove json_replace json_search json_set json_type json_unquote json_valid json_value inet_aton inet_ntoa "
+    "inet6_aton inet6_ntoa is_ipv4 is_ipv6 is_ipv4_compat is_ipv4_mapped"
 )
-_STABLE = "now curdate curtime utc_timestamp utc_date database schema version"
+_STABLE = (
+    "now curdate curtime current_date current_time current_timestamp localtime localtimestamp utc_timestamp utc_date "
+    "utc_time unix_timestamp database schema version user current_user session_user system_user current_role"
+)
+
+
+#: What reading calls GROUP_CONCAT with a SEPARATOR.
+SEPARATED = "group_concat with separator"
 
 
 def _functions() -> dict[str, tuple[Function, ...]]:
@@ -64,6 +91,7 @@ def _functions() -> dict[str, tuple[Function, ...]]:
         for name in names.split():
             returns = "int8" if name == "count" else "any"
             found[name] = (Function("mariadb", name, kind, volatility, returns, False, True),)
+    found[SEPARATED] = found["group_concat"]
     return found
 
 
@@ -153,7 +181,7 @@ def _type(
     """Name, typmod and order; a decimal's and a varchar's typmod are counted as PostgreSQL counts them."""
     if data_type in _INTEGERS:
         known = _INTEGERS[data_type]["unsigned" in column_type]
-        return known or f"mariadb.{column_type}", -1, Order.NONE
+        return known or f"mariadb.{data_type} unsigned", -1, Order.NONE
     if data_type in _PLAIN:
         return _PLAIN[data_type], -1, Order.NONE
     if data_type == "decimal" and precision is not None and scale is not None:
@@ -165,8 +193,9 @@ def _type(
     if collation is None:
         return f"mariadb.{column_type}", -1, Order.NONE
     if data_type in _TEXTS and collation.endswith("_nopad_bin"):
-        typmod = int(length or 0) + _HEADER if data_type == "varchar" else -1
-        return _TEXTS[data_type], typmod, _order(charset, collation)
+        if data_type == "varchar" and int(length or 0) <= _SORTED_LENGTH:
+            return "varchar", int(length or 0) + _HEADER, _order(charset, collation)
+        return "text", -1, _order(charset, collation)
     return f"mariadb.{column_type} collate {collation}", -1, Order.LINGUISTIC
 
 
@@ -175,12 +204,10 @@ def _order(charset: str | None, collation: str) -> Order:
 
 
 def _unique(rows: Rows) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Table → index → columns, without those over prefixes."""
+    """Table → index → columns.  A prefix says nothing of its column, and has no column's name."""
     found: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
-    prefixes = {(table, index) for table, index, _, prefix in rows if prefix}
-    for table, index, column, _ in rows:
-        if (table, index) not in prefixes:
-            found[table][index] = (*found[table].get(index, ()), column)
+    for table, index, column, prefix in rows:
+        found[table][index] = (*found[table].get(index, ()), f"{column}(…)" if prefix else column)
     return found
 
 

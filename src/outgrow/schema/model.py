@@ -47,6 +47,8 @@ class Column:
     order: Order = Order.NONE
     #: The collation calls equal what differs in bytes (nondeterministic): cannot be a hash key nor a group key here.
     nondeterministic: bool = False
+    #: As SQL (`pg_catalog."C"`), where it is not its type's own.
+    collation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 ORDER BY 1, 2;
 
 -- name: columns
--- Columns in order: type by name, default (a domain's counts) and what it calls, identity, generated, collation.
+-- Columns in order: type by name, default (a domain's counts) and what it calls, identity, generated, collation,
+-- and the collation as SQL where it is not the type's.
 SELECT n.nspname::text, c.relname::text, a.attname::text,
        CASE WHEN tn.nspname = 'pg_catalog' THEN '' ELSE tn.nspname || '.' END || t.typname,
        a.atttypmod, a.attnotnull OR t.typnotnull,
@@ -55,7 +56,8 @@ SELECT n.nspname::text, c.relname::text, a.attname::text,
        CASE WHEN a.attcollation = 0 THEN NULL
             ELSE coalesce((SELECT b.typnamespace <> 'pg_catalog'::regnamespace FROM pg_catalog.pg_type AS b
                            WHERE b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END), true) END,
-       k.collname::text, k.collprovider::text, k.collcollate::text, k.collisdeterministic
+       k.collname::text, k.collprovider::text, k.collcollate::text, k.collisdeterministic,
+       CASE WHEN a.attcollation <> t.typcollation THEN format('%I.%I', kn.nspname, k.collname) END
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -63,6 +65,7 @@ JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_attrdef AS d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation AS k ON k.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace AS kn ON kn.oid = k.collnamespace
 LEFT JOIN LATERAL (
     SELECT bool_or(f.provolatile = 'v') AS volatile,
            bool_or(f.pronamespace = 'pg_catalog'::regnamespace AND f.proname = 'nextval') AS draws

@@ -5,6 +5,8 @@ from outgrow.statement.copying import CopyCommand, copy_adding, copy_command, co
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.fingerprint import fingerprint, fingerprint_of
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
+from outgrow.statement.mariadb_inserts import rows_written
+from outgrow.statement.mariadb_names import UNNAMED
 from outgrow.statement.mariadb_spelling import respelt
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
 from outgrow.statement.naming import output_name
@@ -16,6 +18,7 @@ from outgrow.statement.walk import children, columns_of, expressions_of, queries
 
 __all__ = [
     "READING",
+    "UNNAMED",
     "CopyCommand",
     "DefinitionFacts",
     "Effect",
@@ -46,6 +49,7 @@ __all__ = [
     "queries_in",
     "render",
     "respelt",
+    "rows_written",
     "session_state",
     "sets_role",
     "string_sql",

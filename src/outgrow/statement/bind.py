@@ -54,19 +54,26 @@ def _parsed(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) 
     first = next(token.value for token in tokens if token.text != "(").upper()
     try:
         spoken = language(schema.engine)
-        spoken.vet(tokens)
-        disguise = Disguise(tokens)
+        reading = spoken.read(tokens)
+        disguise = Disguise(reading.tokens, spoken.forms)
         context = Context(disguise, schema)
         tree, first = _tree(context, disguise, first, spoken)
-        tree = spoken.named(tree, prepared.sql, tokens)
+        tree = spoken.named(_meeting(tree, reading.manner), prepared.sql, tokens)
     except Unvetted as unvetted:
         effects = (Effect(f"outgrow does not understand {unvetted}", "unvetted"),)
         return Statement(text, prepared.sql, prepared.placeholders, Kind.OPAQUE, first, effects=effects)
     kind = Kind.QUERY if isinstance(tree, Query) and not context.writes else Kind.WRITE
     return Statement(
         text, prepared.sql, prepared.placeholders, kind, first, tree, tuple(context.reads), tuple(context.writes),
-        tuple(context.effects),
+        tuple(context.effects), argument=reading.manner,
     )  # fmt: skip
+
+
+def _meeting(tree: Tree, manner: str) -> Tree:
+    """An INSERT whose first words say what becomes of rows that are there already."""
+    if not isinstance(tree, Insert) or manner not in ("replace", "ignore"):
+        return tree
+    return replace(tree, conflict="update" if manner == "replace" else "nothing")
 
 
 def _tree(context: Context, disguise: Disguise, first: str, spoken: Language) -> tuple[Tree, str]:
@@ -81,9 +88,9 @@ def _tree(context: Context, disguise: Disguise, first: str, spoken: Language) ->
     node: Any = parsed[0]
     try:
         if type(node).__name__ in ("Insert", "Update", "Delete"):
-            tree: Tree = change(context, node, Env())[0]
+            tree: Tree = change(context, node, Env(rules=spoken.rules))[0]
         else:
-            tree = query(context, node, Env())[0]
+            tree = query(context, node, Env(rules=spoken.rules))[0]
     except RecursionError:
         raise Unvetted("so deep a nesting") from None
     if context.counts != disguise.counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -129,8 +129,10 @@ def _named(context: Context, node: exp.Anonymous, env: Env, schema: str | None, 
             raise Unvetted("FILTER or OVER after a special form")
         return bound
     name = name[5:]
-    _arguments(context, node.expressions, env, trimmings)
     known = context.call(name, schema)
+    # What an aggregate is given are columns, whatever aliases say.
+    inside = replace(env, before=()) if env.before and known.kind is CallKind.AGGREGATE else env
+    _arguments(context, node.expressions, inside, trimmings)
     kind = CallKind.WINDOW if trimmings.over is not None else known.kind
     args = tuple(trimmings.args)
     types = [type_of(arg) for arg in args]

@@ -6,7 +6,7 @@ it.  Each constant, parameter, type, collation and special form is stored in a l
 quoted name `"og$…"`:
 
     og$kN   constant or parameter N        og$tN   type N           og$cN   collation N
-    og$oN   operator N, between two `||`   og$uN   prefix operator N, before one `||`
+    og$oN   operator N, between two `||`   og$uN   prefix operator N, before one `||`    og$d0  DIV, between two `*`
     og$f$x  function x                     og$xN   special form N (EXTRACT, SUBSTRING … FROM, …), og$any, og$all,
     og$row, og$arr, og$exists, og$sub      … as functions
 
@@ -21,7 +21,7 @@ from outgrow.schema import Volatility
 from outgrow.statement import contextual
 from outgrow.statement.keywords import FOREIGN, RESERVED, VALUE_WORDS, words
 from outgrow.statement.lexer import Lex, Token
-from outgrow.statement.special import SPECIAL, UNKNOWN_FORMS, Special, special_form
+from outgrow.statement.special import POSTGRESQL, Forms, Special
 from outgrow.statement.tree import Cast, Expr, Literal, Parameter, Template
 from outgrow.statement.typenames import scan_type
 from outgrow.statement.unvetted import Unvetted
@@ -44,8 +44,9 @@ END = Token(Lex.PUNCT, "", "", 0)
 class Disguise:
     """One run over one statement's significant tokens; `text` is for the parser, the lists undo the markers."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], forms: Forms = POSTGRESQL) -> None:
         self.tokens = tokens
+        self.forms = forms
         self.out: list[str] = []
         self.constants: list[Expr] = []
         self.types: list[str] = []
@@ -179,6 +180,10 @@ class Disguise:
             # The parser drops a unary plus, but keeps ~, which never reaches it otherwise.
             self.out.append("~" if text == "+" and not self.operand_before(at) else text)
             return at + 1
+        if text == "div":
+            # Of the precedence of *, and from the left, so `a DIV b * c` is grouped right.
+            self.out.append('* "og$d0" *')
+            return at + 1
         if text == "..":
             raise Unvetted("'..'")
         return self.other_operator(at, text, at + 1)
@@ -286,9 +291,9 @@ class Disguise:
         after = self.token_at(at + 1)
         if after.text == "(" and after.kind is Lex.PUNCT:
             if token.kind is Lex.WORD and self.token_at(at - 1).text != ".":
-                if name in UNKNOWN_FORMS:
+                if name in self.forms.unknown:
                     raise Unvetted(f"{name.upper()}()")
-                if name in SPECIAL and (done := self._special(at)):
+                if name in self.forms.known and (done := self._special(at)):
                     return done
             name = "og$f$" + name
         self.out.append('"' + name.replace('"', '""') + '"')
@@ -296,7 +301,7 @@ class Disguise:
 
     def _special(self, at: int) -> int:
         close = self.close(at + 1)
-        form = special_form(self.tokens[at].value, self.tokens, at + 2, close)
+        form = self.forms.read(self.tokens[at].value, self.tokens, at + 2, close)
         if form is None:
             return 0
         special, spans = form

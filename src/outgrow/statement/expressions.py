@@ -7,9 +7,9 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from outgrow.errors import ProgrammingError
-from outgrow.schema import Order
 from outgrow.statement import calls
 from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
+from outgrow.statement.inference import collation_order
 from outgrow.statement.naming import output_name
 from outgrow.statement.precedence import PRECEDENCE, level
 from outgrow.statement.scope import (
@@ -56,7 +56,6 @@ BINARY = {
     exp.NullSafeEQ: "is not distinct from",
     exp.NullSafeNEQ: "is distinct from",
 }
-_BYTES_COLLATIONS = frozenset(("C", "POSIX", "ucs_basic", "C.UTF-8", "C.utf8", "pg_c_utf8", "pg_unicode_fast"))
 
 
 def expression(context: Context, node: object, env: Env) -> Expr:
@@ -97,8 +96,11 @@ def _binary(context: Context, node: exp.Expression, name: str, env: Env) -> Expr
         node.set("negate", None)
         return Operation("not", (_binary(context, node, name, env),))
     taken(node, "this", "expression")
+    if isinstance(node, exp.Mul) and isinstance(node.this, exp.Mul) and calls.marked(node.this.expression, "d") == 0:
+        taken(node.this, "this", "expression")
+        name, node = "div", exp.Mul(this=node.this.this, expression=node.expression)
     here = PRECEDENCE[name]
-    left_least = here if name in ("+", "-", "*", "/", "%", "^") else here + 1
+    left_least = here if name in ("+", "-", "*", "/", "%", "div", "^") else here + 1
     right = node.expression
     left = operand(context, node.this, env, left_least)
     quantifier = calls.quantifier(right)
@@ -303,10 +305,7 @@ def _collate(context: Context, node: exp.Collate, env: Env) -> Expr:
     if index is None:
         raise Unvetted("COLLATE")
     name = context.disguise.collations[index]
-    bare = name.rsplit(".", 1)[-1].strip('"')
-    order = Order.BYTES if bare in _BYTES_COLLATIONS else Order.LINGUISTIC
-    if bare == "default":
-        order = context.schema.default_order
+    order = collation_order(name, context.schema.default_order)
     return Collate(operand(context, node.this, env, PRECEDENCE["collate"]), name, order)
 
 

@@ -194,6 +194,8 @@ def settled(name: str, known: Known, types: Sequence[str | None]) -> Volatility:
         (name in ("length", "numeric") and len(types) == 1)
         or (name == "generate_series" and all(type in _NUMBERS for type in types))
         or (name in ("quote_literal", "quote_nullable") and types[0] in ("text", "unknown"))
+        # Without an argument it is the time of now.
+        or name == "unix_timestamp"
     )
     return _I if immutable else _S
 

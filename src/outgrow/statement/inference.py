@@ -47,6 +47,12 @@ _SAME_AS_ARGUMENT = frozenset(
 )
 #: They exist for other types too (bytea, ranges), so the catalogue alone does not tell.
 _TEXT_OF_TEXT = frozenset(words("lower upper btrim ltrim rtrim substr substring overlay reverse"))
+_BYTES_COLLATIONS = frozenset(
+    (
+        *("C", "POSIX", "ucs_basic", "C.UTF-8", "C.utf8", "pg_c_utf8", "pg_unicode_fast"),
+        *("utf8mb4_nopad_bin", "utf8mb3_nopad_bin", "ascii_nopad_bin"),
+    )
+)
 _SUM = {"int2": "int8", "int4": "int8", "int8": "numeric"}
 _AVG = {"int2": "numeric", "int4": "numeric", "int8": "numeric", "float4": "float8"}
 
@@ -90,7 +96,7 @@ def catalogue_name(type: str) -> str:
 
 
 def common(*types: str | None) -> str | None:
-    """The one type of all, leaving `unknown` aside; numbers widen."""
+    """The one type of all, leaving `unknown` aside; numbers widen, and text takes varchar in."""
     known = [type for type in types if type != "unknown"]
     if not known:
         return "unknown" if types else None
@@ -98,7 +104,7 @@ def common(*types: str | None) -> str | None:
         return known[0]
     if all(type in _NUMBERS for type in known):
         return max((type for type in known if type is not None), key=_NUMBERS.index)
-    return None
+    return "text" if all(type in ("text", "varchar") for type in known) else None
 
 
 def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | None:
@@ -120,6 +126,14 @@ def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | 
             return "text"
         return wide
     return declared
+
+
+def collation_order(name: str, default: Order) -> Order:
+    """How a collation compares, by its name in either language."""
+    bare = name.rsplit(".", 1)[-1].strip('"')
+    if bare == "default":
+        return default
+    return Order.BYTES if bare in _BYTES_COLLATIONS else Order.LINGUISTIC
 
 
 def order_of(expr: Expr, default: Order) -> Order:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from outgrow.errors import ProgrammingError
 from outgrow.statement import calls
 from outgrow.statement.context import Context, plain, taken
 from outgrow.statement.expressions import expression
-from outgrow.statement.scope import Env, bare
+from outgrow.statement.scope import Env, Visible, bare, matching
 from outgrow.statement.tree import Expr, Item, Literal
 from outgrow.statement.unvetted import Unvetted
 
@@ -44,8 +46,8 @@ def group_keys(
 def group_key(context: Context, node: exp.Expression, items: tuple[Item, ...], env: Env) -> Expr:
     """A bare name is an input column first, then an output column."""
     name = bare_name(node)
-    if name is not None and bare(env.names, name) is None:
-        found = named_output(name, items, "GROUP BY")
+    if name is not None and bare(env.names, name, env.rules.folded) is None:
+        found = named_output(name, items, "GROUP BY", env)
         if found is not None:
             return found
     return ordinal(context, node, items, "GROUP BY") or expression(context, node, env)
@@ -55,7 +57,7 @@ def by_output(context: Context, node: exp.Expression, items: tuple[Item, ...], e
     """ORDER BY and DISTINCT ON: a bare name is an output column first, then an input column."""
     name = bare_name(node)
     if name is not None:
-        found = named_output(name, items, "ORDER BY")
+        found = named_output(name, items, "ORDER BY", env)
         if found is not None:
             return found
     return ordinal(context, node, items, "ORDER BY") or expression(context, node, env)
@@ -69,8 +71,16 @@ def bare_name(node: exp.Expression) -> str | None:
     return None
 
 
-def named_output(name: str, items: tuple[Item, ...], what: str) -> Expr | None:
-    found = [item.expr for item in items if item.name == name]
+def with_aliases(items: tuple[Item, ...], env: Env, *, first: bool = False) -> Env:
+    """The place where expressions see the select list's aliases, before or after the columns of FROM."""
+    if not env.rules.aliases:
+        return env
+    aliases = tuple(Visible(item.name, item.expr) for item in items if item.name != "*")
+    return replace(env, before=aliases) if first else replace(env, after=aliases)
+
+
+def named_output(name: str, items: tuple[Item, ...], what: str, env: Env) -> Expr | None:
+    found = [column.expr for column in matching([Visible(i.name, i.expr) for i in items], name, env.rules.folded)]
     if any(expr != found[0] for expr in found):
         raise ProgrammingError(
             "OG-STMT-014",

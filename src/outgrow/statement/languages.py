@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from sqlglot.dialects.postgres import Postgres
 
 from outgrow.schema import Schema
-from outgrow.statement import commands, lexer, mariadb_lexer, mariadb_words
+from outgrow.statement import commands, lexer, mariadb_inserts, mariadb_lexer, mariadb_reading, mariadb_words, special
 from outgrow.statement.lexer import Lex, Token
-from outgrow.statement.mariadb_names import named
+from outgrow.statement.mariadb_names import UNNAMED, named
 from outgrow.statement.model import Statement
 from outgrow.statement.placeholders import Prepared
+from outgrow.statement.scope import Rules
 from outgrow.statement.tree import Tree
 from outgrow.statement.truncate import truncate
 
@@ -23,8 +24,11 @@ class Language(NamedTuple):
     early: Callable[[str, Prepared, list[Token], Schema], Statement | None]
     #: The command, or None where the parser must read on.
     recognise: Callable[[list[Token]], commands.Command | None]
-    #: Raises Unvetted for tokens that do not mean what the parser will take them for.
-    vet: Callable[[list[Token]], None]
+    #: The tokens as the disguise reads them, and how an INSERT meets rows that are there already.  Raises Unvetted for
+    #: what does not mean what it would be taken for.
+    read: Callable[[list[Token]], mariadb_inserts.Reading]
+    forms: special.Forms
+    rules: Rules
     #: What parses the disguised text: only structure, and where NULLs sort.
     dialect: Any
     #: The tree with its output columns named as the server names them.
@@ -52,13 +56,22 @@ def _recognise(tokens: list[Token]) -> commands.Command | None:
 
 _LANGUAGES = {
     "postgresql": Language(
-        lexer.lex, _early, _recognise, lambda tokens: None, _Structure(), lambda tree, sql, tokens: tree
+        lexer.lex,
+        _early,
+        _recognise,
+        lambda tokens: mariadb_inserts.Reading(tokens, ""),
+        special.POSTGRESQL,
+        Rules(),
+        _Structure(),
+        lambda tree, sql, tokens: tree,
     ),
     "mariadb": Language(
         mariadb_lexer.lex,
         lambda text, prepared, tokens, schema: None,
         mariadb_words.recognise,
-        mariadb_words.vet,
+        mariadb_inserts.read,
+        special.Forms(mariadb_reading.SPECIAL, frozenset(), mariadb_reading.form),
+        Rules(folded=True, aliases=True, unnamed=UNNAMED),
         _NullsFirst(),
         named,
     ),

@@ -57,6 +57,9 @@ def lex(text: str) -> list[Token]:
             tokens.append(Token(Lex.STRING, piece, _decoded(piece[1:-1].replace(quote * 2, quote)), position))
         elif group == "quoted":
             tokens.append(Token(Lex.QUOTED, piece, piece[1:-1].replace("``", "`"), position))
+        elif group == "number" and "e" in piece.lower() and not piece.startswith(("0x", "0X", "0b", "0B")):
+            # A double, where other numbers are exact.
+            tokens.append(Token(Lex.BITS, piece, piece, position))
         else:
             tokens.append(Token(_KINDS[group], piece, piece, position))
         position = found.end()

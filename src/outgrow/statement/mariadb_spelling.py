@@ -6,13 +6,16 @@ shows what it is.  NULLs sort first in MariaDB, and a tree that was bound from i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from outgrow.schema import FUNCTIONS
 from outgrow.statement.lexer import Lex, Token, lex, significant
 from outgrow.statement.unvetted import Unvetted
 
 _SIGNS = frozenset(("+", "-", "*", "/", "%", "<", ">", "=", "<=", ">=", "<>", "!="))
 _CONSTANTS = frozenset(("true", "false", "null"))
+_FORMS = frozenset(("CAST", "CONVERT", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "WEIGHT_STRING"))
 _UNKNOWN = frozenset(("OFFSET", "FETCH", "FILTER", "WITHIN", "OPERATOR", "ARRAY", "ONLY", "LATERAL"))
 _ESCAPES = {ord("\\"): "\\\\", ord("'"): "\\'", 0: "\\0"}
 
@@ -26,6 +29,10 @@ def respelt(sql: str) -> str:
         token = tokens[at]
         if token.text == "NULLS":
             at += 2
+            continue
+        if token.text == "IS" and [each.text for each in tokens[at : at + 4]] == ["IS", "NOT", "DISTINCT", "FROM"]:
+            out.append("<=>")
+            at += 4
             continue
         if token.text == "public" and _says(tokens, at + 1, "."):
             at += 2
@@ -42,6 +49,8 @@ def _says(tokens: Sequence[Token], at: int, text: str) -> bool:
 
 
 def _spelt(token: Token, called: bool) -> str:
+    if token.kind is Lex.QUOTED and called and token.value in FUNCTIONS:
+        return token.value
     if token.kind is Lex.QUOTED:
         return "`" + token.value.replace("`", "``") + "`"
     if token.kind is Lex.STRING:
@@ -63,7 +72,9 @@ def _joined(texts: Sequence[str]) -> str:
         if text in (")", ",", ".") or not out or out[-1] in "(.":
             space = ""
         elif text == "(":
-            space = " " if out[-1] in ",=<>+-*/%" or out.rsplit(None, 1)[-1].isupper() else ""
+            word = re.split(r"[\s(]", out)[-1]
+            apart = word.isupper() and word.lower() not in FUNCTIONS and word not in _FORMS
+            space = " " if out[-1] in ",=<>+-*/%" or apart else ""
         else:
             space = " "
         out += space + text

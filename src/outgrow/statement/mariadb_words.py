@@ -61,8 +61,12 @@ NAMES = frozenset(
 )
 #: Words whose case does not matter.
 LANGUAGE = _SHARED | _RESERVED | _SPECIAL_THERE | commands.PARSED
+FRAMES = frozenset(words("rows range unbounded preceding following current row"))
+_BEFORE_STRINGS = _SHARED | frozenset(words("div mod regexp rlike interval escape separator leading trailing both"))
 _SIGNS = frozenset(("+", "-", "*", "/", "%", "<", ">", "=", "<=", ">=", "<>", "!="))
-_PLAIN_NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_PLAIN_NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+")
+#: Bytes in hexadecimal, and doubles: no constant of theirs is compared with a key here.
+_UNTYPED = re.compile(r"[xX]'(?:[0-9a-fA-F]{2})*'|(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d+")
 _TRANSACTION = frozenset(words("begin start commit rollback savepoint release"))
 
 
@@ -70,7 +74,7 @@ def recognise(tokens: list[Token]) -> commands.Command | None:
     """The command; only queries, INSERT, UPDATE, DELETE and what a transaction is made of are understood."""
     first = next((token for token in tokens if token.text != "("), tokens[0])
     word = first.text.lower() if first.kind is Lex.WORD else ""
-    if word in ("select", "with", "insert", "update", "delete"):
+    if word in ("select", "with", "insert", "update", "delete", "replace"):
         return None
     if word in _TRANSACTION:
         lowered = [token._replace(value=token.value.lower()) if token.kind is Lex.WORD else token for token in tokens]
@@ -86,33 +90,35 @@ def recognise(tokens: list[Token]) -> commands.Command | None:
 _UNDERSTOOD = frozenset(("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "ROLLBACK TO"))
 
 
-def vet(tokens: Sequence[Token]) -> None:
-    """Raise Unvetted for a token that does not mean the same to both."""
-    for at, token in enumerate(tokens):
-        after = tokens[at + 1].text if at + 1 < len(tokens) else ""
-        before = tokens[at - 1] if at else None
-        if token.kind is Lex.WORD:
-            if before is not None and before.text == ".":
-                continue
-            _vet_word(token, after)
-        elif token.kind is Lex.STRING:
-            # A name before a string gives it a character set, or is an expression with the string as its alias.
-            if before is not None and before.kind is Lex.WORD and before.value not in _SHARED:
-                raise Unvetted(f"{before.text} before a string")
-        elif token.kind is Lex.OP:
-            if token.text not in _SIGNS:
-                raise Unvetted(f"the operator {token.text}")
-        elif token.kind is Lex.NUMBER:
-            if not _PLAIN_NUMBER.fullmatch(token.text):
-                raise Unvetted(f"the number {token.text}")
-        elif token.kind is Lex.BITS or token.text in ("[", "]", ":"):
+def check_token(tokens: Sequence[Token], at: int, *, in_window: bool) -> None:
+    """Raise Unvetted for a token that does not mean the same to both; `in_window`: in the definition of a window."""
+    token, before = tokens[at], tokens[at - 1] if at else None
+    if token.kind is Lex.WORD:
+        if before is None or before.text != ".":
+            _check_word(token, tokens[at + 1].text if at + 1 < len(tokens) else "", in_window)
+    elif token.kind is Lex.STRING:
+        # A name before a string gives it a character set, or is an expression with the string as its alias.
+        if before is not None and before.kind is Lex.WORD and before.value not in _BEFORE_STRINGS:
+            raise Unvetted(f"{before.text} before a string")
+    elif token.kind is Lex.OP:
+        if token.text not in _SIGNS:
+            raise Unvetted(f"the operator {token.text}")
+    elif token.kind is Lex.NUMBER:
+        if not _PLAIN_NUMBER.fullmatch(token.text):
+            raise Unvetted(f"the number {token.text}")
+    elif token.kind is Lex.BITS:
+        if not _UNTYPED.fullmatch(token.text):
             raise Unvetted(f"{token.text}")
+    elif token.text in ("[", "]", ":"):
+        raise Unvetted(f"{token.text}")
 
 
-def _vet_word(token: Token, after: str) -> None:
+def _check_word(token: Token, after: str, in_window: bool) -> None:
     word = token.text.lower()
     if not token.text.isascii() or token.text[0].isdigit():
         raise Unvetted(f"the name {token.text} without quotes")
+    if in_window and word in FRAMES:
+        return
     if after == "(" and word in _CALLED:
         return
     if word not in _SHARED and (word in _RESERVED or word in _SPECIAL_THERE):

@@ -10,7 +10,16 @@ from outgrow.statement import calls, changes, relations
 from outgrow.statement.context import Context, plain, taken
 from outgrow.statement.expressions import expression, sort_keys
 from outgrow.statement.inference import common, order_of, type_of
-from outgrow.statement.keys import bare_name, by_output, distinct_keys, group_keys, limits, locking_sql, position_of
+from outgrow.statement.keys import (
+    bare_name,
+    by_output,
+    distinct_keys,
+    group_keys,
+    limits,
+    locking_sql,
+    position_of,
+    with_aliases,
+)
 from outgrow.statement.naming import output_name
 from outgrow.statement.scope import CteColumns, Env, Names, Output, qualified
 from outgrow.statement.tree import (
@@ -138,15 +147,16 @@ def _select(context: Context, node: exp.Select, outside: Env) -> tuple[Select, O
     env = outside.inner().within(names)
     where = clause(context, node, "where", env)
     items, open_ = select_items(context, node.expressions, env)
-    group, grouping_sets = group_keys(context, node.args.get("group"), items, env)
-    having = clause(context, node, "having", env)
+    seeing = with_aliases(items, env)
+    group, grouping_sets = group_keys(context, node.args.get("group"), items, seeing)
+    having = clause(context, node, "having", with_aliases(items, env, first=True))
     distinct, distinct_on = distinct_keys(context, node.args.get("distinct"), items, env)
     windows = tuple(_window(context, window, env) for window in node.args.get("windows") or ())
     order_node = node.args.get("order")
     order: tuple[SortKey, ...] = ()
     if order_node is not None:
         taken(order_node, "expressions")
-        order = sort_keys(context, order_node, lambda key: by_output(context, key, items, env))
+        order = sort_keys(context, order_node, lambda key: by_output(context, key, items, seeing))
     limit, with_ties, offset = limits(context, node, env)
     bound = Select(
         items, source, where, group, grouping_sets, having, distinct, distinct_on, windows, order, limit, with_ties,
@@ -193,14 +203,16 @@ def select_items(context: Context, nodes: list[exp.Expression], env: Env) -> tup
             items.append(Item(expression(context, node.this, env), alias, alias))
         else:
             bound = expression(context, node, env)
-            items.append(_named(node, bound))
+            unnamed = env.rules.unnamed and not isinstance(bound, ColumnRef)
+            name = f"{env.rules.unnamed}{len(items) + 1}"
+            items.append(Item(bound, name, name) if unnamed else _named(node, bound))
     return tuple(items), open_
 
 
 def _named(node: exp.Expression, bound: Expr) -> Item:
     """An item without alias.  A column of FULL JOIN … USING is a coalesce() that keeps the column's name."""
     name = output_name(bound)[0]
-    written = bare_name(node)
+    written = plain(node.this) if isinstance(bound, ColumnRef) and isinstance(node, exp.Column) else bare_name(node)
     if written is not None and name != written:
         return Item(bound, written, written)
     if name == "coalesce" and not isinstance(node, exp.Anonymous | exp.Subquery) and "og$f$coalesce" not in node.sql():

@@ -45,6 +45,7 @@ _POSTFIX = frozenset(
 )
 _ATOM = PRECEDENCE["atom"]
 _OTHER = PRECEDENCE["||"]
+_TEST = PRECEDENCE["is null"]
 
 
 def render(node: Query | Expr | Insert | Update | Delete, dialect: str = "postgresql") -> str:
@@ -65,7 +66,10 @@ def expr_sql(node: Expr) -> str:
 def in_parentheses(node: Expr, least: float) -> str:
     """`node` as an operand that must bind at least as strongly as `least`."""
     text = expr_sql(node)
-    return text if _level(node) >= least else f"({text})"
+    here = _level(node)
+    # Not all languages agree on how comparisons bind among each other, so one within another is always in parentheses.
+    compared = _TEST <= here < _OTHER and least > _TEST
+    return text if here >= least and not compared else f"({text})"
 
 
 def _level(node: Expr) -> float:

@@ -39,8 +39,9 @@ class Source:
     #: Its columns are not all known here: catalogue tables and functions.
     open: bool = False
 
-    def column(self, name: str) -> Expr | None:
-        return next((column.expr for column in self.columns if column.name == name), None)
+    def column(self, name: str, folded: bool = False) -> Expr | None:
+        found = matching(self.columns, name, folded)
+        return found[0].expr if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,20 @@ class Names:
 CteColumns = tuple[tuple[Output, ...], bool]
 
 
+class Rules(NamedTuple):
+    """What languages agree on about names, and what not."""
+
+    #: The case of columns' names does not matter.
+    folded: bool = False
+    #: Expressions of GROUP BY, HAVING and ORDER BY see the aliases of the select list.
+    aliases: bool = False
+    #: Begins the name of an output column that has none yet; "" where the expression itself says it.
+    unnamed: str = ""
+
+
+_PLAIN_RULES = Rules()
+
+
 @dataclass(frozen=True, slots=True)
 class Env:
     """Where an expression stands: the names of its block, the enclosing places, and the CTEs in sight."""
@@ -77,6 +92,10 @@ class Env:
     parent: Env | None = None
     #: name → columns (and whether they are not all known); None while a recursive one is not bound yet.
     ctes: Mapping[str, CteColumns | None] = field(default_factory=dict)
+    rules: Rules = _PLAIN_RULES
+    #: Names that come before, and after, the columns of this block alone.
+    before: tuple[Visible, ...] = ()
+    after: tuple[Visible, ...] = ()
 
     def within(self, names: Names) -> Env:
         """The same place with other names."""
@@ -84,10 +103,19 @@ class Env:
 
     def inner(self) -> Env:
         """A block inside this one."""
-        return Env(Names(), self, self.ctes)
+        return Env(Names(), self, self.ctes, self.rules)
 
     def with_cte(self, name: str, columns: CteColumns | None) -> Env:
         return replace(self, ctes={**self.ctes, name: columns})
+
+
+def matching(columns: Iterable[Visible], name: str, folded: bool) -> list[Visible]:
+    """The columns of this name; where case does not matter, those spelt so come first."""
+    columns = list(columns)
+    exact = [column for column in columns if column.name == name]
+    if exact or not folded:
+        return exact
+    return [column for column in columns if column.name.lower() == name.lower()]
 
 
 def qualified(env: Env, relation: str, name: str, schema: str | None = None) -> ColumnRef:
@@ -96,7 +124,7 @@ def qualified(env: Env, relation: str, name: str, schema: str | None = None) -> 
     while True:
         source = place.names.source(relation)
         if source is not None and (schema is None or (source.table is not None and source.table.schema == schema)):
-            found = source.column(name)
+            found = source.column(name, env.rules.folded)
             if found is not None:
                 assert isinstance(found, ColumnRef)
                 return replace(found, depth=depth)
@@ -114,8 +142,12 @@ def unqualified(env: Env, name: str) -> Expr | None:
     """`name` alone: a column, else a FROM item as a whole row, from the inside out; None if it is neither."""
     depth, place = 0, env
     guess: ColumnRef | None = None  # perhaps a column of an item whose columns are not all known
+    if env.before and (first := _alias(env.before, env, name)) is not None:
+        return first
     while True:
-        found = bare(place.names, name)
+        found = bare(place.names, name, env.rules.folded)
+        if found is None and depth == 0 and env.after:
+            found = _alias(env.after, env, name)
         if found is not None:
             if guess is not None:
                 raise Unvetted(f"whose column {name} is")
@@ -154,9 +186,17 @@ def _whole_row(env: Env, name: str) -> Expr | None:
         place, depth = place.parent, depth + 1
 
 
-def bare(names: Names, name: str) -> Expr | None:
+def _alias(aliases: tuple[Visible, ...], env: Env, name: str) -> Expr | None:
+    """What an alias of the select list stands for; Unvetted where it could be several things."""
+    found = [alias.expr for alias in matching(aliases, name, env.rules.folded)]
+    if any(expr != found[0] for expr in found):
+        raise Unvetted(f"which {name} is meant")
+    return found[0] if found else None
+
+
+def bare(names: Names, name: str, folded: bool = False) -> Expr | None:
     """`name` in one block."""
-    matches = [column.expr for column in names.columns if column.name == name]
+    matches = [column.expr for column in matching(names.columns, name, folded)]
     if len(matches) > 1:
         raise ProgrammingError(
             "OG-STMT-014",

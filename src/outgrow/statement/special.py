@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from outgrow.statement.keywords import words
@@ -28,6 +28,14 @@ UNKNOWN_FORMS = frozenset(
 )
 
 Spans = list[tuple[int, int]]
+
+
+class Forms(NamedTuple):
+    """A language's functions with a grammar of their own, those that are not understood, and what reads the former."""
+
+    known: frozenset[str]
+    unknown: frozenset[str]
+    read: Callable[[str, Sequence[Token], int, int], tuple[Special, Spans] | None]
 
 
 def special_form(word: str, tokens: Sequence[Token], start: int, end: int) -> tuple[Special, Spans] | None:
@@ -105,3 +113,4 @@ def _split(tokens: Sequence[Token], start: int, end: int, comma: bool = False) -
 
 
 _SEPARATORS = frozenset(words("from for in placing similar escape"))
+POSTGRESQL = Forms(SPECIAL, UNKNOWN_FORMS, special_form)

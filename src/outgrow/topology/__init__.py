@@ -4,6 +4,7 @@ from outgrow.topology.dsn import parameters, without_password
 from outgrow.topology.model import (
     Copied,
     Domain,
+    FinishLimits,
     Node,
     Observe,
     Placement,
@@ -25,6 +26,7 @@ from outgrow.topology.writer import write
 __all__ = [
     "Copied",
     "Domain",
+    "FinishLimits",
     "Node",
     "Observe",
     "Placement",

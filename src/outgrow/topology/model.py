@@ -114,6 +114,14 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishLimits:
+    """What one statement may bring together from its shards."""
+
+    #: Rows of one table that go to the server which finishes the statement.
+    rows_max: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Splits:
     """Where keys of one type are cut into ranges: each point begins a range, ascending, as text of the type."""
 
@@ -161,6 +169,7 @@ class Domain:
     reads: Reads = Reads()
     #: Keys of these types lie by range, under `strategy: range`; keys of other types have slots as with `hash`.
     ranges: tuple[Ranges, ...] = ()
+    finish: FinishLimits = FinishLimits()
 
     @property
     def home(self) -> Shard:

@@ -35,6 +35,17 @@ def ranges_of(strategy: str, fields: Mapping[str, Spot], shards: list[str], most
     return _read_ranges(fields["ranges"], shards, most) if "ranges" in fields else ()
 
 
+def check_order(engine: str, ranges: Sequence[Ranges], fields: Mapping[str, Spot]) -> None:
+    """Keys lie by range only where the server orders them as their split points are ordered here."""
+    for each in ranges:
+        if engine != "postgresql" and each.splits.type in ("uuid", "numeric", "timestamptz"):
+            fields["ranges"].fail(
+                "OG-TOPO-039",
+                f"{each.splits.type} has another order in {engine} than here",
+                "choose ranges of int8, text, date or timestamp, or the strategy hash or ring",
+            )
+
+
 def _read_ranges(spot: Spot, shards: Sequence[str], most: int) -> tuple[Ranges, ...]:
     """All ranges of a domain by the type of key; `most` is how many there may be."""
     found: list[Ranges] = []

@@ -16,6 +16,7 @@ from outgrow.topology.marks import Spot, compose, nearest, refusal
 from outgrow.topology.model import (
     Copied,
     Domain,
+    FinishLimits,
     Observe,
     Placement,
     PoolLimits,
@@ -28,7 +29,7 @@ from outgrow.topology.model import (
     Topology,
 )
 from outgrow.topology.outside import Outside, expanded, referred
-from outgrow.topology.ranges import ranges_of
+from outgrow.topology.ranges import check_order, ranges_of
 from outgrow.topology.servers import check_poolers, node_of, pooler_of
 
 ENGINES = ("postgresql", "mariadb")
@@ -96,7 +97,7 @@ def _secret(spot: Spot, outside: Outside) -> bytes:
 
 
 def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "ranges", "shards", "tables", "pool", "pooler", "reads")
+    known = ("engine", "strategy", "slots", "ranges", "shards", "tables", "pool", "pooler", "reads", "finish")
     fields = spot.fields(known, ("engine", "shards"))
     engine = fields["engine"].one_of(ENGINES, "OG-TOPO-008", "engine")
     strategy = "hash"
@@ -117,12 +118,11 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
             )
     _check_engine(engine, shards, fields["engine"])
     check_poolers(engine, shards, fields["shards"])
-    if engine != "postgresql" and strategy == "range":
-        fields["strategy"].fail("OG-TOPO-039", f"no ranges in {engine} yet", "choose hash or ring")
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
     ranges = ranges_of(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
+    check_order(engine, ranges, fields)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
@@ -131,7 +131,8 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
         tables[table] = _placement(value, text, [shard.name for shard in shards])
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges)
+    finish = _finish(fields["finish"]) if "finish" in fields else FinishLimits()
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish)
 
 
 def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
@@ -221,6 +222,14 @@ def _reads(spot: Spot, outside: Outside) -> Reads:
         )
     zone = expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
     return Reads(balance, seconds, size, zone)
+
+
+def _finish(spot: Spot) -> FinishLimits:
+    fields = spot.fields(("rows_max",), ("rows_max",))
+    rows_max = fields["rows_max"].whole()
+    if rows_max < 1:
+        spot.fail("OG-TOPO-045", f"rows_max is {rows_max}", "allow one row or more")
+    return FinishLimits(rows_max)
 
 
 def _observe(spot: Spot) -> Observe:

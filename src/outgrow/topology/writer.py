@@ -12,6 +12,7 @@ import yaml
 from outgrow.topology.model import (
     Copied,
     Domain,
+    FinishLimits,
     Node,
     Observe,
     Placement,
@@ -70,6 +71,8 @@ def _domain(domain: Domain) -> dict[str, Any]:
         document["pool"] = {name: value for name, value in asdict(domain.pool).items() if value is not None}
     if domain.reads != Reads():
         document["reads"] = _reads(domain.reads)
+    if domain.finish != FinishLimits():
+        document["finish"] = asdict(domain.finish)
     if domain.tables:
         document["tables"] = {_table(name): _placement(placement) for name, placement in domain.tables.items()}
     return document

@@ -3,26 +3,36 @@
 Step generators over two small ports, with clock, chance and parallelism given: no user's SQL, no drivers.
 """
 
+from outgrow.transactions.branch import Branch
 from outgrow.transactions.commit import Commit
 from outgrow.transactions.failures import lock_timeout
+from outgrow.transactions.foreign import Ending, Handover, foreign_steps
 from outgrow.transactions.garbage import KEPT_SECONDS, collect_steps
+from outgrow.transactions.mariadb import MariadbBranch, beginning, mariadb_shards, xa_name
 from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of, presence
 from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
-from outgrow.transactions.postgresql import Branch, PostgresShards, Wire, Wires
+from outgrow.transactions.postgresql import PostgresBranch, postgres_shards
 from outgrow.transactions.recovery import Recovered, outcome_steps, recover_steps, settle_steps
+from outgrow.transactions.wire import Wire, Wires
+from outgrow.transactions.xid import MARKER_PREFIX, Marker, Xid, read_marker
 
 __all__ = [
     "KEPT_SECONDS",
+    "MARKER_PREFIX",
     "Branch",
     "Commit",
+    "Ending",
     "Fenced",
     "Finished",
+    "Handover",
     "InDoubt",
+    "MariadbBranch",
+    "Marker",
     "Means",
     "Outcome",
     "Part",
     "Participant",
-    "PostgresShards",
+    "PostgresBranch",
     "Recovered",
     "Shard",
     "Shards",
@@ -30,12 +40,19 @@ __all__ = [
     "Unclear",
     "Wire",
     "Wires",
+    "Xid",
+    "beginning",
     "collect_steps",
+    "foreign_steps",
     "lock_timeout",
+    "mariadb_shards",
     "numbered",
     "outcome_steps",
     "owner_of",
+    "postgres_shards",
     "presence",
+    "read_marker",
     "recover_steps",
     "settle_steps",
+    "xa_name",
 ]

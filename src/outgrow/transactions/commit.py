@@ -29,7 +29,7 @@ BUSY_SECONDS = 0.02
 class Commit:
     """One transaction's end.  Its fields tell how far it has come, also when `run_steps` was interrupted."""
 
-    #: In the fixed order of the domain's shards; one that is attended decides, if there is one.
+    #: In the fixed order of the domain's shards; one that must decides, or one that is attended, if there is one.
     participants: Sequence[Participant]
     shards: Shards
     means: Means
@@ -54,25 +54,35 @@ class Commit:
             self.shards.close()
 
     def _run_steps(self) -> Steps[None]:
-        parts = yield from self._all_steps([p.part_steps(self.until) for p in self.participants])
-        both = list(zip(self.participants, parts, strict=True))
-        writers = [p for p, part in both if part is Part.WROTE]
-        checked = [p for p, part in both if part is Part.CHECKED]
-        readers = [p for p, part in both if part is Part.READ]
-        # A reader's commit that may be refused comes before anything is decided; all others come after, because
-        # what they have locked must stay locked until then.
-        yield from self._all_steps([p.commit_steps(self.until) for p in checked])
+        writers, readers = yield from self._parted_steps()
         if len(writers) == 1:
             yield from writers[0].commit_steps(self.until)
             self.decided = True
         elif writers:
             yield from self._two_phases_steps(writers)
         if self.decided:
-            yield from self.means.together([_gently_steps(p.commit_steps(self._limit(UNDO_SECONDS))) for p in readers])
+            yield from self._let_go_steps(readers)
             if self.id is not None and self.lost:
                 raise failures.lost_branch(self.id, self.lost)
         else:
             yield from self._all_steps([p.commit_steps(self.until) for p in readers])
+
+    def _parted_steps(self) -> Steps[tuple[list[Participant], list[Participant]]]:
+        """Who wrote, and who only read and is still to commit."""
+        parts = yield from self._all_steps([p.part_steps(self.until) for p in self.participants])
+        both = list(zip(self.participants, parts, strict=True))
+        writers = [p for p, part in both if part is Part.WROTE]
+        if len(writers) > 1:
+            # One that can only decide takes part whatever it has done.
+            writers = [p for p, part in both if part is Part.WROTE or p.decides]
+        others = [(p, part) for p, part in both if p not in writers]
+        # A reader's commit that may be refused comes before anything is decided; all others come after, because
+        # what they have locked must stay locked until then.
+        yield from self._all_steps([p.commit_steps(self.until) for p, part in others if part is Part.CHECKED])
+        return writers, [p for p, part in others if part is Part.READ]
+
+    def _let_go_steps(self, readers: Sequence[Participant]) -> Steps[None]:
+        yield from self.means.together([_gently_steps(p.commit_steps(self._limit(UNDO_SECONDS))) for p in readers])
 
     def _all_steps(self, many: Sequence[Steps[Any]]) -> Steps[list[Any]]:
         if not many:
@@ -82,7 +92,29 @@ class Commit:
         return (yield from self.means.together(many))
 
     def _two_phases_steps(self, writers: Sequence[Participant]) -> Steps[None]:
-        decider = next((p for p in reversed(writers) if p.attended), writers[-1])
+        decider, others, gids = yield from self._prepare_steps(writers)
+        assert self.id is not None
+        id, shards = self.id, [*(p.shard for p in others), decider.shard]
+        # From here on the decision may stand: nothing is rolled back before it is known that it does not.
+        committed, cause = yield from self._decide_steps(id, shards, decider)
+        if not committed:
+            yield from self._undo_steps(writers, gids)
+            assert cause is not None
+            if isinstance(cause, (Fenced, Unclear)):
+                raise failures.aborted(id) from cause
+            raise cause
+        self.decided = True
+        self.pending = dict(gids)
+        yield from self._phase_two_steps(others)
+        if cause is not None and not isinstance(cause, Unclear):
+            raise cause
+
+    def _prepare_steps(
+        self, writers: Sequence[Participant]
+    ) -> Steps[tuple[Participant, list[Participant], dict[str, str]]]:
+        """Who decides; the others, prepared; and what they are called."""
+        bound = next((p for p in writers if p.decides), None)
+        decider = bound or next((p for p in reversed(writers) if p.attended), writers[-1])
         others = [p for p in writers if p is not decider]
         shards = [*(p.shard for p in others), decider.shard]
         self.id = id = self.name(decider.shard)
@@ -97,19 +129,7 @@ class Commit:
         except BaseException:
             yield from self._undo_steps(writers, gids)
             raise
-        # From here on the decision may stand: nothing is rolled back before it is known that it does not.
-        committed, cause = yield from self._decide_steps(id, shards, decider)
-        if not committed:
-            yield from self._undo_steps(writers, gids)
-            assert cause is not None
-            if isinstance(cause, (Fenced, Unclear)):
-                raise failures.aborted(id) from cause
-            raise cause
-        self.decided = True
-        self.pending = dict(gids)
-        yield from self._phase_two_steps(others)
-        if cause is not None and not isinstance(cause, Unclear):
-            raise cause
+        return decider, others, gids
 
     def _decide_steps(
         self, id: TransactionId, shards: Sequence[str], decider: Participant

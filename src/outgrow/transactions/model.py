@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from outgrow.errors import InterfaceError
+from outgrow.transactions.xid import Marker
 from outgrow.waits import Steps
 
 #: What every prepared transaction of ours is called first.
@@ -99,6 +100,8 @@ class InDoubt:
     gid: str
     id: TransactionId
     age_seconds: float
+    #: It carries the decision, which the application's own coordinator has to take.
+    marker: Marker | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the kernel needs of the servers: a branch on its own connection, and a shard seen from outside.
 
-`postgresql.py` is the one implementation; the tests have another, in which everything that can go wrong does.
+`postgresql.py` and `mariadb.py` implement it; the tests have a third, in which everything that can go wrong does.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ class Participant(Protocol):
     def attended(self) -> bool:
         """Its lock tells the others already that we are there."""
 
+    @property
+    def decides(self) -> bool:
+        """It cannot be prepared: where several have written, it decides, whether it has written itself or not."""
+
     def part_steps(self, until: float | None) -> Steps[Part]:
         """Ask the server what the branch has done, unless that is certain."""
 
@@ -63,6 +67,12 @@ class Participant(Protocol):
 
     def decide_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
         """Stamp it, write the decision and commit, all or nothing.
+
+        Raises Fenced where another decision stands, Unclear where nobody knows, another Error where it is rolled back.
+        """
+
+    def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
+        """Stamp it, write the decision and prepare both: whoever commits `gid` commits the transaction.
 
         Raises Fenced where another decision stands, Unclear where nobody knows, another Error where it is rolled back.
         """
@@ -84,7 +94,7 @@ class Shard(Protocol):
     """One shard as anyone sees it, on a connection that no transaction holds."""
 
     def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
-        """The domain's prepared branches there."""
+        """The domain's prepared branches there, those that carry a decision among them."""
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
         """What stands; where nothing does, and the coordinator is gone (or we `insist`), abort first.

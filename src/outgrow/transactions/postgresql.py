@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from outgrow import ledger
-from outgrow.errors import Error, OperationalError
-from outgrow.transactions import failures
+from outgrow.errors import Error
+from outgrow.transactions import branch, failures
+from outgrow.transactions.branch import Branch, retold
 from outgrow.transactions.model import PREFIX, InDoubt, Outcome, TransactionId, owner_of
 from outgrow.transactions.port import Fenced, Finished, Part, Unclear
+from outgrow.transactions.shards import ServerShards, answered
+from outgrow.transactions.wire import Asked, Wire, Wires
+from outgrow.transactions.xid import MARKER_PREFIX, read_marker
 from outgrow.waits import Steps
 
 _SQL = ledger.queries()
@@ -21,71 +25,20 @@ _NOT_PERMITTED = "42501"
 #: The decision's key is taken; or the decision comes half a day late.
 _FENCED = ("23505", "23514")
 
-#: A branch of several waits this long for a lock, unless the user has set another limit: no server sees a deadlock
-#: over shards.
-LOCK_TIMEOUT_SECONDS = 10.0
-
-Asked = tuple[str, Sequence[Any] | None]
-
 #: Habits of the role do not matter.
 _OWN_BLOCK: Asked = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", None)
 _COMMIT: Asked = ("COMMIT", None)
 
 
-def attending(presence: int) -> Asked:
-    """What every branch of several begins with; `presence` as `model.presence` has it."""
-    return _SQL["attend"], [_limit(), presence]
-
-
 def _limit() -> str:
-    return f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms"
+    return f"{branch.LOCK_TIMEOUT_SECONDS * 1000:.0f}ms"
 
 
-class Wire(Protocol):
-    """What a connection must be able to do; `outgrow.nodes.Link` is one."""
+class PostgresBranch(Branch):
+    """See `port.Participant`."""
 
-    @property
-    def pooled(self) -> bool:
-        """Nothing of it lasts beyond a transaction, and two messages may reach two connections."""
-
-    @property
-    def broken(self) -> bool: ...
-
-    @property
-    def in_transaction(self) -> bool: ...
-
-    def run_steps(
-        self, sql: str, params: Sequence[Any] | None = None, *, until: float | None = None, prepare: bool = True
-    ) -> Steps[Any]: ...
-
-    def run_many_steps(
-        self,
-        asked: Sequence[Asked],
-        *,
-        until: float | None = None,
-        prepare: Sequence[bool] | None = None,
-        chained: bool = False,
-    ) -> Steps[list[Any]]: ...
-
-    def close(self) -> None: ...
-
-
-class Branch:
-    """A participant on the connection that holds its branch."""
-
-    def __init__(self, shard: str, link: Wire) -> None:
-        self.shard = shard
-        self.link = link
-        #: Statements of the branch's own that go ahead of whatever is sent next.
-        self.ahead: list[Asked] = []
-        #: It has begun as `attending` says.
-        self.attended = False
-        #: Rows were counted: there is no need to ask.
-        self.certain = False
-        #: Somebody will compare the server's place behind the commit with a replica's.
-        self.placed = True
-        #: What the server said of it.
-        self.place: Any = None
+    def attending(self, presence: int) -> list[Asked]:
+        return [(_SQL["attend"], [_limit(), presence])]
 
     def part_steps(self, until: float | None) -> Steps[Part]:
         if self.certain:
@@ -115,12 +68,6 @@ class Branch:
             return None
         return int(answer.rows[0][0])
 
-    def attend_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
-        asked, self.ahead = [*self.ahead, attending(id.presence)], []
-        for outcome in (yield from self.link.run_many_steps(asked, until=until, chained=True)):
-            if isinstance(outcome, Error):
-                raise outcome
-
     def decide_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
         # Chained, and each Sync is a packet: COMMIT takes effect at once, and is not reached behind a refused decision.
         asked: list[Asked] = [(_SQL["decide"], [*_stamped(id, shards), id.begun_seconds]), ("COMMIT", None)]
@@ -129,15 +76,34 @@ class Branch:
                 [*asked, *self._placing()], until=until, chained=True
             )
         except Error as error:
-            raise _retold(Unclear, error) from error
+            raise retold(Unclear, error) from error
         if isinstance(decided, Error):
             # Whatever became of the connection: COMMIT was not reached.
-            raise _retold(Fenced, decided) if decided.sqlstate in _FENCED else decided
+            raise retold(Fenced, decided) if decided.sqlstate in _FENCED else decided
         if isinstance(committed, Error):
-            raise _retold(Unclear, committed) if self.link.broken else committed
+            raise retold(Unclear, committed) if self.link.broken else committed
         if committed.status != "COMMIT":
             raise failures.rolled_back(self.shard)
         self.place = place[0] if place else None
+
+    def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
+        decide: Asked = (_SQL["decide"], [*_stamped(id, shards), id.begun_seconds])
+        asked = [*self.ahead, decide, (f"PREPARE TRANSACTION '{gid}'", None)]
+        may_prepare = [True] * (len(asked) - 1) + [False]
+        try:
+            *_, decided, prepared = yield from self.link.run_many_steps(
+                asked, until=until, prepare=may_prepare, chained=True
+            )
+        except Error as error:
+            raise retold(Unclear, error) from error
+        if isinstance(decided, Error):
+            raise retold(Fenced, decided) if decided.sqlstate in _FENCED else decided
+        if isinstance(prepared, Error):
+            if self.link.broken:
+                raise retold(Unclear, prepared)
+            raise failures.not_prepared(prepared, self.shard, (yield from self._prepared_max_steps(prepared)))
+        if prepared.status != "PREPARE TRANSACTION":
+            raise failures.rolled_back(self.shard)
 
     def _placing(self) -> list[tuple[str, None]]:
         """Behind the commit (which ends there, whatever shares its Sync): the question for the server's place."""
@@ -165,7 +131,7 @@ class Branch:
         if self.link.broken:
             return
         if self.link.in_transaction:
-            yield from self.link.run_steps("ROLLBACK", None, until=until)
+            yield from self.rollback_steps(until)
         elif gid is not None:
             (done,) = yield from self.link.run_many_steps(
                 [(_finishing(gid, False), None)], until=until, prepare=(False,)
@@ -173,101 +139,39 @@ class Branch:
             _finished(done)
 
 
-class Wires(Protocol):
-    """Connections to the primaries of a domain's shards."""
-
-    def connect_steps(self, shard: str, until: float) -> Steps[Wire]:
-        """One of its own, for whoever asks; the caller closes it."""
-
-    def borrow_steps(self, shard: str, until: float) -> Steps[Wire]:
-        """One that others use too, without waiting for long; the caller gives it back at once."""
-
-    def give(self, shard: str, link: Wire) -> None: ...
-
-
-class PostgresShards:
-    """The shards of a domain, each on a connection of its own that is opened when it is first asked.
-
-    A pool will not do: all its connections may be waiting for the very locks that are to be released.  Only to look
-    whether there is anything to be done, one of a pool is good enough: a fleet of many processes that look every two
-    seconds would otherwise connect all the time.
-    """
-
-    def __init__(self, domain: str, names: Sequence[str], wires: Wires) -> None:
-        self.domain = domain
-        self.names = names
-        self._wires = wires
-        self._links: dict[str, Wire] = {}
-
-    def at(self, shard: str) -> PostgresShard:
-        if shard not in self.names:
-            raise OperationalError(
-                "OG-TX-011",
-                f"a prepared transaction names the shard {shard}, which {self.domain} does not have",
-                cure="put the shard back into fleet.yaml: it knows what was decided",
-                shard=shard,
-            )
-        return PostgresShard(shard, self)
-
-    def ask_steps(self, shard: str, asked: Sequence[Asked], until: float) -> Steps[list[Any]]:
-        """Run statements outside a transaction; a connection that breaks is opened anew by the next question."""
-        link = self._links.get(shard)
-        if link is None or link.broken:
-            link = self._links[shard] = yield from self._wires.connect_steps(shard, until)
-            if not link.pooled:
-                yield from link.run_steps(_SQL["recovery_limits"], None, until=until)
-        try:
-            if link.pooled:
-                return (yield from _limited_steps(link, asked, until))
-            return (yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked)))
-        except BaseException:
-            link.close()
-            raise
-
-    def pooled(self, shard: str) -> bool:
-        """Whether the last questions to the shard went through a pooler."""
-        return shard in self._links and self._links[shard].pooled
-
-    def look_steps(self, shard: str, sql: str, params: Sequence[Any], until: float) -> Steps[Any]:
-        """Ask what changes nothing and waits for nothing."""
-        try:
-            link = yield from self._wires.borrow_steps(shard, until)
-            try:
-                return (yield from link.run_steps(sql, params, until=until))
-            finally:
-                self._wires.give(shard, link)
-        except Error:
-            # All in use, or broken: see for ourselves.
-            (answer,) = yield from self.ask_steps(shard, [(sql, params)], until)
-            return answer
-
-    def close(self) -> None:
-        for link in self._links.values():
-            link.close()
-        self._links.clear()
+def postgres_shards(domain: str, names: Sequence[str], wires: Wires) -> ServerShards:
+    """The shards of a PostgreSQL domain."""
+    return ServerShards(domain, names, wires, PostgresShard, (_SQL["recovery_limits"],), _limited_steps)
 
 
 class PostgresShard:
     """See `port.Shard`."""
 
-    def __init__(self, name: str, shards: PostgresShards) -> None:
+    def __init__(self, name: str, shards: ServerShards) -> None:
         self._name = name
         self._shards = shards
 
     def _rows_steps(self, query: str, params: Sequence[Any] | None, until: float) -> Steps[Sequence[tuple[Any, ...]]]:
         (answer,) = yield from self._shards.ask_steps(self._name, [(_SQL[query], params)], until)
-        return _answered(answer)
+        return answered(answer)
 
     def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
-        found = yield from self._shards.look_steps(self._name, _SQL["in_doubt"], [f"{PREFIX}{domain}/"], until)
-        both = [(owner_of(gid), gid, age) for gid, age in _answered(found)]
-        return [InDoubt(self._name, gid, id, age) for id, gid, age in both if id is not None]
+        begun = [f"{PREFIX}{domain}/", MARKER_PREFIX]
+        found = yield from self._shards.look_steps(self._name, _SQL["in_doubt"], begun, until)
+        branches = []
+        for gid, age in answered(found):
+            marker = read_marker(gid)
+            # The branch that carries a decision lies where it is decided.
+            id = owner_of(gid) if marker is None else TransactionId(domain, self._name, marker.number)
+            if id is not None:
+                branches.append(InDoubt(self._name, gid, id, age, marker))
+        return branches
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
         rule = (_SQL["rule"], [id.number, id.presence, insist])
         ruled, ruling = yield from self._shards.ask_steps(self._name, [rule, (_SQL["ruling"], [id.number])], until)
-        _answered(ruled)
-        return _outcome(_answered(ruling))
+        answered(ruled)
+        return _outcome(answered(ruling))
 
     def ruling_steps(self, id: TransactionId, until: float) -> Steps[Outcome]:
         return _outcome((yield from self._rows_steps("ruling", [id.number], until)))
@@ -342,20 +246,9 @@ def _finished(outcome: Any) -> Finished:
     raise outcome
 
 
-def _answered(outcome: Any) -> Sequence[tuple[Any, ...]]:
-    if isinstance(outcome, Error):
-        raise outcome
-    rows: Sequence[tuple[Any, ...]] = outcome.rows
-    return rows
-
-
 def _outcome(rows: Sequence[tuple[Any, ...]]) -> Outcome:
     return Outcome(rows[0][0]) if rows else Outcome.UNKNOWN
 
 
 def _ids(rows: Iterable[tuple[Any, ...]]) -> set[UUID]:
     return {row[0] for row in rows}
-
-
-def _retold(kind: type[OperationalError], error: Error) -> OperationalError:
-    return kind(error.code, error.message, cure=error.cure, shard=error.shard, node=error.node, sqlstate=error.sqlstate)

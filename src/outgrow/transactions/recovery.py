@@ -33,6 +33,8 @@ class Recovered:
     left: list[InDoubt] = field(default_factory=list)
     #: Shards that could not be asked.
     unreachable: list[str] = field(default_factory=list)
+    #: Prepared for a decision of the application's own coordinator, which is not recovery's to take.
+    foreign: list[InDoubt] = field(default_factory=list)
 
     def with_other(self, other: Recovered) -> Recovered:
         return Recovered(
@@ -40,6 +42,7 @@ class Recovered:
             self.aborted + other.aborted,
             self.left + other.left,
             self.unreachable + other.unreachable,
+            self.foreign + other.foreign,
         )
 
 
@@ -54,6 +57,10 @@ def recover_steps(shards: Shards, means: Means, grace_seconds: float = GRACE_SEC
     for branch in (branch for branches in found for branch in branches):
         by_id.setdefault(branch.id, []).append(branch)
     for id, branches in by_id.items():
+        waiting = [branch for branch in branches if branch.marker is not None]
+        if waiting:
+            done.foreign += waiting
+            continue
         oldest = max(branch.age_seconds for branch in branches)
         if oldest < grace_seconds:
             done.left += branches

@@ -75,19 +75,6 @@ def test_errors_are_of_their_class(cursor: Any, sql: str, error: type[Exception]
     assert raised.value.code.startswith("OG-") and raised.value.cure
 
 
-def test_the_two_phase_extension_is_refused_by_name(connection: Any) -> None:
-    for call in (
-        lambda: connection.xid(1, "g", "b"),
-        lambda: connection.tpc_begin(None),
-        lambda: connection.tpc_prepare(),
-        lambda: connection.tpc_commit(),
-        lambda: connection.tpc_rollback(),
-        lambda: connection.tpc_recover(),
-    ):
-        with pytest.raises(dbapi.NotSupportedError):
-            call()
-
-
 def test_connections_to_one_path_share_a_fleet_until_the_last_is_closed(
     door: Door, fleet_servers: Servers, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from outgrow.topology import read
 
 domain = read(sys.argv[1]).domains[0]
 first = first_map(domain)
-placed = Keyspace(domain.slots, first)
+placed = Keyspace(domain.slots, first, domain.engine)
 asked = json.load(sys.stdin)
 shards = [placed.shard((type,), (coerce(type, value),)) for type, value in asked]
 json.dump([list(first.owners), shards], sys.stdout)

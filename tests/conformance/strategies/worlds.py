@@ -10,21 +10,25 @@ from outgrow.keyspace import KINDS, Keyspace, coerce, first_map
 from outgrow.topology import Domain, parse
 
 SHARDS = ("s1", "s2", "s3", "s4", "s5")
-TYPES = tuple(KINDS)
+#: Engine → the types that can be keys.
+TYPES = {
+    "postgresql": tuple(KINDS),
+    "mariadb": ("int2", "int4", "int8", "text", "varchar", "date", "timestamp", "uuid"),
+}
 
 HEAD = """\
 fleet: f
 domains:
   d:
-    engine: postgresql
+    engine: {engine}
     strategy: {strategy}
     slots: 256
     shards:
-      s1: {{primary: host=a}}
-      s2: {{primary: host=b}}
-      s3: {{primary: host=c}}
-      s4: {{primary: host=d}}
-      s5: {{primary: host=e}}
+      s1: {{primary: "{engine}://app@a/d"}}
+      s2: {{primary: "{engine}://app@b/d"}}
+      s3: {{primary: "{engine}://app@c/d"}}
+      s4: {{primary: "{engine}://app@d/d"}}
+      s5: {{primary: "{engine}://app@e/d"}}
 """
 
 #: Split points of six ranges, among the keys that `keys_of` makes; the sixth range is the first shard's again.
@@ -44,12 +48,12 @@ POINTS = {
 }  # fmt: skip
 
 
-def file_of(strategy: str) -> str:
-    text = HEAD.format(strategy=strategy)
+def file_of(engine: str, strategy: str) -> str:
+    text = HEAD.format(engine=engine, strategy=strategy)
     if strategy != "range":
         return text
     lines = ["    ranges:"]
-    for type, points in POINTS.items():
+    for type, points in _points(engine).items():
         lines.append(f"      {type}:")
         for shard, point in zip(SHARDS, points, strict=True):
             quoted = point.replace("\\", "\\\\").replace('"', '\\"')
@@ -58,13 +62,20 @@ def file_of(strategy: str) -> str:
     return text + "\n".join(lines) + "\n"
 
 
-def domain_of(strategy: str) -> Domain:
-    return parse(file_of(strategy)).domains[0]
+def _points(engine: str) -> dict[str, tuple[str, ...]]:
+    """Those of the types that the engine orders as they are ordered here."""
+    if engine == "postgresql":
+        return POINTS
+    return {type: POINTS[type] for type in ("int8", "date", "timestamp", "text")}
 
 
-def placed_by(strategy: str) -> Keyspace:
-    domain = domain_of(strategy)
-    return Keyspace(domain.slots, first_map(domain))
+def domain_of(engine: str, strategy: str) -> Domain:
+    return parse(file_of(engine, strategy)).domains[0]
+
+
+def placed_by(engine: str, strategy: str) -> Keyspace:
+    domain = domain_of(engine, strategy)
+    return Keyspace(domain.slots, first_map(domain), engine)
 
 
 @cache
@@ -72,8 +83,20 @@ def _values(type: str) -> list[str]:
     return key_oracle.values(type)[:1500]
 
 
-def texts_of(type: str, count: int = 1500) -> list[str]:
+def texts_of(engine: str, type: str, count: int = 1500) -> list[str]:
     """Keys as the server reads them: edge values first, and the split points."""
+    texts = _texts_of(type, count)
+    return texts if engine == "postgresql" else [text for text in texts if _holds(type, text)]
+
+
+def _holds(type: str, text: str) -> bool:
+    """MariaDB has no infinite days, and takes UUIDs of the versions 1 to 7 alone, in hexadecimal digits and dashes."""
+    if type == "uuid":
+        return "{" not in text and text[14] in "1234567" and text[19] in "89ab"
+    return "infinity" not in text or type in ("text", "varchar")
+
+
+def _texts_of(type: str, count: int) -> list[str]:
     points = POINTS.get({"int2": "", "int4": "", "varchar": "text"}.get(type, type), ())
     beside = [text for point in points for text in (point[:-1], f"{point}x")] if type in ("text", "varchar") else []
     # Where a point's escapes were read otherwise, these would lie on its other side.
@@ -81,5 +104,5 @@ def texts_of(type: str, count: int = 1500) -> list[str]:
     return [*points, *beside, *_values(type)[:count]]
 
 
-def keys_of(type: str, count: int = 1500) -> list[Any]:
-    return [*(coerce(type, text) for text in texts_of(type, count)), None]
+def keys_of(engine: str, type: str, count: int = 1500) -> list[Any]:
+    return [*(coerce(type, text) for text in texts_of(engine, type, count)), None]

@@ -46,6 +46,8 @@ class Answer:
 class Connected:
     """A `Runner` over psycopg; after `budget` statements the link is cut, before or after the last one ran."""
 
+    engine = "postgresql"
+
     def __init__(
         self, dsn: str, budget: list[int] | None = None, reply_lost: bool = False, log: list[str] | None = None
     ) -> None:

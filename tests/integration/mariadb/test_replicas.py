@@ -31,7 +31,7 @@ domains:
       t: {{shard_by: id}}
 secret: {{env: SECRET}}
 """
-        made = stack.enter_context(outgrow.open(parse(text, environment={"SECRET": "x" * 32})))
+        made = stack.enter_context(outgrow.open(parse(text, environment={"SECRET": "x" * 32}), install=True))
         with made.session() as session:
             session.execute("CREATE TABLE t (id int PRIMARY KEY, n int)", shard="s1")
             session.execute("INSERT INTO t VALUES (1, 0)")

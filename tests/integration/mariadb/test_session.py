@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 from decimal import Decimal
 
 import pytest
 
-import outgrow
-from outgrow import errors, local
+from outgrow import errors
 from outgrow.runtime.doctor import Severity, examine
-from outgrow.topology import parse
-from tests import mariadb
 
 TABLE = """CREATE TABLE orders (id bigint PRIMARY KEY, customer varchar(20), total decimal(10,2), at datetime(6), n int,
            number bigint UNIQUE AUTO_INCREMENT)"""
 
 
 @pytest.fixture(scope="module")
-def fleet():
-    mariadb.required()
-    with contextlib.ExitStack() as stack:
-        servers = stack.enter_context(local.temporary_mariadb(2))
-        lines = "".join(f'      s{n}: {{primary: "{one.dsn()}"}}\n' for n, one in enumerate(servers, 1))
-        text = f"""
-fleet: shop
-domains:
-  sales:
-    engine: mariadb
-    slots: 64
-    shards:
-{lines}    tables:
-      orders: {{shard_by: id}}
-"""
-        made = stack.enter_context(outgrow.open(parse(text), install=True))
+def fleet(mariadb_servers):
+    with mariadb_servers.open(mariadb_servers.fresh(2, "{orders: {shard_by: id}}")) as made:
         with made.session() as session:
             for shard in ("s1", "s2"):
                 session.execute(TABLE, shard=shard)
@@ -95,19 +77,19 @@ def test_a_savepoint_is_a_way_back(session):
     assert session.execute("SELECT n FROM orders WHERE id = 1").fetchone() == (7,)
 
 
-def test_two_writers_are_refused_and_nothing_is_left(session):
-    with pytest.raises(errors.NotSupportedError) as caught, session.transaction():
+def test_two_writers_commit_together(session):
+    with session.transaction():
         for id in range(20):
             session.execute("UPDATE orders SET n = 99 WHERE id = %s", [id])
-    assert caught.value.code == "OG-RUN-085"
-    assert session.execute("SELECT COUNT(*) FROM orders WHERE n = 99").fetchone() == (0,)
+    assert session.last_transaction is not None
+    assert session.execute("SELECT COUNT(*) FROM orders WHERE n = 99").fetchone() == (20,)
 
 
 @pytest.mark.parametrize(
     ("sql", "code"),
     [
-        ("UPDATE orders SET n = 1", "OG-PLAN-049"),
-        ("SELECT AVG(n) FROM orders", "OG-PLAN-048"),
+        ("UPDATE orders SET id = id + 1", "OG-PLAN-049"),
+        ("SELECT SUM(n / 3) FROM orders", "OG-PLAN-048"),
         ("SELECT id FROM orders FULL JOIN orders o ON true", "OG-PLAN-002"),
         ("CREATE TABLE t (a int)", "OG-PLAN-002"),
         ("INSERT INTO orders (id) VALUES (500)", "OG-PLAN-006"),
@@ -142,9 +124,8 @@ def test_asyncio(fleet, session):
         lambda fleet: fleet.place("more", copy=True),
         lambda fleet: fleet.resume_definitions(),
         lambda fleet: fleet.compare_schema(),
-        lambda fleet: fleet.recover("sales"),
     ],
-    ids=["new_id", "sequence", "place", "definitions", "schemas", "recovery"],
+    ids=["new_id", "sequence", "place", "definitions", "schemas"],
 )
 def test_what_needs_a_ledger_is_refused_by_name(fleet, verb):
     with pytest.raises(errors.NotSupportedError) as caught:

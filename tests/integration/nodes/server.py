@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from outgrow import local
+from tests import scratch
 
 #: `nobody`: the server binaries refuse to run as root.
 UNPRIVILEGED = 65534
@@ -35,7 +36,7 @@ class Server:
 
     def __init__(self) -> None:
         self.bin = binaries()
-        self.directory = Path(tempfile.mkdtemp(prefix="outgrow-nodes-", dir="/var/tmp"))
+        self.directory = Path(tempfile.mkdtemp(prefix="outgrow-nodes-", dir=scratch.place()))
         self.port = free_port()
         self.data = self.directory / "data"
         if os.getuid() == 0:

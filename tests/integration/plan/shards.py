@@ -145,6 +145,9 @@ class OneServer:
             if plan.change is not None:
                 # Several shards change together: the random writes of tests.differential have whole fleets for that.
                 return Failure("OG-PLAN-CHANGE", "several shards change together")
+            if plan.refusal is not None:
+                # Its rows would come to one server: for that too.
+                return Failure(plan.refusal.code, plan.refusal.message)
             assert plan.fragment_sql is not None and plan.finish is not None
             fragment = plan.fragment_values(values)
             finisher = Finisher(plan.finish, values)

@@ -6,8 +6,9 @@ import itertools
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -34,7 +35,7 @@ def held_steps(steps: Steps[Any], here: Callable[[], bool], hold: Callable[[], N
             return stop.value
 
 
-def _transfer(topology: Topology, keys: tuple[int, int], waits: int, end: Connection) -> None:
+def _transfer(topology: Topology, keys: tuple[int, int], waits: int, pause_seconds: float, end: Connection) -> None:
     """In the child: one transfer; stops before the given wait of its commit, tells how it ended, and stays."""
     with outgrow.open(topology) as fleet, fleet.session() as session:
         session.execute("BEGIN")
@@ -42,6 +43,7 @@ def _transfer(topology: Topology, keys: tuple[int, int], waits: int, end: Connec
         session.execute(UPDATE, [1, keys[1]])
 
         def hold() -> None:
+            time.sleep(pause_seconds)
             end.send("held")
             os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -55,16 +57,26 @@ def _transfer(topology: Topology, keys: tuple[int, int], waits: int, end: Connec
 
 
 @contextmanager
-def transfer(topology: Topology, keys: tuple[int, int], waits: int) -> Iterator[tuple[int, Connection]]:
-    """(pid, what it says): "held" once it stands still, or how its commit ended; killed at the end."""
+def child(work: Callable[..., None], *told: Any) -> Iterator[tuple[int, Connection]]:
+    """(pid, what it says) of a process that does `work(*told, its end of a pipe)`; killed at the end."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
-    child = context.Process(target=_transfer, args=(topology, keys, waits, theirs), daemon=True)
-    child.start()
+    process = context.Process(target=work, args=(*told, theirs), daemon=True)
+    process.start()
     theirs.close()
-    assert child.pid is not None
+    assert process.pid is not None
     try:
-        yield child.pid, ours
+        yield process.pid, ours
     finally:
-        child.kill()
-        child.join()
+        process.kill()
+        process.join()
+
+
+def transfer(
+    topology: Topology, keys: tuple[int, int], waits: int, *, pause_seconds: float = 0.0
+) -> AbstractContextManager[tuple[int, Connection]]:
+    """(pid, what it says): "held" once it stands still, or how its commit ended; killed at the end.
+
+    A link with a thread of its own has sent nothing yet when it begins to wait: `pause_seconds` lets it.
+    """
+    return child(_transfer, topology, keys, waits, pause_seconds)

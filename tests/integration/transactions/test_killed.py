@@ -58,6 +58,9 @@ def test_a_coordinator_that_was_asleep_is_told(
     monkeypatch.setattr(recovery, "PATIENCE_SECONDS", 1.5)
     with transfer(fleet.topology, keys, 0) as (pid, says):
         assert says.recv() == "held"
+        # It has sent PREPARE; the server may take its time.
+        while not prepared(fleet, fleet_servers):
+            time.sleep(0.02)
         recovered(fleet, fleet_servers)
         os.kill(pid, signal.SIGCONT)
         assert says.recv() == "OG-TX-004"

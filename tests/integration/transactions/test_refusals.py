@@ -10,7 +10,7 @@ import outgrow
 from outgrow import Fleet
 from outgrow.nodes import drive
 from outgrow.runtime import atomic
-from outgrow.transactions import postgresql
+from outgrow.transactions import branch
 from tests.integration.transactions.coordinators import UPDATE
 from tests.integration.transactions.test_commit import amounts, prepared
 from tests.servers import Servers, serving
@@ -31,7 +31,7 @@ def test_what_cannot_be_prepared_is_named_and_undone(
 
 
 def test_a_deadlock_over_shards_ends(fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_SECONDS", 0.7)
+    monkeypatch.setattr(branch, "LOCK_TIMEOUT_SECONDS", 0.7)
     both = threading.Barrier(2, timeout=30)
     ends: list[str] = []
 

@@ -35,6 +35,7 @@ class Answer:
 class Scripted:
     """Answers by query name from `answers`, records what was asked, fails where told."""
 
+    engine = "postgresql"
     answers: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     fails: dict[str, Error] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)

@@ -7,15 +7,16 @@ Each statement ends with `;` and is followed by comment lines with its plan.  Af
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from outgrow.errors import Error
 from outgrow.plan.change import Gather, describe_change
-from outgrow.plan.model import describe_finish
+from outgrow.plan.model import Plan, describe_finish
 
+from .mariadb_world import mariadb_plan
 from .ranged import ranged_located, ranged_plan
 from .world import plan
 
@@ -23,12 +24,14 @@ DIRECTORY = Path(__file__).parents[2] / "plans"
 FILES = sorted(DIRECTORY.glob("*.sql"))
 #: The statements of a domain whose keys lie by range.
 RANGED = "ranges.sql"
+PLANNERS: dict[str, Callable[[str], Plan]] = {RANGED: ranged_plan, "mariadb.sql": mariadb_plan}
 
 
-def described(sql: str, ranged: bool = False) -> list[str]:
+def described(sql: str, file: str = "") -> list[str]:
     """The plan as comment lines; where keys lie by range, with the shards where no parameter is to be known first."""
+    ranged = file == RANGED
     try:
-        made = ranged_plan(sql) if ranged else plan(sql)
+        made = PLANNERS.get(file, plan)(sql)
     except Error as error:
         return [f"--   error: {error.code} {error.message}"]
     lines = [f"--   {made.access}, {made.where}"]
@@ -46,7 +49,9 @@ def described(sql: str, ranged: bool = False) -> list[str]:
         lines.append(f"--   finish: {'; '.join(describe_finish(made.finish))}")
     if made.change is not None:
         lines += [f"--   change: {step}" for step in describe_change(made.change)]
-    if made.refusal is not None:
+    if made.is_brought and made.brought is not None:
+        lines += [f"--   {step}" for step in made.brought.describe()]
+    elif made.refusal is not None:
         lines.append(f"--   refused over several: {made.refusal.code} {made.refusal.message}")
     shown = {f"plan.keys: {scan.describe()}" for scan in made.scans}
     for reason in made.reasons:
@@ -81,11 +86,11 @@ def test_plans(path: Path) -> None:
     if os.environ.get("OUTGROW_REGENERATE"):
         lines: list[str] = []
         for before, sql, _ in found:
-            lines += [*before, sql, *described(sql, path.name == RANGED)]
+            lines += [*before, sql, *described(sql, path.name)]
         path.write_text("\n".join(lines).strip("\n") + "\n")
         return
     for _, sql, expected in found:
-        assert described(sql, path.name == RANGED) == expected, sql
+        assert described(sql, path.name) == expected, sql
 
 
 def test_there_are_plans() -> None:

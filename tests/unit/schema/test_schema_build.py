@@ -35,7 +35,7 @@ def built(**rows: list[tuple]) -> Schema:
 
 
 def order_of(collation: tuple, **answers: list[tuple]) -> Order:
-    schema = built(relations=[table("t")], columns=[(*COLUMN, *collation)], **answers)
+    schema = built(relations=[table("t")], columns=[(*COLUMN, *collation, None)], **answers)
     return schema.tables[TableName("public", "t")].columns[0].order
 
 
@@ -79,12 +79,14 @@ def test_a_columns_own_collation_decides(collation: tuple, expected: Order) -> N
 
 
 def test_a_nondeterministic_collation_is_marked() -> None:
-    schema = built(relations=[table("t")], columns=[(*COLUMN, False, "ci", "i", None, False)])
-    assert schema.tables[TableName("public", "t")].columns[0].nondeterministic
+    schema = built(relations=[table("t")], columns=[(*COLUMN, False, "ci", "i", None, False, 'public."ci"')])
+    column = schema.tables[TableName("public", "t")].columns[0]
+    assert column.nondeterministic
+    assert column.collation == 'public."ci"'
 
 
 def test_an_identity_is_serial_and_volatile() -> None:
-    row = ("public", "t", "a", "int8", -1, True, None, False, False, True, False, None, None, None, None, None)
+    row = ("public", "t", "a", "int8", -1, True, None, False, False, True, False, *[None] * 6)
     column = built(relations=[table("t")], columns=[row]).tables[TableName("public", "t")].columns[0]
     assert column.serial
     assert column.default_volatile

@@ -142,7 +142,7 @@ domains:
   app:
     engine: mariadb
     strategy: range
-    ranges: {int8: [{to: 10, shard: s1}, {shard: s1}]}
+    ranges: {numeric: [{to: 10, shard: s1}, {shard: s1}]}
     shards: {s1: {primary: "mariadb://app@db1/shop"}}
 """
     with pytest.raises(ConfigurationError, match="OG-TOPO-039"):

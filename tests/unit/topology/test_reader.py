@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import ConfigurationError
-from outgrow.topology import Copied, PoolLimits, Reads, Role, Sharded, Single, TableName, outside, parse, read
+from outgrow.topology import (
+    Copied,
+    FinishLimits,
+    PoolLimits,
+    Reads,
+    Role,
+    Sharded,
+    Single,
+    TableName,
+    outside,
+    parse,
+    read,
+    write,
+)
 
 GOOD = """\
 fleet: shop
@@ -186,6 +199,17 @@ def test_how_reads_cannot_be_shared_out(node: str, reads: str, code: str) -> Non
     with pytest.raises(ConfigurationError) as caught:
         parse(READING.format(node, reads), environment={})
     assert caught.value.code == f"OG-TOPO-{code}"
+
+
+def test_how_much_a_query_may_bring_together() -> None:
+    text = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: host=a}}}}, finish: {}}}}}"
+    topology = parse(text.format("{rows_max: 500}"))
+    assert topology.domains[0].finish == FinishLimits(500)
+    assert parse(write(topology)).domains[0].finish == FinishLimits(500)
+    for wrong, code in (("{rows_max: 0}", "045"), ("{row_max: 3}", "003"), ("{}", "006")):
+        with pytest.raises(ConfigurationError) as caught:
+            parse(text.format(wrong))
+        assert caught.value.code == f"OG-TOPO-{code}", caught.value
 
 
 def test_a_pooler_before_a_node_and_a_way_past_it() -> None:

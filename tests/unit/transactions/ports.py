@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from outgrow.errors import Error
-from outgrow.transactions import Fenced, Finished, InDoubt, Outcome, Part, TransactionId, Unclear, owner_of
+from outgrow.transactions import Fenced, Finished, InDoubt, Outcome, Part, TransactionId, Unclear, owner_of, read_marker
 from outgrow.transactions import failures as failing
-from outgrow.transactions.model import PREFIX
 from tests.unit.transactions.servers import BUSY, CANCELLED, LOST, NO_SUCH, Backend, Server, Txn
 
 if TYPE_CHECKING:
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 class Branch:
     """`Participant` on the model."""
 
-    def __init__(self, world: World, server: Server, part: Part, attended: UUID | None) -> None:
-        self.world, self.server, self.part = world, server, part
+    def __init__(self, world: World, server: Server, part: Part, attended: UUID | None, decides: bool) -> None:
+        self.world, self.server, self.part, self.decides = world, server, part, decides
         self.attended = attended is not None
         self.shard = server.name
         self.backend = server.connect()
@@ -58,13 +57,30 @@ class Branch:
         if done != "COMMIT":
             raise failing.rolled_back(self.shard)
 
+    def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Gen:
+        b, s = self.backend, self.server
+        try:
+            decided, done = yield from self._call_steps(
+                until, lambda: s.decide(b, id.number), lambda: s.prepare(b, gid)
+            )
+        except Error as error:
+            raise Unclear("OG-NODE-011", "lost") from error
+        if isinstance(decided, Error):
+            raise Fenced("OG-NODE-110", "taken") if decided.sqlstate == "23505" else decided
+        if done is LOST or (done is CANCELLED and b.broken):
+            raise Unclear("OG-NODE-011", "lost")
+        if isinstance(done, Error):
+            raise done
+        if done != "PREPARE TRANSACTION":
+            raise failing.rolled_back(self.shard)
+
     def commit_steps(self, until: float | None) -> Gen:
         (done,) = _all((yield from self._call_steps(until, lambda: self.server.commit(self.backend))))
         if done != "COMMIT":
             raise failing.rolled_back(self.shard)
 
     def finish_steps(self, gid: str, commit: bool, until: float | None) -> Gen:
-        (done,) = yield from self._call_steps(until, lambda: self.server.finish(gid, commit))
+        (done,) = yield from self._call_steps(until, lambda: self.server.finish(gid, commit, self.backend))
         return _finished(done)
 
     def stamped_steps(self, id: TransactionId, until: float | None) -> Gen:
@@ -77,7 +93,7 @@ class Branch:
         if self.backend.txn is not None:
             yield from self._call_steps(until, lambda: self.server.rollback(self.backend))
         elif gid is not None:
-            (done,) = yield from self._call_steps(until, lambda: self.server.finish(gid, False))
+            (done,) = yield from self._call_steps(until, lambda: self.server.finish(gid, False, self.backend))
             _finished(done)
 
 
@@ -101,11 +117,11 @@ class Seen:
     def __init__(self, shards: Shards, server: Server) -> None:
         self.shards, self.server = shards, server
 
-    def _ask_steps(self, until: float, asked: Callable[[], Any]) -> Gen:
+    def _ask_steps(self, until: float, asked: Callable[[Backend], Any]) -> Gen:
         backend = self.server.connect()
         self.shards.backends.append(backend)
         try:
-            return (yield from self.shards.world.call_steps(backend, [asked], until))[0]
+            return (yield from self.shards.world.call_steps(backend, [lambda: asked(backend)], until))[0]
         finally:
             self.shards.backends.remove(backend)
             if not backend.orphan and not backend.calls:
@@ -116,28 +132,30 @@ class Seen:
                 self.shards.world.cut(backend)
 
     def in_doubt_steps(self, domain: str, until: float) -> Gen:
-        def look() -> list[InDoubt]:
-            now = self.shards.world.now
-            found = [
-                (gid, owner_of(gid), at) for gid, (_, at) in self.server.prepared.items() if gid.startswith(PREFIX)
-            ]
-            return [InDoubt(self.server.name, gid, id, now - at) for gid, id, at in found if id is not None]
+        def look(_: Backend) -> list[InDoubt]:
+            now, name, found = self.shards.world.now, self.server.name, []
+            for gid, (_, at, _) in self.server.prepared.items():
+                marker = read_marker(gid)
+                id = owner_of(gid) if marker is None else TransactionId(domain, name, marker.number)
+                if id is not None:
+                    found.append(InDoubt(name, gid, id, now - at, marker))
+            return found
 
         return _one((yield from self._ask_steps(until, look)))
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Gen:
-        found = _one((yield from self._ask_steps(until, lambda: self.server.rule(id.number, insist))))
+        found = _one((yield from self._ask_steps(until, lambda _: self.server.rule(id.number, insist))))
         return Outcome.UNKNOWN if found is None else Outcome(found)
 
     def ruling_steps(self, id: TransactionId, until: float) -> Gen:
-        found = _one((yield from self._ask_steps(until, lambda: self.server.decisions.get(id.number))))
+        found = _one((yield from self._ask_steps(until, lambda _: self.server.decisions.get(id.number))))
         return Outcome.UNKNOWN if found is None else Outcome(found)
 
     def finish_steps(self, gid: str, commit: bool, until: float) -> Gen:
-        return _finished((yield from self._ask_steps(until, lambda: self.server.finish(gid, commit))))
+        return _finished((yield from self._ask_steps(until, lambda backend: self.server.finish(gid, commit, backend))))
 
     def stamped_steps(self, ids: Sequence[UUID], until: float) -> Gen:
-        return _one((yield from self._ask_steps(until, lambda: self.server.stamps & set(ids))))
+        return _one((yield from self._ask_steps(until, lambda _: self.server.stamps & set(ids))))
 
 
 def _finished(outcome: Any) -> Finished:

@@ -22,6 +22,7 @@ LOST = NodeLost("OG-NODE-011", "lost")
 REFUSED = IntegrityError("OG-NODE-113", "refused", sqlstate="23514")
 TAKEN = IntegrityError("OG-NODE-110", "taken", sqlstate="23505")
 CANCELLED = OperationalError("OG-NODE-012", "cancelled", sqlstate="57014")
+TIMED_OUT = OperationalError("OG-NODE-191", "lock timeout", sqlstate="55P03")
 NO_SUCH = OperationalError("OG-NODE-101", "no such prepared transaction", sqlstate="42704")
 BUSY = OperationalError("OG-NODE-191", "busy", sqlstate="55000")
 
@@ -74,7 +75,12 @@ class Backend:
         try:
             outcome = call.asked[0]()
         except Blocked:
-            return False
+            # `lock_timeout` ends it some time.
+            if self.server.world.chance() > 0.05:
+                return False
+            outcome = TIMED_OUT.with_traceback(None)
+            if self.txn is not None:
+                self.txn.failed = True
         except (OperationalError, IntegrityError) as error:
             outcome = error
             if self.txn is not None:
@@ -115,7 +121,8 @@ class Server:
         self.rows: set[UUID | int] = set()
         self.stamps: set[UUID] = set()
         self.decisions: dict[UUID, str] = {}
-        self.prepared: dict[str, tuple[Txn, float]] = {}
+        #: Name → what was done, when it was prepared, and by whom.
+        self.prepared: dict[str, tuple[Txn, float, Backend]] = {}
         self.backends: list[Backend] = []
 
     def connect(self) -> Backend:
@@ -130,6 +137,10 @@ class Server:
         for backend in self.backends:
             backend.end()
         self.backends.clear()
+
+    def holds(self, backend: Backend) -> bool:
+        """Whether something is prepared that only this connection can finish."""
+        return self.world.xa and any(holder is backend for _, _, holder in self.prepared.values())
 
     # -- statements -------------------------------------------------------------------------------------------------
 
@@ -146,11 +157,13 @@ class Server:
             return "ROLLBACK"
         if txn.refused:
             raise REFUSED.with_traceback(None)
-        self.prepared[gid] = (txn, self.world.now)
+        self.prepared[gid] = (txn, self.world.now, backend)
         return "PREPARE TRANSACTION"
 
     def decide(self, backend: Backend, number: UUID) -> None:
         txn = _usable(backend)
+        if self.world.unique and any(_decides(held, number) for held, *_ in self.prepared.values()):
+            raise Blocked
         if number in self.decisions and self.world.unique:
             raise TAKEN.with_traceback(None)
         txn.stamp = number
@@ -168,22 +181,31 @@ class Server:
     def rollback(self, backend: Backend) -> None:
         backend.txn = None
 
-    def finish(self, gid: str, commit: bool) -> None:
+    def finish(self, gid: str, commit: bool, backend: Backend) -> None:
         if gid not in self.prepared:
             raise NO_SUCH.with_traceback(None)
+        holder = self.prepared[gid][2]
+        if self.world.xa and holder is not backend and not holder.closed:
+            # As long as the connection that prepared it stands, nobody else may; but that can be ended.
+            if self.world.chance() < 0.5:
+                holder.end()
+                self.backends.remove(holder)
+            raise BUSY.with_traceback(None)
         if self.world.chance() < 0.05:
             raise BUSY.with_traceback(None)
-        txn, _ = self.prepared.pop(gid)
+        txn, *_ = self.prepared.pop(gid)
         if commit:
             self._apply(txn)
 
     def rule(self, number: UUID, insist: bool) -> str | None:
         """In a transaction of its own: abort where nothing stands and nobody is about to decide."""
-        others = [b.txn for b in self.backends if b.txn is not None]
-        if any(t.decision is not None and t.decision[0] == number for t in others):
+        # What is prepared keeps its keys and its locks.
+        others = [b.txn for b in self.backends if b.txn is not None] + [held for held, *_ in self.prepared.values()]
+        if not insist and any(t.presence == number for t in others):
+            return self.decisions.get(number)
+        if self.world.unique and any(_decides(t, number) for t in others):
             raise Blocked
-        present = any(t.presence == number for t in others)
-        if number not in self.decisions and (insist or not present):
+        if number not in self.decisions:
             if not self.world.tombstones:
                 return "aborted"
             self.decided(number, "aborted")
@@ -200,6 +222,10 @@ class Server:
     def decided(self, number: UUID, outcome: str) -> None:
         self.world.rulings.setdefault(number, []).append(outcome)
         self.decisions[number] = outcome
+
+
+def _decides(txn: Txn, number: UUID) -> bool:
+    return txn.decision is not None and txn.decision[0] == number
 
 
 def _usable(backend: Backend) -> Txn:

@@ -109,6 +109,8 @@ class World:
         self.means = Means(together, lambda: self.now, self.chance)
         self.calm = False
         self.troubles = self.random.choice((1, 1, 2, 2, 3, 5))
+        #: As MariaDB has it: the branch opened first decides, and who prepared one must finish it or be gone.
+        self.xa = seed % 3 == 0
 
     # -- what happens next --------------------------------------------------------------------------------------------
 
@@ -273,7 +275,7 @@ class Process:
         self.answer = answer
         for backend in self.backends:
             # Given back to a pool: what is open is closed.
-            if backend.txn is not None and not backend.closed:
+            if not backend.closed and (backend.txn is not None or backend.server.holds(backend)):
                 self.world.cut(backend)
 
     def kill(self) -> None:
@@ -294,23 +296,29 @@ def recoverer_steps(world: World, shards: Shards) -> Gen:
 
 def coordinator(world: World, number: int) -> Process:
     """A process that commits one transaction on some of the shards."""
+    branches, backends, name = begun(world, number, 2)
+    until = world.now + 3.0 * world.chance() if world.chance() < 0.2 else None
+    commit = world.commit_class(branches, Shards(world, backends), world.means, name, until)
+    return Process(world, commit.run_steps(), backends, commit=commit)
+
+
+def begun(world: World, number: int, least: int) -> tuple[list[Branch], list[Backend], Callable[[str], TransactionId]]:
+    """A transaction's branches on some of the shards, their connections, and its name."""
     count = len(world.servers)
-    names = sorted(world.random.sample(sorted(world.servers), world.random.randint(2, count)))
+    names = sorted(world.random.sample(sorted(world.servers), world.random.randint(least, count)))
     parts = [Part.WROTE] * len(names)
     if len(names) > 2 and world.chance() < 0.3:
         parts[world.random.randrange(len(parts))] = world.random.choice((Part.READ, Part.CHECKED))
     its_number = numbered(float(number), world.random.randbytes(10))
     # All but the branch that was opened first, unless more was asked of that one too.
     first = world.random.choice([*names, None])
+    decides = names[0] if world.xa else None
     branches = [
-        Branch(world, world.servers[name], part, None if name == first else its_number)
+        Branch(world, world.servers[name], part, None if name == first else its_number, name == decides)
         for name, part in zip(names, parts, strict=True)
     ]
-    backends = [branch.backend for branch in branches]
 
     def name(decider: str) -> TransactionId:
         return TransactionId("d", decider, its_number)
 
-    until = world.now + 3.0 * world.chance() if world.chance() < 0.2 else None
-    commit = world.commit_class(branches, Shards(world, backends), world.means, name, until)
-    return Process(world, commit.run_steps(), backends, commit=commit)
+    return branches, [branch.backend for branch in branches], name

@@ -21,19 +21,26 @@ def recover(
 ) -> None:
     """Finish transactions over several shards that a dead process has left behind.
 
-    Every process that writes over shards does so by itself; this is for when none is running.
+    Every process that writes over shards does so by itself; this is for when none is running.  What is prepared for a
+    decision of the application's own coordinator is named and left.
     """
     with open_fleet(directory, fleet_file) as fleet:
         found = fleet.recover(domain)
     left = sorted({str(branch.id) for branch in found.left})
+    foreign = [(one.marker.xid, one.id, one.age_seconds) for one in found.foreign if one.marker is not None]
     if json:
         facts = {"committed": found.committed, "aborted": found.aborted, "left": left, "unreachable": found.unreachable}
-        print(jsonlib.dumps(facts))
+        waiting = [{"xid": list(xid), "id": str(id), "age_seconds": age} for xid, id, age in foreign]
+        print(jsonlib.dumps({**facts, "foreign": waiting}))
     else:
         out = console()
         for what, ids in (("committed", found.committed), ("aborted", found.aborted), ("left as it is", left)):
             for id in ids:
                 out.print(f"{what}: {escape(id)}", soft_wrap=True)
+        for xid, _, age in foreign:
+            out.print(
+                f"left to the application's coordinator: {escape(str(xid))}, prepared {age:.0f} s ago", soft_wrap=True
+            )
         for shard in found.unreachable:
             out.print(f"not reached: {escape(shard)}")
         out.print(f"{len(found.committed)} committed, {len(found.aborted)} aborted, {len(left)} left")

@@ -12,6 +12,7 @@ from outgrow.doors.dbapi.connection import ConnectionFacts, CursorFacts
 from outgrow.doors.dbapi.fleets import opened, speaking
 from outgrow.doors.dbapi.speaking import Reading, Row
 from outgrow.runtime import Fleet, Level, Parameters, drive_async
+from outgrow.runtime.foreign import Xid
 from outgrow.topology import Topology
 
 __all__ = ["AsyncConnection", "AsyncCursor", "connect"]
@@ -81,6 +82,19 @@ class AsyncConnection(ConnectionFacts):
 
     async def rollback(self) -> None:
         await drive_async(self._speaking.end_steps(False))
+
+    async def tpc_prepare(self) -> None:
+        await drive_async(self._speaking.prepare_steps())
+
+    async def tpc_commit(self, xid: object = None) -> None:
+        await drive_async(self._speaking.end_two_phases_steps(xid, True))
+
+    async def tpc_rollback(self, xid: object = None) -> None:
+        await drive_async(self._speaking.end_two_phases_steps(xid, False))
+
+    async def tpc_recover(self) -> list[Xid]:
+        self._speaking.check()
+        return await drive_async(self._speaking.two_phases.recover_steps())
 
     async def close(self) -> None:
         try:

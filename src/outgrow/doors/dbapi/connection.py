@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
-from outgrow.doors.dbapi import refusals
 from outgrow.doors.dbapi.exceptions import Exceptions, Warning
 from outgrow.doors.dbapi.speaking import Reading, Row, Speaking
 from outgrow.doors.dbapi.types import Column
 from outgrow.runtime import Parameters, drive
+from outgrow.runtime.foreign import Xid
 
 
 class CursorFacts:
@@ -88,24 +88,14 @@ class ConnectionFacts(Exceptions):
     def autocommit(self, value: bool) -> None:
         self._speaking.autocommit = value
 
-    def xid(self, format_id: int, gtrid: str, bqual: str) -> NoReturn:
-        """PEP 249's two-phase extension is not supported: NotSupportedError, here and in every `tpc_` method."""
-        raise refusals.two_phases()
+    def xid(self, format_id: int, global_transaction_id: str, branch_qualifier: str) -> Xid:
+        """A name for a transaction whose end the application's own coordinator decides."""
+        return Xid.of(format_id, global_transaction_id, branch_qualifier)
 
-    def tpc_begin(self, xid: object) -> NoReturn:
-        raise refusals.two_phases()
-
-    def tpc_prepare(self) -> NoReturn:
-        raise refusals.two_phases()
-
-    def tpc_commit(self, xid: object = None) -> NoReturn:
-        raise refusals.two_phases()
-
-    def tpc_rollback(self, xid: object = None) -> NoReturn:
-        raise refusals.two_phases()
-
-    def tpc_recover(self) -> NoReturn:
-        raise refusals.two_phases()
+    def tpc_begin(self, xid: object) -> None:
+        """Begin a transaction of that name, outside of any other; `tpc_commit` or `tpc_rollback` ends it."""
+        self._speaking.check()
+        self._speaking.two_phases.begin(xid, self._speaking.autocommit)
 
 
 class Cursor(CursorFacts):
@@ -177,8 +167,24 @@ class Connection(ConnectionFacts):
     def rollback(self) -> None:
         drive(self._speaking.end_steps(False))
 
+    def tpc_prepare(self) -> None:
+        """The first phase: afterwards the transaction survives this process, and any process may end it."""
+        drive(self._speaking.prepare_steps())
+
+    def tpc_commit(self, xid: object = None) -> None:
+        """Commit it on all shards or none; with an `xid` that transaction, whoever has prepared it."""
+        drive(self._speaking.end_two_phases_steps(xid, True))
+
+    def tpc_rollback(self, xid: object = None) -> None:
+        drive(self._speaking.end_two_phases_steps(xid, False))
+
+    def tpc_recover(self) -> list[Xid]:
+        """The names of this domain's transactions that are prepared and wait for a decision, oldest first."""
+        self._speaking.check()
+        return drive(self._speaking.two_phases.recover_steps())
+
     def close(self) -> None:
-        """Roll back what is open, and end."""
+        """Roll back what is open, and end.  What is prepared stays so."""
         try:
             drive(self._speaking.close_steps())
         finally:

@@ -60,9 +60,46 @@ def many_to_stream(name: str) -> NotSupportedError:
     )
 
 
-def two_phases() -> NotSupportedError:
+def no_foreign(domain: str) -> NotSupportedError:
     return NotSupportedError(
         "OG-DBAPI-009",
-        "a transaction manager cannot end this connection's transactions",
-        cure="use commit(): it is atomic over all shards of the domain",
+        f"a transaction manager cannot end transactions of the domain {domain}: its engine lacks that here",
+        cure="use commit(): where the engine allows, it is atomic over all shards of the domain",
+    )
+
+
+def no_xid(given: object) -> ProgrammingError:
+    return ProgrammingError(
+        "OG-DBAPI-010", f"{given!r} is not the name of a transaction", cure="pass what connection.xid(…) made"
+    )
+
+
+def needs_transactions() -> ProgrammingError:
+    return ProgrammingError(
+        "OG-DBAPI-011", "tpc_begin with autocommit, where each statement ends by itself", cure="set autocommit = False"
+    )
+
+
+def no_two_phases(verb: str) -> ProgrammingError:
+    return ProgrammingError(
+        "OG-DBAPI-012",
+        f"{verb}() where this connection has no such transaction",
+        cure="tpc_begin(xid), statements, tpc_prepare(), then tpc_commit() or tpc_rollback(), each once",
+    )
+
+
+def prepared(xid: object) -> ProgrammingError:
+    return ProgrammingError(
+        "OG-DBAPI-013",
+        f"the transaction {xid} of this connection is prepared, and takes no more statements",
+        cure="tpc_commit() or tpc_rollback() first",
+        sqlstate="55000",
+    )
+
+
+def two_phases(verb: str, xid: object) -> ProgrammingError:
+    return ProgrammingError(
+        "OG-DBAPI-014",
+        f"{verb} within the transaction {xid}, which tpc_begin has begun",
+        cure="end it by tpc_commit() or tpc_rollback()",
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from outgrow.doors.dbapi import refusals
 from outgrow.doors.dbapi.exceptions import Warning
+from outgrow.doors.dbapi.two_phases import TwoPhases
 from outgrow.doors.dbapi.types import Column, described
 from outgrow.errors import Error
 from outgrow.runtime import Conversation, Field, Kind, Parameters, Result, Streaming, batch_steps
@@ -31,6 +32,7 @@ class Speaking:
         self.closed = False
         #: Named cursors whose streams hold this transaction's branches.
         self.streams: list[Reading] = []
+        self.two_phases = TwoPhases(conversation)
 
     @property
     def autocommit(self) -> bool:
@@ -39,7 +41,7 @@ class Speaking:
     @autocommit.setter
     def autocommit(self, value: bool) -> None:
         self.check()
-        if self.conversation.transaction is not None:
+        if self.conversation.transaction is not None or self.two_phases.xid is not None:
             raise refusals.in_transaction("autocommit cannot be changed")
         self._autocommit = bool(value)
 
@@ -50,27 +52,46 @@ class Speaking:
     def ready_steps(self, sql: str, parameters: bool) -> Steps[None]:
         """Before a statement: nothing streams, and a transaction is open where one is due."""
         self.check()
+        if self.two_phases.prepared:
+            raise refusals.prepared(self.two_phases.xid)
         self.streams = [one for one in self.streams if one.streaming]
         if self.streams:
             raise refusals.streaming(self.streams[0].name or "")
-        conversation = self.conversation
-        if self._autocommit or conversation.transaction is not None:
+        conversation, xid = self.conversation, self.two_phases.xid
+        if xid is None and (self._autocommit or conversation.transaction is not None):
             return
         prepared = yield from conversation.prepared_steps(sql, parameters, None)
         statement = prepared.statement
+        own = statement.kind is Kind.TRANSACTION and statement.command in _OWN
+        if xid is not None:
+            if own:
+                raise refusals.two_phases(statement.command, xid)
         # What a session SETs lasts beyond transactions, and is said outside of them.
-        alone = statement.kind is Kind.SESSION or (statement.kind is Kind.TRANSACTION and statement.command in _OWN)
-        if not alone:
+        elif not own and statement.kind is not Kind.SESSION:
             conversation.begin()
 
     def end_steps(self, well: bool) -> Steps[None]:
         """commit() or rollback(): also of nothing."""
         self.check()
+        if self.two_phases.xid is not None:
+            raise refusals.two_phases("commit()" if well else "rollback()", self.two_phases.xid)
         yield from self._quiet_steps()
         if well:
             yield from self.conversation.commit_steps()
         else:
             yield from self.conversation.rollback_steps()
+
+    def prepare_steps(self) -> Steps[None]:
+        """tpc_prepare()."""
+        self.check()
+        yield from self._quiet_steps()
+        yield from self.two_phases.prepare_steps()
+
+    def end_two_phases_steps(self, xid: object, commit: bool) -> Steps[None]:
+        """tpc_commit() or tpc_rollback()."""
+        self.check()
+        yield from self._quiet_steps()
+        yield from self.two_phases.end_steps(xid, commit)
 
     def close_steps(self) -> Steps[None]:
         if self.closed:
@@ -82,9 +103,9 @@ class Speaking:
             yield from self.conversation.close_steps()
 
     def leave_steps(self, well: bool) -> Steps[None]:
-        """The end of a `with` block: commit or roll back, then close."""
+        """The end of a `with` block: commit or roll back, then close.  What is prepared stays so."""
         try:
-            if not self.closed:
+            if not self.closed and not self.two_phases.prepared and (well or self.two_phases.xid is None):
                 yield from self.end_steps(well)
         finally:
             yield from self.close_steps()

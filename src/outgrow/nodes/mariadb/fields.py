@@ -23,7 +23,8 @@ _INTEGERS = {
     CODE.YEAR: ("int2", "int2"),
 }
 _OTHERS = {
-    CODE.FLOAT: "float4",
+    # It shows six digits, and compares by others.
+    CODE.FLOAT: "mariadb.float",
     CODE.DOUBLE: "float8",
     CODE.DECIMAL: "numeric",
     CODE.NEWDECIMAL: "numeric",
@@ -41,7 +42,15 @@ _OTHERS = {
 
 def fields_of(columns: list[Any]) -> tuple[Field, ...]:
     """From PyMySQL's descriptions of a result's columns."""
-    return tuple(Field(column.name, _name(column), -1, column.type_code) for column in columns)
+    return tuple(Field(column.name, _name(column), _typmod(column), column.type_code) for column in columns)
+
+
+def _typmod(column: Any) -> int:
+    """A decimal's precision and scale as PostgreSQL packs them; a column's length counts its sign and point too."""
+    if column.type_code not in (CODE.NEWDECIMAL, CODE.DECIMAL):
+        return -1
+    precision = int(column.length) - (not column.flags & FLAG.UNSIGNED) - bool(column.scale)
+    return (precision << 16 | int(column.scale)) + 4
 
 
 def _name(column: Any) -> str:

@@ -24,11 +24,13 @@ from outgrow.nodes import forks
 from outgrow.nodes import translate as common
 from outgrow.nodes.exchange import Late
 from outgrow.nodes.link import Link, Params
+from outgrow.nodes.mariadb.answers import Answers
+from outgrow.nodes.mariadb.distributed import Distributed
 from outgrow.nodes.mariadb.driver import QUERIES, open_connection
 from outgrow.nodes.mariadb.fields import fields_of
 from outgrow.nodes.mariadb.stream import MariadbStream
 from outgrow.nodes.mariadb.tags import tag_of
-from outgrow.nodes.mariadb.translate import STOPPED, from_driver, said_by
+from outgrow.nodes.mariadb.translate import STOPPED, from_driver, no_copy, said_by
 from outgrow.nodes.mariadb.values import filled
 from outgrow.nodes.mariadb.worker import Worker
 from outgrow.nodes.pair import Asked, Outcome
@@ -37,13 +39,18 @@ from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.waiting import undisturbed_steps
 from outgrow.topology import Node
-from outgrow.waits import Future, Steps
+from outgrow.waits import READ, Future, Socket, Steps
+
+#: Statements whose answer is an OK or rows, and that XA has no other words for.
+_PLAIN = frozenset(("SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE"))
 
 
 class MariadbLink(Link):
     """A link to MariaDB; everything that needs libpq is replaced."""
 
-    __slots__ = ("_closed", "_failed", "_worker", "connection")
+    engine = "mariadb"
+
+    __slots__ = ("_answers", "_closed", "_distributed", "_failed", "_worker", "connection")
 
     def __init__(self, node: Node, connection: Any, worker: Worker, settings: LinkSettings) -> None:
         self.node = node
@@ -57,7 +64,9 @@ class MariadbLink(Link):
         self.fd = connection._sock.fileno()
         self.backend_pid = connection.thread_id()
         self._worker = worker
+        self._answers = Answers(connection)
         self._closed = self._failed = False
+        self._distributed = Distributed()
         forks.remember(self)
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -72,10 +81,13 @@ class MariadbLink(Link):
 
     @property
     def at_rest(self) -> bool:
-        return not self.broken and not self.in_transaction
+        # As long as it lives, nobody else can finish what is prepared on it.
+        return not self.broken and not self.in_transaction and not self._distributed.prepared
 
     @property
     def in_transaction(self) -> bool:
+        if self._distributed.prepared:
+            return False
         # After a deadlock the server has none any more, but its user has not heard of it.
         return self._failed or bool(self.connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
@@ -141,7 +153,44 @@ class MariadbLink(Link):
         self, sql: str, params: Params = None, *, until: float | None = None, prepare: bool = True
     ) -> Steps[Rows]:
         text = filled(sql, params, self.node)
+        tag = tag_of(text)
+        if tag in _PLAIN and self._answers.takes(text):
+            return (yield from self._short_steps(text, tag, until))
         rows: Rows = yield from self.call_steps(lambda: self.run(text), until)
+        return rows
+
+    def _short_steps(self, text: str, tag: str, until: float | None) -> Steps[Rows]:
+        """Send, wait for the socket, and read what came without the link's thread where it is the whole answer."""
+        self._begin()
+        try:
+            if self._failed:
+                self.before(text)
+            self._answers.send(text)
+        except errors.Error:
+            self.in_flight = False
+            raise
+        except Exception as error:
+            self.close()
+            raise from_driver(error, self.node) from error
+        try:
+            if not (yield Socket(self.fd, READ, until)):
+                raise Late
+        except GeneratorExit:
+            self.close()
+            raise
+        except BaseException as error:
+            done = self._worker.submit(lambda: self._answered(tag))
+            yield from self._interrupted_steps(done, error)
+            return self._outcome(done)  # type: ignore[no-any-return]
+        try:
+            rows = self._answers.taken(tag)
+        except Exception as error:
+            self.close()
+            raise from_driver(error, self.node) from error
+        if rows is None:
+            rows = yield from self._waited_steps(self._worker.submit(lambda: self._answered(tag)), until)
+            assert isinstance(rows, Rows)
+        self.in_flight = False
         return rows
 
     def run_two_steps(
@@ -166,25 +215,36 @@ class MariadbLink(Link):
         return MariadbStream(self, filled(sql, params, self.node), chunk_rows, until)
 
     def copy_in(self, *args: Any, **options: Any) -> Any:
-        raise _no_copy(self.node)
+        raise no_copy(self.node)
 
     def copy_out(self, *args: Any, **options: Any) -> Any:
-        raise _no_copy(self.node)
+        raise no_copy(self.node)
 
     # -- on the link's thread -----------------------------------------------------------------------------------------
 
     def run(self, text: str) -> Rows:
         """One statement, its parameters written in."""
         tag = self.before(text)
-        connection = self.connection
+        said = "ROLLBACK" if tag == "ROLLBACK" else text
+        self._do(lambda: self._distributed.say(self.connection, tag, said))
+        if tag in ("ROLLBACK", "ROLLBACK TO", "XA ROLLBACK"):
+            self._failed = False
+        return self._read(tag)
+
+    def _answered(self, tag: str) -> Rows:
+        """The answer of a statement that was sent before."""
+        self._do(self.connection._read_query_result)
+        return self._read(tag)
+
+    def _do(self, call: Callable[[], Any]) -> None:
         try:
-            connection.query("ROLLBACK" if tag == "ROLLBACK" else text)
+            call()
         except BaseException as error:
             self.after_error(error)
             raise from_driver(error, self.node) if isinstance(error, Exception) else error from error
-        result = connection._result
-        if tag in ("ROLLBACK", "ROLLBACK TO"):
-            self._failed = False
+
+    def _read(self, tag: str) -> Rows:
+        result = self.connection._result
         if result.description is None:
             return Rows((), [], tag.removesuffix(" TO"), result.affected_rows)
         rows = list(result.rows)
@@ -196,7 +256,7 @@ class MariadbLink(Link):
         if self._failed:
             if tag == "COMMIT":
                 return "ROLLBACK"
-            if not tag.startswith("ROLLBACK"):
+            if not tag.startswith("ROLLBACK") and tag not in ("XA END", "XA ROLLBACK"):
                 raise errors.OperationalError(
                     "OG-NODE-134",
                     "the transaction has failed",
@@ -229,10 +289,15 @@ class MariadbLink(Link):
 
     def call_steps(self, call: Callable[[], Any], until: float | None, *, taken: bool = False) -> Steps[Any]:
         """Make a call on the link's thread.  `taken`: by a stream, which goes on with it."""
+        self._begin(taken)
+        return (yield from self._waited_steps(self._worker.submit(call), until, taken))
+
+    def _begin(self, taken: bool = False) -> None:
         if self.abandoned or self._closed or (self.in_flight and not taken):
             raise self.used_wrongly()
         self.in_flight = True
-        done = self._worker.submit(call)
+
+    def _waited_steps(self, done: ThreadFuture[Any], until: float | None, taken: bool = False) -> Steps[Any]:
         try:
             if not (yield Future(done, until)):
                 raise Late
@@ -241,6 +306,9 @@ class MariadbLink(Link):
             raise
         except BaseException as error:
             yield from self._interrupted_steps(done, error)
+        return self._outcome(done, taken)
+
+    def _outcome(self, done: ThreadFuture[Any], taken: bool = False) -> Any:
         try:
             outcome = done.result()
         except errors.NodeLost:
@@ -329,9 +397,3 @@ def _was_stopped(done: ThreadFuture[Any]) -> bool:
         last = done.result()[-1]
         error = last if isinstance(last, errors.Error) else None
     return isinstance(error, errors.Error) and error.sqlstate == common.CANCELED
-
-
-def _no_copy(node: Node) -> errors.Error:
-    return errors.NotSupportedError(
-        "OG-NODE-030", "MariaDB has no COPY", cure="send rows with INSERT, or use LOAD DATA on a shard", node=node.name
-    )

@@ -69,3 +69,9 @@ def said_by(error: BaseException) -> tuple[int, str]:
     if len(error.args) >= 2 and isinstance(error.args[0], int):
         return error.args[0], str(error.args[1])
     return 0, str(error) or type(error).__name__
+
+
+def no_copy(node: Node) -> errors.Error:
+    return errors.NotSupportedError(
+        "OG-NODE-030", "MariaDB has no COPY", cure="send rows with INSERT, or use LOAD DATA on a shard", node=node.name
+    )

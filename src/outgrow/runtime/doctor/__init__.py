@@ -32,7 +32,7 @@ from outgrow.runtime.doctor import (
 from outgrow.runtime.doctor.examination import Check, Examination, Progress
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.runtime.domain import DomainState
-from outgrow.runtime.engines import engine_of
+from outgrow.runtime.engines import DOCTOR, engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -115,7 +115,7 @@ def _domain_steps(
     all_rows: bool,
     progress: Progress | None,
 ) -> Steps[list[Finding]]:
-    if not engine_of(domain.engine).ledger:
+    if DOCTOR in engine_of(domain.engine).lacks:
         return [_unexamined(domain)]
     state = DomainState(domain, _blank(domain), nodes, health)
     examination = Examination(state, all_rows=all_rows, progress=progress, lost=lost)
@@ -131,7 +131,7 @@ def examine_anew_steps(
     state: DomainState, *, all_rows: bool = False, progress: Progress | None = None
 ) -> Steps[list[Finding]]:
     """All findings of a domain that is open, of its tables and placements as they are now."""
-    if not state.engine.ledger:
+    if DOCTOR in state.engine.lacks:
         return [_unexamined(state.file)]
     examination = Examination(state, all_rows=all_rows, progress=progress)
     yield from examination.meet_steps()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
-from outgrow.transactions import owner_of
+from outgrow.transactions import owner_of, read_marker
 from outgrow.waits import Steps
 
 #: A prepared transaction older than that belongs to nobody who is still at work on it.
@@ -20,18 +20,25 @@ _AGE_ERROR = 1_500_000_000
 def _in_doubt_steps(examination: Examination) -> Steps[list[Finding]]:
     """No prepared transaction waits for its end, holding its locks."""
     rows = yield from examination.each_steps(examination.primaries, "in_doubt", [_IN_DOUBT_SECONDS])
-    return [
-        examination.find(
-            Severity.ERROR,
-            node.name,
-            f"the transaction {gid!r} of {owner} has been prepared for {seconds:.0f} s, holding its locks",
-            "run `outgrow recover`"
-            if owner_of(gid) is not None
-            else "COMMIT PREPARED or ROLLBACK PREPARED it there, by its owner",
-        )
-        for node, answer in rows.items()
-        for gid, owner, seconds in answer
-    ]
+    markers = {gid: read_marker(gid) for answer in rows.values() for gid, _, _ in answer}
+    #: What a coordinator of the application's has to decide is told of once, where it is decided.
+    foreign = {marker.number for marker in markers.values() if marker is not None}
+    found = []
+    for node, answer in rows.items():
+        for gid, owner, seconds in answer:
+            marker, id = markers[gid], owner_of(gid)
+            if marker is not None:
+                severity, who = Severity.WARNING, f"the transaction {marker.xid} of {owner}"
+                cure = "let the application's coordinator end it: tpc_recover(), then tpc_commit or tpc_rollback"
+            elif id is not None and id.number in foreign:
+                continue
+            else:
+                severity, who = Severity.ERROR, f"the transaction {gid!r} of {owner}"
+                ours = "run `outgrow recover`"
+                cure = ours if id is not None else "COMMIT PREPARED or ROLLBACK PREPARED it there, by its owner"
+            what = f"{who} has been prepared for {seconds:.0f} s, holding its locks"
+            found.append(examination.find(severity, node.name, what, cure))
+    return found
 
 
 def _long_steps(examination: Examination) -> Steps[list[Finding]]:

@@ -1,0 +1,304 @@
+-- outgrow's own tables in MariaDB, `outgrow_…` in every shard's database, and every statement on them: the same names
+-- and the same columns in the answers as in queries.sql.  Lists travel as JSON, ids as 16 bytes, times are UTC.
+-- The tables began at version 3, with what PostgreSQL's have at that version.  DDL commits by itself: each step may run
+-- again where a process has died behind it.
+
+-- name: v3_meta
+-- One row: the ledger's version.
+CREATE TABLE IF NOT EXISTS outgrow_meta (
+    one tinyint NOT NULL DEFAULT 1 PRIMARY KEY CHECK (one = 1),
+    version int NOT NULL,
+    domain varchar(64) NOT NULL,
+    upgraded_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_generation
+-- One row, replicated: which history of the server this is, by the server's own id.  A token of another generation means
+-- nothing here.
+CREATE TABLE IF NOT EXISTS outgrow_generation (
+    one tinyint NOT NULL DEFAULT 1 PRIMARY KEY CHECK (one = 1),
+    counter bigint NOT NULL,
+    timeline bigint NOT NULL,
+    `system` bigint NOT NULL,
+    raised_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_shard_map
+-- Home shard only has rows: slot → shard; the greatest epoch holds, older ones are history.
+CREATE TABLE IF NOT EXISTS outgrow_shard_map (
+    domain varchar(64) NOT NULL,
+    epoch bigint NOT NULL,
+    shards longtext NOT NULL CHECK (JSON_VALID(shards)),
+    owners longtext NOT NULL CHECK (JSON_VALID(owners)),
+    splits longtext NOT NULL CHECK (JSON_VALID(splits)),
+    made_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    PRIMARY KEY (domain, epoch)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_placements
+-- Home shard only has rows: what each table is.
+CREATE TABLE IF NOT EXISTS outgrow_placements (
+    domain varchar(64) NOT NULL,
+    schema_name varchar(64) NOT NULL,
+    table_name varchar(64) NOT NULL,
+    kind varchar(16) NOT NULL CHECK (kind IN ('sharded', 'copied', 'single')),
+    columns longtext NOT NULL CHECK (JSON_VALID(columns)),
+    shard varchar(64),
+    PRIMARY KEY (domain, schema_name, table_name)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_schema_epoch
+-- Home shard only has rows: raised by every DDL, so that other processes read the catalogue again.
+CREATE TABLE IF NOT EXISTS outgrow_schema_epoch (
+    domain varchar(64) NOT NULL PRIMARY KEY,
+    epoch bigint NOT NULL
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_decisions
+-- What became of a transaction over several shards, on the shard that decides it: see queries.sql.
+CREATE TABLE IF NOT EXISTS outgrow_decisions (
+    id binary(16) NOT NULL PRIMARY KEY,
+    outcome varchar(16) NOT NULL CHECK (outcome IN ('committed', 'aborted')),
+    shards longtext NOT NULL DEFAULT '[]' CHECK (JSON_VALID(shards)),
+    stamped_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    decided_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    CHECK (decided_at < stamped_at + INTERVAL 12 HOUR)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_stamps
+-- One row in every branch of a transaction over several shards, written with its rows: seen, the branch is committed.
+-- The last of `shards` is the one that decides.  `connection` (of that server) wrote it: nobody else can finish a prepared
+-- branch as long as it lives.
+CREATE TABLE IF NOT EXISTS outgrow_stamps (
+    id binary(16) NOT NULL PRIMARY KEY,
+    shards longtext NOT NULL CHECK (JSON_VALID(shards)),
+    connection bigint NOT NULL,
+    server bigint NOT NULL,
+    stamped_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_first_generation
+-- The history that this server is on when the ledger arrives.
+INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, 0);
+
+-- name: set_version
+-- The last step of each version.
+INSERT INTO outgrow_meta (version, domain) VALUES ($1, $2)
+ON DUPLICATE KEY UPDATE version = VALUES(version), upgraded_at = UTC_TIMESTAMP(6);
+
+-- name: lock
+-- Only one process installs or upgrades in this database at a time.  Locks are the whole server's, hence the name.
+SELECT GET_LOCK(CONCAT('outgrow/install/', MD5(DATABASE())), 30) = 1;
+
+-- name: unlock
+-- The next one may; DDL has committed by itself, and no transaction's end can say so.
+DO RELEASE_LOCK(CONCAT('outgrow/install/', MD5(DATABASE())));
+
+-- name: lock_timeout
+-- The lock has a limit of its own.
+DO 0;
+
+-- name: server
+-- What its statements ask of a server: RETURNING, JSON_TABLE, compound statements.
+SELECT VERSION(), VERSION() LIKE '%MariaDB%'
+                  AND CAST(SUBSTRING_INDEX(VERSION(), '.', 1) AS UNSIGNED) * 100
+                      + CAST(SUBSTRING_INDEX(SUBSTRING_INDEX(VERSION(), '.', 2), '.', -1) AS UNSIGNED) >= 1006;
+
+-- name: strangers
+-- Tables that are called like ours and are not.
+SELECT TABLE_NAME FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'outgrow\_%' AND TABLE_COMMENT <> 'ledger of outgrow'
+ORDER BY TABLE_NAME;
+
+-- name: installed
+-- Is there a ledger in this database?
+SELECT EXISTS (SELECT 1 FROM information_schema.TABLES
+               WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'outgrow_meta');
+
+-- name: version
+-- The ledger's version and the domain it serves.
+SELECT version, domain FROM outgrow_meta;
+
+-- name: seed_map
+-- The first map of a domain; one that is there stays.
+INSERT IGNORE INTO outgrow_shard_map (domain, epoch, shards, owners, splits)
+SELECT $1, $2, $3, $4, $5 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM outgrow_shard_map WHERE domain = $1);
+
+-- name: seed_schema_epoch
+-- The first schema epoch of a domain; one that is there stays.
+INSERT IGNORE INTO outgrow_schema_epoch (domain, epoch) VALUES ($1, 1);
+
+-- name: seed_placement
+-- A placement that the ledger does not have yet; one that is there stays.
+INSERT IGNORE INTO outgrow_placements (domain, schema_name, table_name, kind, columns, shard)
+VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: state
+-- Map and schema epoch of a domain; no row before `outgrow init` finished.
+SELECT m.epoch, m.shards, m.owners, e.epoch, m.splits
+FROM outgrow_shard_map AS m JOIN outgrow_schema_epoch AS e ON e.domain = m.domain
+WHERE m.domain = $1
+ORDER BY m.epoch DESC LIMIT 1;
+
+-- name: placements
+-- All placements of a domain.
+SELECT schema_name, table_name, kind, columns, shard FROM outgrow_placements
+WHERE domain = $1 ORDER BY schema_name, table_name;
+
+-- name: epochs
+-- What a process polls to learn that its map or its schema is old.
+SELECT (SELECT MAX(epoch) FROM outgrow_shard_map WHERE domain = $1),
+       (SELECT epoch FROM outgrow_schema_epoch WHERE domain = $1);
+
+-- name: raise_schema_epoch
+-- After DDL.  (The row is locked before it is read, and UPDATE returns nothing here.)
+INSERT INTO outgrow_schema_epoch (domain, epoch)
+SELECT o.domain, o.epoch FROM (SELECT domain, epoch FROM outgrow_schema_epoch WHERE domain = $1 FOR UPDATE) AS o
+ON DUPLICATE KEY UPDATE epoch = outgrow_schema_epoch.epoch + 1
+RETURNING epoch;
+
+-- name: generation
+-- The recorded history of this server.
+SELECT counter, timeline, `system` FROM outgrow_generation;
+
+-- name: raise_generation
+-- Once per new history: of several processes that meet it, the first writes and the others find it written.  No rows
+-- come back: what stands is read afterwards.  ($1 is a timeline elsewhere; here the server itself says which it is.)
+UPDATE outgrow_generation SET counter = counter + 1, timeline = @@server_id, raised_at = UTC_TIMESTAMP(6)
+WHERE timeline <> @@server_id AND $1 IS NOT NULL;
+
+-- name: identity
+-- On a primary, for whoever meets it: its own id now, against that recorded.
+SELECT @@server_id, 0, g.counter, g.timeline, g.`system`
+FROM (SELECT 1 AS one) AS o LEFT JOIN outgrow_generation AS g ON g.one = o.one;
+
+-- name: guard
+-- On a replica, as a statement before the read: generation, the number of the last commit applied, still a replica.
+SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_slave_pos, '-', -1) AS UNSIGNED), @@read_only FROM outgrow_generation AS g;
+
+-- name: token
+-- On a primary, as a statement after the write: generation, the number of the last commit, recorded and actual server.
+-- The two differ after a promotion that nobody has recorded yet: raise the generation, then ask again.  A shard has one
+-- GTID domain, whose numbers order its commits.
+SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_binlog_pos, '-', -1) AS UNSIGNED), g.timeline, @@server_id
+FROM outgrow_generation AS g;
+
+-- name: role
+-- On any node: is it a replica, and a primary's generation (0 on a replica): of two primaries the later one is true.
+SELECT @@read_only, IF(@@read_only, 0, g.counter) FROM outgrow_generation AS g;
+
+-- name: beat
+-- On any node, regularly: generation, the number of the last commit, still a replica.
+SELECT g.counter, CAST(SUBSTRING_INDEX(IF(@@read_only, @@gtid_slave_pos, @@gtid_binlog_pos), '-', -1) AS UNSIGNED),
+       @@read_only
+FROM outgrow_generation AS g;
+
+-- name: attend
+-- In the branch that decides, once there is another: waiting for a lock must end, as no server sees a deadlock over
+-- shards; and the lock says, as long as its connection lives, that the coordinator is there.
+BEGIN NOT ATOMIC
+    SET SESSION innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, $1),
+        lock_wait_timeout = LEAST(@@lock_wait_timeout, $1);
+    IF NOT IS_USED_LOCK($2) <=> CONNECTION_ID() THEN DO GET_LOCK($2, 0); END IF;
+END;
+
+-- name: limit
+-- In every other branch.
+SET SESSION innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, $1),
+    lock_wait_timeout = LEAST(@@lock_wait_timeout, $1);
+
+-- name: part_decider
+-- Behind the end of the branch that decided, or was to: its connection is anybody's again.
+BEGIN NOT ATOMIC
+    SET SESSION innodb_lock_wait_timeout = DEFAULT, lock_wait_timeout = DEFAULT;
+    DO RELEASE_LOCK($1);
+END;
+
+-- name: part_other
+-- Behind the end of every other branch.
+SET SESSION innodb_lock_wait_timeout = DEFAULT, lock_wait_timeout = DEFAULT;
+
+-- name: stamp
+-- In a branch that will be prepared.
+INSERT INTO outgrow_stamps (id, shards, connection, server) VALUES ($1, $2, CONNECTION_ID(), @@server_id);
+
+-- name: decide
+-- The last words of the branch that decides, in one: its stamp, the decision and the commit, which is not reached behind
+-- a refused decision; and a client that stops just here holds up nobody.  $3 is when the transaction got its id, by its
+-- coordinator's clock.
+BEGIN NOT ATOMIC
+    INSERT INTO outgrow_stamps (id, shards, connection, server) VALUES ($1, $2, CONNECTION_ID(), @@server_id);
+    INSERT INTO outgrow_decisions (id, outcome, shards, stamped_at) VALUES ($1, 'committed', $2, $3);
+    COMMIT;
+END;
+
+-- name: recovery_limits
+-- On a connection that recovers: a decision under way is looked at again later.
+SET SESSION innodb_lock_wait_timeout = 2, lock_wait_timeout = 2, max_statement_time = 5, tx_read_only = 0;
+
+-- name: prepared
+-- Every branch that is prepared on this server, in whichever database: format, lengths of the two halves of its name, and
+-- both halves.
+XA RECOVER;
+
+-- name: look_within
+-- Before `in_doubt`: what a prepared branch has written is not committed yet.
+SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED;
+
+-- name: in_doubt
+-- Of these transactions, those with a branch in this database: its stamp, and how many seconds ago it was prepared.
+SELECT id, shards, TIMESTAMPDIFF(MICROSECOND, stamped_at, UTC_TIMESTAMP(6)) / 1000000
+FROM outgrow_stamps
+WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: holder
+-- The connection that a branch was prepared on, where that can still be the same: numbers begin anew with the server, and
+-- a promoted one has others.
+SELECT connection FROM outgrow_stamps
+WHERE id = $1 AND server = @@server_id AND stamped_at < UTC_TIMESTAMP(6) - INTERVAL 2 SECOND
+  AND stamped_at > UTC_TIMESTAMP(6) - INTERVAL (
+      SELECT VARIABLE_VALUE - 1 FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME') SECOND;
+
+-- name: rule
+-- On the deciding shard: nothing was decided and nobody is about to, so it is aborted.  ($3: whoever is still there is
+-- given up.)
+INSERT IGNORE INTO outgrow_decisions (id, outcome) SELECT $1, 'aborted' FROM DUAL WHERE $3 OR IS_FREE_LOCK($2);
+
+-- name: ruling
+-- What stands.
+SELECT outcome FROM outgrow_decisions WHERE id = $1;
+
+-- name: stamped
+-- Which of these transactions are committed here.
+SELECT id FROM outgrow_stamps
+WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: decisions_old
+-- Commits that may be forgotten once every branch has confirmed.  (Ids are in the order of time.)
+SELECT id, shards FROM outgrow_decisions
+WHERE outcome = 'committed' AND id > $1 AND id < $2 ORDER BY id LIMIT 1000;
+
+-- name: decisions_forget
+-- They are confirmed everywhere.
+DELETE FROM outgrow_decisions
+WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: aborts_forget
+-- Aborts that nobody can run into any more.
+DELETE FROM outgrow_decisions
+WHERE outcome = 'aborted' AND id < $1 AND decided_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY LIMIT 1000;
+
+-- name: decisions_standing
+-- Which of these are not forgotten yet.
+SELECT id FROM outgrow_decisions
+WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: stamps_old
+-- Stamps that may be forgotten once their decision is.
+SELECT id, JSON_UNQUOTE(JSON_EXTRACT(shards, CONCAT('$[', JSON_LENGTH(shards) - 1, ']'))) FROM outgrow_stamps
+WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1000;
+
+-- name: stamps_forget
+-- Their decisions are forgotten.
+DELETE FROM outgrow_stamps
+WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);

@@ -1,0 +1,36 @@
+-- Queries of test_bringing.py, one a line, each in a total order.
+SELECT s.buyer, g.label FROM sales s JOIN goods g ON g.id = s.good WHERE s.amount > 2 ORDER BY 1, 2
+SELECT g.id, s.amount FROM goods g LEFT JOIN sales s ON s.good = g.id AND s.amount = 3 ORDER BY 1, 2
+-- A condition on the side that an outer join fills up must not be asked of its shards.
+SELECT g.id FROM goods g LEFT JOIN sales s ON s.good = g.id AND s.note = 'note 1' WHERE s.amount IS NULL ORDER BY 1
+SELECT g.id, s.amount FROM goods g FULL JOIN sales s ON s.good = g.id AND s.amount > 1 ORDER BY 1, 2, s.buyer, s.note
+SELECT g.id, s.buyer FROM sales s RIGHT JOIN goods g ON s.good = g.id AND g.id > 7 ORDER BY 1, 2
+SELECT g.id, s.buyer FROM goods g LEFT JOIN sales s ON s.good = g.id AND g.price > 5 ORDER BY 1, 2
+SELECT g.id, s.buyer FROM sales s RIGHT JOIN goods g ON s.good = g.id AND g.price > 5 ORDER BY 1, 2
+-- The inner block's items bear the alias of the outer one's, whose column is meant.
+SELECT s.buyer FROM sales s WHERE EXISTS (SELECT 1 FROM goods s WHERE id > 3 AND good = 4) ORDER BY 1
+-- A primary key decides the other columns of its table, and those of no other.
+SELECT g.id, g.label, upper(g.label), sum(s.amount) FROM goods g JOIN sales s ON s.good = g.id GROUP BY g.id ORDER BY g.made
+SELECT note, count(*), sum(amount) FROM sales GROUP BY ROLLUP (note) ORDER BY 1, 2
+SELECT buyer, rank() OVER (ORDER BY sum(amount) DESC, buyer) FROM sales GROUP BY buyer ORDER BY 2
+SELECT buyer FROM sales GROUP BY buyer ORDER BY count(*) DESC, buyer FETCH FIRST 2 ROWS WITH TIES
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY amount), mode() WITHIN GROUP (ORDER BY note) FROM sales
+SELECT id FROM goods WHERE price > (SELECT avg(price) FROM goods) ORDER BY id
+SELECT id FROM goods WHERE id NOT IN (SELECT good FROM sales WHERE good IS NOT NULL) ORDER BY id
+SELECT id FROM goods WHERE id NOT IN (SELECT good FROM sales) ORDER BY id
+SELECT id FROM goods EXCEPT SELECT good FROM sales ORDER BY 1
+SELECT c.code, g.id FROM countries c LEFT JOIN goods g ON g.label = c.name ORDER BY 1, 2
+SELECT h.n, t.n, g.id FROM here h JOIN there t USING (name) JOIN goods g ON g.label = h.name ORDER BY 3
+SELECT h.n, t.n FROM here h FULL JOIN there t ON h.name = t.name ORDER BY 1, 2
+SELECT count(*) FROM goods a CROSS JOIN goods b
+SELECT id, label FROM goods NATURAL JOIN (SELECT id FROM goods WHERE id < 4) x ORDER BY 1
+SELECT a, c FROM goods AS g (a, b) JOIN (SELECT good AS c FROM sales) s ON s.c = g.a WHERE a < 4 ORDER BY 1, 2
+WITH RECURSIVE up(id) AS (SELECT min(id) FROM goods UNION ALL SELECT g.id FROM up JOIN goods g ON g.id = up.id + 1) SELECT count(*), max(id) FROM up
+SELECT g.id, x.n FROM goods g, LATERAL (SELECT count(*) AS n FROM sales s WHERE s.good = g.id AND s.amount > 1) x ORDER BY 1
+SELECT v.x, g.label FROM (VALUES (1), (50)) AS v(x) LEFT JOIN goods g ON g.id = v.x ORDER BY 1
+SELECT EXISTS (SELECT 1 FROM sales WHERE amount = 4 AND note LIKE '%2')
+SELECT max(at - timestamptz '2023-12-31'), now() = now() FROM sales
+SELECT DISTINCT ROW(note, amount) FROM sales ORDER BY 1
+SELECT count(DISTINCT (note, amount)) FROM sales
+SELECT sum(amount) || '!' FROM sales
+SELECT 1 AS a, g.id AS a FROM goods g WHERE g.id > (SELECT 7) ORDER BY 2
