@@ -1,4 +1,5 @@
-"""What sessions do, told as frozen values: one event for each statement, each transaction's begin and end, each error.
+"""What sessions do, told as frozen values: one event for each statement, each transaction's begin and end, each error;
+and for each connection that a pool opens or closes, and whoever waits for one.
 
 `fleet.subscribe(callback)` hands them over, in the thread or task that did it, right behind what they tell of.  They
 say what a statement is (its fingerprint), where it went and why, and what came of it; never what its literals and
@@ -135,13 +136,50 @@ class ErrorMet:
     transaction: str | None = None
 
 
-Event = StatementEnded | TransactionBegan | TransactionEnded | ErrorMet
+@dataclass(frozen=True, slots=True)
+class ConnectionOpened:
+    """A pool has one connection more.  Of connections only those are told who asked for it."""
+
+    node: str
+    domain: str
+    at_ns: int
+    #: How long that took.
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """A pool has one connection less."""
+
+    node: str
+    domain: str
+    at_ns: int
+    #: `idle` (nobody needed it), `age`, `broken` (lost, or given back in the middle of something), `silent` (its node
+    #: has stopped answering).
+    why: str
+    lived_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionWaited:
+    """Somebody found all connections of a pool in use, and has waited, or was not let."""
+
+    node: str
+    domain: str
+    at_ns: int
+    #: `served`, `late` (none was given back in time), `refused` (too many waited already), `left` (interrupted).
+    outcome: str
+    seconds: float
+
+
+ConnectionEvent = ConnectionOpened | ConnectionClosed | ConnectionWaited
+Event = StatementEnded | TransactionBegan | TransactionEnded | ErrorMet | ConnectionEvent
 Callback = Callable[[Event], object]
 
 
 class Source(Protocol):
     """Whoever tells events: a fleet."""
 
-    def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """From now on `callback` is given every event; what this returns ends that."""
+    def subscribe(self, callback: Callback, *, connections: bool = False) -> Callable[[], None]:
+        """From now on `callback` is given every event, those of `connections` if asked; what this returns ends that."""
         ...

@@ -20,6 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--workers", type=int, default=4, help="processes that make transfers (default 4)")
+    parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="switch one protection off")
     parser.add_argument("--stop", action="store_true", help="stop at the first anomaly")
@@ -41,6 +42,7 @@ def main() -> int:
             workers=options.workers,
             mutant=options.mutant,
             stop=options.stop,
+            behind=options.behind,
             on_progress=progress if sys.stderr.isatty() else lambda _: None,
         )
     if sys.stderr.isatty():

@@ -72,7 +72,7 @@ class Crew:
         context.set_forkserver_preload([workers.__name__])
         ours, theirs = context.Pipe()
         orders = Orders(
-            named(self.world.topology, hand.name),
+            named(self.world.asked, hand.name),
             self.world.accounts,
             self.journals,
             hand.name,

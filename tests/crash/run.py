@@ -145,16 +145,17 @@ def run(
     weights: Mapping[str, int] = WEIGHTS,
     stop: bool = False,
     points: int = 0,
+    behind: str = "",
     on_progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
-    """`weights`: how often each kind of fault is drawn.  `stop`: at the first anomaly.
+    """`weights`: how often each kind of fault is drawn.  `stop`: at the first anomaly.  `behind`: a pooler.
 
     It goes on until faults have struck at so many `points` of the protocol, up to four times as many faults.
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         journals = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
-        place = stack.enter_context(world(servers))
+        place = stack.enter_context(world(servers, behind))
         hands = stack.enter_context(crew(place, journals, workers, seed, mutant))
         watch = stack.enter_context(Watch(place))
         this = Run(place, hands, watch, seed, journals, weights)

@@ -31,6 +31,14 @@ def test_nothing_is_half_done_in_the_long_run(fleet_servers: Servers, seed: int)
     assert sum(count > 0 for count in report.points_covered.values()) >= 6, report.points_covered
 
 
+@pytest.mark.long
+def test_nothing_is_half_done_behind_a_pooler(fleet_servers: Servers, seed: int) -> None:
+    """The pooler's connections live on when a coordinator dies; what was open on them must not."""
+    report = run(fleet_servers, 40, seed, behind="pgbouncer")
+    unharmed(report)
+    assert sum(count > 0 for count in report.points_covered.values()) >= 5, report.points_covered
+
+
 #: Against which faults each protection stands: with all of them, finding out only takes longer.
 AIMED = {
     "one commit after the other": (KILL, CUT),

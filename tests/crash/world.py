@@ -10,6 +10,7 @@ import psycopg
 
 import outgrow
 from outgrow.topology import Node, Placement, Shard, Sharded, TableName, Topology
+from tests import pgbouncer
 from tests.servers import Servers
 
 #: So few that transfers meet, so many that a row held by a dead coordinator does not stop everyone.
@@ -41,12 +42,14 @@ class Held:
 class World:
     """One set of databases on a running fleet."""
 
-    def __init__(self, servers: Servers, topology: Topology) -> None:
+    def __init__(self, servers: Servers, topology: Topology, asked: Topology) -> None:
         self.servers = servers
         self.topology = topology
+        #: What the workers open: the same, behind a pooler perhaps.
+        self.asked = asked
         #: shard → the accounts there
         self.accounts: dict[str, list[int]] = {}
-        with outgrow.open(topology, install=True) as fleet, fleet.session() as session:
+        with outgrow.open(asked, install=True) as fleet, fleet.session() as session:
             for statement in DDL:
                 session.execute(statement)
             for account in range(1, ACCOUNTS + 1):
@@ -93,7 +96,8 @@ def named(topology: Topology, name: str) -> Topology:
     """The topology with an application name in every address, so that the servers say whose connection is whose."""
 
     def address(node: Node) -> Node:
-        return replace(node, dsn=psycopg.conninfo.make_conninfo(node.dsn, application_name=name))
+        direct = None if node.direct is None else address(node.direct)
+        return replace(node, dsn=psycopg.conninfo.make_conninfo(node.dsn, application_name=name), direct=direct)
 
     def shard(one: Shard) -> Shard:
         return Shard(one.name, address(one.primary), tuple(map(address, one.replicas)))
@@ -103,17 +107,25 @@ def named(topology: Topology, name: str) -> Topology:
 
 
 @contextlib.contextmanager
-def world(servers: Servers) -> Iterator[World]:
+def world(servers: Servers, behind: str = "") -> Iterator[World]:
     """Fresh databases with accounts in them.  The servers run again afterwards, whatever happened."""
     topology = servers.fresh(TABLES)
-    made = World(servers, topology)
-    try:
+    with contextlib.ExitStack() as stack:
+        asked = topology
+        if behind:
+            pooler = stack.enter_context(pgbouncer.before(topology, pool_size=5, wait_seconds=5))
+            assert pooler.topology is not None
+            asked = pooler.topology
+        made = World(servers, topology, asked)
+        stack.callback(_put_right, made)
         yield made
-    finally:
-        with servers.restored():
-            pass
-        for shard in topology.domains[0].shards:
-            for gid in made.prepared(shard.primary):
-                # A run that failed may leave some; nobody could drop the database otherwise.
-                servers.sql(shard.primary, f"ROLLBACK PREPARED '{gid}'")
-        servers.drop(topology)
+
+
+def _put_right(made: World) -> None:
+    with made.servers.restored():
+        pass
+    for shard in made.shards:
+        for gid in made.prepared(shard.primary):
+            # A run that failed may leave some; nobody could drop the database otherwise.
+            made.servers.sql(shard.primary, f"ROLLBACK PREPARED '{gid}'")
+    made.servers.drop(made.topology)

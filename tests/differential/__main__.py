@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
+    parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
@@ -71,9 +72,9 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     if options.engine == "mariadb":
         return mariadb.compared(options.statements, seed, options.shards, progress, options.strategy)
     if options.writes is not None:
-        with both.opened(options.shards, strategy=options.strategy) as sides:
+        with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)
-    with opened(options.shards, strategy=options.strategy) as sides:
+    with opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
         cases = list(corpus()) if options.corpus else []
         return run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
 
@@ -120,7 +121,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         name = f"{first or seed}/{second}"
         case = statement(int(first or seed), int(second))
         how = next(iter(random_cases(1, int(first or seed), int(second))))[2]
-    with opened(options.shards, strategy=options.strategy) as sides:
+    with opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
         text, params = case.render()
@@ -131,7 +132,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
 def replay_chapter(options: argparse.Namespace, seed: int) -> int:
     """One chapter again, with all that is asked in it."""
     first, _, second = options.replay.rpartition("/")
-    with both.opened(options.shards, strategy=options.strategy) as sides:
+    with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
         report, told = stories.replayed(sides, int(first or seed), int(second))
     print("\n".join(told))
     for failure in report.failures:

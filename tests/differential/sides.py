@@ -13,6 +13,7 @@ import psycopg
 import outgrow
 from outgrow.keyspace import Keyspace, coerce, first_map
 from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology
+from tests import pgbouncer
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
 from tests.differential.strategies import placed
@@ -158,7 +159,9 @@ def placements(shards: list[str]) -> dict[TableName, Placement]:
 
 
 @contextlib.contextmanager
-def opened(shards: int = 3, seed: int = 1, servers: Servers | None = None, strategy: str = "hash") -> Iterator[Sides]:
+def opened(
+    shards: int = 3, seed: int = 1, servers: Servers | None = None, strategy: str = "hash", behind: str = ""
+) -> Iterator[Sides]:
     """Both sides with data; `servers` that run already are used (then `shards` counts for nothing)."""
     with contextlib.ExitStack() as stack:
         if servers is None:
@@ -170,8 +173,17 @@ def opened(shards: int = 3, seed: int = 1, servers: Servers | None = None, strat
         topology = replace(empty, domains=(domain,))
         _fill_shards(topology, seed)
         plain = stack.enter_context(_plain(servers, seed))
-        fleet = stack.enter_context(outgrow.open(topology, install=True))
+        fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
         yield Sides(fleet, plain)
+
+
+def stood(stack: contextlib.ExitStack, topology: Topology, behind: str) -> Topology:
+    """The topology with the pooler before every server, if there is to be one."""
+    if not behind:
+        return topology
+    pooler = stack.enter_context(pgbouncer.before(topology))
+    assert pooler.topology is not None
+    return pooler.topology
 
 
 @contextlib.contextmanager

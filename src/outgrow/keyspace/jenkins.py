@@ -95,20 +95,31 @@ def int_slot(mask: int) -> Callable[[tuple[int | None, ...]], int]:
     turned = _rotate(c1, 11)
     combine = COMBINE & mask
 
-    def slot(key: tuple[int | None, ...], M: int = MASK32, K: int = DOUBLED) -> int:
+    # Names bound as defaults are locals: that is measurable here.  The two parts of a rotation are subtracted one after
+    # the other, modulo 2**32 the same as together; of the last b only 24 bits count.
+    def slot(
+        key: tuple[int | None, ...],
+        M: int = MASK32,
+        a0: int = a0,
+        b0: int = b0,
+        c1: int = c1,
+        turned: int = turned,
+        combine: int = combine,
+        mask: int = mask,
+    ) -> int:
         value = key[0]
         if value is None:
             return 0
-        if value < 0:
-            value = ~(value ^ value >> 32)
-        else:
+        if value > M:
             value ^= value >> 32
-        a = ((a0 + value & M ^ c1) - turned) & M
-        b = ((b0 ^ a) - (a * K >> 7)) & M
-        c = ((c1 ^ b) - (b * K >> 16)) & M
-        a = ((a ^ c) - (c * K >> 28)) & M
-        b = (b ^ a) - (a * K >> 18)
-        return ((c ^ b) - (b >> 8) + combine) & mask
+        elif value < 0:
+            value = ~(value ^ value >> 32)
+        a = (a0 + value & M ^ c1) - turned & M
+        b = (b0 ^ a) - (a << 25) - (a >> 7) & M
+        c = (c1 ^ b) - (b << 16) - (b >> 16) & M
+        a = (a ^ c) - c * 16 - (c >> 28) & M
+        b = (b ^ a) - (a * 16384 & 0xFFFFFF) - (a >> 18)
+        return (c ^ b) - (b >> 8) + combine & mask
 
     return slot
 
@@ -118,7 +129,6 @@ def text_slot(mask: int) -> Callable[[tuple[str | None, ...]], int]:
     """The slot of a key of one text, unrolled for speed; see `int_slot`."""
     combine = COMBINE & mask
 
-    # Names bound as defaults are locals: that is measurable here.
     def slot(
         key: tuple[str | None, ...],
         M: int = MASK32,

@@ -3,7 +3,8 @@
 from outgrow.local.addresses import domain_of
 from outgrow.local.binaries import Binaries, available, find, installed
 from outgrow.local.fleet import FleetStatus, ServerStatus, directory_of, down, status, topology, up
-from outgrow.local.mariadb import MariadbServer, installed_mariadb, temporary_mariadb
+from outgrow.local.mariadb import MariadbServer, temporary_mariadb
+from outgrow.local.mariadb_programs import installed_mariadb
 from outgrow.local.places import home
 from outgrow.local.temporary import temporary
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from outgrow.errors import ConfigurationError
+from outgrow.local.engines import engine
 from outgrow.local.state import Server, State, write_private
 from outgrow.topology import Domain, Node, Role, Shard, Topology, read, without_password, write
 
@@ -29,11 +30,10 @@ HEADER = """\
 
 def dsn(state: State, server: Server, *, database: str = DATABASE, role: str = ROLE, tcp: bool | None = None) -> str:
     """A server's address: its unix socket, or loopback TCP with the password (of `app` only)."""
+    name = quote(database, safe="")
     if state.tcp if tcp is None else tcp:
-        return (
-            f"postgresql://{role}:{quote(state.password, safe='')}@127.0.0.1:{server.port}/{quote(database, safe='')}"
-        )
-    return f"postgresql://{role}@/{quote(database, safe='')}?host={quote(state.sockets, safe='/')}&port={server.port}"
+        return f"{state.engine}://{role}:{quote(state.password, safe='')}@127.0.0.1:{server.port}/{name}"
+    return engine(state.engine).socket_dsn(state, server, role, name)
 
 
 def domain_of(state: State, *, database: str = DATABASE, role: str = ROLE, tcp: bool | None = None) -> Domain:
@@ -48,7 +48,7 @@ def domain_of(state: State, *, database: str = DATABASE, role: str = ROLE, tcp: 
     for name in dict.fromkeys(server.shard for server in state.servers):
         primary, *replicas = (node(server) for server in state.servers if server.shard == name)
         shards.append(Shard(name, primary, tuple(replicas)))
-    return Domain(DOMAIN, "postgresql", 1024, tuple(shards), {})
+    return Domain(DOMAIN, state.engine, 1024, tuple(shards), {})
 
 
 def publish(fleet: Path, state: State) -> tuple[Topology, State]:

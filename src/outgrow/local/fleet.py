@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from outgrow.errors import ConfigurationError, Error, OperationalError
-from outgrow.local import binaries as installed
-from outgrow.local import processes, state
+from outgrow.local import engines, processes, state
 from outgrow.local.addresses import FILE, SECRET, publish
 from outgrow.local.binaries import Binaries
+from outgrow.local.engines import Engine, Instance
 from outgrow.local.places import (
     Owner,
     free_ports,
@@ -33,7 +33,7 @@ from outgrow.local.places import (
     require_traversable,
     socket_directory,
 )
-from outgrow.local.server import Instance, PortTaken
+from outgrow.local.server import PortTaken
 from outgrow.local.state import Server, State
 from outgrow.topology import Topology, read
 
@@ -55,10 +55,11 @@ class ServerStatus:
     condition: str
     #: What it does, whatever it was made for: a promoted replica says False.
     replays: bool | None = None
-    #: Bytes of log written (primary) or replayed (replica).
+    #: How far its log goes, written (primary) or replayed (replica): in bytes, or in transactions (MariaDB).
     log_bytes: int | None = None
-    #: Bytes of log the replica has not replayed yet.
+    #: Bytes of log the replica has not replayed yet (PostgreSQL), or transactions (MariaDB).
     lag_bytes: int | None = None
+    lag_transactions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class FleetStatus:
     version: str
     sockets: str
     servers: tuple[ServerStatus, ...]
+    #: For people.
+    engine: str = "PostgreSQL"
 
     @property
     def running(self) -> bool:
@@ -89,6 +92,7 @@ def up(
     *,
     tcp: bool | None = None,
     durable: bool = True,
+    engine: str | None = None,
 ) -> Topology:
     """Start what is missing of the fleet in `directory`, making it first if there is none (2 shards × 1 replica).
 
@@ -104,10 +108,13 @@ def up(
     with state.locked(fleet):
         before = state.load(fleet)
         if before is None:
-            now = _new_state(fleet, 2 if shards is None else shards, 1 if replicas is None else replicas, binaries)
+            kind = engines.engine(engine or "postgresql")
+            now = _new_state(
+                fleet, 2 if shards is None else shards, 1 if replicas is None else replicas, binaries, kind
+            )
             now = msgspec.structs.replace(now, tcp=bool(tcp), durable=durable)
         else:
-            _check_same(fleet, before, shards, replicas, binaries)
+            _check_same(fleet, before, shards, replicas, binaries, engine)
             now = before if tcp is None else msgspec.structs.replace(before, tcp=tcp)
         programs = _programs(now)
         for attempt in range(5):
@@ -140,14 +147,16 @@ def status(directory: Path | str | None = None) -> FleetStatus:
     now = _known(fleet)
     programs = _programs(now)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        asked = list(pool.map(lambda server: _condition(Instance(fleet, now, server, programs)), now.servers))
+        asked = list(pool.map(lambda server: _condition(_instance(fleet, now, server, programs)), now.servers))
+    kind = engines.engine(now.engine)
     written = {one.shard: one.log_bytes for one in asked if one.replays is False and one.log_bytes is not None}
     servers = []
     for one in asked:
         if one.replays and one.log_bytes is not None and one.shard in written:
-            one = replace(one, lag_bytes=max(0, written[one.shard] - one.log_bytes))
+            behind: dict[str, Any] = {kind.lag: max(0, written[one.shard] - one.log_bytes)}
+            one = replace(one, **behind)
         servers.append(one)
-    return FleetStatus(fleet, programs.version, now.sockets, tuple(servers))
+    return FleetStatus(fleet, programs.version, now.sockets, tuple(servers), kind.shown)
 
 
 def down(directory: Path | str | None = None, delete: bool = False, on_progress: Progress = lambda _: None) -> bool:
@@ -175,7 +184,7 @@ def down(directory: Path | str | None = None, delete: bool = False, on_progress:
     return stopped
 
 
-def _new_state(fleet: Path, shards: int, replicas: int, binaries: str | None) -> State:
+def _new_state(fleet: Path, shards: int, replicas: int, binaries: str | None, engine: Engine) -> State:
     leftover = _foreign(fleet)
     if leftover:
         (fleet / state.LOCK).unlink()
@@ -184,7 +193,7 @@ def _new_state(fleet: Path, shards: int, replicas: int, binaries: str | None) ->
             f"{fleet} holds {leftover[0]!r} and is not a fleet's directory",
             cure="choose a new or empty directory",
         )
-    programs = installed.find(binaries)
+    programs = engine.find(binaries)
     names = ["primary", *(f"replica{number}" for number in range(1, replicas + 1))]
     servers = tuple(Server(f"s{number}", name, 0) for number in range(1, shards + 1) for name in names)
     return State(
@@ -198,6 +207,7 @@ def _new_state(fleet: Path, shards: int, replicas: int, binaries: str | None) ->
         tcp=False,
         durable=True,
         servers=servers,
+        engine=engine.name,
     )
 
 
@@ -214,8 +224,17 @@ def _check_counts(shards: int | None, replicas: int | None) -> None:
             )
 
 
-def _check_same(fleet: Path, before: State, shards: int | None, replicas: int | None, binaries: str | None) -> None:
+def _check_same(
+    fleet: Path, before: State, shards: int | None, replicas: int | None, binaries: str | None, engine: str | None
+) -> None:
     """A fleet keeps its shape: rows were placed by it."""
+    kind = engines.engine(before.engine)
+    if engine is not None and engine != before.engine:
+        raise ConfigurationError(
+            "OG-LOCAL-025",
+            f"the fleet in {fleet} is one of {kind.shown}, not of {engines.engine(engine).shown}",
+            cure="leave --engine out, or name another directory with --dir",
+        )
     for name, asked, has in (("shards", shards, before.shards), ("replicas", replicas, before.replicas)):
         if asked is not None and asked != has:
             raise ConfigurationError(
@@ -224,10 +243,10 @@ def _check_same(fleet: Path, before: State, shards: int | None, replicas: int | 
                 cure="leave the option out, name another directory with --dir, "
                 "or remove this fleet and its data with `outgrow down --delete`",
             )
-    if binaries is not None and (programs := installed.find(binaries)).major != before.major:
+    if binaries is not None and (programs := kind.find(binaries)).major != before.major:
         raise ConfigurationError(
             "OG-LOCAL-025",
-            f"the fleet in {fleet} was made by PostgreSQL {before.major}, not {programs.major}",
+            f"the fleet in {fleet} was made by {kind.shown} {before.major}, not {programs.major}",
             cure=f"leave --pg out or say --pg {before.major}; for another version name another directory with --dir",
         )
 
@@ -241,10 +260,15 @@ def _known(fleet: Path) -> State:
 
 def _programs(now: State) -> Binaries:
     """The binaries the fleet was made with, or others of the same version when those are gone."""
+    find = engines.engine(now.engine).find
     try:
-        return installed.find(now.binaries)
+        return find(now.binaries)
     except ConfigurationError:
-        return installed.find(str(now.major))
+        return find(str(now.major))
+
+
+def _instance(fleet: Path, now: State, server: Server, programs: Binaries) -> Instance:
+    return engines.engine(now.engine).instance(fleet, now, server, programs)
 
 
 def _with_free_ports(fleet: Path, now: State, programs: Binaries, *, afresh: bool) -> State:
@@ -254,7 +278,7 @@ def _with_free_ports(fleet: Path, now: State, programs: Binaries, *, afresh: boo
     moved = [
         position
         for position, server in enumerate(servers)
-        if Instance(fleet, now, server, programs).pid is None
+        if _instance(fleet, now, server, programs).pid is None
         and (afresh or server.port == 0 or not port_is_free(server.port))
     ]
     for position, port in zip(moved, free_ports(len(moved), taken), strict=True):
@@ -266,7 +290,7 @@ def _start_all(fleet: Path, now: State, programs: Binaries, on_progress: Progres
     """All shards at once; what was started is stopped again when one fails or the user interrupts."""
     who = owner()
     give(Path(now.sockets), who)
-    instances = [Instance(fleet, now, server, programs) for server in now.servers]
+    instances = [_instance(fleet, now, server, programs) for server in now.servers]
     running = {instance.server.path for instance in instances if instance.pid is not None}
 
     def shard(name: str) -> None:
@@ -293,14 +317,12 @@ def _start_primary(primary: Instance, who: Owner, on_progress: Progress) -> None
         primary.configure(who)
         primary.start()
     if not made.exists():
-        primary.query("create_app", password=primary.state.password)
+        primary.first_words()
         made.touch()
 
 
 def _start_replica(replica: Instance, primary: Instance, who: Owner, on_progress: Progress) -> None:
-    follows = (replica.data / "standby.signal").exists()
-    # The slot held the log back only up to a limit: a replica that was away for too long starts over.
-    if follows and primary.query("drop_lost_slot", slot=replica.server.name):
+    if replica.exists and replica.lost(primary):
         on_progress(f"{replica.server.path}: too far behind, copying anew")
         replica.stop(at_once=True)
         shutil.rmtree(replica.data)
@@ -319,7 +341,7 @@ def _stop_all(fleet: Path, now: State, *, at_once: bool, on_progress: Progress) 
     programs = Binaries(Path(now.binaries), now.major, "")  # stopping takes signals, not programs
 
     def stop(server: Server) -> None:
-        if Instance(fleet, now, server, programs).stop(at_once=at_once):
+        if _instance(fleet, now, server, programs).stop(at_once=at_once):
             on_progress(f"{server.path}: stopped")
 
     # Replicas first: a primary that shuts down waits for those that still listen.
@@ -347,12 +369,10 @@ def _condition(instance: Instance) -> ServerStatus:
     if pid is None:
         return ServerStatus(server.shard, server.name, server.port, None, "stopped")
     try:
-        [[replays, log_bytes]] = instance.query("condition", timeout_seconds=5.0)
+        replays, log_bytes = instance.condition()
     except (Error, ValueError, subprocess.SubprocessError):
         return ServerStatus(server.shard, server.name, server.port, pid, "starting")
-    return ServerStatus(
-        server.shard, server.name, server.port, pid, "running", replays == "t", int(log_bytes) if log_bytes else None
-    )
+    return ServerStatus(server.shard, server.name, server.port, pid, "running", replays, log_bytes)
 
 
 def _each(work: Callable[[T], object], items: Iterable[T]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -18,24 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from outgrow.errors import OperationalError
+from outgrow.local.mariadb_programs import installed_mariadb
 from outgrow.local.places import Owner, free_ports, give, owner
 from outgrow.local.temporary import reserved
 
-#: Where Debian, and MariaDB's own archives, put the programs.
-_FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/mariadb/bin", "/opt/mariadb/bin")
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
-
-
-def installed_mariadb() -> tuple[Path, Path] | None:
-    """`mariadbd` and `mariadb-install-db`, where both are found."""
-    found = [_program(name) for name in ("mariadbd", "mariadb-install-db")]
-    return (found[0], found[1]) if found[0] and found[1] else None
-
-
-def _program(name: str) -> Path | None:
-    place = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS)))
-    return Path(place) if place else None
 
 
 @dataclass

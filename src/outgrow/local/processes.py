@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: The only programs that this room ever ends.
-PROGRAMS = frozenset({"postgres", "initdb", "pg_basebackup", "pg_ctl", "mariadbd"})
+PROGRAMS = frozenset({"postgres", "initdb", "pg_basebackup", "pg_ctl", "mariadbd", "mariadb-install"})
 
 _PROC = Path("/proc/self/stat").exists()
 
@@ -82,13 +82,23 @@ def of(place: Path) -> list[Process]:
 
 
 def postmaster(data: Path) -> int | None:
-    """The pid of the server that runs on this data directory."""
+    """The pid of the PostgreSQL server that runs on this data directory."""
+    return server_of(data, "postmaster.pid", "postgres")
+
+
+def server_of(data: Path, file: str, program: str) -> int | None:
+    """The pid in that file, if it is a server's that was started for this data directory, or for the folder around."""
     try:
-        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = int((data / file).read_text().split("\n", 1)[0])
     except (OSError, ValueError):
         return None
     process = look(pid)
-    return pid if process is not None and process.program == "postgres" and process.works_in(data) else None
+    known = process is not None and process.program == program
+    return (
+        pid
+        if process is not None and known and process.works_in(data if program == "postgres" else data.parent)
+        else None
+    )
 
 
 def ready(data: Path) -> bool:

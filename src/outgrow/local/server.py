@@ -118,7 +118,7 @@ class Instance:
             *("initdb", "-D", str(partial), "-U", "postgres", "--encoding=UTF8", *order),
             *("--auth=trust", "--no-sync", "--no-instructions", "--data-checksums"),
         )
-        _write(partial / "pg_hba.conf", HBA, who)
+        write_private_to(partial / "pg_hba.conf", HBA, who)
         with open(partial / "postgresql.conf", "a") as file:
             file.write(f"\ninclude_if_exists = '{SETTINGS}'\n")
         partial.rename(self.data)
@@ -132,7 +132,7 @@ class Instance:
             *("pg_basebackup", "-D", str(partial), "-h", self.state.sockets, "-p", str(primary.server.port)),
             *("-U", "postgres", "-c", "fast", "-X", "stream", "-S", slot, "--no-sync", "--no-manifest"),
         )
-        _write(partial / "standby.signal", "", who)
+        write_private_to(partial / "standby.signal", "", who)
         partial.rename(self.data)
 
     def configure(self, who: Owner) -> bool:
@@ -175,8 +175,22 @@ class Instance:
         path = self.data / SETTINGS
         if path.exists() and path.read_text() == text:
             return False
-        _write(path, text, who)
+        write_private_to(path, text, who)
         return True
+
+    def first_words(self) -> None:
+        """The application's role and database."""
+        self.query("create_app", password=self.state.password)
+
+    def lost(self, primary: Instance) -> bool:
+        """The slot held the log back only up to a limit: a replica that was away for too long starts over."""
+        follows = (self.data / "standby.signal").exists()
+        return follows and bool(primary.query("drop_lost_slot", slot=self.server.name))
+
+    def condition(self) -> tuple[bool, int | None]:
+        """Whether it replays, and how far its log goes, in bytes."""
+        [[replays, log_bytes]] = self.query("condition", timeout_seconds=5.0)
+        return replays == "t", int(log_bytes) if log_bytes else None
 
     def reload(self) -> None:
         """Make the running server read its settings again."""
@@ -280,7 +294,7 @@ def environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": "/", "TZ": "UTC"}
 
 
-def _write(path: Path, text: str, who: Owner) -> None:
+def write_private_to(path: Path, text: str, who: Owner) -> None:
     partial = path.with_name(path.name + ".new")
     partial.write_text(text)
     partial.chmod(0o600)

@@ -53,6 +53,7 @@ class State(msgspec.Struct, frozen=True):
     servers: tuple[Server, ...]
     #: The addresses that `fleet.yaml` was last given, in the order of `servers`.
     published: tuple[str, ...] = ()
+    engine: str = "postgresql"
 
     def __repr__(self) -> str:
         return f"State(shards={self.shards}, replicas={self.replicas}, major={self.major})"

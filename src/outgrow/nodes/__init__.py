@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from outgrow.nodes.block import block_steps, rolled_back_steps
 from outgrow.nodes.connect import link_steps
 from outgrow.nodes.copying import CopyIn, CopyOut
+from outgrow.nodes.enclosed import enclosed_steps, rolled_back_steps
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pair import Asked, Outcome
-from outgrow.nodes.pool import Pool, PoolAges, PoolStats
+from outgrow.nodes.pool import Pool, PoolStats
 from outgrow.nodes.rows import Field, Identity, Rows
-from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
 from outgrow.nodes.values import Values, known_types, literal
@@ -35,9 +35,9 @@ __all__ = [
     "Rows",
     "Stream",
     "Values",
-    "block_steps",
     "drive",
     "drive_async",
+    "enclosed_steps",
     "known_types",
     "link_steps",
     "literal",

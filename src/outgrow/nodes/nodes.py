@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from outgrow.errors import Error
+from outgrow.events import ConnectionEvent
 from outgrow.nodes.engines import opening
 from outgrow.nodes.link import Link
-from outgrow.nodes.pool import Connect, Pool, PoolAges, PoolStats
-from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.pool import Connect, Pool, PoolStats
+from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.topology import Node, PoolLimits, Topology
 from outgrow.waits import Steps
 
@@ -36,23 +37,39 @@ class Nodes:
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._tell: Callable[[ConnectionEvent], None] | None = None
+
+    def tell_to(self, tell: Callable[[ConnectionEvent], None] | None) -> None:
+        """Who is told of the pools' connections from now on: one, or nobody."""
+        with self._lock:
+            self._tell = tell
+            for pool in self._pools.values():
+                pool.tell = tell
 
     def pool(self, node: Node) -> Pool:
+        return self._pools.get(node.name) or self._made(node, self._limits.get(node.domain))
+
+    def _made(self, node: Node, limits: PoolLimits | None) -> Pool:
         pool = self._pools.get(node.name)
         if pool is None:
             with self._lock:
                 pool = self._pools.get(node.name)
                 if pool is None:
-                    limits = self._limits.get(node.domain)
                     pool = Pool(node, limits, self._settings, self._ages, self._connects[node.domain])
+                    pool.tell = self._tell
                     if self._closed:
                         pool.close()
                     self._pools[node.name] = pool
         return pool
 
     def past(self, node: Node) -> Pool:
-        """The pool that leads past the node's pooler, where its direct address is known; else the node's own."""
-        return self.pool(node if node.direct is None else node.direct)
+        """The pool that leads past the node's pooler, where its direct address is known; else the node's own.
+
+        It keeps no connections for their own sake: there are few of them to be had.
+        """
+        if node.direct is None:
+            return self.pool(node)
+        return self._made(node.direct, replace(self._limits.get(node.domain) or PoolLimits(), size_min=0))
 
     def connect_steps(self, node: Node, until: float | None) -> Steps[Link]:
         """A link outside the pool, for whoever asks a node whether it lives: it gives up on silence at once.

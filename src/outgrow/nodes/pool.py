@@ -13,15 +13,15 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from outgrow import errors
-from outgrow.clock import monotonic
+from outgrow.clock import monotonic, wall_ns
+from outgrow.events import ConnectionClosed, ConnectionEvent, ConnectionOpened, ConnectionWaited
 from outgrow.nodes.connect import link_steps
 from outgrow.nodes.link import Link
 from outgrow.nodes.queries import QUERIES
-from outgrow.nodes.settings import LinkSettings
+from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.topology import Node, PoolLimits
 from outgrow.waits import Future, Steps
 
@@ -30,7 +30,7 @@ Connect = Callable[[Node, LinkSettings, dict[int, str], float | None], Steps[Lin
 
 
 class PoolStats(NamedTuple):
-    """Counts of one pool.  `opened`, `taken`, `waited`, `waited_seconds`, `timeouts`, `lost` only grow."""
+    """Counts of one pool.  From `opened` on they only grow."""
 
     size: int
     idle: int
@@ -42,18 +42,8 @@ class PoolStats(NamedTuple):
     waited_seconds: float
     timeouts: int
     lost: int
-
-
-@dataclass(frozen=True, slots=True)
-class PoolAges:
-    """When a link is checked."""
-
-    #: Idle this long: look whether the server hung up (no round trip).
-    peek_after_seconds: float = 1.0
-    #: Idle this long: ask the server (one round trip) before handing it out.
-    check_after_seconds: float = 30.0
-    #: How long the server may take to answer that; then the link is replaced.
-    check_timeout_seconds: float = 2.0
+    #: Who was not let wait, because too many did.
+    refused: int
 
 
 #: Links live up to this share less than life_max_seconds, each another: those opened together shall not end together.
@@ -83,7 +73,9 @@ class Pool:
         self._connect = connect
         self._peek_after_seconds = self.ages.peek_after_seconds
         self._closed = False
-        self._opened = self._taken = self._waited = self._timeouts = self._lost = 0
+        #: Told of what happens to connections, never under the lock; None where nobody listens.
+        self.tell: Callable[[ConnectionEvent], None] | None = None
+        self._opened = self._taken = self._waited = self._timeouts = self._lost = self._refused = 0
         self._waited_seconds = 0.0
         self._start_empty()
         _pools.add(self)
@@ -121,6 +113,7 @@ class Pool:
             limit = until
         waiter: concurrent.futures.Future[Link | None] | None = None
         link: Link | None = None
+        full = False
         with self._lock:
             self._check_open()
             if self._idle:
@@ -128,14 +121,18 @@ class Pool:
             elif self._size < self.limits.size_max:
                 self._size += 1
             else:
-                if self.limits.queue_max is not None and len(self._waiters) >= self.limits.queue_max:
-                    raise self._queue_full()
-                waiter = concurrent.futures.Future()
-                self._waiters.append(waiter)
+                full = self.limits.queue_max is not None and len(self._waiters) >= self.limits.queue_max
+                self._refused += full
+                if not full:
+                    waiter = concurrent.futures.Future()
+                    self._waiters.append(waiter)
+        if full:
+            self._told_waited("refused", 0.0)
+            raise self._queue_full()
         if waiter is not None:
             link = yield from self._wait_steps(waiter, limit)
         if link is not None and not (yield from self._fit_steps(link, until)):
-            link.close()
+            self._close(link, "broken")
             with self._lock:
                 self._lost += 1
             link = None
@@ -160,15 +157,23 @@ class Pool:
             # Whoever resolves waiters holds the lock, so after this it is decided whether a link came.
             if not self._withdraw(waiter):
                 self._return(waiter)
+            self._told_waited("left", monotonic() - started)
             raise
+        seconds = monotonic() - started
         with self._lock:
             self._waited += 1
-            self._waited_seconds += monotonic() - started
+            self._waited_seconds += seconds
         if not done and self._withdraw(waiter):
             with self._lock:
                 self._timeouts += 1
-            raise self._exhausted(monotonic() - started)
+            self._told_waited("late", seconds)
+            raise self._exhausted(seconds)
+        self._told_waited("served", seconds)
         return waiter.result()
+
+    def _told_waited(self, outcome: str, seconds: float) -> None:
+        if self.tell is not None:
+            self.tell(ConnectionWaited(self.node.name, self.node.domain, wall_ns(), outcome, seconds))
 
     def _withdraw(self, waiter: concurrent.futures.Future[Link | None]) -> bool:
         """Leave the queue; False when the waiter has been resolved already."""
@@ -207,6 +212,7 @@ class Pool:
 
     def _open_steps(self, until: float | None) -> Steps[Link]:
         """Open a link into a place that `_size` already counts."""
+        started = monotonic()
         try:
             link = yield from self._connect(self.node, self.settings, self.names, until)
         except BaseException:
@@ -214,6 +220,8 @@ class Pool:
             raise
         with self._lock:
             self._opened += 1
+        if self.tell is not None:
+            self.tell(ConnectionOpened(self.node.name, self.node.domain, wall_ns(), monotonic() - started))
         return link
 
     def _fit_steps(self, link: Link, until: float | None) -> Steps[bool]:
@@ -252,8 +260,14 @@ class Pool:
         with self._lock:
             self._out.discard(link)
             self._lost += not fit
-        link.close()
+        self._close(link, "age" if fit else "broken")
         self._free_place()
+
+    def _close(self, link: Link, why: str) -> None:
+        link.close()
+        if self.tell is not None:
+            lived = monotonic() - link.opened_at
+            self.tell(ConnectionClosed(self.node.name, self.node.domain, wall_ns(), why, lived))
 
     def _life_seconds(self, link: Link) -> float:
         spread = link.backend_pid % 101 / 100
@@ -294,7 +308,7 @@ class Pool:
                     break
                 old.append(self._idle.popleft())
         for link in old:
-            link.close()
+            self._close(link, "idle")
             self._free_place()
         while True:
             with self._lock:
@@ -313,7 +327,7 @@ class Pool:
             for link in self._out:
                 link.shut_down()
         for link in idle:
-            link.close()
+            self._close(link, "silent")
             self._free_place()
 
     def forget_prepared(self) -> None:
@@ -341,6 +355,7 @@ class Pool:
                 waited_seconds=self._waited_seconds,
                 timeouts=self._timeouts,
                 lost=self._lost,
+                refused=self._refused,
             )
 
     def close(self) -> None:

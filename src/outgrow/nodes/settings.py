@@ -16,3 +16,15 @@ class LinkSettings:
     #: How long a cancelled statement may take to end before its connection is closed instead; 0: closed at once.
     cancel_timeout_seconds: float = 5.0
     application_name: str = "outgrow"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolAges:
+    """When a pool checks a link before it hands it out."""
+
+    #: Idle this long: look whether the server hung up (no round trip).
+    peek_after_seconds: float = 1.0
+    #: Idle this long: ask the server (one round trip) before handing it out.
+    check_after_seconds: float = 30.0
+    #: How long the server may take to answer that; then the link is replaced.
+    check_timeout_seconds: float = 2.0

@@ -43,7 +43,6 @@ class Engine(NamedTuple):
 
 #: What an engine may lack.
 SEQUENCES, COMPARISON, LOADS = "a fleet sequence", "a comparison of schemas", "a bulk load"
-DOCTOR = "the doctor"
 
 #: First words of statements that commit the transaction they stand in.
 _COMMITTING = frozenset(
@@ -81,7 +80,7 @@ _ENGINES = {
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,
-        lacks=frozenset((SEQUENCES, COMPARISON, LOADS, DOCTOR)),
+        lacks=frozenset((SEQUENCES, COMPARISON, LOADS)),
         quoted=_mariadb_name,
         table=lambda table: _mariadb_name(table.name),
         present=lambda table: (ledger.queries("mariadb")["present"], [json.dumps([table.name])]),

@@ -74,7 +74,9 @@ class Fleet:
         self._ids = Ids(next(iter(self._states.values())))
         self._heartbeat = Heartbeat(list(self._states.values()))
         self._recovery = Recovery(list(self._states.values()))
-        self._subscribers = Subscribers(list(self._states.values()), topology.observe.with_parameters)
+        self._subscribers = Subscribers(
+            list(self._states.values()), topology.observe.with_parameters, self._nodes.tell_to
+        )
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
 
@@ -130,13 +132,15 @@ class Fleet:
         values = values_of(prepared.placeholders, parameters) if known else None
         return explain.explain(conversation, prepared, values)
 
-    def subscribe(self, callback: Callback) -> Callable[[], None]:
+    def subscribe(self, callback: Callback, *, connections: bool = False) -> Callable[[], None]:
         """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).
+
+        With `connections` also of each connection that a pool opens or closes, and of whoever waits for one.
 
         It is called in the thread or task that ran the statement, which waits for it; what it raises is logged once
         and harms nobody.  Returns what ends the subscription.
         """
-        return self._subscribers.add(callback)
+        return self._subscribers.add(callback, connections)
 
     def place(
         self,
@@ -187,7 +191,7 @@ class Fleet:
         )
 
     def stats(self) -> dict[str, Any]:
-        """Per node: the pool's counts."""
+        """Per node that was used: its pool's counts now (`outgrow.nodes.PoolStats`)."""
         return self._nodes.stats()
 
     def recover(self, domain: str | None = None) -> Recovered:

@@ -91,16 +91,19 @@ def _on_shard_steps(
         pool = nodes.pool(node)
         try:
             link = yield from pool.take_steps(until)
+            try:
+                if link.dress:
+                    yield from dressed_steps(link, ())
+                return (yield from ask(link))
+            except NodeLost:
+                # A pooler lets clients in without a server: only what is asked shows that there is none.
+                if not link.pooled:
+                    raise
+            finally:
+                pool.give(link)
         except NodeLost as error:
             health.note_lost(node, error)
             lost = lost or error
-            continue
-        try:
-            if link.dress:
-                yield from dressed_steps(link, ())
-            return (yield from ask(link))
-        finally:
-            pool.give(link)
     assert lost is not None
     raise lost
 

@@ -25,10 +25,11 @@ class _Here(threading.local):
 class _Subscription:
     """One call of `subscribe`: the same function may be there twice."""
 
-    __slots__ = ("_reported", "callback")
+    __slots__ = ("_reported", "callback", "connections")
 
-    def __init__(self, callback: Callback) -> None:
+    def __init__(self, callback: Callback, connections: bool) -> None:
         self.callback = callback
+        self.connections = connections
         self._reported = False
 
     def report(self) -> None:
@@ -39,10 +40,19 @@ class _Subscription:
 
 
 class Subscribers:
-    """A fleet's.  `state.tell` of every domain is None as long as there are none: that is all a statement asks."""
+    """A fleet's.  `state.tell` of every domain is None as long as there are none: that is all a statement asks.
 
-    def __init__(self, states: Sequence[DomainState], with_parameters: bool) -> None:
+    `tell_pools_to` gives the pools somebody to tell, or None.
+    """
+
+    def __init__(
+        self,
+        states: Sequence[DomainState],
+        with_parameters: bool,
+        tell_pools_to: Callable[[Callable[[Event], None] | None], None] = lambda tell: None,
+    ) -> None:
         self._states = states
+        self._tell_pools_to = tell_pools_to
         #: Events hold parameters and what errors say.
         self.with_parameters = with_parameters
         self._subscriptions: tuple[_Subscription, ...] = ()
@@ -51,15 +61,15 @@ class Subscribers:
         for state in states:
             state.subscribers = self
 
-    def add(self, callback: Callback) -> Callable[[], None]:
-        """Tell it from now on; what this returns ends that, twice is once."""
+    def add(self, callback: Callback, connections: bool = False) -> Callable[[], None]:
+        """Tell it from now on, of `connections` too if so; what this returns ends that, twice is once."""
         if not callable(callback) or inspect.iscoroutinefunction(callback):
             raise InterfaceError(
                 "OG-RUN-090",
                 f"{callback!r} cannot be told of events: it is {_kind(callback)}",
                 cure="pass a plain function of one argument; what must be awaited goes through a queue of yours",
             )
-        subscription = _Subscription(callback)
+        subscription = _Subscription(callback, connections)
 
         def leave() -> None:
             self._set(lambda now: tuple(one for one in now if one is not subscription))
@@ -72,12 +82,18 @@ class Subscribers:
 
     def tell(self, event: Event) -> None:
         """Tell everybody.  What somebody's callback asks of the fleet meanwhile is not told: it would never end."""
+        self._tell(event, self._subscriptions)
+
+    def tell_of_connections(self, event: Event) -> None:
+        self._tell(event, [one for one in self._subscriptions if one.connections])
+
+    def _tell(self, event: Event, subscriptions: Sequence[_Subscription]) -> None:
         here = self._here
         if here.telling:
             return
         here.telling = True
         try:
-            for subscription in self._subscriptions:
+            for subscription in subscriptions:
                 try:
                     subscription.callback(event)
                 except Exception:
@@ -90,6 +106,8 @@ class Subscribers:
             self._subscriptions = change(self._subscriptions)
             for state in self._states:
                 state.tell = self.tell if self._subscriptions else None
+            asked = any(one.connections for one in self._subscriptions)
+            self._tell_pools_to(self.tell_of_connections if asked else None)
 
 
 def _kind(callback: object) -> str:

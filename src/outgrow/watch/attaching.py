@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from outgrow.errors import ConfigurationError
@@ -17,6 +17,8 @@ class Watched(Source, Protocol):
     @property
     def topology(self) -> Topology: ...
 
+    def stats(self) -> Mapping[str, Any]: ...
+
 
 def attach(fleet: Watched) -> None:
     """Subscribe what the `observe:` of its topology names; until the fleet is closed."""
@@ -28,12 +30,15 @@ def attach(fleet: Watched) -> None:
 
 
 def instrument(fleet: Watched, *, tracer_provider: Any = None, meter_provider: Any = None) -> Callable[[], None]:
-    """Spans and durations of a fleet's statements go to OpenTelemetry, by these providers or the global ones.
+    """Spans and durations of a fleet's statements, and its pools' measures, go to OpenTelemetry.
 
-    What it returns ends that.
+    By these providers or the global ones.  What it returns ends that.
     """
     try:
-        from outgrow.watch.telemetry import Telemetry
+        from opentelemetry import metrics
+
+        from outgrow.watch.connections import Connections
+        from outgrow.watch.telemetry import SCOPE, Telemetry
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
@@ -42,4 +47,12 @@ def instrument(fleet: Watched, *, tracer_provider: Any = None, meter_provider: A
             "OpenTelemetry is asked for, and opentelemetry-api is not installed",
             cure="pip install 'outgrow[otel]'",
         ) from error
-    return fleet.subscribe(Telemetry(fleet.topology, tracer_provider, meter_provider))
+    meter = metrics.get_meter(SCOPE, meter_provider=meter_provider)
+    connections = Connections(fleet, meter)
+    leave = fleet.subscribe(Telemetry(fleet.topology, connections, meter, tracer_provider), connections=True)
+
+    def end() -> None:
+        connections.ended = True
+        leave()
+
+    return end

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from opentelemetry import metrics, trace
+from opentelemetry import trace
+from opentelemetry.metrics import Meter
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from outgrow.events import ErrorFacts, Event, StatementEnded, TransactionEnded, Visit
+from outgrow.events import ConnectionEvent, ErrorFacts, Event, StatementEnded, TransactionEnded, Visit
 from outgrow.topology import Domain, Node, Topology, dsn
+from outgrow.watch.connections import BUCKETS_SECONDS, Connections
 
 #: The name of the scope that spans and the histogram belong to.
 SCOPE = "outgrow"
-#: As the conventions advise (seconds).
-BUCKETS_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
 #: Attributes that a duration has too: what does not vary from statement to statement.
 _MEASURED = (
@@ -37,9 +37,9 @@ Attributes = dict[str, Any]
 class Telemetry:
     """A subscriber."""
 
-    def __init__(self, topology: Topology, tracer_provider: Any = None, meter_provider: Any = None) -> None:
+    def __init__(self, topology: Topology, connections: Connections, meter: Meter, tracer_provider: Any = None) -> None:
         self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
-        meter = metrics.get_meter(SCOPE, meter_provider=meter_provider)
+        self._connections = connections
         self._durations = meter.create_histogram(
             "db.client.operation.duration",
             unit="s",
@@ -62,6 +62,8 @@ class Telemetry:
                 self._held[event.transaction] = event
             else:
                 self._end(event, None)
+        elif isinstance(event, ConnectionEvent):
+            self._connections.tell(event)
 
     def _statement(self, event: StatementEnded) -> None:
         ended = self._held.pop(event.transaction, None) if event.transaction is not None else None

@@ -15,7 +15,7 @@ from outgrow.keyspace import Keyspace, coerce, first_map
 from outgrow.topology import Topology
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure
-from tests.differential.sides import CATALOGUE, TYPE_NAMES
+from tests.differential.sides import CATALOGUE, TYPE_NAMES, stood
 from tests.differential.stories.tables import TABLES, TYPES, Kept, beginning, placements
 from tests.differential.strategies import placed
 from tests.servers import Servers, serving
@@ -161,7 +161,7 @@ AGAIN = f"{_EMPTY}; {_FILL}"
 
 
 @contextlib.contextmanager
-def opened(shards: int = 3, servers: Servers | None = None, strategy: str = "hash") -> Iterator[Both]:
+def opened(shards: int = 3, servers: Servers | None = None, strategy: str = "hash", behind: str = "") -> Iterator[Both]:
     """Both sides, without rows until `begin_again`; `servers` that run already are used."""
     with contextlib.ExitStack() as stack:
         if servers is None:
@@ -181,7 +181,8 @@ def opened(shards: int = 3, servers: Servers | None = None, strategy: str = "has
         _furnish(plain, None, topology)
         for name, connection in connections.items():
             _furnish(connection, name, topology)
-        yield Both(stack.enter_context(outgrow.open(topology, install=True)), plain, connections)
+        fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
+        yield Both(fleet, plain, connections)
 
 
 @contextlib.contextmanager

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outgrow.doors.cli.app import run
-from outgrow.runtime.doctor import Finding, examine, patience, placed_rows
+from outgrow.errors import NodeLost
+from outgrow.nodes import Link, Nodes, recovery
+from outgrow.runtime import doctor
+from outgrow.runtime.doctor import Finding, examine, patience, reading
 from outgrow.runtime.doctor.examination import QUERIES
-from outgrow.topology import write
+from outgrow.topology import Node, write
+from outgrow.waits import Steps
 from tests.integration.definitions.planting import World, made, summary, world
 
 __all__ = ["made", "world"]
@@ -59,6 +65,36 @@ def test_a_frozen_node(world: World, name: str, look: Callable[[World], list[Fin
     assert ({"ledger", "definitions"} <= set(left)) is (name == "s1/primary")
 
 
+@pytest.mark.parametrize("look", [by_file, by_open_fleet])
+def test_a_lost_node_is_waited_for_once(world: World, look: Callable[[World], list[Finding]]) -> None:
+    """Not by each check, nor by what makes the domain known."""
+    asked: Counter[str] = Counter()
+    lost: set[str] = set()
+    again: list[str] = []
+    asking, connecting = patience.asked_steps, doctor.link_steps
+
+    def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[Any]]) -> Steps[Any]:
+        asked[node.name] += 1
+        try:
+            return (yield from asking(nodes, node, ask))
+        except NodeLost:
+            lost.add(node.name)
+            raise
+
+    def link_steps(node: Node, *told: Any) -> Steps[Link]:
+        if node.name in lost:
+            again.append(node.name)
+        return (yield from connecting(node, *told))
+
+    world.monkeypatch.setattr(patience, "asked_steps", asked_steps)
+    world.monkeypatch.setattr(doctor, "link_steps", link_steps)
+    with world.servers.restored():
+        world.servers.freeze(world.node("s2/primary"))
+        assert len(look(world)) == 2
+    assert lost == {"app/s2/primary"} and asked["app/s2/primary"] == 1
+    assert asked["app/s1/primary"] > 5 and again == []
+
+
 def test_the_exit_code_of_what_could_not_be_examined(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +110,8 @@ def test_the_exit_code_of_what_could_not_be_examined(
 
 def test_a_node_that_freezes_while_its_rows_are_read(world: World) -> None:
     frozen = False
+    cancelled = []
+    stopping = recovery.stop_steps
 
     def freeze(read: int, all_pages: int) -> None:
         nonlocal frozen
@@ -81,7 +119,12 @@ def test_a_node_that_freezes_while_its_rows_are_read(world: World) -> None:
             frozen = True
             world.servers.freeze(world.node("s2/primary"))
 
-    world.monkeypatch.setattr(placed_rows, "_CHUNK_PAGES", 1)
+    def stop_steps(*told: Any) -> Steps[Any]:
+        cancelled.append(told)
+        return (yield from stopping(*told))
+
+    world.monkeypatch.setattr(reading, "_CHUNK_PAGES", 1)
+    world.monkeypatch.setattr(recovery, "stop_steps", stop_steps)
     with world.servers.restored():
         started = time.monotonic()
         found = examine(world.topology, all_rows=True, progress=freeze)
@@ -93,6 +136,8 @@ def test_a_node_that_freezes_while_its_rows_are_read(world: World) -> None:
     ]
     assert silent.what == "the node does not answer within 1.5 s"
     assert unmade.what.endswith(": rows, work, single tables, copies")
+    # Its link was shut down: a look that is cancelled waits for an answer to that, too.
+    assert cancelled == []
     assert world.findings() == []
 
 

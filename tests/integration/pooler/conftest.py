@@ -8,11 +8,14 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.topology import Topology
+from outgrow.topology import Placement, Sharded, TableName, Topology
 from tests import pgbouncer
-from tests.integration.runtime.conftest import CUSTOMERS, ORDERS, TABLES
+from tests.integration.runtime import conftest as plain
+from tests.integration.runtime.conftest import CUSTOMERS, ORDERS
 from tests.pgbouncer import Pooler
 from tests.servers import Servers
+
+TABLES: dict[TableName, Placement] = {**plain.TABLES, TableName("public", "visits"): Sharded(("customer_id",))}
 
 
 def furnished(topology: Topology) -> None:
@@ -22,6 +25,7 @@ def furnished(topology: Topology) -> None:
         session.execute(ORDERS)
         session.execute("CREATE TABLE countries (code text PRIMARY KEY, name text)")
         session.execute("CREATE TABLE settings (name text PRIMARY KEY, value text)")
+        session.execute("CREATE TABLE visits (customer_id int8, visit bigserial, seen date)")
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +44,17 @@ def fleet(pooler: Pooler) -> Iterator[Fleet]:
     assert pooler.topology is not None
     with outgrow.open(pooler.topology) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def only(fleet_servers: Servers) -> Iterator[Fleet]:
+    """The same, with nothing but the pooler's addresses known: no way past it."""
+    topology = fleet_servers.fresh(TABLES)
+    try:
+        furnished(topology)
+        with pgbouncer.before(topology, direct=False) as started:
+            assert started.topology is not None
+            with outgrow.open(started.topology) as opened:
+                yield opened
+    finally:
+        fleet_servers.drop(topology)

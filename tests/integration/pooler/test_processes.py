@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import random
 import time
@@ -18,19 +19,20 @@ from tests.integration.pooler.test_sessions import READ, WRITE, keys_of, replica
 from tests.pgbouncer import Pooler
 from tests.servers import Servers
 
-ROUNDS = 150
+#: In the ordinary run, and in the long one.
+ROUNDS, ROUNDS_LONG = 50, 500
 BUMP = """INSERT INTO customers VALUES (%s, '1', 'DE')
     ON CONFLICT (customer_id) DO UPDATE SET name = (customers.name::int8 + 1)::text RETURNING name"""
 ALL = "SELECT customer_id, name FROM customers WHERE customer_id = ANY (%s)"
 
 
-@pytest.fixture
-def path(pooler: Pooler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    assert pooler.topology is not None
-    monkeypatch.setenv("POOLER_SECRET", "sixteen bytes or more")
-    file = tmp_path / "fleet.yaml"
-    file.write_text(write(pooler.topology, secret={"env": "POOLER_SECRET"}))
-    return file
+@pytest.fixture(scope="module")
+def path(pooler: Pooler, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert pooler.topology is not None and pooler.topology.secret is not None
+    folder = tmp_path_factory.mktemp("processes")
+    (folder / "secret").write_bytes(pooler.topology.secret)
+    (folder / "fleet.yaml").write_text(write(pooler.topology, secret={"file": "secret"}))
+    return folder / "fleet.yaml"
 
 
 def _other(path: Path, end: Connection) -> None:
@@ -72,7 +74,7 @@ class Other:
         self._process.kill()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def others(path: Path) -> Any:
     both = [Other(path), Other(path)]
     yield both
@@ -82,7 +84,7 @@ def others(path: Path) -> Any:
 
 @pytest.mark.parametrize("paused", [False, True], ids=["replaying", "paused"])
 def test_tokens_between_two_processes(
-    paused: bool, others: list[Other], fleet: Fleet, fleet_servers: Servers, seed: int
+    paused: bool, others: list[Other], fleet: Fleet, fleet_servers: Servers, seed: int, request: pytest.FixtureRequest
 ) -> None:
     """Read-your-writes and monotonic reads, over single statements and transactions of both shards."""
     draw = random.Random(seed)
@@ -93,7 +95,7 @@ def test_tokens_between_two_processes(
     with fleet_servers.restored():
         if paused:
             fleet_servers.sql(replica_of(fleet, "s1"), "SELECT pg_wal_replay_pause()")
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS_LONG if request.config.getoption("--long") else ROUNDS):
             writer, reader = draw.sample(others, 2)
             what = draw.choice(("bump", "both", "read", "read"))
             if what == "bump":
@@ -118,10 +120,12 @@ def test_reads_never_go_back_while_others_write(path: Path, fleet: Fleet) -> Non
     writer = context.Process(target=_write, args=(path, key, stop))
     writer.start()
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
+        while fleet.execute("SELECT name FROM customers WHERE customer_id = %s AND name <> '0'", [key]).rowcount == 0:
+            assert time.monotonic() < until, "nothing is written"
         with fleet.session() as session:
             latest, token, nodes, rises = 0, session.token(), set(), 0
-            for round_ in range(4000):
+            for round_ in itertools.count():
                 if round_ % 10 == 0:
                     session.close()
                     session = fleet.session(token=token)
@@ -136,7 +140,7 @@ def test_reads_never_go_back_while_others_write(path: Path, fleet: Fleet) -> Non
                     session.execute(WRITE, [key + 10_000, str(round_)], shard="s2")
                 if round_ % 10 == 9:
                     token = session.token()
-                if (rises > 100 and len(nodes) > 1) or time.monotonic() > until:
+                if (rises > 50 and len(nodes) > 1) or time.monotonic() > until:
                     break
             session.close()
         assert len(nodes) > 1 and rises > 20, (nodes, rises)

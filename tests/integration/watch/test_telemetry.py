@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import builtins
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, Metric
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -21,9 +23,12 @@ import outgrow
 from outgrow import Fleet, Observe
 from outgrow.doors import dbapi
 from outgrow.events import Event, StatementEnded
+from outgrow.nodes import drive
 from outgrow.topology import dsn
 from outgrow.watch import instrument
 from tests.integration.watch.test_events import INSERT, POINT, key_on, tell_secrets
+
+POOL = "db.client.connection.pool.name"
 
 
 class Traced:
@@ -45,11 +50,16 @@ class Traced:
 
     @property
     def points(self) -> list[HistogramDataPoint]:
-        data = self._reader.get_metrics_data()
-        assert data is not None
-        [metric] = data.resource_metrics[0].scope_metrics[0].metrics
-        assert (metric.name, metric.unit) == ("db.client.operation.duration", "s")
+        metric = self.metrics()["db.client.operation.duration"]
+        assert metric.unit == "s"
         return list(metric.data.data_points)  # type: ignore[arg-type]
+
+    def metrics(self) -> dict[str, Metric]:
+        """By name."""
+        data = self._reader.get_metrics_data()
+        if data is None:
+            return {}
+        return {metric.name: metric for metric in data.resource_metrics[0].scope_metrics[0].metrics}
 
 
 @pytest.fixture
@@ -172,13 +182,13 @@ def test_errors(traced: Traced, fleet: Fleet) -> None:
         with pytest.raises(outgrow.IntegrityError):
             session.execute(INSERT, [1, "x"])
         with pytest.raises(outgrow.NotSupportedError):
-            session.execute("SELECT rank() OVER (ORDER BY name) FROM customers")
+            session.execute("SELECT random() FROM customers")
     broken, refused = traced.spans
     told = attributes(broken)
     assert (told["error.type"], told["db.response.status_code"]) == ("23505", "23505")
     assert (broken.status.status_code, broken.status.description) == (StatusCode.ERROR, "OG-NODE-110")
     told = attributes(refused)
-    assert (told["error.type"], "db.response.status_code" in told) == ("OG-PLAN-015", False)
+    assert (told["error.type"], "db.response.status_code" in told) == ("OG-PLAN-018", False)
     assert told["db.namespace"], "where it would have gone"
     assert broken.events == refused.events == ()
 
@@ -217,6 +227,37 @@ def test_it_is_switched_on_by_the_file(fleet: Fleet) -> None:
         leave = opened.subscribe(told.append)
         leave()
         assert opened._states["app"].tell is not None
+
+
+def test_what_the_pools_do(traced: Traced, fleet: Fleet) -> None:
+    pool = fleet._nodes.pool(fleet.topology.domains[0].shards[0].primary)
+    pool.cut()
+    for link in [drive(pool.take_steps()) for _ in range(2)]:
+        pool.give(link)
+    held = drive(pool.take_steps())
+
+    def of(name: str) -> dict[tuple[str, ...], Any]:
+        data = traced.metrics()[f"db.client.connection.{name}"].data
+        ours = [one for one in data.data_points if (one.attributes or {})[POOL] == "app/s1/primary"]
+        return {tuple(str(value) for key, value in (one.attributes or {}).items() if key != POOL): one for one in ours}
+
+    assert {state: one.value for state, one in of("count").items()} == {("idle",): 1, ("used",): 1}
+    assert of("max")[()].value == pool.limits.size_max
+    assert of("pending_requests")[()].value == of("timeouts")[()].value == 0
+    created = of("create_time")[()]
+    assert created.count == 2 and 0 < created.sum < 10 * created.count
+    others = [drive(pool.take_steps()) for _ in range(pool.limits.size_max - 1)]
+    waiter = threading.Thread(target=lambda: pool.give(drive(pool.take_steps())))
+    waiter.start()
+    while not (waits := of("pending_requests")[()].value):
+        time.sleep(0.001)
+    pool.give(held)
+    waiter.join()
+    assert waits == 1 and of("wait_time")[()].count == 1
+    for link in others:
+        pool.give(link)
+    traced.leave()
+    assert [one for one in traced.metrics() if one.startswith("db.client.connection.") and one.endswith("count")] == []
 
 
 def test_without_the_package(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

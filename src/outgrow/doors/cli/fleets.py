@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json as jsonlib
 import time
 from pathlib import Path
@@ -23,6 +24,11 @@ Directory = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+class Engine(enum.StrEnum):
+    postgresql = "postgresql"
+    mariadb = "mariadb"
+
+
 def up(
     shards: Annotated[int | None, typer.Option(min=1, max=64, help="How many shards (2).")] = None,
     replicas: Annotated[int | None, typer.Option(min=0, max=9, help="Replicas of each shard (1).")] = None,
@@ -30,20 +36,24 @@ def up(
     pg: Annotated[
         str | None, typer.Option("--pg", metavar="WHICH", help="PostgreSQL: a version (15, 16, 18) or a bin directory.")
     ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="The kind of servers (postgresql); a fleet keeps its own.")
+    ] = None,
     tcp: Annotated[
         bool | None, typer.Option("--tcp/--unix", help="Loopback TCP with a password, or unix sockets, in fleet.yaml.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Start a real PostgreSQL fleet on this machine, or what is missing of it."""
+    """Start a real fleet on this machine, or what is missing of it."""
     begun = time.monotonic()
     out = console(stderr=True)
     where = local_directory_of(directory)
+    kind = engine.value if engine is not None else None
     if out.is_terminal:
         with out.status("starting") as spinner:
-            local_up(shards, replicas, directory, pg, lambda line: spinner.update(escape(line)), tcp=tcp)
+            local_up(shards, replicas, directory, pg, lambda line: spinner.update(escape(line)), tcp=tcp, engine=kind)
     else:
-        local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp)
+        local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp, engine=kind)
     from outgrow.runtime import open_fleet
 
     # One command makes a fleet that `outgrow.open()` can use; on one that has its ledger this changes nothing.
@@ -97,6 +107,7 @@ def _dir_option(directory: Path | None) -> str:
 def _status_document(now: FleetStatus) -> dict[str, Any]:
     return {
         "directory": str(now.directory),
+        "engine": now.engine,
         "version": now.version,
         "running": now.running,
         "sockets": now.sockets,
@@ -107,6 +118,7 @@ def _status_document(now: FleetStatus) -> dict[str, Any]:
                 "condition": server.condition,
                 "replays": server.replays,
                 "lag_bytes": server.lag_bytes,
+                "lag_transactions": server.lag_transactions,
                 "pid": server.pid,
                 "port": server.port,
             }
@@ -117,11 +129,13 @@ def _status_document(now: FleetStatus) -> dict[str, Any]:
 
 def _print_status(now: FleetStatus) -> None:
     out = console()
-    out.print(f"PostgreSQL {now.version} in {escape(str(now.directory))}, sockets in {escape(now.sockets)}\n")
+    out.print(f"{now.engine} {now.version} in {escape(str(now.directory))}, sockets in {escape(now.sockets)}\n")
     table = plain_table("shard", "server", "condition", "does", "behind", "port", "pid", right=(4, 5, 6))
     for server in now.servers:
         colour = {"running": "green", "stopped": "red"}.get(server.condition, "yellow")
         behind = "" if server.lag_bytes is None else f"{server.lag_bytes:,} B"
+        if server.lag_transactions is not None:
+            behind = f"{server.lag_transactions:,} transactions"
         pid = "" if server.pid is None else str(server.pid)
         table.add_row(
             server.shard, server.name, f"[{colour}]{server.condition}[/]", _does(server), behind, str(server.port), pid
