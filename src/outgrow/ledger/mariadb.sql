@@ -77,6 +77,14 @@ CREATE TABLE IF NOT EXISTS outgrow_stamps (
     stamped_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
 
+-- name: v3_workers
+-- Home shard only has rows: worker numbers of `new_id`, each with the last millisecond that its holder may use.
+CREATE TABLE IF NOT EXISTS outgrow_workers (
+    number int NOT NULL PRIMARY KEY,
+    holder varchar(255) NOT NULL,
+    until_ms bigint NOT NULL
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
 -- name: v3_first_generation
 -- The history that this server is on when the ledger arrives.
 INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, 0);
@@ -302,3 +310,61 @@ WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1000;
 -- Their decisions are forgotten.
 DELETE FROM outgrow_stamps
 WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: worker_take
+-- A worker number whose last holder's milliseconds are over at $2: ours until $3.  Each generation of the server has a
+-- quarter of the numbers, because a lossy failover may have forgotten who held one of the last generation's.
+INSERT INTO outgrow_workers (number, holder, until_ms)
+SELECT f.number, f.holder, f.until_ms
+FROM (SELECT number, holder, until_ms FROM outgrow_workers
+      WHERE number DIV 1024 = (SELECT counter % 4 FROM outgrow_generation) AND until_ms < $2
+      ORDER BY until_ms, number LIMIT 1 FOR UPDATE SKIP LOCKED) AS f
+ON DUPLICATE KEY UPDATE holder = $1, until_ms = $3
+RETURNING number;
+
+-- name: worker_numbers
+-- At the first need in a generation: its quarter of the numbers, held by nobody.
+INSERT IGNORE INTO outgrow_workers (number, holder, until_ms)
+SELECT g.counter % 4 * 1024 + n.seq, '', -1 FROM outgrow_generation AS g JOIN seq_0_to_1023 AS n;
+
+-- name: worker_keep
+-- The holder's milliseconds go on until $4; no row where they were over at $3, because then others may have had it.
+INSERT INTO outgrow_workers (number, holder, until_ms)
+SELECT f.number, f.holder, f.until_ms
+FROM (SELECT number, holder, until_ms FROM outgrow_workers
+      WHERE number = $1 AND holder = $2 AND until_ms >= $3 FOR UPDATE) AS f
+ON DUPLICATE KEY UPDATE until_ms = $4
+RETURNING number;
+
+-- name: worker_end
+-- The holder needs it no longer; others may have what comes after $3.
+UPDATE outgrow_workers SET holder = '', until_ms = $3 WHERE number = $1 AND holder = $2;
+
+-- name: put_placement
+-- A placement, instead of the one that is there.
+INSERT INTO outgrow_placements (domain, schema_name, table_name, kind, columns, shard)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON DUPLICATE KEY UPDATE kind = VALUES(kind), columns = VALUES(columns), shard = VALUES(shard);
+
+-- name: drop_placement
+-- The table is gone, or has another name.
+DELETE FROM outgrow_placements WHERE domain = $1 AND schema_name = $2 AND table_name = $3;
+
+-- name: definition_lock
+-- One DDL, or placement, of a domain at a time; held by the connection.  Home is the domain's database.
+SELECT GET_LOCK(CONCAT('outgrow/define/', MD5(DATABASE())), 0) = 1;
+
+-- name: definition_unlock
+-- The next one may begin.
+DO RELEASE_LOCK(CONCAT('outgrow/define/', MD5(DATABASE())));
+
+-- name: definition_lock_holder
+-- Who holds the lock: connection, user, address, and for how many seconds it has done what it does.
+SELECT ID, USER, HOST, CONCAT(TIME, ' s') FROM information_schema.PROCESSLIST
+WHERE ID = IS_USED_LOCK(CONCAT('outgrow/define/', MD5(DATABASE())));
+
+-- name: present
+-- Which of these names ($1, a list) are tables or views.
+SELECT TABLE_NAME FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE()
+  AND TABLE_NAME IN (SELECT j.name FROM JSON_TABLE($1, '$[*]' COLUMNS (name varchar(64) PATH '$')) AS j);

@@ -22,8 +22,6 @@ class Held(transactions.Branch):
         self.place_sql = place_sql
         #: Nothing has run on it yet.
         self.fresh = True
-        #: What goes ahead of its first statement sets how values are written and read.
-        self.settings = False
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from outgrow import transactions
+from outgrow import ledger, sqlfile, transactions
 from outgrow.errors import NotSupportedError
+from outgrow.nodes import Asked
 from outgrow.runtime import generation
 from outgrow.runtime.branch import MariadbBranch, PostgresBranch
 from outgrow.runtime.generation import Questions
+from outgrow.statement import name_sql
+from outgrow.topology import TableName
 from outgrow.transactions import Shards, TransactionId, Wires
 
 
@@ -17,8 +21,11 @@ class Engine(NamedTuple):
     questions: Questions
     #: What is made of another engine's SQL, and not there yet.
     lacks: frozenset[str]
-    #: A name as SQL, for savepoints.
+    #: A name as SQL, for savepoints; and a table.
     quoted: Callable[[str], str]
+    table: Callable[[TableName], str]
+    #: Asks whether a table or view of that name is there: a row where it is.
+    present: Callable[[TableName], Asked]
     branch: type[PostgresBranch] | type[MariadbBranch]
     #: What a branch begins with: what the session said, the shard, and the name where it has one from the beginning.
     beginning: Callable[[str, str, TransactionId | None], list[str]]
@@ -32,13 +39,25 @@ class Engine(NamedTuple):
 
 #: What an engine may lack.
 SEQUENCES, DEFINITIONS, COMPARISON, LOADS = "a fleet sequence", "recorded DDL", "a comparison of schemas", "a bulk load"
-NEW_ID, DOCTOR, PLACING = "new_id()", "the doctor", "a placement in the ledger"
+
+_PRESENT = sqlfile.load("outgrow.runtime")["present"]
+
+
+def _postgres_table(table: TableName) -> str:
+    return f"{name_sql(table.schema)}.{name_sql(table.name)}"
+
+
+def _mariadb_name(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
 
 _ENGINES = {
     "postgresql": Engine(
         questions=generation.POSTGRESQL,
         lacks=frozenset(),
         quoted=lambda name: '"' + name.replace('"', '""') + '"',
+        table=_postgres_table,
+        present=lambda table: (_PRESENT, [[_postgres_table(table)]]),
         branch=PostgresBranch,
         beginning=lambda begin, shard, id: [begin],
         named_early=False,
@@ -47,8 +66,10 @@ _ENGINES = {
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,
-        lacks=frozenset((SEQUENCES, DEFINITIONS, COMPARISON, LOADS, NEW_ID, DOCTOR, PLACING)),
-        quoted=lambda name: "`" + name.replace("`", "``") + "`",
+        lacks=frozenset((SEQUENCES, DEFINITIONS, COMPARISON, LOADS)),
+        quoted=_mariadb_name,
+        table=lambda table: _mariadb_name(table.name),
+        present=lambda table: (ledger.queries("mariadb")["present"], [json.dumps([table.name])]),
         branch=MariadbBranch,
         beginning=transactions.beginning,
         named_early=True,

@@ -153,7 +153,7 @@ class Fleet:
     ) -> None:
         """Say where a table's rows live: by a key, on every shard, or on one.  In the ledger, for everybody."""
         placement = new_tables.asked_placement(shard_by, copy, single)
-        state = self._with(domain, engines.PLACING)
+        state = self._state(domain)
         drive(new_tables.place_steps(state, new_tables.asked_table(table), placement, None))
 
     def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:

@@ -54,7 +54,7 @@ class Streaming:
             if not opened:
                 yield from self._open_steps()
             rows = yield from self._more_steps()
-            if rows is None and self._borrowed.in_blocks:
+            if rows is None and self._borrowed.in_transactions:
                 yield from self._end_steps(whole=True)
         except BaseException as error:
             self._tell(error)
@@ -126,7 +126,7 @@ class Streaming:
         for shard in shards:
             link = yield from self._borrowed.link_steps(shard, prepared, self._until)
             stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
-            stream.expendable = self._borrowed.in_blocks
+            stream.expendable = self._borrowed.in_transactions
             self._streams.append(stream)
         fields = yield from together([stream.open_steps() for stream in self._streams])
         if brought is not None:

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 
 from outgrow import errors
-from outgrow.runtime.doctor import Severity, examine
 
 TABLE = """CREATE TABLE orders (id bigint PRIMARY KEY, customer varchar(20), total decimal(10,2), at datetime(6), n int,
            number bigint UNIQUE AUTO_INCREMENT)"""
@@ -119,13 +118,11 @@ def test_asyncio(fleet, session):
 @pytest.mark.parametrize(
     "verb",
     [
-        lambda fleet: fleet.new_id(),
         lambda fleet: fleet.sequence("codes"),
-        lambda fleet: fleet.place("more", copy=True),
         lambda fleet: fleet.resume_definitions(),
         lambda fleet: fleet.compare_schema(),
     ],
-    ids=["new_id", "sequence", "place", "definitions", "schemas"],
+    ids=["sequence", "definitions", "schemas"],
 )
 def test_what_needs_a_ledger_is_refused_by_name(fleet, verb):
     with pytest.raises(errors.NotSupportedError) as caught:
@@ -140,9 +137,7 @@ def test_a_load_is_refused_by_name(session, tmp_path):
         session.load(path, "orders")
 
 
-def test_what_the_doctor_does_not_examine_is_not_fine(fleet):
-    found = [*fleet.doctor(), *examine(fleet.topology)]
-    assert [(one.check, one.severity, one.where) for one in found] == [("not made", Severity.WARNING, "sales")] * 2
+def test_there_is_nothing_to_recover(fleet):
     assert fleet.recover().unreachable == []
 
 
