@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,25 @@ def test_a_cancel_that_a_frozen_server_does_not_answer_ends_nobody(
             except outgrow.OperationalError:
                 assert time.monotonic() < until
                 time.sleep(0.1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("known", ["fleet", "only"], ids=["direct", "pooler only"])
+def test_a_busy_pooler_is_not_taken_for_a_dead_server(known: str, request: pytest.FixtureRequest) -> None:
+    """Its silence cuts no transaction that is well: all its connections are just in use."""
+    fleet: Fleet = request.getfixturevalue(known)
+    [held], [read] = keys_of(fleet, "s1"), keys_of(fleet, "s2")
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(fleet.session()) for _ in range(3)]
+        for session in sessions:
+            session.execute("BEGIN")
+            session.execute("SELECT 1", shard="s1")
+        with fleet.session() as other:
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                other.execute(READ, [read])
+                time.sleep(0.01)
+        for session in sessions:
+            session.execute(WRITE, [held, "kept"])
+            session.execute("COMMIT")
+    assert fleet.execute(READ, [held]).fetchall() == [("kept",)]
