@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests import pgbouncer
 from tests.integration.pooler.conftest import TABLES, furnished
 from tests.integration.pooler.test_sessions import READ, WRITE, keys_of
 from tests.pgbouncer import Pooler
-from tests.servers import serving
+from tests.servers import Servers, serving
 
 
 def test_a_primary_that_has_become_a_replica_is_not_read(fleet: Fleet, pooler: Pooler) -> None:
@@ -175,3 +176,48 @@ def _own_writes(fleet: Fleet, key: int) -> set[str]:
 def _eventually(fleet: Fleet, sql: str) -> Any:
     with fleet.session(level="eventual") as session:
         return session.execute(sql).fetchall()[0][0]
+
+
+@pytest.mark.long
+def test_a_cancel_that_a_frozen_server_does_not_answer_ends_nobody(
+    fleet: Fleet, pooler: Pooler, fleet_servers: Servers
+) -> None:
+    """PgBouncer 1.18 dies of a cancel request that is hung up on meanwhile, and all its clients with it."""
+    with fleet.session(level="strong") as session:
+        session.execute("SELECT 1", shard="s1")
+        with fleet_servers.restored():
+            fleet_servers.freeze(fleet.topology.domains[0].shard("s1").primary)
+            with pytest.raises(outgrow.OperationalError):
+                session.execute("SELECT 1", shard="s1", timeout_seconds=0.1)
+        time.sleep(0.5)
+        assert pooler.shown("VERSION")
+        until = time.monotonic() + 10
+        while True:
+            try:
+                assert session.execute("SELECT 2", shard="s1").fetchall() == [(2,)]
+                break
+            except outgrow.OperationalError:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("known", ["fleet", "only"], ids=["direct", "pooler only"])
+def test_a_busy_pooler_is_not_taken_for_a_dead_server(known: str, request: pytest.FixtureRequest) -> None:
+    """Its silence cuts no transaction that is well: all its connections are just in use."""
+    fleet: Fleet = request.getfixturevalue(known)
+    [held], [read] = keys_of(fleet, "s1"), keys_of(fleet, "s2")
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(fleet.session()) for _ in range(3)]
+        for session in sessions:
+            session.execute("BEGIN")
+            session.execute("SELECT 1", shard="s1")
+        with fleet.session() as other:
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                other.execute(READ, [read])
+                time.sleep(0.01)
+        for session in sessions:
+            session.execute(WRITE, [held, "kept"])
+            session.execute("COMMIT")
+    assert fleet.execute(READ, [held]).fetchall() == [("kept",)]
