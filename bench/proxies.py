@@ -26,7 +26,7 @@ listen_port = {listen}
 unix_socket_dir =
 auth_type = trust
 auth_file = {directory}/users
-pool_mode = session
+pool_mode = {mode}
 max_client_conn = 100
 default_pool_size = 20
 logfile = {directory}/pgbouncer.log
@@ -80,8 +80,9 @@ PACKAGES = {"pgbouncer": "pgbouncer", "pgpool": "pgpool2"}
 
 
 @contextlib.contextmanager
-def pgbouncer(host: str, port: int, user: str, password: str) -> Iterator[Proxy]:
-    with _started("pgbouncer", PGBOUNCER, ["{conf}"], host, port, (user, password)) as proxy:
+def pgbouncer(host: str, port: int, user: str, password: str, mode: str = "session") -> Iterator[Proxy]:
+    template = PGBOUNCER.replace("{mode}", mode)
+    with _started("pgbouncer", template, ["{conf}"], host, port, (user, password)) as proxy:
         yield proxy
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -47,12 +47,26 @@ pidfile = {directory}/pgbouncer.pid
 """
 
 
+#: Ends the pooler when its maker is gone, however that ended.
+_WATCH = """
+import shutil, subprocess, sys
+program, directory, user = sys.argv[1:]
+become = {"user": int(user), "group": int(user), "extra_groups": []} if user else {}
+with open(directory + "/output", "wb") as output:
+    process = subprocess.Popen([program, directory + "/pgbouncer.ini"], stdin=subprocess.DEVNULL,
+        stdout=output, stderr=output, cwd=directory, **become)
+sys.stdin.read()
+process.kill()
+process.wait()
+shutil.rmtree(directory, ignore_errors=True)
+"""
+
+
 @dataclass
 class Pooler:
     """One running PgBouncer; its database names are the nodes' short names."""
 
     directory: Path
-    process: subprocess.Popen[bytes]
     #: Database → the connection string behind it.
     databases: dict[str, str] = field(default_factory=dict)
     pool_size: int = 3
@@ -133,38 +147,27 @@ def running(databases: dict[str, str], *, pool_size: int = 3, wait_seconds: int 
     if PROGRAM is None:
         pytest.skip("no pgbouncer on this machine (Debian: apt-get install pgbouncer)")
     directory = Path(tempfile.mkdtemp(prefix="outgrow-pooler-", dir="/var/tmp"))
-    process: subprocess.Popen[bytes] | None = None
-    become: dict[str, Any] = {}
+    user = ""
     if os.geteuid() == 0:
         os.chown(directory, _NOBODY, _NOBODY)
-        become = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+        user = str(_NOBODY)
     directory.chmod(0o755)
+    pooler = Pooler(directory, databases, pool_size, wait_seconds)
+    pooler.configure()
+    command = [sys.executable, "-c", _WATCH, PROGRAM, str(directory), user]
+    watch = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    assert watch.stdin is not None
     try:
-        pooler = Pooler(directory, None, databases, pool_size, wait_seconds)  # type: ignore[arg-type]
-        pooler.configure()
-        with (directory / "output").open("wb") as output:
-            process = pooler.process = subprocess.Popen(
-                [PROGRAM, str(directory / "pgbouncer.ini")],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=directory,
-                start_new_session=True,
-                **become,
-            )
         _await(pooler)
         yield pooler
     finally:
-        if process is not None:
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-            process.wait()
-        shutil.rmtree(directory, ignore_errors=True)
+        watch.stdin.close()
+        watch.wait()
 
 
 def _await(pooler: Pooler) -> None:
     until = time.monotonic() + 20
-    while time.monotonic() < until and pooler.process.poll() is None:
+    while time.monotonic() < until:
         with contextlib.suppress(psycopg.Error):
             pooler.shown("VERSION")
             return

@@ -52,6 +52,13 @@ def test_pool() -> None:
         assert isinstance(figures[key], float), key
 
 
+@pytest.mark.long
+def test_pooler() -> None:
+    figures = last_line("pooler", "--rounds", "5", "--calls", "20")
+    for key in ("read_vs_psycopg_pooled", "write_vs_psycopg_by_hand", "replica_added_by_pooler_us"):
+        assert isinstance(figures[key], float), key
+
+
 def test_ryw() -> None:
     figures = last_line("ryw", "--scale", "0.05", "--reads", "3000")
     assert figures["violations"] == 0

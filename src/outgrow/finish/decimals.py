@@ -13,7 +13,7 @@ from typing import Any
 from .errors import out_of_range
 from .numeric import EXACT, round_to, scale
 
-#: `div_precision_increment`, which nobody sets otherwise for a statement over several shards.
+#: `div_precision_increment`, which every connection to MariaDB sets.
 DIVISION_DIGITS = 4
 SCALE_MAX = 38
 #: Digits are kept in words of nine, of which a value has nine at most.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from outgrow.nodes.block import block_steps, rolled_back_steps
 from outgrow.nodes.connect import link_steps
 from outgrow.nodes.copying import CopyIn, CopyOut
+from outgrow.nodes.enclosed import enclosed_steps, rolled_back_steps
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pair import Asked, Outcome, checked_steps
@@ -35,10 +35,10 @@ __all__ = [
     "Rows",
     "Stream",
     "Values",
-    "block_steps",
     "checked_steps",
     "drive",
     "drive_async",
+    "enclosed_steps",
     "known_types",
     "link_steps",
     "literal",

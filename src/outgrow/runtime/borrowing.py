@@ -103,7 +103,7 @@ class Borrowed:
         return link
 
     @property
-    def in_blocks(self) -> bool:
+    def in_transactions(self) -> bool:
         """Transactions were begun that `finish_steps` has to end."""
         return bool(self._begun) or any(link.pooled for _, link in self._held)
 

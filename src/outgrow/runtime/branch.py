@@ -41,8 +41,6 @@ class Held(transactions.Branch):
         self.place_sql = place_sql
         #: Nothing has run on it yet.
         self.fresh = True
-        #: What goes ahead of its first statement sets how values are written and read.
-        self.settings = False
         #: The shard's edition, which stays what it is as long as the branch is open; where in `ahead` it is asked for.
         self.edition: int | None = None
         self.edition_at: int | None = None

@@ -182,9 +182,8 @@ class Transaction:
             if not ahead and len(asked) < 2:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
-                # What COPY answers has no place in a pipeline; and settings say how values are written and read.
-                apart = branch.fresh and branch.settings
-                alone = bool(asked) and (apart or _COPY.search(asked[0][0]) is not None)
+                # What COPY answers has no place in a pipeline.
+                alone = bool(asked) and _COPY.search(asked[0][0]) is not None
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
@@ -209,7 +208,7 @@ class Transaction:
             if at is not None:
                 branch.edition, branch.edition_at = edition_of(answers[at]), None
             if alone:
-                return (yield from self._ask_steps(shard, asked, until))
+                return [(yield from branch.link.run_steps(*asked[0], until=until))]
             return answers[len(ahead) :]
         return []
 
@@ -280,7 +279,6 @@ class Transaction:
         place_sql = state.engine.questions.place if compared else None
         self.branches[shard] = branch = state.engine.branch(shard, link.node, link, ahead, place_sql)
         branch.id, branch.edition_at = id, edition_at
-        branch.settings = bool(self.prologue or (link.pooled and self.dress))
         self.touched.add(shard)
 
     def commit_steps(self, until: float | None, xid: Xid | None = None) -> Steps[dict[str, Position]]:

@@ -22,6 +22,7 @@ from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
 from outgrow.runtime.subscribers import Subscribers
+from outgrow.runtime.timed import Timed
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
@@ -136,7 +137,9 @@ class DomainState:
         self.epochs_due = monotonic() + _EPOCHS_REST_SECONDS
         try:
             until = monotonic() + _EPOCHS_WAIT_SECONDS
-            epochs = yield from self.on_home_steps(lambda link: ledger.read_epochs_steps(link, self.name), until)
+            epochs = yield from self.on_home_steps(
+                lambda link: ledger.read_epochs_steps(Timed(link, until), self.name), until
+            )
         except Error:
             return
         self.note_epochs(epochs[1], epochs[0])

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import DataError, Error, NodeLost, OperationalError, ProgrammingError
-from outgrow.nodes import Link, together
+from outgrow.nodes import together
 from outgrow.plan import Drawing
 from outgrow.runtime.dress import dressed_steps
+from outgrow.runtime.timed import Timed
 from outgrow.schema import SequenceDefinition
 from outgrow.statement import name_sql
 from outgrow.topology import Node, TableName
@@ -171,7 +172,7 @@ class Sequences:
     ) -> Steps[tuple[ledger.Lease, Node]]:
         name = self._state.name
 
-        def block_steps(link: _Timed) -> Steps[ledger.Lease | None]:
+        def block_steps(link: Timed) -> Steps[ledger.Lease | None]:
             return ledger.lease_sequence_steps(link, name, sequence, count)
 
         lease, node = yield from self._home_steps(block_steps, until)
@@ -211,7 +212,7 @@ class Sequences:
                     first += max(0, (edge - first) // step + 1) * step
         return first
 
-    def _if_there_steps(self, shard: str, ask: Callable[[_Timed], Steps[T]], until: float | None) -> Steps[T | None]:
+    def _if_there_steps(self, shard: str, ask: Callable[[Timed], Steps[T]], until: float | None) -> Steps[T | None]:
         try:
             return (yield from self.on_primary_steps(shard, lambda link: _patiently_steps(link, ask), until))[0]
         except ProgrammingError as error:
@@ -230,11 +231,11 @@ class Sequences:
                 sqlstate="55P03",
             ) from error
 
-    def _home_steps(self, ask: Callable[[_Timed], Steps[T]], until: float | None) -> Steps[tuple[T, Node]]:
+    def _home_steps(self, ask: Callable[[Timed], Steps[T]], until: float | None) -> Steps[tuple[T, Node]]:
         return (yield from self.on_primary_steps(self._state.picture.domain.home.name, ask, until))
 
     def on_primary_steps(
-        self, shard: str, ask: Callable[[_Timed], Steps[T]], until: float | None
+        self, shard: str, ask: Callable[[Timed], Steps[T]], until: float | None
     ) -> Steps[tuple[T, Node]]:
         """Ask the shard's primary, and say which node that was.
 
@@ -257,49 +258,38 @@ class Sequences:
                     yield from state.survey_steps(shard, until, cause=error)
         raise AssertionError
 
-    def _on_steps(self, node: Node, ask: Callable[[_Timed], Steps[T]], until: float | None) -> Steps[T]:
-        nodes = self._state.nodes
-        pool = nodes.pool(node)
+    def _on_steps(self, node: Node, ask: Callable[[Timed], Steps[T]], until: float | None) -> Steps[T]:
+        if node.direct is not None:
+            # All that the pooler has may be waiting for these very numbers, and it would let us wait, too.
+            return (yield from self._apart_steps(node.direct, ask, until))
+        pool = self._state.nodes.pool(node)
         soon = monotonic() + _POOL_SECONDS
         try:
             link = pool.take_now() or (yield from pool.take_steps(soon if until is None else min(soon, until)))
         except OperationalError as error:
             if error.code != "OG-NODE-013":
                 raise
-            link = yield from nodes.connect_steps(node.direct or node, until)
-            try:
-                return (yield from ask(_Timed(link, until)))
-            finally:
-                link.close()
+            return (yield from self._apart_steps(node, ask, until))
         try:
             if link.standby:
                 yield from self._state.not_primary_steps(node, link, until)
             if link.dress:
                 # Another session's settings may stop a write, or let its commit be lost.
                 yield from dressed_steps(link, ())
-            return (yield from ask(_Timed(link, until)))
+            return (yield from ask(Timed(link, until)))
         finally:
             pool.give(link)
 
-
-class _Timed:
-    """A connection as the ledger wants it, its statements under one time limit."""
-
-    __slots__ = ("_link", "_until")
-
-    def __init__(self, link: Link, until: float | None) -> None:
-        self._link = link
-        self._until = until
-
-    @property
-    def engine(self) -> str:
-        return self._link.engine
-
-    def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[ledger.Answer]:
-        return self._link.run_steps(sql, params, until=self._until)
+    def _apart_steps(self, node: Node, ask: Callable[[Timed], Steps[T]], until: float | None) -> Steps[T]:
+        """On a connection of its own."""
+        link = yield from self._state.nodes.connect_steps(node, until)
+        try:
+            return (yield from ask(Timed(link, until)))
+        finally:
+            link.close()
 
 
-def _patiently_steps(link: _Timed, ask: Callable[[_Timed], Steps[T]]) -> Steps[T]:
+def _patiently_steps(link: Timed, ask: Callable[[Timed], Steps[T]]) -> Steps[T]:
     """Ask within a transaction that does not wait for locks for ever."""
     yield from link.run_steps("BEGIN READ ONLY")
     try:
@@ -312,7 +302,7 @@ def _patiently_steps(link: _Timed, ask: Callable[[_Timed], Steps[T]]) -> Steps[T
 
 def _used(
     table_sql: str, column_sql: str, sequence: SequenceDefinition
-) -> Callable[[_Timed], Steps[tuple[int, int] | None]]:
+) -> Callable[[Timed], Steps[tuple[int, int] | None]]:
     return lambda link: ledger.sequence_used_steps(link, table_sql, column_sql, sequence)
 
 

@@ -74,7 +74,7 @@ def _lock_steps(link: Link, until: float | None) -> Steps[None]:
     if until is not None:
         limit = min(limit, until)
     while True:
-        answer = yield from link.run_steps(ledger.queries()["definition_lock"], None)
+        answer = yield from link.run_steps(ledger.queries(link.engine)["definition_lock"], None)
         if answer.rows[0][0]:
             return
         if monotonic() > limit:
@@ -86,7 +86,7 @@ def busy_steps(link: Link) -> Steps[OperationalError]:
     """The error for a lock that another process holds."""
     holder = ""
     with contextlib.suppress(Error):
-        found = yield from link.run_steps(ledger.queries()["definition_lock_holder"], None)
+        found = yield from link.run_steps(ledger.queries(link.engine)["definition_lock_holder"], None)
         if found.rows:
             pid, application, address, since = found.rows[0]
             holder = f": backend {pid} ({application or 'unnamed'}, from {address}, there since {since})"
@@ -103,7 +103,7 @@ def _unlock_steps(link: Link) -> Steps[None]:
     try:
         if link.in_transaction:
             yield from link.run_steps("ROLLBACK", None)
-        yield from link.run_steps(ledger.queries()["definition_unlock"], None)
+        yield from link.run_steps(ledger.queries(link.engine)["definition_unlock"], None)
     except Error:
         # The lock ends with its connection, and what `body` did or said matters more.
         link.close()

@@ -162,20 +162,20 @@ class Fleet:
     ) -> None:
         """Say where a table's rows live: by a key, on every shard, or on one.  In the ledger, for everybody."""
         placement = new_tables.asked_placement(shard_by, copy, single)
-        state = self._with(domain, engines.PLACING)
+        state = self._state(domain)
         drive(new_tables.place_steps(state, new_tables.asked_table(table), placement, None))
 
     def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:
         """DDL that some shard still has to run (or that another process is at work on)."""
-        return drive(ddl.unfinished_steps(self._with(domain, engines.DEFINITIONS), None))
+        return drive(ddl.unfinished_steps(self._state(domain), None))
 
     def resume_definitions(self, domain: str | None = None) -> list[ddl.Done]:
         """Finish every DDL that was left unfinished, as the next DDL would."""
-        return drive(ddl.resume_steps(self._with(domain, engines.DEFINITIONS), None))
+        return drive(ddl.resume_steps(self._state(domain), None))
 
     def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
         """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
-        return drive(ddl.abandon_steps(self._with(domain, engines.DEFINITIONS), number, None))
+        return drive(ddl.abandon_steps(self._state(domain), number, None))
 
     def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
         """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""

@@ -15,6 +15,7 @@ from outgrow.errors import Error
 from outgrow.nodes import Link, drive, together
 from outgrow.runtime.background import Background
 from outgrow.runtime.domain import DomainState
+from outgrow.runtime.timed import Timed
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -112,7 +113,7 @@ class Heartbeat:
         else:
             health.note_primary(node, at, beat.position)
             if node.shard == state.picture.domain.home.name:
-                map_epoch, schema_epoch = yield from ledger.read_epochs_steps(link, state.name)
+                map_epoch, schema_epoch = yield from ledger.read_epochs_steps(Timed(link, until), state.name)
                 state.note_epochs(schema_epoch, map_epoch)
 
 

@@ -22,7 +22,6 @@ from outgrow import ledger
 from outgrow.clock import monotonic, wall_ns
 from outgrow.errors import Error, OperationalError
 from outgrow.nodes import drive
-from outgrow.runtime.engines import NEW_ID, check_has
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -145,7 +144,6 @@ class Ids:
         with self._leasing:
             minted = self._minter.mint()
             if minted is None:
-                check_has(self._state.engine, self._state.name, NEW_ID)
                 drive(self._lease_steps(monotonic() + _LEASE_SECONDS))
                 minted = self._minter.mint()
         if minted is None:

@@ -9,7 +9,7 @@ from outgrow import ledger
 from outgrow.errors import InterfaceError, NotSupportedError, ProgrammingError
 from outgrow.nodes import Link
 from outgrow.runtime import exclusive, snapshot
-from outgrow.statement import Form, Named, NewTable, name_sql
+from outgrow.statement import Form, Named, NewTable
 from outgrow.topology import Copied, Domain, Placement, Sharded, Single, TableName, table_name
 from outgrow.waits import Steps
 
@@ -39,7 +39,7 @@ def placed_steps(
             cure="make it with CREATE TABLE … AS … WITH NO DATA (or with its columns), then INSERT … SELECT",
         )
     table = _resolved(state, new.name, making=True)
-    if new.if_not_exists and (yield from _is_there_steps(home, table, until)):
+    if new.if_not_exists and (yield from _is_there_steps(state, home, table, until)):
         return domain.tables
     parents = [_resolved(state, parent, making=False) for parent in new.parents]
     placement = domain.tables.get(table)
@@ -135,9 +135,10 @@ def _check_rows_steps(
     """
 
     def ask_steps(link: Link) -> Steps[bool | None]:
-        if not (yield from _is_there_steps(link, table, until)):
+        if not (yield from _is_there_steps(state, link, table, until)):
             return None
-        answer = yield from link.run_steps(f"SELECT EXISTS (SELECT FROM {_spelled(table)})", None, until=until)
+        some = f"SELECT EXISTS (SELECT 1 FROM {state.engine.table(table)})"
+        answer = yield from link.run_steps(some, None, until=until)
         return bool(answer.rows[0][0])
 
     has_rows = {}
@@ -160,13 +161,9 @@ def _check_rows_steps(
     )
 
 
-def _is_there_steps(link: Link, table: TableName, until: float | None) -> Steps[bool]:
-    answer = yield from link.run_steps(snapshot.PRESENT_SQL, [[_spelled(table)]], until=until)
+def _is_there_steps(state: DomainState, link: Link, table: TableName, until: float | None) -> Steps[bool]:
+    answer = yield from link.run_steps(*state.engine.present(table), until=until)
     return bool(answer.rows)
-
-
-def _spelled(table: TableName) -> str:
-    return f"{name_sql(table.schema)}.{name_sql(table.name)}"
 
 
 def _resolved(state: DomainState, name: Named, *, making: bool) -> TableName:

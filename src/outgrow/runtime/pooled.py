@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow import ledger, sqlfile
 from outgrow.errors import Error, NodeLost, NotSupportedError
-from outgrow.nodes import Asked, Link, Outcome, Rows, block_steps, rolled_back_steps
+from outgrow.nodes import Asked, Link, Outcome, Rows, enclosed_steps, rolled_back_steps
 from outgrow.route import Check, Choice, Level, Position
 from outgrow.runtime import generation
 from outgrow.runtime.dress import Dress, Setting, dressed_steps
@@ -71,7 +71,7 @@ def read_steps(
     asks = check is Check.PLACE
     after: list[Asked] = [(state.engine.questions.place, None), _COMMIT] if asks else [_COMMIT]
     before = _before(settings, primary and not asks, check is Check.GUARD)
-    outcomes = yield from block_steps(link, before, (sql, params), after, apart=bool(settings), until=until)
+    outcomes = yield from enclosed_steps(link, before, (sql, params), after, apart=bool(settings), until=until)
     opened, seen, behind = outcomes[: len(before)], outcomes[len(before)], outcomes[len(before) + 1 :]
     if not primary:
         if not (yield from _vouched_steps(state, node, opened, footing, level, check is Check.GUARD, until)):
@@ -95,7 +95,7 @@ def write_steps(
     settings = local(footing.dress)
     before = [_BEGIN, *settings]
     after: list[Asked] = [_COMMIT, (state.engine.questions.place, None)]
-    outcomes = yield from block_steps(link, before, (sql, params), after, apart=bool(settings), until=until)
+    outcomes = yield from enclosed_steps(link, before, (sql, params), after, apart=bool(settings), until=until)
     opened = next((one for one in outcomes[: len(before)] if isinstance(one, Error)), None)
     rows, done, place = outcomes[len(before) :]
     if isinstance(rows, Error) and rows.sqlstate in _REFUSE_BLOCKS:

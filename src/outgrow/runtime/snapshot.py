@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from outgrow import keyspace, ledger, schema, sqlfile
+from outgrow import keyspace, ledger, schema
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
 from outgrow.runtime.dress import dressed_steps
@@ -17,9 +17,6 @@ from outgrow.topology import Domain, Node, Single, TableName
 from outgrow.waits import Steps
 
 T = TypeVar("T")
-
-#: Which of these names mean a relation.
-PRESENT_SQL = sqlfile.load("outgrow.runtime")["present"]
 
 
 def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:

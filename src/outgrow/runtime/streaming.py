@@ -57,7 +57,7 @@ class Streaming:
             if not opened:
                 yield from self._open_steps()
             rows = yield from self._more_steps()
-            if rows is None and self._borrowed.in_blocks:
+            if rows is None and self._borrowed.in_transactions:
                 yield from self._end_steps(whole=True)
         except BaseException as error:
             self._tell(error)
@@ -143,12 +143,12 @@ class Streaming:
         links = yield from self._borrowed.links_steps(
             shards, prepared, self._until, NO_EDITIONS if brought is not None else editions, on_primaries
         )
-        if editions and self._borrowed.in_blocks:
+        if editions and self._borrowed.in_transactions:
             # In a block a statement that was prepared before a DDL fails; this text is prepared nowhere.
             sql += "\n"
         for link in links:
             stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
-            stream.expendable = self._borrowed.in_blocks
+            stream.expendable = self._borrowed.in_transactions
             self._streams.append(stream)
         fields = yield from together([stream.open_steps() for stream in self._streams])
         if brought is not None:

@@ -10,7 +10,7 @@ import pytest
 
 from outgrow.doors.cli.app import run
 from outgrow.keyspace import Hash
-from outgrow.runtime.doctor import copies, placed_rows, transactions
+from outgrow.runtime.doctor import copies, reading, transactions
 from outgrow.runtime.doctor.examination import QUERIES
 from outgrow.topology import write
 from tests.integration.definitions.planting import (
@@ -324,8 +324,8 @@ def test_a_question_that_a_server_refuses_hides_no_other(world: World) -> None:
 
 def test_samples_and_all_rows(world: World) -> None:
     """Of tables with more pages than a sample has, all rows are read on request: piece by piece, none twice."""
-    world.monkeypatch.setattr(placed_rows, "_SAMPLE_PAGES", 12)
-    world.monkeypatch.setattr(placed_rows, "_CHUNK_PAGES", 3)
+    world.monkeypatch.setattr(reading, "_SAMPLE_PAGES", 12)
+    world.monkeypatch.setattr(reading, "_CHUNK_PAGES", 3)
     world.monkeypatch.setattr(copies, "_WHOLE_PAGES", 0)
     many = "INSERT INTO customers SELECT customer_id, repeat('x', 900) FROM customers_of_s1"
     with done(

@@ -14,7 +14,7 @@ from outgrow.doors.cli.app import run
 from outgrow.errors import NodeLost
 from outgrow.nodes import Link, Nodes, recovery
 from outgrow.runtime import doctor
-from outgrow.runtime.doctor import Finding, examine, patience, placed_rows
+from outgrow.runtime.doctor import Finding, examine, patience, reading
 from outgrow.runtime.doctor.examination import QUERIES
 from outgrow.topology import Node, write
 from outgrow.waits import Steps
@@ -123,7 +123,7 @@ def test_a_node_that_freezes_while_its_rows_are_read(world: World) -> None:
         cancelled.append(told)
         return (yield from stopping(*told))
 
-    world.monkeypatch.setattr(placed_rows, "_CHUNK_PAGES", 1)
+    world.monkeypatch.setattr(reading, "_CHUNK_PAGES", 1)
     world.monkeypatch.setattr(recovery, "stop_steps", stop_steps)
     with world.servers.restored():
         started = time.monotonic()

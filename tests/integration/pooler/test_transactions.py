@@ -241,3 +241,8 @@ def test_what_a_killed_coordinator_leaves_is_finished_through_the_pooler(
         if said == "committed":
             break
     assert said == "committed" and seen == {0, 2}
+    # Its limits were its own: they are not on connections that others share.
+    with only.session(level="strong") as session:
+        for shard in ("s1", "s2") * 10:
+            limits = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+            assert session.execute(limits, shard=shard).fetchall() == [("0", "0")]

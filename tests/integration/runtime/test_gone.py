@@ -10,6 +10,7 @@ import pytest
 
 from outgrow import Fleet, Session
 from outgrow.errors import DataError, Error
+from outgrow.runtime.domain import EPOCHS_SECONDS
 from outgrow.topology import Shard
 from tests.integration.runtime.test_replicas import READ, WRITE
 from tests.servers import Servers
@@ -131,3 +132,18 @@ def test_other_errors_are_errors_all_the_same(fleet: Fleet) -> None:
     fleet.execute(WRITE, [1, "here"])
     with fleet.session() as session, pytest.raises(DataError):
         session.execute("SELECT customer_id / 0 FROM customers", allow_partial=True)
+
+
+@pytest.mark.long
+def test_a_ledger_that_says_nothing_holds_no_statement_for_ever(
+    fleet: Fleet, fleet_servers: Servers, keys: dict[str, int]
+) -> None:
+    """The epochs are due, and the server that has them has stopped, while its connection in the pool still stands."""
+    with fleet.session(level="strong") as session:
+        session.execute(READ, [keys["s2"]])
+        with fleet_servers.restored():
+            fleet_servers.freeze(fleet.topology.domains[0].shards[0].primary)
+            time.sleep(EPOCHS_SECONDS)
+            began = time.monotonic()
+            assert session.execute(READ, [keys["s2"]]).fetchall() == HERE
+            assert time.monotonic() - began < 10

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from outgrow import keyspace
 from outgrow.errors import Error, NodeLost
-from outgrow.nodes import Link, LinkSettings, Nodes, drive, link_steps
+from outgrow.nodes import Link, LinkSettings, Nodes, drive
+from outgrow.nodes.engines import opening
 from outgrow.runtime import snapshot
 from outgrow.runtime.doctor import (
     access,
@@ -21,8 +22,11 @@ from outgrow.runtime.doctor import (
     constraints,
     copies,
     listed_rows,
+    mariadb_data,
+    mariadb_servers,
     patience,
     placed_rows,
+    poolers,
     replication,
     sequences,
     servers,
@@ -32,7 +36,6 @@ from outgrow.runtime.doctor import (
 from outgrow.runtime.doctor.examination import Check, Examination, Progress
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.runtime.domain import DomainState
-from outgrow.runtime.engines import DOCTOR, engine_of
 from outgrow.runtime.health import Health
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
@@ -55,18 +58,38 @@ __all__ = [
 ]
 
 #: In the order of what is found: first what makes everything else fail.
-CHECKS: tuple[Check, ...] = (
-    *servers.CHECKS,
-    *settings.CHECKS,
-    *replication.CHECKS,
-    *bookkeeping.CHECKS,
-    *access.CHECKS,
-    *constraints.CHECKS,
-    *sequences.CHECKS,
-    *transactions.CHECKS,
-    *placed_rows.CHECKS,
-    *listed_rows.CHECKS,
-    *copies.CHECKS,
+CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
+    {
+        "postgresql": (
+            *servers.CHECKS,
+            *poolers.CHECKS,
+            *settings.CHECKS,
+            *replication.CHECKS,
+            *bookkeeping.CHECKS,
+            *access.CHECKS,
+            *constraints.CHECKS,
+            *sequences.CHECKS,
+            *transactions.CHECKS,
+            *placed_rows.CHECKS,
+            *listed_rows.CHECKS,
+            *copies.CHECKS,
+        ),
+        "mariadb": (
+            servers.SERVERS,
+            *mariadb_servers.CHECKS,
+            servers.CLOCK,
+            bookkeeping.INSTALLED,
+            bookkeeping.LEDGER,
+            mariadb_data.SCHEMA,
+            bookkeeping.PLACEMENTS,
+            constraints.UNIQUE_KEYS,
+            constraints.FOREIGN_KEYS,
+            *mariadb_data.CHECKS,
+            placed_rows.ROWS,
+            placed_rows.SINGLE_TABLES,
+            mariadb_data.COPIES,
+        ),
+    }
 )
 #: What makes a domain known asks three times in a row.
 _PICTURE_LOOKS = 3
@@ -82,7 +105,7 @@ def examine(
     """
     topology = source if isinstance(source, Topology) else read(Path(source))
     lost: dict[str, Error] = {}
-    nodes = Nodes(topology, connect=_knowing(lost))
+    nodes = Nodes(topology, connect=_knowing(topology, lost))
     health = Health(topology.domains)
     try:
         return tuple(
@@ -94,15 +117,16 @@ def examine(
         nodes.close()
 
 
-def _knowing(lost: Mapping[str, Error]) -> Callable[..., Steps[Link]]:
+def _knowing(topology: Topology, lost: Mapping[str, Error]) -> Callable[..., Steps[Link]]:
     """Connects, but waits no second time for a node that did not answer once."""
+    openings = {domain.name: opening(domain.engine) for domain in topology.domains}
 
     def connect_steps(
         node: Node, settings: LinkSettings, names: dict[int, str] | None, until: float | None
     ) -> Steps[Link]:
         if (error := lost.get(node.name)) is not None:
             raise error
-        return (yield from link_steps(node, settings, names, until))
+        return (yield from openings[node.domain](node, settings, names or {}, until))
 
     return connect_steps
 
@@ -115,8 +139,6 @@ def _domain_steps(
     all_rows: bool,
     progress: Progress | None,
 ) -> Steps[list[Finding]]:
-    if DOCTOR in engine_of(domain.engine).lacks:
-        return [_unexamined(domain)]
     state = DomainState(domain, _blank(domain), nodes, health)
     examination = Examination(state, all_rows=all_rows, progress=progress, lost=lost)
     yield from examination.meet_steps()
@@ -131,8 +153,6 @@ def examine_anew_steps(
     state: DomainState, *, all_rows: bool = False, progress: Progress | None = None
 ) -> Steps[list[Finding]]:
     """All findings of a domain that is open, of its tables and placements as they are now."""
-    if DOCTOR in state.engine.lacks:
-        return [_unexamined(state.file)]
     examination = Examination(state, all_rows=all_rows, progress=progress)
     yield from examination.meet_steps()
     opening: list[Finding] = []
@@ -147,12 +167,6 @@ def examine_anew_steps(
         except Error as error:
             opening = [*_unopened(error, state.name)]
     return [*opening, *(yield from examine_steps(examination))]
-
-
-def _unexamined(domain: Domain) -> Finding:
-    """Its checks are PostgreSQL's: nothing is known of another engine, which is not the same as fine."""
-    what = f"not examined: the doctor knows no checks for the engine {domain.engine} yet"
-    return Finding(Severity.WARNING, "not made", what, domain.name, "examine its servers with their own tools")
 
 
 def _in_time_steps(steps: Steps[T], domain: Domain) -> Steps[T]:
@@ -174,7 +188,7 @@ def _blank(domain: Domain) -> Picture:
         domain=domain,
         schema=Schema(domain.name, 0, ("public",), MappingProxyType({})),
         map=first,
-        placer=keyspace.Keyspace(domain.slots, first),
+        placer=keyspace.Keyspace(domain.slots, first, domain.engine),
         disagreements={},
         plans=PlanCache(),
     )
@@ -183,7 +197,7 @@ def _blank(domain: Domain) -> Picture:
 def examine_steps(examination: Examination, *, pictured: bool = True) -> Steps[list[Finding]]:
     """All findings of one domain, in the order of the checks; `pictured`: its tables and placements are known."""
     found: list[Finding] = []
-    for check in CHECKS:
+    for check in CHECKS[examination.domain.engine]:
         examination.check = check.name
         if check.needs_picture and not pictured:
             examination.leave_out(examination.state.name)

@@ -148,10 +148,13 @@ def _ranges(examination: Examination) -> Iterator[Finding]:
             yield examination.find(Severity.INFO, domain.name, what, "nothing to do, if that is meant")
 
 
+INSTALLED = Check("installed", _installed_steps, needs_picture=False)
+LEDGER = Check("ledger", _ledger_steps)
+PLACEMENTS = Check("placements", _placements_steps)
 CHECKS = (
-    Check("installed", _installed_steps, needs_picture=False),
-    Check("ledger", _ledger_steps),
+    INSTALLED,
+    LEDGER,
     Check("definitions", _unfinished_steps),
     Check("schema", _schema_steps),
-    Check("placements", _placements_steps),
+    PLACEMENTS,
 )

@@ -17,14 +17,14 @@ def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
     """Unique keys of sharded tables have the shard key in them; else they are unique on each shard only."""
     yield from ()
     found = []
-    for table, placed in _tables(examination):
+    for table, placed in placed_tables(examination):
         if not isinstance(placed, Sharded):
             continue
         for columns in filter(None, (table.primary_key, *table.unique_keys)):
             if set(placed.columns) <= set(columns):
                 continue
             kind = "primary key" if columns == table.primary_key else "unique key"
-            drawn = any(_is_drawn(table, name) for name in columns)
+            drawn = examination.draws and any(_is_drawn(table, name) for name in columns)
             what = (
                 f"the {kind} ({', '.join(columns)}) of {table.name} lacks its shard key {', '.join(placed.columns)}: "
                 "no two rows of one shard have the same, but rows of two shards can"
@@ -51,7 +51,7 @@ def _foreign_keys_steps(examination: Examination) -> Steps[list[Finding]]:
     yield from ()
     found = []
     placements = examination.domain.tables
-    for table, placed in _tables(examination):
+    for table, placed in placed_tables(examination):
         for key in table.foreign_keys:
             why = _apart(examination, table, placed, key, placements.get(key.table))
             if why:
@@ -103,8 +103,8 @@ def _alike(ours: list[str], theirs: list[str]) -> bool:
 def _identities_steps(examination: Examination) -> Steps[list[Finding]]:
     """Rows of sharded tables can be told apart, which moving them needs."""
     rows = yield from examination.each_steps(examination.primaries, "identities")
-    sharded = {table.name for table, placed in _tables(examination) if isinstance(placed, Sharded)}
-    return _by_table(
+    sharded = {table.name for table, placed in placed_tables(examination) if isinstance(placed, Sharded)}
+    return by_table(
         examination,
         *(rows, Severity.INFO, lambda row: TableName(row[0], row[1]) in sharded),
         lambda row: (
@@ -117,7 +117,7 @@ def _identities_steps(examination: Examination) -> Steps[list[Finding]]:
 def _unproven_steps(examination: Examination) -> Steps[list[Finding]]:
     """Constraints hold for all rows, not only for new ones."""
     rows = yield from examination.each_steps(examination.primaries, "unproven")
-    return _by_table(
+    return by_table(
         examination,
         *(rows, Severity.WARNING, lambda row: True),
         lambda row: f"the {row[3]} {row[2]} of {TableName(row[0], row[1])} is NOT VALID: old rows may break it",
@@ -128,7 +128,7 @@ def _unproven_steps(examination: Examination) -> Steps[list[Finding]]:
 def _indexes_steps(examination: Examination) -> Steps[list[Finding]]:
     """Indexes are used, and unique ones enforced."""
     rows = yield from examination.each_steps(examination.primaries, "invalid_indexes")
-    return _by_table(
+    return by_table(
         examination,
         *(rows, Severity.WARNING, lambda row: True),
         lambda row: (
@@ -142,7 +142,7 @@ def _indexes_steps(examination: Examination) -> Steps[list[Finding]]:
 def _triggers_steps(examination: Examination) -> Steps[list[Finding]]:
     """Triggers fire, those of foreign keys too."""
     rows = yield from examination.each_steps(examination.primaries, "silent_triggers")
-    return _by_table(
+    return by_table(
         examination,
         *(rows, Severity.WARNING, lambda row: True),
         lambda row: (
@@ -154,7 +154,7 @@ def _triggers_steps(examination: Examination) -> Steps[list[Finding]]:
     )
 
 
-def _by_table(
+def by_table(
     examination: Examination,
     rows: Mapping[Node, list[Row]],
     severity: Severity,
@@ -175,7 +175,7 @@ def _by_table(
     ]
 
 
-def _tables(examination: Examination) -> Iterator[tuple[Table, Placement]]:
+def placed_tables(examination: Examination) -> Iterator[tuple[Table, Placement]]:
     """Placed tables as the picture has them, by name."""
     tables = examination.state.picture.schema.tables
     if len(examination.domain.shards) == 1:
@@ -186,9 +186,10 @@ def _tables(examination: Examination) -> Iterator[tuple[Table, Placement]]:
             yield table, placed
 
 
+UNIQUE_KEYS, FOREIGN_KEYS = Check("unique keys", _keys_steps), Check("foreign keys", _foreign_keys_steps)
 CHECKS = (
-    Check("unique keys", _keys_steps),
-    Check("foreign keys", _foreign_keys_steps),
+    UNIQUE_KEYS,
+    FOREIGN_KEYS,
     Check("row identity", _identities_steps),
     Check("constraints", _unproven_steps),
     Check("indexes", _indexes_steps),

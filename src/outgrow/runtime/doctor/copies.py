@@ -8,7 +8,7 @@ from outgrow.clock import monotonic
 from outgrow.nodes import Link
 from outgrow.runtime.doctor.examination import QUERIES, Check, Examination, Row
 from outgrow.runtime.doctor.finding import Finding, Severity
-from outgrow.runtime.doctor.placed_rows import parts_steps
+from outgrow.runtime.doctor.reading import reading
 from outgrow.schema import Table
 from outgrow.statement import name_sql
 from outgrow.topology import Copied, Node
@@ -31,7 +31,7 @@ def _copies_steps(examination: Examination) -> Steps[list[Finding]]:
     copied = sorted((name for name in copied if name in schema.tables), key=str)
     if len(examination.domain.shards) == 1 or not copied:
         return []
-    parts = yield from parts_steps(examination, copied)
+    parts = yield from reading(examination).parts_steps(examination, copied)
     pages = (
         {
             name: max(sum(part.pages for part in those if part.table == name) for those in parts.values())

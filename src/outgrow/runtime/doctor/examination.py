@@ -11,6 +11,7 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime.doctor import patience
 from outgrow.runtime.doctor.finding import Finding, Severity
+from outgrow.runtime.engines import SEQUENCES
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUERIES = dict(sqlfile.load("outgrow.runtime.doctor"))
+MARIADB_QUERIES = dict(sqlfile.load("outgrow.runtime.doctor", "mariadb.sql"))
 #: No connection, for a reason that will not go away.
 _REFUSED = ("OG-NODE-002", "OG-NODE-003", "OG-NODE-004", "OG-NODE-005", "OG-NODE-028")
 
@@ -69,6 +71,16 @@ class Examination:
         return self.state.picture.domain
 
     @property
+    def queries(self) -> Mapping[str, str]:
+        """What its engine is asked; checks that two engines share ask both by the same names."""
+        return MARIADB_QUERIES if self.domain.engine == "mariadb" else QUERIES
+
+    @property
+    def draws(self) -> bool:
+        """Numbers that a column's default draws are the fleet's, not each shard's own."""
+        return SEQUENCES not in self.state.engine.lacks
+
+    @property
     def nodes(self) -> list[Node]:
         return [node for shard in self.domain.shards for node in shard.nodes]
 
@@ -87,14 +99,17 @@ class Examination:
         """The rows of a named query by node, all asked at once; without nodes that are gone or refuse it."""
 
         def ask_steps(link: Link) -> Steps[list[Row]]:
-            return list((yield from link.run_steps(QUERIES[query], params)).rows)
+            return list((yield from link.run_steps(self.queries[query], params)).rows)
 
         return (yield from self.ask_steps(dict.fromkeys(nodes, ask_steps)))
 
     def meet_steps(self) -> Steps[None]:
         """Find out which nodes do not answer, all at once; the checks tell of it."""
-        yield from together([self._one_steps(node, _greet_steps) for node in self.nodes])
+        yield from together([self._one_steps(node, self._greet_steps) for node in self.nodes])
         self.trouble.clear()
+
+    def _greet_steps(self, link: Link) -> Steps[None]:
+        yield from link.run_steps(self.queries["clock"], None)
 
     def ask_steps(self, questions: Mapping[Node, Callable[[Link], Steps[T]]]) -> Steps[dict[Node, T]]:
         """Each node its own question, all at once.  A refusal is noted as trouble, and the others go on."""
@@ -111,7 +126,7 @@ class Examination:
 
     def _one_steps(self, node: Node, ask: Callable[[Link], Steps[T]]) -> Steps[tuple[T] | None]:
         try:
-            return ((yield from patience.asked_steps(self.state.nodes, node, ask)),)
+            return ((yield from patience.asked_steps(self.state.nodes, node, ask, self.queries["blockers"])),)
         except NodeLost as error:
             self.lost[node.name] = error
         except Error as error:
@@ -136,10 +151,6 @@ class Examination:
         self._pages_read += pages
         if self._progress is not None:
             self._progress(self._pages_read, self._pages)
-
-
-def _greet_steps(link: Link) -> Steps[None]:
-    yield from link.run_steps(QUERIES["clock"], None)
 
 
 def several(names: Iterable[object], most: int = 5) -> str:

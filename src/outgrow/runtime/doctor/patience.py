@@ -10,7 +10,6 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import TypeVar
 
-from outgrow import sqlfile
 from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost, OperationalError
 from outgrow.nodes import TIME_LIMIT, Link, Nodes, together
@@ -23,15 +22,15 @@ T = TypeVar("T")
 #: How long a node may say nothing before it is taken for one that does not answer.
 ANSWER_SECONDS = 10.0
 
-_QUERIES = sqlfile.load("outgrow.runtime.doctor")
 #: No connection, or no answer on one, within the time allowed.
 _SILENCE = ("OG-NODE-006", TIME_LIMIT)
 
 
-def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> Steps[T]:
+def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]], blockers: str) -> Steps[T]:
     """Ask one node.  NodeLost once it has said nothing for ANSWER_SECONDS, OG-RUN-081 where a lock stands in the way.
 
-    Whatever it raises, the look has been cancelled on the server, or its connection closed.
+    `blockers` asks who stands in the way of the process $1.  Whatever this raises,
+    the look has been cancelled on the server, or its connection closed.
     """
     over: concurrent.futures.Future[None] = concurrent.futures.Future()
     links: list[Link] = []
@@ -50,7 +49,7 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
     def watch_steps() -> Steps[tuple[T] | None]:
         try:
             while not (yield Future(over, monotonic() + ANSWER_SECONDS / 2)):
-                yield from _there_steps(nodes, node, links, monotonic() + ANSWER_SECONDS / 2)
+                yield from _there_steps(nodes, node, links, blockers, monotonic() + ANSWER_SECONDS / 2)
         except NodeLost as error:
             silence.append(error)
             # Shut down, the look ends by itself; cancelled, it would wait for an answer to that.
@@ -70,7 +69,7 @@ def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[T]]) -> St
     return answer[0]
 
 
-def _there_steps(nodes: Nodes, node: Node, links: list[Link], until: float) -> Steps[None]:
+def _there_steps(nodes: Nodes, node: Node, links: list[Link], blockers: str, until: float) -> Steps[None]:
     """Raises where the node says nothing, or says that the look waits for a lock."""
     try:
         link = yield from nodes.connect_steps(node.direct or node, until)
@@ -80,15 +79,15 @@ def _there_steps(nodes: Nodes, node: Node, links: list[Link], until: float) -> S
         # It has answered, if only that it has no connection left; what became of the look, the look will see.
         return
     try:
-        rows = yield from link.run_steps(_QUERIES["blockers"], [_backend(links)], until=until, prepare=False)
+        rows = yield from link.run_steps(blockers, [_backend(links)], until=until, prepare=False)
     except Error as error:
         if error.code in _SILENCE:
             raise silent(node) from error
         return
     finally:
         link.close()
-    if rows.rows[0][0]:
-        raise _blocked(node, rows.rows[0][0])
+    if holders := rows.rows[0][0]:
+        raise _blocked(node, _shown(holders))
 
 
 def _backend(links: list[Link]) -> int:
@@ -106,9 +105,14 @@ def silent(node: Node) -> NodeLost:
     )
 
 
-def _blocked(node: Node, pids: list[int]) -> OperationalError:
-    # The server's number for a prepared transaction is 0.
-    holders = ", ".join(f"pid {pid}" if pid else "a prepared transaction" for pid in sorted(set(pids)))
+def _shown(holders: list[int] | str) -> str:
+    """Numbers of processes, 0 being a prepared transaction; or what the server says itself."""
+    if isinstance(holders, str):
+        return holders
+    return ", ".join(f"pid {pid}" if pid else "a prepared transaction" for pid in sorted(set(holders)))
+
+
+def _blocked(node: Node, holders: str) -> OperationalError:
     return OperationalError(
         "OG-RUN-081",
         f"a lock stands in the way, held by {holders}",

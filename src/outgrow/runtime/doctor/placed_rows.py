@@ -6,21 +6,17 @@ Rows are read page by page, a sample of them or all; work is what the servers ha
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from outgrow.errors import Error
 from outgrow.nodes import Link
-from outgrow.runtime.doctor.examination import QUERIES, Check, Examination, several
+from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
-from outgrow.statement import name_sql
+from outgrow.runtime.doctor.reading import Part, reading, to_read
 from outgrow.topology import Node, Sharded, Single, TableName
 from outgrow.waits import Steps
 
-#: Pages (of 8 KiB) read of each part of a table when a sample is enough.
-_SAMPLE_PAGES = 256
-#: Pages read by one statement when all are, so that none takes long.
-_CHUNK_PAGES = 16_384
 #: Fewer rows say nothing about skew.
 _SKEW_ROWS = 1_000
 #: A shard with so many times its fair share of a table's rows is worth a look.
@@ -32,15 +28,6 @@ _SLOT_FACTOR = 20
 _KEY_SHARE = 0.5
 #: Fewer scans and changed rows of a table say nothing about which shard does the work.
 _WORK = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A table, or a leaf of a partitioned one, on one shard."""
-
-    table: TableName
-    sql: str
-    pages: int
 
 
 @dataclass(slots=True)
@@ -55,8 +42,7 @@ class Seen:
     whole: bool = True
     #: A piece of a table with rows that lie on the wrong shard, to tell some of their keys.
     stray: str = ""
-    #: A piece of its largest part.
-    largest: tuple[int, str] = (0, "")
+    largest: Part | None = None
 
 
 def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
@@ -71,7 +57,7 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
                     keys[name] = slot_sql
             except Error as error:
                 found.append(examination.find(Severity.WARNING, examination.domain.name, error.message, error.cure))
-    parts = yield from parts_steps(examination, list(keys))
+    parts = yield from reading(examination).parts_steps(examination, list(keys))
     examination.expect_pages(sum(to_read(examination, part) for those in parts.values() for part in those))
     questions = {node: _reader(examination, node, those, keys) for node, those in parts.items()}
     answers = yield from examination.ask_steps(questions)
@@ -95,7 +81,11 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
 
 def _slot_sql(examination: Examination, name: TableName, placed: Sharded) -> str | None:
     types = key_types(examination, name, placed)
-    return examination.state.picture.placer.strategy(types).sql([name_sql(column) for column in placed.columns])
+    return examination.state.picture.placer.strategy(types).sql([*_names(examination, placed)])
+
+
+def _names(examination: Examination, placed: Sharded) -> list[str]:
+    return [reading(examination).name(column) for column in placed.columns]
 
 
 def key_types(examination: Examination, name: TableName, placed: Sharded) -> tuple[str, ...]:
@@ -112,49 +102,20 @@ def _by_range(examination: Examination, name: TableName) -> bool:
     return examination.state.picture.placer.slots_between(types, None, None, False) is not None
 
 
-def parts_steps(examination: Examination, tables: list[TableName]) -> Steps[dict[Node, list[Part]]]:
-    """The pieces of these tables that have pages, on every shard."""
-    if not tables:
-        return {}
-    columns = [[table.schema for table in tables], [table.name for table in tables]]
-    rows = yield from examination.each_steps(examination.primaries, "extents", columns)
-    return {
-        node: [Part(tables[place - 1], sql, pages) for place, _, sql, pages in answer if pages]
-        for node, answer in rows.items()
-    }
-
-
-def to_read(examination: Examination, part: Part) -> int:
-    return part.pages if examination.all_rows else min(part.pages, _SAMPLE_PAGES)
-
-
-def pieces(examination: Examination, part: Part) -> Iterator[tuple[str, int]]:
-    """What stands in FROM, and how many pages that reads."""
-    if not examination.all_rows and part.pages > _SAMPLE_PAGES:
-        yield f"{part.sql} TABLESAMPLE SYSTEM ({100 * _SAMPLE_PAGES / part.pages:.6f})", _SAMPLE_PAGES
-    elif part.pages <= _CHUNK_PAGES:
-        yield part.sql, part.pages
-    else:
-        for first in range(0, part.pages, _CHUNK_PAGES):
-            # The last piece is open: the table may have grown.
-            last = first + _CHUNK_PAGES
-            until = f" AND ctid < '({last},0)'" if last < part.pages else ""
-            pages = min(_CHUNK_PAGES, part.pages - first)
-            yield f"(SELECT * FROM {part.sql} WHERE ctid >= '({first},0)'{until}) AS piece", pages
-
-
 def _reader(
     examination: Examination, node: Node, parts: list[Part], keys: dict[TableName, str]
 ) -> Callable[[Link], Steps[dict[TableName, Seen]]]:
     owners = examination.state.picture.placer.owners
+    slots_sql = examination.queries["slots_of_rows"]
 
     def read_steps(link: Link) -> Steps[dict[TableName, Seen]]:
         seen: dict[TableName, Seen] = defaultdict(Seen)
         for part in parts:
             one, rows_before = seen[part.table], seen[part.table].rows
-            one.largest = max(one.largest, (part.pages, part.sql))
-            for source, pages in pieces(examination, part):
-                sql = QUERIES["slots_of_rows"].replace("{slot}", keys[part.table]).replace("{part}", source)
+            if one.largest is None or part.pages > one.largest.pages:
+                one.largest = part
+            for source, pages in reading(examination).pieces(examination, part):
+                sql = slots_sql.replace("{slot}", keys[part.table]).replace("{part}", source)
                 for slot, rows in (yield from link.run_steps(sql, None, prepare=False)).rows:
                     one.slots[slot] += rows
                     one.rows += rows
@@ -174,11 +135,12 @@ def _stray_steps(
 ) -> Steps[Finding]:
     placed = examination.domain.tables[table]
     assert isinstance(placed, Sharded)
-    key = f"ROW({', '.join(map(name_sql, placed.columns))})"
-    sql = QUERIES["stray"].replace("{key}", key).replace("{slot}", slot_sql).replace("{part}", seen.stray)
+    key = reading(examination).text(_names(examination, placed))
+    sql = examination.queries["stray"].replace("{key}", key).replace("{slot}", slot_sql).replace("{part}", seen.stray)
+    sql = sql.replace("{slots}", ", ".join(map(str, stray)))
 
     def some_steps(link: Link) -> Steps[list[str]]:
-        rows = yield from link.run_steps(sql, [list(stray)], prepare=False)
+        rows = yield from link.run_steps(sql, None, prepare=False)
         return [shown for (shown,) in rows.rows]
 
     some = (yield from examination.ask_steps({node: some_steps})).get(node, [])
@@ -189,8 +151,8 @@ def _stray_steps(
         f"{several(owners)}{such}: statements by their key do not find them"
     )
     cure = (
-        f"they were written past outgrow: on this server, COPY them out (WHERE {slot_sql} = ANY (…) names them) and "
-        "DELETE them, then load them through outgrow"
+        f"they were written past outgrow: on this server, read them out (WHERE {slot_sql} IN (…) names them) and "
+        "DELETE them, then write them through outgrow"
     )
     return examination.find(Severity.ERROR, node.name, what, cure)
 
@@ -216,7 +178,7 @@ def _skew_steps(
             )
             cure = "see which keys have most rows; a shard key with more values, or a second column in it, spreads them"
             found.append(examination.find(Severity.WARNING, node.name, what, cure))
-        for slot, rows in seen.slots.most_common(1):
+        for slot, rows in seen.slots.most_common(1 if seen.whole or reading(examination).fair else 0):
             share = rows / seen.rows * seen.estimated / total
             if share >= max(_SLOT_SHARE, min(_SLOT_FACTOR / slots, 0.5)):
                 key, of_slot = yield from _heaviest_steps(examination, node, table, slot_sql, seen, slot)
@@ -237,15 +199,16 @@ def _heaviest_steps(
     """The key with most rows of that slot in a sample of the table's largest part, and its share of them."""
     placed = examination.domain.tables[table]
     assert isinstance(placed, Sharded)
-    pages, source = seen.largest
-    if pages > _SAMPLE_PAGES:
-        source = f"{source} TABLESAMPLE SYSTEM ({100 * _SAMPLE_PAGES / pages:.6f})"
-    key = f"ROW({', '.join(map(name_sql, placed.columns))})"
-    sql = QUERIES["heaviest_key"].replace("{key}", key).replace("{slot}", slot_sql).replace("{part}", source)
+    part = seen.largest
+    assert part is not None
+    source = reading(examination).some(examination, part)
+    key = reading(examination).text(_names(examination, placed))
+    sql = examination.queries["heaviest_key"]
+    sql = sql.replace("{key}", key).replace("{slot}", slot_sql).replace("{part}", source)
 
     def ask_steps(link: Link) -> Steps[tuple[str, float]]:
         rows = (yield from link.run_steps(sql, [slot], prepare=False)).rows
-        return rows[0] if rows else ("", 0.0)
+        return (rows[0][0], float(rows[0][1])) if rows else ("", 0.0)
 
     return (yield from examination.ask_steps({node: ask_steps})).get(node, ("", 0.0))
 
@@ -307,12 +270,12 @@ def _elsewhere_steps(examination: Examination) -> Steps[list[Finding]]:
     """A single table has its rows on its shard, and none elsewhere."""
     found = []
     singles = {table: placed.shard for table, placed in examination.domain.tables.items() if isinstance(placed, Single)}
-    parts = yield from parts_steps(examination, list(singles))
+    parts = yield from reading(examination).parts_steps(examination, list(singles))
     for node, those in parts.items():
         for part in those:
             if singles[part.table] == node.shard:
                 continue
-            sql = QUERIES["any_row"].replace("{table}", part.sql)
+            sql = examination.queries["any_row"].replace("{table}", part.sql)
 
             def ask_steps(link: Link, sql: str = sql) -> Steps[bool]:
                 return bool((yield from link.run_steps(sql, None, prepare=False)).rows[0][0])
@@ -325,8 +288,5 @@ def _elsewhere_steps(examination: Examination) -> Steps[list[Finding]]:
     return found
 
 
-CHECKS = (
-    Check("rows", _rows_steps),
-    Check("work", _work_steps),
-    Check("single tables", _elsewhere_steps),
-)
+ROWS, SINGLE_TABLES = Check("rows", _rows_steps), Check("single tables", _elsewhere_steps)
+CHECKS = (ROWS, Check("work", _work_steps), SINGLE_TABLES)

@@ -6,6 +6,10 @@ SELECT pg_is_in_recovery(), c.system_identifier, pg_postmaster_start_time()::tex
        current_setting('server_version_num')::int4, current_setting('server_version')
 FROM pg_control_system() AS c;
 
+-- name: own_process
+-- Which process answers: behind a pooler not the one that the connection was made with.
+SELECT pg_backend_pid();
+
 -- name: blockers
 -- On any node: which backends hold the lock that this one waits for; an empty array when it waits for none.
 SELECT pg_blocking_pids($1::int4);
@@ -177,11 +181,11 @@ SELECT DISTINCT {key}::text FROM {part} WHERE {key}::text = ANY ($1::text[]);
 
 -- name: stray
 -- The first few rows' key of slots that are not this shard's; {slot} is the slot of a row.
-SELECT DISTINCT {key}::text FROM {part} WHERE {slot} = ANY ($1::int8[]) LIMIT 3;
+SELECT DISTINCT {key} FROM {part} WHERE {slot} IN ({slots}) LIMIT 3;
 
 -- name: heaviest_key
 -- The commonest key of one slot in some pages of a table, and its share of the slot's rows there.
-SELECT {key}::text, count(*) / sum(count(*)) OVER ()::float8 FROM {part} WHERE {slot} = $1::int8
+SELECT {key}, count(*) / sum(count(*)) OVER ()::float8 FROM {part} WHERE {slot} = $1::int8
 GROUP BY 1 ORDER BY 2 DESC LIMIT 1;
 
 -- name: work

@@ -10,7 +10,7 @@ from outgrow.clock import wall_ns
 from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link
 from outgrow.runtime.doctor import patience
-from outgrow.runtime.doctor.examination import QUERIES, Check, Examination, Row, several
+from outgrow.runtime.doctor.examination import Check, Examination, Row, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.topology import Node, Role
 from outgrow.waits import Steps
@@ -34,7 +34,7 @@ class Identity(NamedTuple):
 
 def _answers_steps(examination: Examination) -> Steps[list[Finding]]:
     """Every node answers, in the role that the file gives it."""
-    identities = yield from _identities_steps(examination)
+    identities = yield from identities_steps(examination)
     found = []
     for node in examination.nodes:
         if (error := examination.lost.get(node.name)) is not None:
@@ -60,14 +60,14 @@ def lost(node: Node, error: Error) -> Finding:
     return Finding(severity, "servers", what, node.name, error.cure)
 
 
-def _identities_steps(examination: Examination) -> Steps[dict[Node, Identity]]:
+def identities_steps(examination: Examination) -> Steps[dict[Node, Identity]]:
     rows = yield from examination.each_steps(examination.nodes, "identity")
     return {node: Identity(*answer[0]) for node, answer in rows.items()}
 
 
 def _who_steps(examination: Examination) -> Steps[list[Finding]]:
     """Each address is a server of its own; a shard's nodes are one history, and different shards' databases are not."""
-    identities = yield from _identities_steps(examination)
+    identities = yield from identities_steps(examination)
     found = list(_twins(examination, identities))
     twins = {finding.where for finding in found}
     for shard in examination.domain.shards:
@@ -116,7 +116,7 @@ def _twins(examination: Examination, identities: dict[Node, Identity]) -> Iterat
 
 def _versions_steps(examination: Examination) -> Steps[list[Finding]]:
     """One major version within a shard; one minor version is better; mixed shards are for the time of an upgrade."""
-    identities = yield from _identities_steps(examination)
+    identities = yield from identities_steps(examination)
     found = []
     majors: dict[int, list[str]] = defaultdict(list)
     for shard in examination.domain.shards:
@@ -144,7 +144,9 @@ def _versions_steps(examination: Examination) -> Steps[list[Finding]]:
 
 def _clocks_steps(examination: Examination) -> Steps[list[Finding]]:
     """The servers' clocks agree: half a round trip is what each can be known to."""
-    best = yield from examination.ask_steps(dict.fromkeys(examination.nodes, _offset_steps))
+    best = yield from examination.ask_steps(
+        dict.fromkeys(examination.nodes, lambda link: _offset_steps(link, examination.queries["clock"]))
+    )
     if len(best) < 2:
         return []
     # The clock in the middle is taken for right: one that is wrong must not make the others look so.
@@ -164,12 +166,12 @@ def _clocks_steps(examination: Examination) -> Steps[list[Finding]]:
     return found
 
 
-def _offset_steps(link: Link) -> Steps[tuple[float, float]]:
+def _offset_steps(link: Link, clock: str) -> Steps[tuple[float, float]]:
     """How far the server's clock is ahead of this process's, and how well that is known (seconds)."""
     best = (0.0, float("inf"))
     for _ in range(_CLOCK_ROUNDS):
         before = wall_ns()
-        rows: list[Row] = (yield from link.run_steps(QUERIES["clock"])).rows
+        rows: list[Row] = (yield from link.run_steps(clock)).rows
         after = wall_ns()
         doubt = (after - before) / 2e9
         if doubt < best[1]:
@@ -177,9 +179,11 @@ def _offset_steps(link: Link) -> Steps[tuple[float, float]]:
     return best
 
 
+SERVERS = Check("servers", _answers_steps, needs_picture=False)
+CLOCK = Check("clock", _clocks_steps, needs_picture=False)
 CHECKS = (
-    Check("servers", _answers_steps, needs_picture=False),
+    SERVERS,
     Check("identity", _who_steps, needs_picture=False),
     Check("versions", _versions_steps, needs_picture=False),
-    Check("clock", _clocks_steps, needs_picture=False),
+    CLOCK,
 )
