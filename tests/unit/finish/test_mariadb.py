@@ -85,6 +85,7 @@ def apply(operator: str, *operands: Final) -> Final:
         (apply("/", FLOAT, number("2")), "float8", 0.75),
         (apply("round", TOTAL, number("5")), "numeric", "6.68000"),
         (apply("truncate", TOTAL, number("1")), "numeric", "6.6"),
+        (apply("truncate", apply("/", AVG, number("1000")), number("1")), "numeric", "0.0"),
         (apply("if", apply(">", COUNT, number("2")), number("1"), number("0")), "int4", 1),
         (apply("if", number("1"), COUNT, number("2.5")), "numeric", "3.0"),
         (apply(">", COUNT, number("2")), "int4", 1),
