@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from outgrow.ledger.steps import Runner, ask_steps, raise_schema_epoch_steps, words, written
 from outgrow.topology import Placement, TableName
@@ -36,10 +37,10 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A shard's part: begun or done; the OIDs of indexes that were there before; whether its backend still works."""
+    """A shard's part: begun or done; what was there before (OIDs, or lines); whether its backend still works."""
 
     done: bool
-    known: tuple[int, ...]
+    known: tuple[Any, ...]
     at_work: bool
 
 
@@ -93,6 +94,26 @@ def claim_part_steps(runner: Runner, definition: Definition) -> Steps[bool]:
     """In the DDL's transaction: True when the DDL is to be run, False when this shard has it already."""
     answer = yield from ask_steps(runner, "part_claim", [definition.id, definition.number])
     return bool(answer.rows)
+
+
+def begin_part_steps(runner: Runner, definition: Definition, known: Sequence[str]) -> Steps[None]:
+    """Before a DDL that commits by itself: what the objects that it names are like."""
+    yield from ask_steps(runner, "part_begin", [definition.id, definition.number, words(runner).listed(known)])
+
+
+def done_part_steps(runner: Runner, definition: Definition) -> Steps[None]:
+    yield from ask_steps(runner, "part_done", [definition.id])
+
+
+def undone_part_steps(runner: Runner, definition: Definition) -> Steps[None]:
+    """It has failed, and left nothing."""
+    yield from ask_steps(runner, "part_undone", [definition.id])
+
+
+def objects_steps(runner: Runner, names: Sequence[str]) -> Steps[tuple[str, ...]]:
+    """What the tables and views of these names are like, a line for each of their parts."""
+    answer = yield from ask_steps(runner, "objects", [words(runner).listed(names)])
+    return tuple(f"{name}|{line}" for name, line in answer.rows)
 
 
 def put_placement_steps(home: Runner, domain: str, table: TableName, placement: Placement) -> Steps[None]:

@@ -85,6 +85,36 @@ CREATE TABLE IF NOT EXISTS outgrow_workers (
     until_ms bigint NOT NULL
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
 
+-- name: v3_definitions
+-- Home shard only has rows: every DDL, recorded before the first shard runs it.  What is running or stopped is resumed.
+CREATE TABLE IF NOT EXISTS outgrow_definitions (
+    domain varchar(64) NOT NULL,
+    number bigint NOT NULL,
+    id char(36) NOT NULL,
+    `sql` longtext NOT NULL,
+    settings longtext NOT NULL CHECK (JSON_VALID(settings)),
+    shards longtext NOT NULL CHECK (JSON_VALID(shards)),
+    done longtext NOT NULL DEFAULT '[]' CHECK (JSON_VALID(done)),
+    state varchar(16) NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'stopped', 'done', 'failed', 'abandoned')),
+    failed_shard varchar(64),
+    error longtext,
+    began_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    ended_at datetime(6),
+    PRIMARY KEY (domain, number)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v3_definition_parts
+-- A shard's part of a DDL, noted before and after: DDL commits by itself.  `known` is what the objects that it names were
+-- like before, so that whoever finds a part begun can see whether it took effect.
+CREATE TABLE IF NOT EXISTS outgrow_definition_parts (
+    definition char(36) NOT NULL PRIMARY KEY,
+    number bigint NOT NULL,
+    state varchar(16) NOT NULL CHECK (state IN ('begun', 'done')),
+    known longtext NOT NULL DEFAULT '[]' CHECK (JSON_VALID(known)),
+    connection bigint NOT NULL,
+    noted_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
 -- name: v3_first_generation
 -- The history that this server is on when the ledger arrives.
 INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, 0);
@@ -313,12 +343,13 @@ WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) 
 
 -- name: worker_take
 -- A worker number whose last holder's milliseconds are over at $2: ours until $3.  Each generation of the server has a
--- quarter of the numbers, because a lossy failover may have forgotten who held one of the last generation's.
+-- quarter of the numbers, because a lossy failover may have forgotten who held one of the last generation's.  (A search
+-- locks all that it looks at, so that SKIP LOCKED would find none beside another's.)
 INSERT INTO outgrow_workers (number, holder, until_ms)
 SELECT f.number, f.holder, f.until_ms
 FROM (SELECT number, holder, until_ms FROM outgrow_workers
       WHERE number DIV 1024 = (SELECT counter % 4 FROM outgrow_generation) AND until_ms < $2
-      ORDER BY until_ms, number LIMIT 1 FOR UPDATE SKIP LOCKED) AS f
+      ORDER BY until_ms, number LIMIT 1 FOR UPDATE) AS f
 ON DUPLICATE KEY UPDATE holder = $1, until_ms = $3
 RETURNING number;
 
@@ -367,4 +398,104 @@ WHERE ID = IS_USED_LOCK(CONCAT('outgrow/define/', MD5(DATABASE())));
 -- Which of these names ($1, a list) are tables or views.
 SELECT TABLE_NAME FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE()
-  AND TABLE_NAME IN (SELECT j.name FROM JSON_TABLE($1, '$[*]' COLUMNS (name varchar(64) PATH '$')) AS j);
+  AND JSON_CONTAINS($1, JSON_QUOTE(TABLE_NAME));
+
+-- name: definition_record
+-- A DDL that is about to begin; under the lock.
+INSERT INTO outgrow_definitions (domain, number, id, `sql`, settings, shards)
+SELECT $1, COALESCE(MAX(d.number), 0) + 1, UUID(), $2, $3, $4 FROM outgrow_definitions AS d WHERE d.domain = $1
+RETURNING number, id;
+
+-- name: definitions
+-- DDL of a domain by state, oldest first; all states where none is named.
+SELECT number, id, `sql`, settings, shards, done, state, failed_shard, error
+FROM outgrow_definitions
+WHERE domain = $1 AND ($2 = '[]' OR JSON_CONTAINS($2, JSON_QUOTE(state)))
+ORDER BY number;
+
+-- name: definition_note
+-- A DDL's progress: which shards have it.
+UPDATE outgrow_definitions SET done = $3, state = 'running', failed_shard = NULL, error = NULL
+WHERE domain = $1 AND number = $2;
+
+-- name: definition_end
+-- A DDL's end, or where it stopped.
+UPDATE outgrow_definitions
+SET state = $3, failed_shard = $4, error = $5, ended_at = IF($3 = 'stopped', NULL, UTC_TIMESTAMP(6))
+WHERE domain = $1 AND number = $2;
+
+-- name: part
+-- What this shard knows of its part of a DDL, and whether the connection that began it is still at work.
+SELECT p.state, p.known,
+       EXISTS (SELECT 1 FROM information_schema.PROCESSLIST AS c
+               WHERE c.ID = p.connection AND c.ID <> CONNECTION_ID() AND c.COMMAND <> 'Sleep')
+       AND p.noted_at > UTC_TIMESTAMP(6) - INTERVAL (
+           SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME') SECOND
+FROM outgrow_definition_parts AS p WHERE p.definition = $1;
+
+-- name: part_begin
+-- Before the command: who runs it, and what was there beforehand.
+INSERT INTO outgrow_definition_parts (definition, number, state, known, connection)
+VALUES ($1, $2, 'begun', $3, CONNECTION_ID())
+ON DUPLICATE KEY UPDATE known = VALUES(known), connection = CONNECTION_ID(), noted_at = UTC_TIMESTAMP(6);
+
+-- name: part_done
+-- The command that was begun has been done.
+UPDATE outgrow_definition_parts SET state = 'done', noted_at = UTC_TIMESTAMP(6) WHERE definition = $1;
+
+-- name: part_undone
+-- The command that was begun has failed, and left nothing.
+DELETE FROM outgrow_definition_parts WHERE definition = $1 AND state = 'begun';
+
+-- name: objects
+-- What the tables and views of these names ($1, a list) are like: a line for each of their parts.  (No sizes, no numbers
+-- of rows, no next AUTO_INCREMENT: those change by themselves.)
+SELECT t.TABLE_NAME, CONCAT_WS('|', 'table', t.TABLE_TYPE, t.ENGINE, t.ROW_FORMAT, t.TABLE_COLLATION, t.CREATE_OPTIONS,
+                               t.TABLE_COMMENT)
+FROM information_schema.TABLES AS t
+WHERE t.TABLE_SCHEMA = DATABASE()
+  AND JSON_CONTAINS($1, JSON_QUOTE(t.TABLE_NAME))
+UNION ALL
+SELECT c.TABLE_NAME, CONCAT_WS('|', 'column', c.ORDINAL_POSITION, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE,
+                               IFNULL(c.COLUMN_DEFAULT, '-'), c.EXTRA, c.COLLATION_NAME, c.COLUMN_COMMENT,
+                               c.GENERATION_EXPRESSION)
+FROM information_schema.COLUMNS AS c
+WHERE c.TABLE_SCHEMA = DATABASE()
+  AND JSON_CONTAINS($1, JSON_QUOTE(c.TABLE_NAME))
+UNION ALL
+SELECT s.TABLE_NAME, CONCAT_WS('|', 'index', s.INDEX_NAME, s.SEQ_IN_INDEX, s.COLUMN_NAME, s.NON_UNIQUE,
+                               IFNULL(s.SUB_PART, '-'), s.INDEX_TYPE, s.IGNORED, s.INDEX_COMMENT, IFNULL(s.COLLATION, '-'))
+FROM information_schema.STATISTICS AS s
+WHERE s.TABLE_SCHEMA = DATABASE()
+  AND JSON_CONTAINS($1, JSON_QUOTE(s.TABLE_NAME))
+UNION ALL
+SELECT r.TABLE_NAME, CONCAT_WS('|', 'foreign key', r.CONSTRAINT_NAME, r.REFERENCED_TABLE_NAME, r.UPDATE_RULE,
+                               r.DELETE_RULE)
+FROM information_schema.REFERENTIAL_CONSTRAINTS AS r
+WHERE r.CONSTRAINT_SCHEMA = DATABASE()
+  AND JSON_CONTAINS($1, JSON_QUOTE(r.TABLE_NAME))
+UNION ALL
+SELECT k.TABLE_NAME, CONCAT_WS('|', 'check', k.CONSTRAINT_NAME, k.CHECK_CLAUSE)
+FROM information_schema.CHECK_CONSTRAINTS AS k
+WHERE k.CONSTRAINT_SCHEMA = DATABASE()
+  AND JSON_CONTAINS($1, JSON_QUOTE(k.TABLE_NAME))
+UNION ALL
+SELECT p.TABLE_NAME, CONCAT_WS('|', 'partition', p.PARTITION_NAME, p.PARTITION_METHOD, p.PARTITION_EXPRESSION,
+                               p.PARTITION_DESCRIPTION)
+FROM information_schema.PARTITIONS AS p
+WHERE p.TABLE_SCHEMA = DATABASE() AND p.PARTITION_NAME IS NOT NULL
+  AND JSON_CONTAINS($1, JSON_QUOTE(p.TABLE_NAME))
+UNION ALL
+SELECT v.TABLE_NAME, CONCAT_WS('|', 'view', v.VIEW_DEFINITION, v.CHECK_OPTION, v.SECURITY_TYPE)
+FROM information_schema.VIEWS AS v
+WHERE v.TABLE_SCHEMA = DATABASE()
+  AND JSON_CONTAINS($1, JSON_QUOTE(v.TABLE_NAME))
+ORDER BY 1, 2;
+
+-- name: definition_patience
+-- One try waits so long for a table's lock: everybody else who comes to the table waits behind it.
+SET SESSION lock_wait_timeout = $1;
+
+-- name: definition_impatience
+-- As it was.
+SET SESSION lock_wait_timeout = DEFAULT;

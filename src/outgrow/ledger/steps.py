@@ -14,6 +14,9 @@ from outgrow.ledger.words import Words, words_of
 from outgrow.topology import Copied, Domain, Placement, Sharded, ShardMap, Single, Splits, TableName
 from outgrow.waits import Steps
 
+_DEADLOCK = "40P01"
+_DEADLOCKS_MAX = 10
+
 #: The version of the tables that this library writes and reads.
 VERSION = 3
 
@@ -40,6 +43,18 @@ def words(runner: Runner) -> Words:
 def ask_steps(runner: Runner, query: str, params: Sequence[Any] | None = None) -> Steps[Answer]:
     """One of the ledger's statements, in the runner's words."""
     return (yield from runner.run_steps(words(runner).queries[query], params))
+
+
+def alone_steps(runner: Runner, query: str, params: Sequence[Any] | None = None) -> Steps[Answer]:
+    """One of them outside of any transaction: again, where the server has ended a deadlock with it."""
+    for tries in range(_DEADLOCKS_MAX + 1):
+        try:
+            return (yield from ask_steps(runner, query, params))
+        except Error as error:
+            if error.sqlstate != _DEADLOCK or tries == _DEADLOCKS_MAX:
+                raise
+        yield from runner.run_steps("ROLLBACK")
+    raise AssertionError
 
 
 def upgrade_names(version: int, engine: str = "postgresql") -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outgrow.ledger.steps import Runner, ask_steps, meet_primary_steps
+from outgrow.ledger.steps import Runner, alone_steps, meet_primary_steps
 from outgrow.waits import Steps
 
 
@@ -15,19 +15,19 @@ def take_worker_steps(home: Runner, holder: str, now_ms: int, until_ms: int) -> 
     # A promotion that nobody has met yet would let a number be given twice.
     yield from meet_primary_steps(home)
     parameters = [holder, now_ms, until_ms]
-    answer = yield from ask_steps(home, "worker_take", parameters)
+    answer = yield from alone_steps(home, "worker_take", parameters)
     if not answer.rows:
-        yield from ask_steps(home, "worker_numbers")
-        answer = yield from ask_steps(home, "worker_take", parameters)
+        yield from alone_steps(home, "worker_numbers")
+        answer = yield from alone_steps(home, "worker_take", parameters)
     return answer.rows[0][0] if answer.rows else None
 
 
 def keep_worker_steps(home: Runner, number: int, holder: str, now_ms: int, until_ms: int) -> Steps[bool]:
     """Keep the number until `until_ms`; False where it is not the holder's any more."""
-    answer = yield from ask_steps(home, "worker_keep", [number, holder, now_ms, until_ms])
+    answer = yield from alone_steps(home, "worker_keep", [number, holder, now_ms, until_ms])
     return bool(answer.rows)
 
 
 def end_worker_steps(home: Runner, number: int, holder: str, last_ms: int) -> Steps[None]:
     """Give the number back; `last_ms` is the last millisecond of its ids."""
-    yield from ask_steps(home, "worker_end", [number, holder, last_ms])
+    yield from alone_steps(home, "worker_end", [number, holder, last_ms])

@@ -47,12 +47,14 @@ class Nodes:
                 pool.tell = tell
 
     def pool(self, node: Node) -> Pool:
+        return self._pools.get(node.name) or self._made(node, self._limits.get(node.domain))
+
+    def _made(self, node: Node, limits: PoolLimits | None) -> Pool:
         pool = self._pools.get(node.name)
         if pool is None:
             with self._lock:
                 pool = self._pools.get(node.name)
                 if pool is None:
-                    limits = self._limits.get(node.domain)
                     pool = Pool(node, limits, self._settings, self._ages, self._connects[node.domain])
                     pool.tell = self._tell
                     if self._closed:
@@ -61,8 +63,13 @@ class Nodes:
         return pool
 
     def past(self, node: Node) -> Pool:
-        """The pool that leads past the node's pooler, where its direct address is known; else the node's own."""
-        return self.pool(node if node.direct is None else node.direct)
+        """The pool that leads past the node's pooler, where its direct address is known; else the node's own.
+
+        It keeps no connections for their own sake: there are few of them to be had.
+        """
+        if node.direct is None:
+            return self.pool(node)
+        return self._made(node.direct, replace(self._limits.get(node.domain) or PoolLimits(), size_min=0))
 
     def connect_steps(self, node: Node, until: float | None) -> Steps[Link]:
         """A link outside the pool, for whoever asks a node whether it lives: it gives up on silence at once.

@@ -45,7 +45,7 @@ REFUSALS: dict[str, Refusal] = {
     "insert leaves serial": Refusal(
         6,
         "the default of column {1} of {0} draws from a sequence of each shard in a way that cannot be done beforehand",
-        "make the default nextval('sequence'), or write the value of {1} in the INSERT",
+        "write the value of {1} in the INSERT (`fleet.new_id()` makes one); PostgreSQL's nextval('…') can be drawn",
     ),
     "key update": Refusal(
         7,

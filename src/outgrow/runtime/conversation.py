@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.finish import Finisher
-from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, bringing, commands, loading, partial, pooled, telling, writes
+from outgrow.runtime import asking, bringing, bulk, commands, engines, partial, pooled, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
@@ -26,6 +25,9 @@ from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.transactions import Xid, owner_of
 from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 
 #: psycopg's placeholders, left standing because no parameters were given.
 _FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
@@ -136,6 +138,8 @@ class Conversation:
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None, allow_partial: bool
     ) -> Steps[Result]:
         kind = prepared.statement.kind
+        if self.transaction is not None:
+            engines.check_keeps(self.state.engine, prepared.statement)
         if self.transaction is not None and self.transaction.definitions and kind is not Kind.DDL:
             self.transaction.defined.check(prepared.statement)
         if any(effect.kind == "temporary" for effect in prepared.statement.effects):
@@ -239,14 +243,14 @@ class Conversation:
         self,
         source: BinaryIO,
         table: str,
-        form: LoadFormat,
-        options: LoadOptions,
+        form: LoadFormat | None,
+        options: LoadOptions | None,
         progress: Progress | None,
     ) -> Steps[Loaded]:
         """Bulk load, in the session's transaction or in one of its own."""
         self.hold()
         try:
-            steps = loading.run_steps(self, source, table, form, options, progress)
+            steps = bulk.load_steps(self, source, table, form, options, progress)
             return (yield from telling.load_steps(self, table, steps))
         finally:
             self.release()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from outgrow.nodes import drive, drive_async
-from outgrow.runtime.copying import Copying
+
+if TYPE_CHECKING:
+    from outgrow.runtime.copying import Copying
 
 Piece = bytes | bytearray | memoryview | str
 

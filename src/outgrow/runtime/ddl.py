@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from outgrow import ledger, statement
+from outgrow import ledger
 from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.ledger import Definition
 from outgrow.nodes import Link
@@ -42,7 +42,7 @@ def define_steps(
     state: DomainState, sql: str, dress: Dress, until: float | None, shards: Sequence[str] = ()
 ) -> Steps[Done]:
     """Run `sql` on every shard (or on `shards`), one after another; what was left unfinished before comes first."""
-    facts = statement.definition_facts(sql)
+    facts = state.engine.facts(sql)
     settings = tuple(setting.sql for setting in dress)
 
     def body_steps(home: Link) -> Steps[Done]:
@@ -123,7 +123,7 @@ def _finish_steps(state: DomainState, home: Link, until: float | None, wanted: s
     finished = []
     for definition in (yield from ledger.definitions_steps(home, state.name, ledger.UNFINISHED)):
         domain = yield from known_steps(state, home)
-        facts = statement.definition_facts(definition.sql)
+        facts = state.engine.facts(definition.sql)
         work = Work(definition, facts, domain.home.name, home, domain.tables)
         _check_shards(domain, definition)
         try:

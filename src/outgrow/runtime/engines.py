@@ -12,7 +12,7 @@ from outgrow.nodes import Asked
 from outgrow.runtime import generation
 from outgrow.runtime.branch import MariadbBranch, PostgresBranch
 from outgrow.runtime.generation import Questions
-from outgrow.statement import name_sql
+from outgrow.statement import DefinitionFacts, Kind, Statement, definition_facts, mariadb_facts, name_sql
 from outgrow.topology import TableName
 from outgrow.transactions import Shards, TransactionId, Wires
 
@@ -26,6 +26,10 @@ class Engine(NamedTuple):
     table: Callable[[TableName], str]
     #: Asks whether a table or view of that name is there: a row where it is.
     present: Callable[[TableName], Asked]
+    #: What a DDL text says; and whether the server commits DDL by itself, and with which first words also other things.
+    facts: Callable[[str], DefinitionFacts]
+    commits_ddl: bool
+    committing: frozenset[str]
     branch: type[PostgresBranch] | type[MariadbBranch]
     #: What a branch begins with: what the session said, the shard, and the name where it has one from the beginning.
     beginning: Callable[[str, str, TransactionId | None], list[str]]
@@ -38,8 +42,15 @@ class Engine(NamedTuple):
 
 
 #: What an engine may lack.
-SEQUENCES, DEFINITIONS, COMPARISON, LOADS = "a fleet sequence", "recorded DDL", "a comparison of schemas", "a bulk load"
+SEQUENCES, COMPARISON, LOADS = "a fleet sequence", "a comparison of schemas", "a bulk load"
 
+#: First words of statements that commit the transaction they stand in.
+_COMMITTING = frozenset(
+    (
+        "ALTER ANALYZE BEGIN CACHE CHANGE CHECK CREATE DROP FLUSH GRANT INSTALL LOCK OPTIMIZE RENAME REPAIR RESET "
+        "REVOKE SET START STOP TRUNCATE UNINSTALL UNLOCK XA"
+    ).split()
+)
 _PRESENT = sqlfile.load("outgrow.runtime")["present"]
 
 
@@ -58,6 +69,9 @@ _ENGINES = {
         quoted=lambda name: '"' + name.replace('"', '""') + '"',
         table=_postgres_table,
         present=lambda table: (_PRESENT, [[_postgres_table(table)]]),
+        facts=definition_facts,
+        commits_ddl=False,
+        committing=frozenset(),
         branch=PostgresBranch,
         beginning=lambda begin, shard, id: [begin],
         named_early=False,
@@ -66,10 +80,13 @@ _ENGINES = {
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,
-        lacks=frozenset((SEQUENCES, DEFINITIONS, COMPARISON, LOADS)),
+        lacks=frozenset((SEQUENCES, COMPARISON, LOADS)),
         quoted=_mariadb_name,
         table=lambda table: _mariadb_name(table.name),
         present=lambda table: (ledger.queries("mariadb")["present"], [json.dumps([table.name])]),
+        facts=lambda sql: mariadb_facts(sql) or DefinitionFacts(),
+        commits_ddl=True,
+        committing=_COMMITTING,
         branch=MariadbBranch,
         beginning=transactions.beginning,
         named_early=True,
@@ -80,6 +97,19 @@ _ENGINES = {
 
 def engine_of(name: str) -> Engine:
     return _ENGINES[name]
+
+
+def check_keeps(engine: Engine, statement: Statement) -> None:
+    """Inside of a transaction: the statement does not commit it unseen."""
+    if statement.kind not in (Kind.DDL, Kind.OPAQUE) or not engine.committing:
+        return
+    word = statement.command.partition(" ")[0]
+    if word in engine.committing:
+        raise NotSupportedError(
+            "OG-RUN-087",
+            f"{word} would commit the transaction it stands in, and could not be undone",
+            cure="run it outside of the transaction",
+        )
 
 
 def check_has(engine: Engine, domain: str, what: str) -> None:

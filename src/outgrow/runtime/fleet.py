@@ -158,15 +158,15 @@ class Fleet:
 
     def unfinished_definitions(self, domain: str | None = None) -> tuple[Definition, ...]:
         """DDL that some shard still has to run (or that another process is at work on)."""
-        return drive(ddl.unfinished_steps(self._with(domain, engines.DEFINITIONS), None))
+        return drive(ddl.unfinished_steps(self._state(domain), None))
 
     def resume_definitions(self, domain: str | None = None) -> list[ddl.Done]:
         """Finish every DDL that was left unfinished, as the next DDL would."""
-        return drive(ddl.resume_steps(self._with(domain, engines.DEFINITIONS), None))
+        return drive(ddl.resume_steps(self._state(domain), None))
 
     def abandon_definition(self, number: int, domain: str | None = None) -> Definition:
         """Give an unfinished DDL up: shards that have it keep it, the others never get it."""
-        return drive(ddl.abandon_steps(self._with(domain, engines.DEFINITIONS), number, None))
+        return drive(ddl.abandon_steps(self._state(domain), number, None))
 
     def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
         """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""

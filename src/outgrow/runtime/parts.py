@@ -21,6 +21,7 @@ from outgrow.nodes import Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import concurrent_index, generation
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.committing_parts import committed_steps
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.observing import Observed, Seen, observe_steps
 from outgrow.statement import DefinitionFacts
@@ -108,6 +109,11 @@ def _try_steps(state: DomainState, work: Work, shard: str, holders: list[str], u
 def _on_link_steps(
     state: DomainState, work: Work, link: Link, holders: list[str], until: float | None, *, observes: bool
 ) -> Steps[PartDone]:
+    if state.engine.commits_ddl:
+        home = link.node.shard == work.home_shard
+        status = yield from committed_steps(link, work, LOCK_SECONDS, home, until)
+        place = yield from link.run_steps(state.engine.questions.place, None)
+        return PartDone(status, link.node.name, (yield from _floor_steps(state, link, place)))
     if not work.facts.alone:
         try:
             return (yield from _in_block_steps(state, work, link, holders, until, observes))

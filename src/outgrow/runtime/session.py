@@ -6,24 +6,22 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from outgrow.errors import InterfaceError
-from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 from outgrow.nodes import drive, drive_async
 from outgrow.route import Level
-from outgrow.runtime import unloading
+from outgrow.runtime import bulk
 from outgrow.runtime.block import Block
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.copy import AsyncCopy, Copy
-from outgrow.runtime.copying import Copying
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.streaming import Streaming
 from outgrow.runtime.unloading import Unloaded, written
 
-_CSV = LoadFormat()
-_INTO_EMPTY = LoadOptions()
+if TYPE_CHECKING:
+    from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
 
 
 class Session:
@@ -104,11 +102,11 @@ class Session:
         source: str | Path | BinaryIO,
         table: str,
         *,
-        form: LoadFormat = _CSV,
-        options: LoadOptions = _INTO_EMPTY,
+        form: LoadFormat | None = None,
+        options: LoadOptions | None = None,
         progress: Progress | None = None,
     ) -> Loaded:
-        """Load a file into a table, split by its key, all shards at once; then this session sees the rows.
+        """Load a file (CSV, unless `form` says) into a table, split by its key; then this session sees the rows.
 
         It is part of the session's transaction, or one of its own.  Run again with the same `options.load_id`, it
         skips the shards that have their part.
@@ -121,16 +119,16 @@ class Session:
         what: str,
         target: str | Path | BinaryIO,
         *,
-        form: LoadFormat = _CSV,
+        form: LoadFormat | None = None,
         progress: Progress | None = None,
     ) -> Unloaded:
         """Write a table's or a query's rows to a file, which is there when it is complete."""
         with written(target) as file:
-            return drive(unloading.run_steps(self._conversation, what, file, form, progress))
+            return drive(bulk.unload_steps(self._conversation, what, file, form, progress))
 
     def copy(self, sql: str, parameters: Parameters = None) -> Copy:
         """COPY … FROM STDIN or COPY … TO STDOUT, as a `with` block, over all the shards it concerns."""
-        return Copy(Copying(self._conversation, sql, parameters))
+        return Copy(bulk.copying(self._conversation, sql, parameters))
 
     def token(self) -> str:
         """What this session has seen, as signed text for another process."""
@@ -213,8 +211,8 @@ class AsyncSession:
         source: str | Path | BinaryIO,
         table: str,
         *,
-        form: LoadFormat = _CSV,
-        options: LoadOptions = _INTO_EMPTY,
+        form: LoadFormat | None = None,
+        options: LoadOptions | None = None,
         progress: Progress | None = None,
     ) -> Loaded:
         """The same; reading the file itself blocks the loop, block by block."""
@@ -226,14 +224,14 @@ class AsyncSession:
         what: str,
         target: str | Path | BinaryIO,
         *,
-        form: LoadFormat = _CSV,
+        form: LoadFormat | None = None,
         progress: Progress | None = None,
     ) -> Unloaded:
         with written(target) as file:
-            return await drive_async(unloading.run_steps(self._conversation, what, file, form, progress))
+            return await drive_async(bulk.unload_steps(self._conversation, what, file, form, progress))
 
     def copy(self, sql: str, parameters: Parameters = None) -> AsyncCopy:
-        return AsyncCopy(Copying(self._conversation, sql, parameters))
+        return AsyncCopy(bulk.copying(self._conversation, sql, parameters))
 
     async def token(self) -> str:
         return (await drive_async(self._conversation.token_steps())).sign(needed(self._secret))

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from outgrow.errors import InterfaceError
-from outgrow.moving import LoadFormat
-from outgrow.runtime.copying import Copying
+from outgrow.runtime import bulk
 from outgrow.statement import name_sql
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
+    from outgrow.moving import LoadFormat
     from outgrow.runtime.conversation import Conversation
 
 
@@ -36,7 +36,7 @@ def run_steps(
     progress: Callable[[int, int | None], None] | None,
 ) -> Steps[Unloaded]:
     """Write the rows of a table (`name` or `schema.name`) or of a query to `file`."""
-    copying = Copying(conversation, _copy_of(conversation, what, form), None)
+    copying = bulk.copying(conversation, _copy_of(conversation, what, form), None)
     size = 0
     yield from copying.enter_steps()
     try:

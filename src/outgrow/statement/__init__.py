@@ -5,6 +5,7 @@ from outgrow.statement.copying import CopyCommand, copy_adding, copy_command, co
 from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Named, NewTable, definition_facts
 from outgrow.statement.fingerprint import fingerprint, fingerprint_of
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
+from outgrow.statement.mariadb_definitions import mariadb_facts
 from outgrow.statement.mariadb_inserts import rows_written
 from outgrow.statement.mariadb_names import UNNAMED
 from outgrow.statement.mariadb_spelling import respelt
@@ -43,6 +44,7 @@ __all__ = [
     "fingerprint",
     "fingerprint_of",
     "local_settings",
+    "mariadb_facts",
     "name_sql",
     "order_of",
     "output_name",

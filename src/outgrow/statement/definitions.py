@@ -60,6 +60,9 @@ class DefinitionFacts:
     index: IndexChange | None = None
     #: The one table that it changes, where it is certain that it changes no other one.
     only: Named | None = None
+    #: The table or view that it makes, changes or drops; only where the server commits DDL by itself.
+    object: str | None = None
+    drops: bool = False
 
 
 _WORDS_BEFORE_TABLE = frozenset(("global", "local", "temporary", "temp", "unlogged", "foreign"))
@@ -217,7 +220,9 @@ def _outermost(tokens: Sequence[Token]) -> Iterator[Token]:
         depth += token.text == "("
 
 
-def _columns(inside: Sequence[Token]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+def _columns(
+    inside: Sequence[Token], others: frozenset[str] = _TABLE_CONSTRAINTS
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """The column names between a CREATE TABLE's parentheses (None: LIKE brings others), and the primary key."""
     columns: list[str] = []
     key: tuple[str, ...] = ()
@@ -226,13 +231,20 @@ def _columns(inside: Sequence[Token]) -> tuple[tuple[str, ...] | None, tuple[str
         first = _word(element, 0)
         if first == "like":
             borrowed = True
-        elif first in _TABLE_CONSTRAINTS:
+        elif first in others:
             key = _key_of(element) or key
         elif element[0].kind in (Lex.WORD, Lex.QUOTED):
             columns.append(element[0].value)
             if "primary" in (token.value for token in _outermost(element[1:]) if token.kind is Lex.WORD):
                 key = (element[0].value,)
     return (None if borrowed else tuple(columns)), key
+
+
+def columns_of(tokens: Sequence[Token], others: frozenset[str]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """As `_columns`, of the first parentheses; elements that begin with one of `others` are no columns."""
+    if not tokens or tokens[0].text != "(":
+        return None, ()
+    return _columns(tokens[1 : _closing(tokens, 0)], others)
 
 
 def _key_of(element: Sequence[Token]) -> tuple[str, ...]:

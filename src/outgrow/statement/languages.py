@@ -8,10 +8,19 @@ from typing import Any, NamedTuple
 from sqlglot.dialects.postgres import Postgres
 
 from outgrow.schema import Schema
-from outgrow.statement import commands, lexer, mariadb_inserts, mariadb_lexer, mariadb_reading, mariadb_words, special
+from outgrow.statement import (
+    commands,
+    lexer,
+    mariadb_definitions,
+    mariadb_inserts,
+    mariadb_lexer,
+    mariadb_reading,
+    mariadb_words,
+    special,
+)
 from outgrow.statement.lexer import Lex, Token
 from outgrow.statement.mariadb_names import UNNAMED, named
-from outgrow.statement.model import Statement
+from outgrow.statement.model import Kind, Statement
 from outgrow.statement.placeholders import Prepared
 from outgrow.statement.scope import Rules
 from outgrow.statement.tree import Tree
@@ -54,6 +63,13 @@ def _recognise(tokens: list[Token]) -> commands.Command | None:
     return commands.recognise(tokens) or commands.select_into(tokens)
 
 
+def _mariadb_recognise(tokens: list[Token]) -> commands.Command | None:
+    facts = mariadb_definitions.facts_of(tokens)
+    if facts is None:
+        return mariadb_words.recognise(tokens)
+    return commands.Command(Kind.DDL, " ".join(token.text.upper() for token in tokens[:2]), target=facts.only)
+
+
 _LANGUAGES = {
     "postgresql": Language(
         lexer.lex,
@@ -68,7 +84,7 @@ _LANGUAGES = {
     "mariadb": Language(
         mariadb_lexer.lex,
         lambda text, prepared, tokens, schema: None,
-        mariadb_words.recognise,
+        _mariadb_recognise,
         mariadb_inserts.read,
         special.Forms(mariadb_reading.SPECIAL, frozenset(), mariadb_reading.form),
         Rules(folded=True, aliases=True, unnamed=UNNAMED),

@@ -90,7 +90,7 @@ def test_two_writers_commit_together(session):
         ("UPDATE orders SET id = id + 1", "OG-PLAN-049"),
         ("SELECT SUM(n / 3) FROM orders", "OG-PLAN-048"),
         ("SELECT id FROM orders FULL JOIN orders o ON true", "OG-PLAN-002"),
-        ("CREATE TABLE t (a int)", "OG-PLAN-002"),
+        ("CREATE TABLE t (a int)", "OG-RUN-056"),
         ("INSERT INTO orders (id) VALUES (500)", "OG-PLAN-006"),
         ("SELECT id FROM orders WHERE id = '1abc'", "OG-KEY-005"),
     ],
@@ -119,10 +119,9 @@ def test_asyncio(fleet, session):
     "verb",
     [
         lambda fleet: fleet.sequence("codes"),
-        lambda fleet: fleet.resume_definitions(),
         lambda fleet: fleet.compare_schema(),
     ],
-    ids=["sequence", "definitions", "schemas"],
+    ids=["sequence", "schemas"],
 )
 def test_what_needs_a_ledger_is_refused_by_name(fleet, verb):
     with pytest.raises(errors.NotSupportedError) as caught:
