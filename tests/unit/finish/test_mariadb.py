@@ -165,3 +165,17 @@ def test_bits_and_times_combine_and_sort() -> None:
     finisher.feed(0, [(datetime.timedelta(hours=-3),), (None,), (datetime.timedelta(hours=-4),)])
     finisher.end(0)
     assert [row[0] for row in finisher.ready()] == [None, datetime.timedelta(hours=-4), datetime.timedelta(hours=-3)]
+
+
+@pytest.mark.parametrize(
+    ("dividend", "divisor", "quotient"),
+    [
+        ("1.00", "7", "0.142857142"),
+        ("22.1234567", "3.123", "7.084039929554915145"),
+        ("-5", "1.00", "-5.000000000"),
+        ("7", "3.1234567891", "2.241106720101927854"),
+    ],
+)
+def test_a_quotient_keeps_whole_words_of_nine_digits(dividend: str, divisor: str, quotient: str) -> None:
+    """As `ROUND(SUM(a) / SUM(b), 30)` showed them on MariaDB 10.11."""
+    assert str(divide(Decimal(dividend), Decimal(divisor))) == quotient
