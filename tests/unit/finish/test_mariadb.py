@@ -174,6 +174,8 @@ def test_bits_and_times_combine_and_sort() -> None:
         ("22.1234567", "3.123", "7.084039929554915145"),
         ("-5", "1.00", "-5.000000000"),
         ("7", "3.1234567891", "2.241106720101927854"),
+        ("1.0", "3.0", "0.333333333333333333"),
+        ("1.0000000001", "3.0", "0.333333333366666666666666666"),
     ],
 )
 def test_a_quotient_keeps_whole_words_of_nine_digits(dividend: str, divisor: str, quotient: str) -> None:
