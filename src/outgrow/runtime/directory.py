@@ -17,7 +17,6 @@ from outgrow.errors import DataError, OperationalError
 from outgrow.keyspace import Entry, Keyspace, Known, Lookup, Page, assigned, key_text, key_value
 from outgrow.keyspace import family as family_of
 from outgrow.ledger import DirectoryPage, ListedKey
-from outgrow.moving import LoadTable
 from outgrow.plan import Located
 from outgrow.runtime.outdated import Editions, Outdated
 from outgrow.runtime.prepared import Prepared
@@ -25,6 +24,7 @@ from outgrow.topology import Sharded
 from outgrow.waits import Steps, Until
 
 if TYPE_CHECKING:
+    from outgrow.moving import LoadTable
     from outgrow.runtime.branches import Transaction
     from outgrow.runtime.domain import DomainState
 
