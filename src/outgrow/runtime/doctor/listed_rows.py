@@ -12,7 +12,7 @@ from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.keyspace import family
 from outgrow.nodes import Link
-from outgrow.runtime.doctor.examination import QUERIES, Check, Examination, several
+from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.runtime.doctor.placed_rows import key_types
 from outgrow.runtime.doctor.reading import Part, reading, to_read
@@ -83,7 +83,7 @@ def _part_steps(
     astray: dict[tuple[TableName, bool], _Astray],
 ) -> Steps[None]:
     for source, pages in reading(examination).pieces(examination, part):
-        sql = QUERIES["keys_of_rows"].replace("{key}", table.key).replace("{part}", source)
+        sql = examination.queries["keys_of_rows"].replace("{key}", table.key).replace("{part}", source)
 
         def count_steps(link: Link, sql: str = sql) -> Steps[dict[str | None, int]]:
             rows = yield from link.run_steps(sql, None, prepare=False)
@@ -127,7 +127,7 @@ def _still_steps(examination: Examination, node: Node, part: Part, table: _Liste
     """Those of the keys that have rows here although their entry, before and after that look, is another shard's."""
     if not keys:
         return []
-    sql = QUERIES["keys_there"].replace("{key}", table.key).replace("{part}", part.sql)
+    sql = examination.queries["keys_there"].replace("{key}", table.key).replace("{part}", part.sql)
 
     def there_steps(link: Link) -> Steps[set[str]]:
         rows = yield from link.run_steps(sql, [keys], prepare=False)
