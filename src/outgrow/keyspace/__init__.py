@@ -1,6 +1,7 @@
 """Key → slot → shard, as the server itself would say.  Pure; `DESIGN.md` argues the choices."""
 
 from outgrow.keyspace.bounds import bounds, bounds_of
+from outgrow.keyspace.directory import Book, Directory, Entry, Known, Lookup, Page, assigned, key_text, key_value
 from outgrow.keyspace.hash import SLOTS_MAX, Hash, Key, check_slots
 from outgrow.keyspace.kinds import KINDS, family
 from outgrow.keyspace.place import Keyspace, Strategy, first_map
@@ -14,13 +15,20 @@ __all__ = [
     "KINDS",
     "SLOTS_MAX",
     "VIRTUAL_NODES",
+    "Book",
+    "Directory",
+    "Entry",
     "Hash",
     "Key",
     "Keyspace",
+    "Known",
+    "Lookup",
     "NoRow",
+    "Page",
     "Range",
     "Strategy",
     "Unknowable",
+    "assigned",
     "bounds",
     "bounds_of",
     "carried",
@@ -29,6 +37,8 @@ __all__ = [
     "family",
     "first_map",
     "grown",
+    "key_text",
+    "key_value",
     "received",
     "ring_owners",
     "stored",

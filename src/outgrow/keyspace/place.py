@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from outgrow.errors import ConfigurationError
 from outgrow.keyspace.crc32 import Crc32, mariadb_range
+from outgrow.keyspace.directory import Book, Directory, Entry
 from outgrow.keyspace.hash import Hash, Key
 from outgrow.keyspace.kinds import KINDS, family
 from outgrow.keyspace.range import Range, Spelling
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Strategy(Protocol):
-    """How keys of some types get their slots: one by one, as columns, as the server computes them, and by order."""
+    """How keys of some types get their slots: one by one, as columns, as the server computes them, and by order.
+
+    The first two may raise `Lookup`.
+    """
 
     @property
     def slot(self) -> Callable[[Key], int]:
@@ -30,12 +34,17 @@ class Strategy(Protocol):
 
     def slot_column(self, columns: Sequence[Column | Sequence[Any]]) -> npt.NDArray[uint16]: ...
 
-    def sql(self, columns: Sequence[str]) -> str: ...
+    def sql(self, columns: Sequence[str]) -> str | None:
+        """The slot as SQL text over these columns; None where no server can compute it by itself."""
+        ...
 
     def between(self, low: Any, high: Any, high_open: bool) -> range | None:
         """The slots of keys between two places in the order of the first column; None where order says nothing."""
         ...
 
+
+#: Family → a type of it.
+_HASHED_AS = {known.family: type for type, known in KINDS.items()}
 
 #: Engine → the hash that its servers compute, and how a range's slot is spelt there.
 _HASHES: dict[str, type[Hash] | type[Crc32]] = {"postgresql": Hash, "mariadb": Crc32}
@@ -48,6 +57,9 @@ def first_map(domain: Domain) -> ShardMap:
     if domain.strategy == "ring":
         return ShardMap(domain.name, 1, names, ring_owners(names, domain.slots))
     hashed = ShardMap.first(domain)
+    if domain.directory:
+        types = tuple(listing.type for listing in domain.directory)
+        return ShardMap(domain.name, 1, names, (*hashed.owners, *range(len(names))), directory=types)
     if not domain.ranges:
         return hashed
     ranged = tuple(names.index(shard) for ranges in domain.ranges for shard in ranges.shards)
@@ -56,12 +68,12 @@ def first_map(domain: Domain) -> ShardMap:
 
 
 class Keyspace:
-    """One domain's keys at one epoch of its shard map.  Immutable but for its cache of strategies.
+    """One domain's keys at one epoch of its shard map.  Immutable but for its cache of strategies and its book.
 
     Raises ConfigurationError OG-KEY-003 for a wrong number of slots, OG-KEY-004 when the map has another number.
     """
 
-    __slots__ = ("_hash", "_ranged", "_spelt", "_strategies", "map", "owners", "shards", "slots")
+    __slots__ = ("_hash", "_listed", "_ranged", "_spelt", "_strategies", "book", "map", "owners", "shards", "slots")
 
     def __init__(self, slots: int, shard_map: ShardMap, engine: str = "postgresql") -> None:
         if shard_map.hashed != slots:
@@ -86,6 +98,9 @@ class Keyspace:
         for splits in shard_map.splits:
             self._ranged[family(splits.type)] = (splits, first)
             first += splits.count
+        #: Families whose keys stand in the directory, and what is known of it.
+        self._listed = frozenset(family(type) for type in shard_map.directory)
+        self.book = Book(self._listed)
 
     def strategy(self, types: tuple[str, ...]) -> Strategy:
         """How keys of these types are placed."""
@@ -93,9 +108,27 @@ class Keyspace:
         if found is None:
             known = KINDS.get(types[0]) if types else None
             splits, first = self._ranged.get(known.family, (None, 0)) if known is not None else (None, 0)
-            found = self._hash(types, self.slots) if splits is None else Range(types, splits, first, self._spelt)
+            if self.lists(types):
+                found = Directory(types, self.book, self.map.listed, len(self.shards))
+            elif splits is None:
+                found = self._hash(types, self.slots)
+            else:
+                found = Range(types, splits, first, self._spelt)
             self._strategies[types] = found
         return found
+
+    def lists(self, types: tuple[str, ...]) -> bool:
+        """Whether keys of these types stand in the directory."""
+        known = KINDS.get(types[0]) if types and self._listed else None
+        return known is not None and known.family in self._listed
+
+    def hashed(self, entry: Entry) -> str:
+        """The shard that a key of the directory would have by its hash."""
+        return self.owners[self._hash((_HASHED_AS[entry[0]],), self.slots).slot((entry[1],))]
+
+    def listed_slot(self, shard: str) -> int:
+        """The slot of the keys that the directory places on this shard."""
+        return self.map.listed + self.shards.index(shard)
 
     def slot(self, types: tuple[str, ...], key: Key) -> int:
         """The slot of a key whose values have been through `coerce`."""

@@ -119,6 +119,10 @@ CREATE TABLE IF NOT EXISTS outgrow_definition_parts (
 -- The history that this server is on when the ledger arrives.
 INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, 0);
 
+-- name: v4_listed
+-- The types of the keys that stand in the directory: none here, so far.
+ALTER TABLE outgrow_shard_map ADD COLUMN IF NOT EXISTS directory longtext NOT NULL DEFAULT '[]';
+
 -- name: set_version
 -- The last step of each version.
 INSERT INTO outgrow_meta (version, domain) VALUES ($1, $2)
@@ -159,8 +163,8 @@ SELECT version, domain FROM outgrow_meta;
 
 -- name: seed_map
 -- The first map of a domain; one that is there stays.
-INSERT IGNORE INTO outgrow_shard_map (domain, epoch, shards, owners, splits)
-SELECT $1, $2, $3, $4, $5 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM outgrow_shard_map WHERE domain = $1);
+INSERT IGNORE INTO outgrow_shard_map (domain, epoch, shards, owners, splits, directory)
+SELECT $1, $2, $3, $4, $5, $6 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM outgrow_shard_map WHERE domain = $1);
 
 -- name: seed_schema_epoch
 -- The first schema epoch of a domain; one that is there stays.
@@ -173,7 +177,7 @@ VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: state
 -- Map and schema epoch of a domain; no row before `outgrow init` finished.
-SELECT m.epoch, m.shards, m.owners, e.epoch, m.splits
+SELECT m.epoch, m.shards, m.owners, e.epoch, m.splits, m.directory
 FROM outgrow_shard_map AS m JOIN outgrow_schema_epoch AS e ON e.domain = m.domain
 WHERE m.domain = $1
 ORDER BY m.epoch DESC LIMIT 1;

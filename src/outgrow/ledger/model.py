@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from outgrow.errors import ConfigurationError
-from outgrow.topology import Copied, Domain, Placement, Ranges, Sharded, ShardMap, Single, Splits, TableName
+from outgrow.topology import Copied, Domain, Listing, Placement, Ranges, Sharded, ShardMap, Single, Splits, TableName
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ def differs(domain: Domain, state: LedgerState) -> tuple[Difference, ...]:
         cure = f"write `slots: {slots}` in the file"
         found.append(Difference("OG-LEDGER-010", "slots", str(domain.slots), str(slots), cure))
     found += _splits_differ([ranges.splits for ranges in domain.ranges], state.shard_map.splits)
+    found += _listed_differ({listing.type for listing in domain.directory}, set(state.shard_map.directory))
     in_file, in_map = [shard.name for shard in domain.shards], state.shard_map.shards
     for name in in_file:
         if name not in in_map:
@@ -84,10 +85,21 @@ def as_ledger_says(domain: Domain, state: LedgerState) -> Domain:
             f"domain {domain.name} has rows on {', '.join(missing)}, which the fleet file does not name",
             cure="put the shard back into the fleet file; rows leave a shard only by a move",
         )
+    if state.shard_map.directory and any(node.pooled for shard in domain.shards for node in shard.nodes):
+        raise ConfigurationError(
+            "OG-LEDGER-016",
+            f"keys of domain {domain.name} stand in a directory, and it has nodes behind a transaction pooler",
+            cure="write the servers' own addresses into the fleet file, without `pooler:`",
+        )
     tables = MappingProxyType({**domain.tables, **state.placements})
     ranges = _ranges(state.shard_map)
-    strategy = "range" if ranges else "hash" if domain.strategy == "range" else domain.strategy
-    return replace(domain, slots=state.shard_map.hashed, tables=tables, strategy=strategy, ranges=ranges)
+    strategy = "hash" if domain.strategy in ("range", "directory") else domain.strategy
+    strategy = "range" if ranges else "directory" if state.shard_map.directory else strategy
+    # How new keys are assigned is the file's affair, as long as it speaks of them.
+    policies = {listing.type: listing.assign for listing in domain.directory}
+    directory = tuple(Listing(type, policies.get(type, "refuse")) for type in state.shard_map.directory)
+    slots = state.shard_map.hashed
+    return replace(domain, slots=slots, tables=tables, strategy=strategy, ranges=ranges, directory=directory)
 
 
 def _splits_differ(file: Sequence[Splits], known: Sequence[Splits]) -> Iterator[Difference]:
@@ -101,6 +113,17 @@ def _splits_differ(file: Sequence[Splits], known: Sequence[Splits]) -> Iterator[
                 else f"take the ranges of {type} out of the file: rows with such keys lie by their hash"
             )
             yield Difference("OG-LEDGER-013", f"ranges of {type}", _cut(ours.get(type)), _cut(theirs.get(type)), cure)
+
+
+def _listed_differ(file: set[str], known: set[str]) -> Iterator[Difference]:
+    for type in sorted(file ^ known):
+        cure = (
+            f"write `directory: {{{type}: {{assign: …}}}}` into the file; until then new keys are refused"
+            if type in known
+            else f"take {type} out of the file's directory: rows with such keys lie by their hash"
+        )
+        what = f"directory of {type}"
+        yield Difference("OG-LEDGER-014", what, "there" * (type in file), "there" * (type in known), cure)
 
 
 def _cut(points: Sequence[str] | None) -> str:

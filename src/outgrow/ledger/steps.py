@@ -18,7 +18,7 @@ _DEADLOCK = "40P01"
 _DEADLOCKS_MAX = 10
 
 #: The version of the tables that this library writes and reads.
-VERSION = 3
+VERSION = 4
 
 
 class Answer(Protocol):
@@ -176,6 +176,7 @@ def _seed_steps(home: Runner, domain: Domain, first: ShardMap) -> Steps[None]:
     splits = [{"type": each.type, "points": each.points} for each in first.splits]
     listed = words(home).listed
     parameters = [domain.name, first.epoch, listed(first.shards), listed(first.owners), json.dumps(splits)]
+    parameters.append(listed(first.directory))
     yield from ask_steps(home, "seed_map", parameters)
     yield from ask_steps(home, "seed_schema_epoch", [domain.name])
     for table, placement in domain.tables.items():
@@ -211,12 +212,13 @@ def read_steps(home: Runner, domain: str) -> Steps[LedgerState | None]:
     answer = yield from ask_steps(home, "state", [domain])
     if not answer.rows:
         return None
-    epoch, shards, owners, schema_epoch, cut = answer.rows[0]
+    epoch, shards, owners, schema_epoch, cut, listed = answer.rows[0]
     splits = tuple(Splits(each["type"], tuple(each["points"])) for each in json.loads(cut))
     answer = yield from ask_steps(home, "placements", [domain])
     read = words(home).read
     placements = {TableName(row[0], row[1]): _placement(row[2], read(row[3]), row[4]) for row in answer.rows}
-    shard_map = ShardMap(domain, epoch, tuple(read(shards)), tuple(read(owners)), splits)
+    owned = tuple(read(owners))
+    shard_map = ShardMap(domain, epoch, tuple(read(shards)), owned, splits, tuple(read(listed)))
     return LedgerState(version, shard_map, MappingProxyType(placements), schema_epoch)
 
 

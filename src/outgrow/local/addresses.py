@@ -16,7 +16,7 @@ import msgspec
 from outgrow.errors import ConfigurationError
 from outgrow.local.engines import engine
 from outgrow.local.state import Server, State, write_private
-from outgrow.topology import Domain, Node, Role, Shard, Topology, read, without_password, write
+from outgrow.topology import Domain, Listing, Node, Role, Shard, Topology, read, without_password, write
 
 FILE, SECRET = "fleet.yaml", "secret"
 
@@ -36,7 +36,9 @@ def dsn(state: State, server: Server, *, database: str = DATABASE, role: str = R
     return engine(state.engine).socket_dsn(state, server, role, name)
 
 
-def domain_of(state: State, *, database: str = DATABASE, role: str = ROLE, tcp: bool | None = None) -> Domain:
+def domain_of(
+    state: State, *, database: str = DATABASE, role: str = ROLE, tcp: bool | None = None, strategy: str = "hash"
+) -> Domain:
     """The fleet as one domain without tables."""
 
     def node(server: Server) -> Node:
@@ -48,12 +50,16 @@ def domain_of(state: State, *, database: str = DATABASE, role: str = ROLE, tcp: 
     for name in dict.fromkeys(server.shard for server in state.servers):
         primary, *replicas = (node(server) for server in state.servers if server.shard == name)
         shards.append(Shard(name, primary, tuple(replicas)))
-    return Domain(DOMAIN, state.engine, 1024, tuple(shards), {})
+    directory = tuple(Listing(type, "hash") for type in ("int8", "text", "uuid")) if strategy == "directory" else ()
+    return Domain(DOMAIN, state.engine, 1024, tuple(shards), {}, strategy=strategy, directory=directory)
 
 
-def publish(fleet: Path, state: State) -> tuple[Topology, State]:
-    """Write the file, or put right the addresses in it; the topology it describes, and the state that knows of it."""
-    fresh = domain_of(state)
+def publish(fleet: Path, state: State, strategy: str | None = None) -> tuple[Topology, State]:
+    """Write the file, or put right the addresses in it; the topology it describes, and the state that knows of it.
+
+    A file that is there must have that `strategy`, if one is given.
+    """
+    fresh = domain_of(state, strategy=strategy or "hash")
     addresses = tuple(node.dsn for shard in fresh.shards for node in shard.nodes)
     path = fleet / FILE
     if not (fleet / SECRET).exists():
@@ -69,6 +75,14 @@ def publish(fleet: Path, state: State) -> tuple[Topology, State]:
             "OG-LOCAL-027",
             f"{path} does not have this fleet's servers as its domain {DOMAIN!r}",
             cure="correct it; or move the file away, and `outgrow up` writes a new one",
+        )
+    (ours,) = (one for one in told.domains if one.name == DOMAIN)
+    if strategy not in (None, ours.strategy):
+        raise ConfigurationError(
+            "OG-LOCAL-040",
+            f"the fleet has the strategy {ours.strategy} already, not {strategy}",
+            cure=f"`outgrow up` without --strategy keeps it; a new fleet in another --dir may have another one; {path} "
+            "may be edited before `outgrow init`",
         )
     return told, msgspec.structs.replace(state, published=addresses)
 

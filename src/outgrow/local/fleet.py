@@ -93,11 +93,13 @@ def up(
     tcp: bool | None = None,
     durable: bool = True,
     engine: str | None = None,
+    strategy: str | None = None,
 ) -> Topology:
     """Start what is missing of the fleet in `directory`, making it first if there is none (2 shards × 1 replica).
 
     `on_progress` is called with a line for people, also from other threads.  `tcp` puts loopback addresses with the
-    password into `fleet.yaml` instead of unix sockets.  Whatever this call started is stopped again if it fails.
+    password into `fleet.yaml` instead of unix sockets; `strategy` (hash, ring or directory) stands in a new one.
+    Whatever this call started is stopped again if it fails.
     """
     _check_counts(shards, replicas)
     if directory is None:
@@ -129,7 +131,7 @@ def up(
             raise OperationalError(
                 "OG-LOCAL-031", "no free loopback ports could be kept", cure="stop servers that are no longer needed"
             )
-        told, now = publish(fleet, now)
+        told, now = publish(fleet, now, strategy)
         state.save(fleet, now)
         return told
 

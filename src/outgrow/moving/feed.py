@@ -12,7 +12,7 @@ from outgrow.moving.load_binary import BinarySplitter
 from outgrow.moving.load_blocks import Blocks
 from outgrow.moving.load_layout import Layout, LoadFormat
 from outgrow.moving.load_split import RECORD_MAX, Parts, Splitter
-from outgrow.moving.numbering import Draw
+from outgrow.moving.numbering import Draw, LookUp
 
 #: Small pieces that go to every shard alike are gathered until they are this many bytes.
 _GATHERED = 1 << 16
@@ -54,8 +54,11 @@ class Whole:
 class SplitFeed:
     """Rows go where their keys say, without a keyspace everywhere; a header goes to every shard, which checks it."""
 
-    def __init__(self, layout: Layout, shards: Sequence[str], keyspace: Keyspace | None) -> None:
+    def __init__(
+        self, layout: Layout, shards: Sequence[str], keyspace: Keyspace | None, look_up: LookUp | None = None
+    ) -> None:
         self._layout = layout
+        self._look_up = look_up
         self._shards = shards
         self._keyspace = keyspace
         self._blocks = Blocks(None, b"", load_split.BLOCK)
@@ -112,7 +115,7 @@ class SplitFeed:
 
     def _made(self, offset: int, crlf: bool) -> Splitter | BinarySplitter:
         if self._layout.format.kind == "binary":
-            return BinarySplitter(self._layout, self._shards, self._keyspace)
+            return BinarySplitter(self._layout, self._shards, self._keyspace, self._look_up)
         return Splitter(
             self._layout,
             self._shards,
@@ -121,6 +124,7 @@ class SplitFeed:
             line=1 + self._head_lines,
             crlf=crlf,
             live=True,
+            look_up=self._look_up,
         )
 
     def _no_end(self) -> DataError:

@@ -20,7 +20,7 @@ from outgrow.moving.load_binary import BinarySplitter
 from outgrow.moving.load_lanes import CopyTarget, Lane, all_steps, pump_steps, settle_steps
 from outgrow.moving.load_layout import Layout, LoadFormat, LoadTable, header_names, layout, quoted
 from outgrow.moving.load_split import RECORD_MAX, Splitter
-from outgrow.moving.numbering import Draw, Numbering
+from outgrow.moving.numbering import Draw, LookUp, Numbering
 from outgrow.moving.pour import LINE, abort_steps, column_of, finish_steps
 from outgrow.topology import Copied, Sharded, Single
 from outgrow.waits import Steps
@@ -68,6 +68,7 @@ def load_steps(
     keyspace: Keyspace,
     options: LoadOptions = INTO_EMPTY,
     progress: Progress | None = None,
+    look_up: LookUp | None = None,
 ) -> Steps[Loaded]:
     """Load the rest of an opened source; `targets` are the shards of `shards_of(table, keyspace)`, in transactions.
 
@@ -83,7 +84,7 @@ def load_steps(
             skipped = yield from _skipped_steps(lanes, options.load_id, str(table.name))
             lanes = [lane for lane in lanes if lane.shard not in skipped]
         keys = keyspace if isinstance(table.placement, Sharded) else None
-        splitter = opened.splitter([lane.shard for lane in lanes], keys)
+        splitter = opened.splitter([lane.shard for lane in lanes], keys, look_up)
         if lanes:
             yield from _fill_steps(lanes, splitter, source, opened, options, progress)
     except GeneratorExit:
@@ -116,7 +117,7 @@ def _fill_steps(
         yield from settle_steps(lanes, None)
         copied = yield from all_steps(lanes, finish_steps)
     except Error as error:
-        if error.code.startswith("OG-LOAD"):
+        if error.code.startswith(("OG-LOAD", "OG-KEY")):
             raise
         raise _refused(error, lanes, splitter, source) from error
     for lane, sent, count in zip(lanes, splitter.rows, copied, strict=True):
@@ -182,10 +183,13 @@ class Opened:
     line: int
     crlf: bool
 
-    def splitter(self, shards: Sequence[str], keyspace: Keyspace | None) -> Splitter | BinarySplitter:
+    def splitter(
+        self, shards: Sequence[str], keyspace: Keyspace | None, look_up: LookUp | None = None
+    ) -> Splitter | BinarySplitter:
         if self.layout.format.kind == "binary":
-            return BinarySplitter(self.layout, shards, keyspace)
-        return Splitter(self.layout, shards, keyspace, offset=self.offset, line=self.line, crlf=self.crlf)
+            return BinarySplitter(self.layout, shards, keyspace, look_up)
+        offset, line, crlf = self.offset, self.line, self.crlf
+        return Splitter(self.layout, shards, keyspace, offset=offset, line=line, crlf=crlf, look_up=look_up)
 
 
 def open_source(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from outgrow.errors import DataError
-from outgrow.keyspace import Keyspace, received
+from outgrow.keyspace import Entry, Keyspace, Lookup, received
 from outgrow.moving.load_blocks import Blocks, Source
 from outgrow.moving.load_layout import Layout
 from outgrow.moving.load_split import BLOCK, RECORD_MAX, Parts
 from outgrow.moving.load_trail import Trace, Trail
-from outgrow.moving.numbering import Draw
+from outgrow.moving.numbering import Draw, LookUp
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 #: What follows the last row.
@@ -35,8 +36,11 @@ class BinarySplitter:
     Lines are rows here, counted from 1.  `keyspace` is None where every shard gets everything.
     """
 
-    def __init__(self, layout: Layout, shards: Sequence[str], keyspace: Keyspace | None) -> None:
+    def __init__(
+        self, layout: Layout, shards: Sequence[str], keyspace: Keyspace | None, look_up: LookUp | None = None
+    ) -> None:
         self.layout = layout
+        self._look_up = look_up
         self.rows = [0] * len(shards)
         #: Where in the file the next block begins.
         self.offset = 0
@@ -77,6 +81,8 @@ class BinarySplitter:
             rows, at = self._found(data, at)
         if rows and self.layout.numbering is not None:
             yield self.layout.numbering.draw(len(rows))
+        while (unknown := self._unknown(rows)) and self._look_up is not None:
+            yield Draw(self._look_up(Lookup(unknown)))
         counts = self._laid(data, rows, at, parts)
         if self.ended and at < len(data):
             self.refuse_more()
@@ -152,6 +158,20 @@ class BinarySplitter:
             kept = None if self._keyspace is None else np.array(owners, dtype=np.uint16)
             self.trail.keep(Trace(self.offset, at, self._line - len(owners), before, True), kept)
         return counts
+
+    def _unknown(self, rows: list[_Row]) -> set[Entry]:
+        """The keys of these rows whose place in the directory is not known."""
+        unknown: set[Entry] = set()
+        if self._keyspace is None or not self._keyspace.lists(self._types):
+            return unknown
+        for number, (_, _, key) in enumerate(rows):
+            # What is no key is told when its row is laid.
+            with contextlib.suppress(DataError):
+                try:
+                    self._owner(key if self.layout.numbering is None else self._numbered(key, number))
+                except Lookup as lookup:
+                    unknown |= lookup.keys
+        return unknown
 
     def _numbered(self, key: _Key, row: int) -> tuple[bytes | int | None, ...]:
         """The key with the numbers that were drawn for this row."""

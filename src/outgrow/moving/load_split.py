@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outgrow.errors import DataError
-from outgrow.keyspace import Keyspace
+from outgrow.keyspace import Keyspace, Lookup
 from outgrow.moving.load_blocks import Blocks, Source
 from outgrow.moving.load_finding import find_records
 from outgrow.moving.load_gather import Pool, gather
@@ -21,7 +21,7 @@ from outgrow.moving.load_keys import WrongKey, key_column
 from outgrow.moving.load_layout import KeyColumn, Layout
 from outgrow.moving.load_records import NEWLINE, RETURN, SLACK, SLASH, Block, LoneEnd, Ragged, Records
 from outgrow.moving.load_trail import Trace, Trail
-from outgrow.moving.numbering import Draw
+from outgrow.moving.numbering import Draw, LookUp
 
 #: Bytes read at once: large enough that numpy's calls do not show, small enough to stay in a processor's cache.
 BLOCK = 1 << 19
@@ -42,7 +42,7 @@ class Splitter:
 
     `keyspace` is None for a copied or single table, where every shard gets everything.  `offset` and `line` say where
     in the file `first`, the bytes read so far, begin; `crlf` that a header's line ended in \\r\\n; `live` that the
-    input comes once and cannot be read again.
+    input comes once and cannot be read again.  `look_up` finds out where keys of a directory lie.
     """
 
     def __init__(
@@ -55,8 +55,10 @@ class Splitter:
         line: int = 1,
         crlf: bool = False,
         live: bool = False,
+        look_up: LookUp | None = None,
     ) -> None:
         self.layout = layout
+        self._look_up = look_up
         self.rows = [0] * len(shards)
         #: Where in the file the next block begins.
         self.offset = offset
@@ -108,7 +110,14 @@ class Splitter:
             return
         if self.layout.numbering is not None and len(records):
             yield self.layout.numbering.draw(len(records))
-        parts = self._split(records)
+        while True:
+            try:
+                parts = self._split(records)
+                break
+            except Lookup as lookup:
+                if self._look_up is None:
+                    raise
+                yield Draw(self._look_up(lookup))
         # Kept until the next are there: what is given back in between comes back as fresh pages.
         self._kept = records
         self.ended = records.ended
@@ -266,7 +275,10 @@ class Splitter:
                 return None
             if records is None:
                 return None
-            owners = self._place(records)
+            try:
+                owners = self._place(records)
+            except Lookup:
+                return None
             mine = range(len(records)) if owners is None else np.flatnonzero(owners == shard).tolist()
             for row in mine:
                 seen += records.lines_of(row, self._crlf, first=not seen)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outgrow.errors import DataError, NotSupportedError
+from outgrow.keyspace import Lookup
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Draw(NamedTuple):
     """Steps to be run before whoever gave this is asked for more."""
 
     steps: Steps[None]
+
+
+#: Finds out where the keys lie that rows are given for.
+LookUp = Callable[[Lookup], Steps[None]]
 
 
 @dataclass(frozen=True, slots=True)

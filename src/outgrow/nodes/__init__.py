@@ -7,7 +7,7 @@ from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.enclosed import enclosed_steps, rolled_back_steps
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
-from outgrow.nodes.pair import Asked, Outcome
+from outgrow.nodes.pair import Asked, Outcome, checked_steps
 from outgrow.nodes.pool import Pool, PoolStats
 from outgrow.nodes.rows import Field, Identity, Rows
 from outgrow.nodes.settings import LinkSettings, PoolAges
@@ -35,6 +35,7 @@ __all__ = [
     "Rows",
     "Stream",
     "Values",
+    "checked_steps",
     "drive",
     "drive_async",
     "enclosed_steps",

@@ -220,6 +220,30 @@ def many_steps(
     return outcomes
 
 
+def checked_steps(link: Link, asked: Sequence[Asked], chain: int, until: float | None) -> Steps[list[Outcome]]:
+    """A statement among checks, in one flush: the first `chain` statements share one Sync, the others have one each.
+
+    For outside a transaction.  Only the chain may write: one whose prepared statements were out of date has done
+    nothing and runs once more; what stands beside it is asked again.
+    """
+    for prepare in (True, False):
+        parts = [_Part(link, sql, params, prepare) for sql, params in asked]
+        for part in parts[: max(0, chain - 1)]:
+            part.synced = False
+        _share(parts)
+        done, late, broken = yield from _exchange_steps(link, parts, until)
+        stale = [part.stale() for part in parts] if broken is None else []
+        if any(stale):
+            link.preparations.drop()
+        if not any(stale[:chain] if chain else stale):
+            break
+    outcomes = yield from _outcomes_steps(link, parts, done, late, broken, until)
+    for at, again in enumerate(stale):
+        if again:
+            outcomes[at] = yield from _alone_steps(link, asked[at], until)
+    return outcomes
+
+
 def _one_by_one_steps(link: Link, asked: Sequence[Asked], until: float | None) -> Steps[list[Outcome]]:
     """Behind a pooler each message has one Sync: behind the first, the rest might go to another connection."""
     outcomes: list[Outcome] = []

@@ -11,7 +11,7 @@ from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
-from .blocks import Shared
+from .blocks import Shared, family
 from .bringing import bringing
 from .cascades import check_cascades
 from .changing import spread
@@ -95,6 +95,7 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         tuple(draft.changes),
         reasons=tuple(draft.reasons),
         drawing=drawn.drawing,
+        listed=any(family(scan.types[0]) in places.listed for scan in draft.scans),
     )
     plan = replace(plan, quick=_quick(plan))
     return _finished(plan, places, draft) if where is Where.KEYS or draft.copies else plan
@@ -122,7 +123,7 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     names = {*statement.reads, *statement.writes, *_tables(tree)}
     keys_of = {name: tuple(column.name for column in places.key_columns(name)) for name in names}
     keyed = {name: columns for name, columns in keys_of.items() if columns}
-    surveyor = Surveyor(places.schema, tree, keyed, places.ranged).run()
+    surveyor = Surveyor(places.schema, tree, keyed, places.ranged, places.ranged | places.listed).run()
     for found in surveyor.found:
         _place(found, places, draft)
     ctes = {cte.name: Shared(cte, None) for cte in getattr(tree, "with_", With()).ctes}

@@ -42,6 +42,8 @@ class Graph:
     dead: set[int] = field(default_factory=set)
     #: Families of types whose keys lie by range.
     ranged: frozenset[str] = frozenset()
+    #: Families whose keys lie where their first column says: those, and where keys stand in a directory.
+    by_first: frozenset[str] = frozenset()
 
     def add(self, facts: Facts) -> None:
         self.facts = all_of([self.facts, facts])
@@ -175,11 +177,11 @@ class Graph:
         if id(leaf) in self.dead or not solution:
             return Nothing()
         alias = leaf.relation.alias if isinstance(leaf.relation, Scan) else ""
-        by_range = self.ranged and family(self.type_of(Site(block.index, alias, columns[0]), block)) in self.ranged
+        first = Site(block.index, alias, columns[0])
+        by_first = self.by_first and family(self.type_of(first, block)) in self.by_first
         options: list[KeySet] = []
         for disjunct in solution:
             choices = [tuple(disjunct.get(Site(block.index, alias, column), ())) for column in columns]
-            # Of keys that lie by range the first column alone tells something.
-            known = choices[0] if by_range else all(choices)
+            known = choices[0] if by_first else all(choices)
             options.append(Match(tuple(choices)) if known else Everything())
         return either(options)

@@ -87,7 +87,8 @@ class Nothing:
 class Match:
     """For each key column, in order, the choices that all hold (their intersection).
 
-    Where keys lie by range the first column has a choice, and the others may have none; elsewhere all have.
+    Where keys lie by range or by directory the first column has a choice, and the others may have none; elsewhere all
+    have.
     """
 
     columns: tuple[tuple[Choice, ...], ...]

@@ -1,13 +1,16 @@
-"""Parameters → key values → shards.  Runs once per execution: the common case, one key, has a short way."""
+"""Parameters → key values → shards.  Runs once per execution: the common case, one key, has a short way.
+
+Where keys stand in a directory, a key that nobody has looked up yet raises `Lookup`, with all that the statement needs:
+whoever can ask the ledger does so and locates again, with those that are in no directory as `absent`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from outgrow.keyspace import NoRow, Unknowable, coerce
+from outgrow.keyspace import Entry, Lookup, NoRow, Unknowable, coerce
 
 from .candidates import Params, candidate_values
 from .change import GivenRows
@@ -22,6 +25,9 @@ from .touching import slots_touched
 PRODUCT_LIMIT = 10_000
 
 Key = tuple[Any, ...]
+#: Keys that are in no directory: no row has them.
+Absent = frozenset[Entry]
+NONE: Absent = frozenset()
 
 
 @lru_cache(maxsize=1024)
@@ -29,10 +35,11 @@ def _one(shard: str) -> Located:
     return Located((shard,), reasons=(Reason("plan.locate", f"every key that is needed lies on {shard}"),))
 
 
-def locate(plan: Plan, params: Params, placer: Placer) -> Located:
+def locate(plan: Plan, params: Params, placer: Placer, absent: Absent = NONE) -> Located:
     """The shards that one execution needs.
 
-    Raises the plan's refusal when it needs several shards and cannot have them, DataError for a wrong-typed key.
+    Raises the plan's refusal when it needs several shards and cannot have them, DataError for a wrong-typed key, and
+    Lookup for keys that the directory must be asked for.
     """
     quick = plan.quick
     if quick is not None:
@@ -40,14 +47,14 @@ def locate(plan: Plan, params: Params, placer: Placer) -> Located:
         if value is not None:
             try:
                 return _one(placer.shards_for(quick.types, (coerce(quick.type, value),)))
-            except (NoRow, Unknowable):
+            except (NoRow, Unknowable, Lookup):
                 pass
-    return _locate(plan, params, placer)
+    return _locate(plan, params, placer, absent)
 
 
-def _locate(plan: Plan, params: Params, placer: Placer) -> Located:
+def _locate(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Located:
     if plan.where is Where.KEYS:
-        return _by_keys(plan, params, placer)
+        return _by_keys(plan, params, placer, absent)
     home = placer.shards[0]
     if plan.where is Where.ANY:
         return Located((home,), any=True, reasons=(Reason("plan.locate", "any one shard can answer"),))
@@ -65,19 +72,32 @@ def _locate(plan: Plan, params: Params, placer: Placer) -> Located:
     return Located((home,), reasons=(Reason("plan.locate", f"{home} is the home shard"),))
 
 
-def _by_keys(plan: Plan, params: Params, placer: Placer) -> Located:
+def _by_keys(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Located:
     every = placer.shards
     if len(every) == 1:
         return Located(every, reasons=(Reason("plan.locate", "the domain has one shard"),))
     needed: set[str] = set(plan.fixed)
     reasons: list[Reason] = []
+    rows: tuple[str, ...] = ()
     given = plan.change.given if plan.change is not None else None
-    rows = _rows_of(given, plan.scans, params, placer) if given is not None else ()
+    wanted: set[Entry] = set()
+    to_give: set[Entry] = set()
     for scan in plan.scans:
-        shards = set(rows) if rows and _gives(scan) else shards_of(scan, params, placer)
+        try:
+            if given is not None and _gives(scan):
+                rows = _rows_of(given, scan, params, placer)
+                shards = set(rows)
+            else:
+                shards = shards_of(scan, params, placer, absent)
+        except Lookup as lookup:
+            wanted |= lookup.keys
+            to_give |= lookup.keys if _gives(scan) else NONE
+            continue
         needed.update(shards)
         shown = ", ".join(name for name in every if name in shards) or "no shard"
         reasons.append(Reason("plan.locate", f"{scan.describe()}: {shown}"))
+    if wanted:
+        raise Lookup(wanted, to_give)
     if not needed:
         needed.add(every[0])
         reasons.append(Reason("plan.locate", f"no row can match: {every[0]} gives the empty result its columns"))
@@ -102,20 +122,25 @@ def _gives(scan: ScanKeys) -> bool:
     return scan.role == "inserts into" and not isinstance(scan.keys, Everything)
 
 
-def _rows_of(given: GivenRows, scans: Sequence[ScanKeys], params: Params, placer: Placer) -> tuple[str, ...]:
+def _rows_of(given: GivenRows, scan: ScanKeys, params: Params, placer: Placer) -> tuple[str, ...]:
     """The shard of each row of an INSERT … VALUES."""
-    scan = next(scan for scan in scans if _gives(scan))
     shards: list[str] = []
+    unknown: set[Entry] = set()
     for row in given.keys:
         keys = key_values(row, scan.types, params, scan.typmods)
         if keys is None:
             raise refuse("insert key unknown", str(scan.table), ", ".join(scan.columns))
         (key,) = keys
-        shards.append(placer.shards_for(scan.types, key))
+        try:
+            shards.append(placer.shards_for(scan.types, key))
+        except Lookup as lookup:
+            unknown |= lookup.keys
+    if unknown:
+        raise Lookup(unknown)
     return tuple(shards)
 
 
-def shards_of(scan: ScanKeys, params: Params, placer: Placer) -> set[str]:
+def shards_of(scan: ScanKeys, params: Params, placer: Placer, absent: Absent = NONE) -> set[str]:
     """The shards on which a scan can find rows that matter."""
     inserting = scan.role == "inserts into"
     if inserting and isinstance(scan.keys, Everything):
@@ -125,9 +150,19 @@ def shards_of(scan: ScanKeys, params: Params, placer: Placer) -> set[str]:
     if keys is None:
         if inserting:
             raise refuse("insert key unknown", str(scan.table), ", ".join(scan.columns))
-        slots = slots_touched(scan.keys, scan.types, params, placer)
+        slots = slots_touched(scan.keys, scan.types, params, placer, absent)
         return set(placer.shards) if slots is None else {placer.owners[slot] for slot in slots}
-    return {placer.shards_for(scan.types, key) for key in keys}
+    shards: set[str] = set()
+    unknown: set[Entry] = set()
+    for key in keys:
+        try:
+            shards.add(placer.shards_for(scan.types, key))
+        except Lookup as lookup:
+            unknown |= lookup.keys
+    # A key that rows are given for has been assigned, or it is looked for once more.
+    if unknown - (NONE if inserting else absent):
+        raise Lookup(unknown)
+    return shards
 
 
 def _unchanged(change: KeyChange, params: Params) -> bool:
@@ -172,10 +207,10 @@ def _choice(choice: Choice, type: str, params: Params, typmod: int | None) -> se
     return values
 
 
-def locate_brings(plan: Plan, params: Params, placer: Placer) -> list[set[str]]:
+def locate_brings(plan: Plan, params: Params, placer: Placer, absent: Absent = NONE) -> list[set[str]]:
     """The shards that have rows for each of the plan's brings."""
     assert plan.brought is not None
-    places = [shards_of(scan, params, placer) for scan in plan.scans]
+    places = [shards_of(scan, params, placer, absent) for scan in plan.scans]
     return [
         {bring.shard} if bring.shard else set().union(*(places[at] for at in bring.scans))
         for bring in plan.brought.brings

@@ -20,7 +20,10 @@ from outgrow.topology import TableName
 
 
 class Placer(Protocol):
-    """key → shard, by the domain's shard map; the consumer's view of `keyspace` and `topology.ShardMap`."""
+    """key → shard, by the domain's shard map; the consumer's view of `keyspace` and `topology.ShardMap`.
+
+    Raises `keyspace.Lookup` for a key that stands in the directory and has not been looked up.
+    """
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -41,7 +44,7 @@ class Placer(Protocol):
         ...
 
     def slots_between(self, types: tuple[str, ...], low: Any, high: Any, high_open: bool) -> range | None:
-        """The slots of keys between two places in their order (None: open); None where the order says nothing."""
+        """The slots of keys between two places in their order (None: open); None where any slot can have them."""
         ...
 
 
@@ -134,6 +137,8 @@ class Plan:
     reasons: tuple[Reason, ...] = ()
     #: Numbers that become parameters behind the user's, before any shard is chosen.
     drawing: Drawing | None = None
+    #: Keys of its scans stand in the directory.
+    listed: bool = False
 
     @property
     def is_brought(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from outgrow.schema import Column, Schema, Table, TableKind
@@ -59,8 +60,12 @@ class Places:
     @property
     def ranged(self) -> frozenset[str]:
         """The families of types whose keys lie by range."""
-        families = (family(ranges.splits.type) for ranges in self.domain.ranges)
-        return frozenset(each for each in families if each is not None)
+        return _families(ranges.splits.type for ranges in self.domain.ranges)
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """The families of types whose keys stand in the directory."""
+        return _families(listing.type for listing in self.domain.directory)
 
     def proposal(self, name: TableName) -> str:
         """A placement to begin with: by the primary key's first column, or a copy where there is none."""
@@ -72,6 +77,11 @@ class Places:
     def kind(self, name: TableName) -> TableKind:
         table = self.table(name)
         return table.kind if table is not None else TableKind.TABLE
+
+
+def _families(types: Iterable[str]) -> frozenset[str]:
+    families = (family(type) for type in types)
+    return frozenset(each for each in families if each is not None)
 
 
 __all__ = ["Catalogue", "Copied", "Places", "Sharded", "Single", "Standing", "Unlisted"]

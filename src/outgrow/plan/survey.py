@@ -99,16 +99,16 @@ class Surveyor:
         tree: Tree,
         keys_of: dict[TableName, tuple[str, ...]],
         ranged: frozenset[str] = frozenset(),
+        by_first: frozenset[str] = frozenset(),
     ) -> None:
         self.schema = schema
-        self.ranged = ranged
+        self.ranged, self.by_first = ranged, by_first
         self.tree = tree
         self.keys_of = keys_of
         self.found: list[Found] = []
         self.inserts: list[Inserted] = []
         self.updates: list[Updated] = []
-        self._numbers = count()
-        self._joins = count(1)
+        self._numbers, self._joins = count(), count(1)
         self._seen: Counter[int] = Counter()
         #: Queries that were read as part of an enclosing graph.
         self._inlined: set[int] = set()
@@ -161,7 +161,7 @@ class Surveyor:
     def _select(
         self, tree: Select, parent: Block | None, ctes: Ctes, pushed: tuple[Choice | None, ...]
     ) -> tuple[Block, Solution]:
-        graph = Graph(self.schema, ranged=self.ranged)
+        graph = Graph(self.schema, ranged=self.ranged, by_first=self.by_first)
         block = self._open(graph, tree, parent, ctes, ())
         for item, choice in zip(tree.items, pushed, strict=False):
             column = bare_column(item.expr)
@@ -186,7 +186,7 @@ class Surveyor:
         self._loose((tree.returning, tree.conflict_values, tree.conflict_where), own, ctes)
 
     def _change(self, tree: Update | Delete, parent: Block | None, ctes: Ctes) -> None:
-        graph = Graph(self.schema, ranged=self.ranged)
+        graph = Graph(self.schema, ranged=self.ranged, by_first=self.by_first)
         block = Block(next(self._numbers), parent, ctes)
         graph.blocks.append((block, tree))
         target = Leaf(Scan(tree.table, tree.alias), ())

@@ -7,7 +7,9 @@ from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.copy import AsyncCopy, Copy
 from outgrow.runtime.explain import Explanation
 from outgrow.runtime.fleet import Fleet, open_fleet
+from outgrow.runtime.fleet_directory import AsyncFleetDirectory, DirectoryEntry, DirectoryPart, FleetDirectory
 from outgrow.runtime.ids import uuid7
+from outgrow.runtime.migrating import Migrated
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session
@@ -16,14 +18,19 @@ from outgrow.statement import Kind
 
 __all__ = [
     "AsyncCopy",
+    "AsyncFleetDirectory",
     "AsyncSession",
     "Conversation",
     "Copy",
+    "DirectoryEntry",
+    "DirectoryPart",
     "Explanation",
     "Field",
     "Fleet",
+    "FleetDirectory",
     "Kind",
     "Level",
+    "Migrated",
     "Parameters",
     "Result",
     "Session",

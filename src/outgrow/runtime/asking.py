@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import Error, NodeLost
-from outgrow.nodes import Link, Outcome, Rows
+from outgrow.nodes import Asked, Link, Outcome, Rows, checked_steps
 from outgrow.route import Check, Choice, Level, Position, choose, instead
 from outgrow.runtime import generation, pooled
 from outgrow.runtime.dress import Dress, dressed_steps
 from outgrow.runtime.noting import NOBODY, Noting, tell_mended
+from outgrow.runtime.outdated import Outdated, check_held, edition_of
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -56,19 +57,24 @@ def read_steps(
     sql: str,
     params: Sequence[Any] | None,
     until: float | None,
+    edition: int | None = None,
 ) -> Steps[tuple[Rows, Node]]:
-    """Read on the shard, from wherever the level allows; a lost node or a stale replica is left for another."""
+    """Read on the shard, from wherever the level allows; a lost node or a stale replica is left for another.
+
+    With an `edition` only where it is the shard's; raises Outdated where the primary has another one.
+    """
     started = 0.0 if state.tell is None else monotonic()
     health = state.health
     guards_failed = 0
     losses = 0
+    lagging = False
     if footing.pending and level.name != "eventual":
         yield from state.settle_steps(shard, footing, until)
     while True:
         seats = health.seats(state.name, shard)
         reads = state.file.reads
         choice = choose(seats, level, footing.floor, footing.last, health, state.next_turn(), reads)
-        if choice.check is Check.GUARD and guards_failed:
+        if lagging or (choice.check is Check.GUARD and guards_failed):
             choice = instead(seats.primary, True)
         elif footing.unplaced and choice.node is not seats.primary and level.name == "session":
             # A strong read left no place behind; only the primary can say how far this session has seen.
@@ -78,7 +84,13 @@ def read_steps(
             # Where none is known to be fresh enough now, the heartbeat is to find out.
             health.interest += 1
         try:
-            rows = yield from _ask_steps(state, choice, footing, level, sql, params, until)
+            rows = yield from _ask_steps(state, choice, footing, level, sql, params, until, edition)
+        except Outdated:
+            if node is seats.primary:
+                raise
+            # It may only lag; if it does not, the primary says so.
+            lagging = True
+            continue
         except NodeLost as error:
             losses += 1
             health.note_lost(node, error)
@@ -107,6 +119,7 @@ def _ask_steps(
     sql: str,
     params: Sequence[Any] | None,
     until: float | None,
+    edition: int | None,
 ) -> Steps[Rows | None]:
     """The rows; None where the node is not what it was chosen for: not fresh enough, or not a primary any more."""
     node, check, _ = choice
@@ -124,6 +137,8 @@ def _ask_steps(
         if on_primary and link.standby:
             yield from state.not_primary_steps(node, link, until)
             return None
+        if edition is not None:
+            return (yield from _between_looks_steps(state, choice, link, footing, level, (sql, params), edition, until))
         if check is Check.NOTHING:
             if on_primary:
                 rows = yield from link.run_steps(sql, params, until=until)
@@ -159,18 +174,70 @@ def _guarded_steps(
     place, rows = yield from link.run_two_steps((state.engine.questions.guard, None), (sql, params), until=until)
     if generation.without_ledger(place):
         return None
-    position, in_recovery = generation.guard_of(answered(place))
-    if not in_recovery:
-        # Promoted: no longer a replica whose place means anything to the floor.
-        yield from state.survey_steps(node.shard, until, cause=None)
-        return None
-    state.health.note_replayed(node, position)
-    fresh = _fresh(state, node, position, footing, level)
-    state.health.note_guard(node, fresh)
-    if not fresh:
+    if not (yield from _passed_steps(state, node, footing, level, answered(place), until)):
         return None
     footing.last = node
     return answered(rows)
+
+
+def _passed_steps(
+    state: DomainState, node: Node, footing: Footing, level: Level, place: Rows, until: float | None
+) -> Steps[bool]:
+    """What a replica has answered to the guard: is it fresh enough, and still one?"""
+    position, in_recovery = generation.guard_of(place)
+    if not in_recovery:
+        # Promoted: no longer a replica whose place means anything to the floor.
+        yield from state.survey_steps(node.shard, until, cause=None)
+        return False
+    state.health.note_replayed(node, position)
+    fresh = _fresh(state, node, position, footing, level)
+    state.health.note_guard(node, fresh)
+    return fresh
+
+
+def _between_looks_steps(
+    state: DomainState,
+    choice: Choice,
+    link: Link,
+    footing: Footing,
+    level: Level,
+    asked: Asked,
+    edition: int,
+    until: float | None,
+) -> Steps[Rows | None]:
+    """Read between two looks at the shard's edition, in one flush: where both see this one, so did the read.
+
+    The look before is left out where the node has been seen with this edition: it never goes back to an older one.
+    """
+    node, check, _ = choice
+    look: Asked = (ledger.queries()["edition"], None)
+    before: list[Asked] = [(state.engine.questions.guard, None)] if check is Check.GUARD else []
+    looks = state.editions_seen.get(node.name) != edition
+    if looks:
+        before.append(look)
+    behind: list[Asked] = [look, (state.engine.questions.place, None)] if check is Check.PLACE else [look]
+    outcomes = yield from checked_steps(link, [*before, asked, *behind], 0, until)
+    at = len(before)
+    if check is Check.GUARD and generation.without_ledger(outcomes[0]):
+        return None
+    if check is Check.GUARD and not (
+        yield from _passed_steps(state, node, footing, level, answered(outcomes[0]), until)
+    ):
+        return None
+    seen = edition_of(outcomes[at + 1])
+    state.editions_seen[node.name] = seen
+    if seen != edition or (looks and edition_of(outcomes[at - 1]) != edition):
+        raise Outdated(node.shard)
+    rows = answered(outcomes[at])
+    if check is Check.PLACE:
+        yield from stand_steps(state, link, footing, outcomes[-1])
+    if node is state.health.seats(state.name, node.shard).primary:
+        footing.unplaced |= check is not Check.PLACE
+        footing.last = None
+    else:
+        state.health.interest += 1
+        footing.last = node
+    return rows
 
 
 def _fresh(state: DomainState, node: Node, position: Position, footing: Footing, level: Level) -> bool:
@@ -181,9 +248,18 @@ def _fresh(state: DomainState, node: Node, position: Position, footing: Footing,
 
 
 def write_steps(
-    state: DomainState, shard: str, footing: Footing, sql: str, params: Sequence[Any] | None, until: float | None
+    state: DomainState,
+    shard: str,
+    footing: Footing,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
+    edition: int | None = None,
 ) -> Steps[tuple[Rows, Node]]:
-    """Write on the shard's primary and learn the place behind the commit, in one flush with two Syncs."""
+    """Write on the shard's primary and learn the place behind the commit, in one flush with two Syncs.
+
+    With an `edition` only where it is the shard's, and stays so until the commit; raises Outdated where it is not.
+    """
     started = 0.0 if state.tell is None else monotonic()
     surveyed = False
     if footing.pending:
@@ -202,7 +278,7 @@ def write_steps(
             surveyed = True
             continue
         try:
-            rows, place = yield from _written_steps(state, link, footing, sql, params, until)
+            rows, place = yield from _written_steps(state, link, footing, sql, params, until, edition)
             if isinstance(rows, Rows):
                 yield from stand_steps(state, link, footing, place)
                 if started:
@@ -221,13 +297,32 @@ def write_steps(
 
 
 def _written_steps(
-    state: DomainState, link: Link, footing: Footing, sql: str, params: Sequence[Any] | None, until: float | None
+    state: DomainState,
+    link: Link,
+    footing: Footing,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
+    edition: int | None,
 ) -> Steps[tuple[Outcome, Outcome]]:
     if link.pooled:
         return (yield from pooled.write_steps(state, link, footing, sql, params, until))
     if link.dress is not footing.dress and link.dress != footing.dress:
         yield from dressed_steps(link, footing.dress)
-    return (yield from link.run_two_steps((sql, params), (state.engine.questions.place, None), until=until))
+    place_sql = state.engine.questions.place
+    if edition is None:
+        return (yield from link.run_two_steps((sql, params), (place_sql, None), until=until))
+    hold, check, rows, place = yield from checked_steps(
+        link, [*_holding(edition), (sql, params), (place_sql, None)], 3, until
+    )
+    check_held(hold, check, link.node.shard)
+    return rows, place
+
+
+def _holding(edition: int) -> list[Asked]:
+    """What goes before a write: no key comes to the shard or goes until it is over, and this is its edition."""
+    queries = ledger.queries()
+    return [(queries["edition_hold"], None), (queries["edition_check"], [edition])]
 
 
 def answered(outcome: Rows | Error) -> Rows:

@@ -53,13 +53,14 @@ def commit(
     name: Callable[[str], TransactionId],
     until: float | None,
     xid: Xid | None = None,
+    decider: str | None = None,
 ) -> Commit:
     """The end of a transaction with several branches; nothing has run yet.
 
-    With an `xid` only its first half: somebody else decides.
+    With an `xid` only its first half: somebody else decides.  The `decider`'s part is committed before all others.
     """
     order = [shard.name for shard in state.picture.domain.shards]
-    ordered = sorted(branches, key=lambda branch: order.index(branch.shard))
+    ordered = sorted(branches, key=lambda branch: (branch.shard == decider, order.index(branch.shard)))
     if xid is not None:
         return Handover(ordered, _shards(state), _MEANS, name, until, xid=xid)
     return Commit(ordered, _shards(state), _MEANS, name, until)

@@ -8,8 +8,15 @@ several shards (a scatter, a copied table) is run by itself, behind all sets bef
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from outgrow.errors import Error
+from outgrow.keyspace import Entry, Lookup
+from outgrow.plan import Located
+from outgrow.runtime import directory
+from outgrow.runtime.directory import Patience, editions_of
+from outgrow.runtime.outdated import Outdated
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.telling import Telling
 from outgrow.statement import Kind
@@ -62,10 +69,12 @@ def _sets_steps(conversation: Conversation, prepared: Prepared, many: Sequence[P
     keyed = prepared.statement.kind is Kind.WRITE
     waiting: dict[str, list[Asked]] = {}
     count = total = 0
-    for parameters in many:
+    for at, parameters in enumerate(many):
         shard: str | None = None
         values: Sequence[Any] = ()
         if keyed:
+            if at % _FLUSH_SETS == 0 and prepared.plan.listed and prepared.drawing is None:
+                yield from _look_up_steps(conversation, prepared, many[at : at + _FLUSH_SETS])
             shard, values = yield from _placed_steps(conversation, prepared, parameters)
         if shard is not None:
             waiting.setdefault(shard, []).append((prepared.sql, values or None))
@@ -80,6 +89,24 @@ def _sets_steps(conversation: Conversation, prepared: Prepared, many: Sequence[P
     return total + (yield from _flush_steps(conversation, prepared, waiting))
 
 
+def _look_up_steps(conversation: Conversation, prepared: Prepared, many: Sequence[Parameters]) -> Steps[None]:
+    """Look up, or assign, all keys of these sets at once."""
+    state = conversation.state
+    placer = state.picture.placer
+    keys: set[Entry] = set()
+    given: set[Entry] = set()
+    for parameters in many:
+        # What is wrong with a set is told when its turn comes.
+        with suppress(Error):
+            try:
+                prepared.locate(values_of(prepared.placeholders, parameters), placer)
+            except Lookup as lookup:
+                keys |= lookup.keys
+                given |= lookup.given
+    if keys:
+        yield from directory.look_up_steps(state, placer, Lookup(keys, given), None)
+
+
 def _placed_steps(
     conversation: Conversation, prepared: Prepared, parameters: Parameters
 ) -> Steps[tuple[str | None, Sequence[Any]]]:
@@ -87,10 +114,29 @@ def _placed_steps(
     values = values_of(prepared.placeholders, parameters)
     if prepared.drawing is not None:
         values = yield from conversation.state.sequences.values_steps(prepared.drawing, values, None)
-    located = prepared.locate(values, conversation.state.picture.placer)
+    if not prepared.plan.listed:
+        located = prepared.locate(values, conversation.state.picture.placer)
+    else:
+        located = yield from _held_steps(conversation, prepared, values)
     if located.scatter or len(located.shards) != 1 or located.any:
         return None, values
     return located.shards[0], values
+
+
+def _held_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[Located]:
+    """Where the directory places it; one shard has a branch from now on, so that it stays true until it is flushed."""
+    assert conversation.transaction is not None
+    patience = Patience(conversation.state, None)
+    while True:
+        located, page = yield from directory.located_steps(conversation.state, prepared, values, None)
+        if located.scatter:
+            return located
+        try:
+            yield from conversation.transaction.hold_steps(editions_of(page, located.shards), None)
+        except Outdated as outdated:
+            yield from patience.again_steps(outdated, page)
+            continue
+        return located
 
 
 def _flush_steps(conversation: Conversation, prepared: Prepared, waiting: dict[str, list[Asked]]) -> Steps[int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from outgrow import transactions
@@ -18,11 +17,11 @@ from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import atomic, pooled
-from outgrow.runtime.asking import Footing, answered, stand_steps
-from outgrow.runtime.branch import Branch
+from outgrow.runtime.asking import Footing, answered
+from outgrow.runtime.branch import Branch, holding, places_steps
 from outgrow.runtime.defined import Defined
-from outgrow.runtime.dress import Dress, dressed_steps
-from outgrow.topology import Node
+from outgrow.runtime.dress import Dress, taken_steps
+from outgrow.runtime.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
 from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
 from outgrow.transactions import branch as limits
 from outgrow.waits import Steps
@@ -61,16 +60,28 @@ class Transaction:
         #: The shard that was touched first, and what the transaction is called, once it has a name.
         self.first: str | None = None
         self.id: TransactionId | None = None
-        #: How far the commit of several branches has come.
+        #: The shard whose commit decides, where it matters; and how far the commit of several branches has come.
+        self.decider: str | None = None
         self.commit: Commit | None = None
 
     def run_steps(
-        self, asked: Sequence[tuple[str, str]], params: Sequence[Any] | None, writes: bool, until: float | None
+        self,
+        asked: Sequence[tuple[str, str]],
+        params: Sequence[Any] | None,
+        writes: bool,
+        until: float | None,
+        editions: Editions = NO_EDITIONS,
     ) -> Steps[list[Rows]]:
-        """Run `(shard, sql)` pairs, each on its branch; all at once where there are several."""
+        """Run `(shard, sql)` pairs, each on its branch; all at once where there are several.
+
+        Raises Outdated, and has run nothing, where a shard's edition is not the one given.
+        """
         self._check_usable()
         try:
+            if len(asked) > 1 and editions:
+                yield from self._held_steps(editions, until)
             yield from self._open_all_steps([shard for shard, _ in asked if shard not in self.branches], until)
+            self._expect(editions)
             if len(asked) == 1:
                 shard, sql = asked[0]
                 return [(yield from self._on_branch_steps(shard, sql, params, writes, until))]
@@ -92,14 +103,32 @@ class Transaction:
             self.failed = error
             raise
 
-    def open_steps(self, shards: Sequence[str], until: float | None) -> Steps[None]:
+    def open_steps(self, shards: Sequence[str], until: float | None, editions: Editions = NO_EDITIONS) -> Steps[None]:
         """Branches on all of these, before statements of their own run on each at once."""
         self._check_usable()
         try:
             yield from self._open_all_steps([shard for shard in shards if shard not in self.branches], until)
+            if editions:
+                yield from self._held_steps(editions, until)
         except Error as error:
             self.failed = error
             raise
+
+    def hold_steps(self, editions: Editions, until: float | None) -> Steps[None]:
+        """Branches on these shards, whose editions are these, and stay so; else Outdated, and nothing was run."""
+        yield from self.open_steps(list(editions), until, editions)
+
+    def _held_steps(self, editions: Editions, until: float | None) -> Steps[None]:
+        yield from self._open_all_steps([shard for shard in editions if shard not in self.branches], until)
+        self._expect(editions)
+        unsent = [shard for shard in editions if self.branches[shard].edition is None]
+        if unsent:
+            yield from together([self._ask_steps(shard, [], until) for shard in unsent])
+
+    def _expect(self, editions: Editions) -> None:
+        for shard, edition in editions.items():
+            if shard in self.branches:
+                self.branches[shard].expect(edition)
 
     def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
         """The branch's own connection, for a stream inside the transaction."""
@@ -149,7 +178,7 @@ class Transaction:
         """
         for last_try in (False, False, True):
             branch = self.branches[shard]
-            ahead = self._ahead(branch)
+            at, ahead = branch.edition_at, self._ahead(branch)
             if not ahead and len(asked) < 2:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
@@ -158,6 +187,8 @@ class Transaction:
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
+                if at is not None:
+                    check_held(outcomes[at - 1], outcomes[at], shard)
                 if branch.fresh and branch.link.pooled:
                     pooled.check_opened(branch.node, outcomes[: len(ahead)])
                 answers = [answered(outcome) for outcome in outcomes]
@@ -167,11 +198,15 @@ class Transaction:
                 self._release(branch)
                 yield from self.state.survey_steps(shard, until, cause=error)
                 yield from self._open_steps(shard, until)
+                if at is not None:
+                    self.branches[shard].ahead[at] = ahead[at]
                 continue
             except BaseException as error:
                 yield from self._failed_steps(branch, error)
                 raise
             branch.fresh = False
+            if at is not None:
+                branch.edition, branch.edition_at = edition_of(answers[at]), None
             if alone:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))]
             return answers[len(ahead) :]
@@ -185,7 +220,7 @@ class Transaction:
         if not branch.fresh:
             return
         try:
-            if isinstance(error, Error) and not branch.link.broken:
+            if isinstance(error, (Error, Outdated)) and not branch.link.broken:
                 yield from branch.rollback_steps(None)
         finally:
             self._release(branch)
@@ -224,7 +259,7 @@ class Transaction:
         for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
             try:
-                link = yield from self._taken_steps(node, until)
+                link = yield from taken_steps(state, node, self.dress, until)
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
                 if last_try:
@@ -234,33 +269,17 @@ class Transaction:
         ahead: list[Asked] = [(sql, None) for sql in (*begin, *self.prologue)]
         if link.pooled:
             ahead = pooled.opening(self.dress, self.begin, self.prologue)
+        held = bool(state.picture.domain.directory)
+        ahead += holding() if held else []
+        edition_at = len(ahead) - 1 if held else None
         quoted = state.engine.quoted
         ahead += [(f"SAVEPOINT {quoted(name)}", None) for name in self.savepoints]
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
         self.branches[shard] = branch = state.engine.branch(shard, link.node, link, ahead, place_sql)
-        branch.id = id
+        branch.id, branch.edition_at = id, edition_at
         self.touched.add(shard)
-
-    def _taken_steps(self, node: Node, until: float | None) -> Steps[Link]:
-        """A connection to the primary, in the session's dress."""
-        pool = self.state.nodes.pool(node)
-        link = pool.take_now() or (yield from pool.take_steps(until))
-        if link.standby:
-            try:
-                yield from self.state.not_primary_steps(node, link, until)
-            finally:
-                pool.give(link)
-            seats = self.state.health.seats(self.state.name, node.shard)
-            return (yield from self._taken_steps(seats.primary, until))
-        try:
-            if link.dress != self.dress and not link.pooled:
-                yield from dressed_steps(link, self.dress)
-        except BaseException:
-            pool.give(link)
-            raise
-        return link
 
     def commit_steps(self, until: float | None, xid: Xid | None = None) -> Steps[dict[str, Position]]:
         """Commit everywhere; returns the place behind the writer's commit, per shard.
@@ -285,23 +304,10 @@ class Transaction:
             yield from self.rollback_steps(until)
             raise
         try:
-            return (yield from self._places_steps())
+            return (yield from places_steps(self.state, list(self.branches.values())))
         finally:
             for branch in list(self.branches.values()):
                 self._release(branch)
-
-    def _places_steps(self) -> Steps[dict[str, Position]]:
-        """Where the commits lie.  A place that is not to be had now is asked for when it is needed."""
-        places: dict[str, Position] = {}
-        for branch in self.branches.values():
-            if branch.place is None or isinstance(branch.place, Error):
-                continue
-            footing = Footing()
-            with suppress(Error):
-                yield from stand_steps(self.state, branch.link, footing, branch.place)
-            if footing.floor is not None:
-                places[branch.shard] = footing.floor
-        return places
 
     def _end_steps(self, until: float | None, xid: Xid | None) -> Steps[None]:
         if xid is not None:
@@ -317,7 +323,8 @@ class Transaction:
         if self.id is not None and self.id.decider not in self.branches:
             # Nothing has come of it, but the others' names say that it decides.
             yield from self._open_steps(self.id.decider, until)
-        commit = self.commit = atomic.commit(self.state, list(self.branches.values()), self._named, until, xid)
+        many = list(self.branches.values())
+        commit = self.commit = atomic.commit(self.state, many, self._named, until, xid, self.decider)
         self.state.need_recovery()
         yield from commit.run_steps()
 

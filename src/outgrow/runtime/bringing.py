@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Bring, Brought, filled, joined, locate_brings
-from outgrow.runtime import asking, partial
+from outgrow.runtime import asking, directory, partial
+from outgrow.runtime.directory import editions_of
+from outgrow.runtime.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -45,25 +47,29 @@ def run_steps(
 def ready_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None, allow_partial: bool
 ) -> Steps[Ready]:
-    """Bring the rows."""
+    """Bring the rows.  Raises Outdated where a shard has other keys of the directory by now."""
     plan, placer = prepared.plan, conversation.state.picture.placer
     brought = plan.brought
     assert brought is not None
+    places, page = yield from directory.resolved_steps(
+        conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), until
+    )
     wanted: dict[str, list[int]] = defaultdict(list)
-    for number, having in enumerate(locate_brings(plan, values, placer)):
+    for number, having in enumerate(places):
         for shard in having:
             wanted[shard].append(number)
     shards = [shard for shard in placer.shards if shard in wanted]
+    editions = editions_of(page, shards) if plan.listed else NO_EDITIONS
     asked = []
     for shard in shards:
         sql, used = filled(joined([brought.brings[number] for number in wanted[shard]]))
         asked.append((shard, sql, [values[index - 1] for index in used]))
     missing: tuple[str, ...] = ()
     if allow_partial and conversation.transaction is None:
-        many = [_read_steps(conversation, *each, until) for each in asked]
+        many = [_read_steps(conversation, *each, until, editions) for each in asked]
         answers, missing = yield from partial.together_steps(shards, many)
     else:
-        answers = yield from _ask_steps(conversation, asked, until)
+        answers = yield from _ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
     gathering = _Gathering(brought)
     for shard, (rows, _) in zip(given, answers, strict=True):
@@ -123,12 +129,14 @@ _Asked = tuple[str, str, list[Any]]
 
 
 def _ask_steps(
-    conversation: Conversation, asked: Sequence[_Asked], until: float | None
+    conversation: Conversation, asked: Sequence[_Asked], until: float | None, editions: Editions = NO_EDITIONS
 ) -> Steps[list[tuple[Rows, str]]]:
     """Shards with what each is asked, all at once; the rows, and which server gave them."""
     transaction = conversation.transaction
     if transaction is None:
-        return (yield from together([_read_steps(conversation, *each, until) for each in asked]))
+        return (yield from together([_read_steps(conversation, *each, until, editions) for each in asked]))
+    if editions:
+        yield from transaction.hold_steps(editions, until)
     answers: dict[int, tuple[Rows, str]] = {}
     alike: dict[str, list[int]] = defaultdict(list)
     for number, (_, sql, _) in enumerate(asked):
@@ -142,10 +150,10 @@ def _ask_steps(
 
 
 def _read_steps(
-    conversation: Conversation, shard: str, sql: str, params: list[Any], until: float | None
+    conversation: Conversation, shard: str, sql: str, params: list[Any], until: float | None, editions: Editions
 ) -> Steps[tuple[Rows, str]]:
     footing = conversation.footing(shard)
     rows, node = yield from asking.read_steps(
-        conversation.state, shard, footing, conversation.level, sql, params or None, until
+        conversation.state, shard, footing, conversation.level, sql, params or None, until, editions.get(shard)
     )
     return rows, node.name

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
-from outgrow.finish import Finisher
-from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, bringing, bulk, commands, engines, partial, pooled, telling, writes
+from outgrow.runtime import asking, bringing, bulk, commands, engines, listed, pooled, scattering, telling, writes
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.branches import Transaction
 from outgrow.runtime.defined import unseen
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
 from outgrow.runtime.noting import Noting
+from outgrow.runtime.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.result import Result, finished
+from outgrow.runtime.result import Result
 from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.transactions import Xid, owner_of
@@ -49,6 +48,8 @@ class Conversation:
         self.dress: Dress = ()
         self.noting = Noting()
         floors = token.floors if token else {}
+        if token is not None:
+            state.migrations_due = max(state.migrations_due, token.epochs.get(f"{state.name}/directory", 0))
         self.footings = {
             shard.name: Footing(floors.get(f"{state.name}/{shard.name}"), self.noting)
             for shard in state.picture.domain.shards
@@ -167,15 +168,31 @@ class Conversation:
             if kind is Kind.DDL and self.transaction is None:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))
+        if prepared.plan.listed:
+            return (yield from listed.run_steps(self, prepared, values, until, allow_partial))
         located = self.noting.located = prepared.locate(values, self.state.picture.placer)
+        return (yield from self.located_steps(prepared, located, values, until, allow_partial, NO_EDITIONS))
+
+    def located_steps(
+        self,
+        prepared: Prepared,
+        located: Located,
+        values: Sequence[Any],
+        until: float | None,
+        allow_partial: bool,
+        editions: Editions,
+    ) -> Steps[Result]:
+        """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
         if located.scatter and prepared.plan.change is not None:
-            return (yield from writes.change_steps(self, prepared, located, values, until))
+            return (yield from writes.change_steps(self, prepared, located, values, until, editions))
         if located.scatter and prepared.plan.is_brought:
             return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         if located.scatter:
-            return (yield from self._scatter_steps(prepared, located, values, until, allow_partial))
+            return (
+                yield from scattering.scatter_steps(self, prepared, located, values, until, allow_partial, editions)
+            )
         there = self.preferred() if located.any else located.shards[0]
-        return (yield from self.on_one_steps(prepared, there, values, until))
+        return (yield from self.on_one_steps(prepared, there, values, until, editions))
 
     def preferred(self) -> str:
         """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
@@ -184,60 +201,30 @@ class Conversation:
         shards = self.state.picture.domain.shards
         return shards[self.state.next_turn() % len(shards)].name
 
-    def on_one_steps(self, prepared: Prepared, shard: str, values: Sequence[Any], until: float | None) -> Steps[Result]:
-        params = values or None
+    def on_one_steps(
+        self,
+        prepared: Prepared,
+        shard: str,
+        values: Sequence[Any],
+        until: float | None,
+        editions: Editions = NO_EDITIONS,
+    ) -> Steps[Result]:
+        params, edition = values or None, editions.get(shard)
         transaction = self.transaction
         if transaction is not None:
             if transaction.definitions:
                 transaction.defined.check(prepared.statement)
             pairs = [(shard, prepared.sql)]
-            (rows,) = yield from transaction.run_steps(pairs, params, prepared.writes, until)
+            (rows,) = yield from transaction.run_steps(pairs, params, prepared.writes, until, editions)
             return Result(rows.fields, rows.rows, rows.status, rows.count, (transaction.branches[shard].node.name,))
         footing = self.footings[shard]
         if prepared.read_only:
             rows, node = yield from asking.read_steps(
-                self.state, shard, footing, self.level, prepared.sql, params, until
+                self.state, shard, footing, self.level, prepared.sql, params, until, edition
             )
         else:
-            rows, node = yield from asking.write_steps(self.state, shard, footing, prepared.sql, params, until)
+            rows, node = yield from asking.write_steps(self.state, shard, footing, prepared.sql, params, until, edition)
         return Result(rows.fields, rows.rows, rows.status, rows.count, (node.name,))
-
-    def _scatter_steps(
-        self,
-        prepared: Prepared,
-        located: Located,
-        values: Sequence[Any],
-        until: float | None,
-        allow_partial: bool,
-    ) -> Steps[Result]:
-        plan = prepared.plan
-        assert plan.fragment_sql is not None and plan.finish is not None
-        params = plan.fragment_values(values) or None
-        nodes: tuple[str, ...]
-        missing: tuple[str, ...] = ()
-        if self.transaction is not None:
-            pairs = [(shard, plan.fragment_sql) for shard in located.shards]
-            answers = yield from self.transaction.run_steps(pairs, params, False, until)
-            nodes = tuple(self.transaction.branches[shard].node.name for shard in located.shards)
-        else:
-            many = [
-                asking.read_steps(self.state, shard, self.footings[shard], self.level, plan.fragment_sql, params, until)
-                for shard in located.shards
-            ]
-            if allow_partial:
-                both, missing = yield from partial.together_steps(located.shards, many)
-            else:
-                both = yield from together(many)
-            answers = [rows for rows, _ in both]
-            nodes = tuple(node.name for _, node in both)
-        try:
-            fields, rows = finished(Finisher(plan.finish, values), answers)
-        except NotSupportedError as refusal:
-            # Of types that it cannot combine or compare as the servers do, which only their answers told.
-            if not self.state.brings(prepared, refusal):
-                raise
-            return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
-        return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)
 
     def load_steps(
         self,
@@ -376,7 +363,11 @@ class Conversation:
                 yield from self.state.sample_replica_steps(footing.last, footing, until)
             if footing.floor is not None:
                 floors[f"{self.state.name}/{shard}"] = footing.floor
-        return Token(floors, {self.state.name: self.state.picture.map.epoch}, pending)
+        epochs = {self.state.name: self.state.picture.map.epoch}
+        if (migrations := self.state.picture.placer.book.page.number) > 0:
+            # Whoever reads on must not look for a key where it was before it was migrated.
+            epochs[f"{self.state.name}/directory"] = migrations
+        return Token(floors, epochs, pending)
 
     def close_steps(self) -> Steps[None]:
         self.closed = True

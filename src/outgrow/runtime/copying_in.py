@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import Error, NotSupportedError, ProgrammingError
@@ -23,6 +24,7 @@ from outgrow.moving import (
     shards_of,
 )
 from outgrow.nodes import Values, known_types
+from outgrow.runtime import directory
 from outgrow.runtime.surrounding import Surrounding
 from outgrow.runtime.targets import may_differ, numbering, sharded, target_steps
 from outgrow.statement import CopyCommand, copy_adding
@@ -66,7 +68,9 @@ class Inward:
         self._check(target, (*given, *numbers.names) if numbers is not None else given, len(shards))
         feed: Feed = Whole(len(shards))
         if (sharded(target) and len(shards) > 1) or numbers is not None:
-            feed = SplitFeed(layout(target, form, given, numbers), shards, placer if sharded(target) else None)
+            look_up = partial(directory.assign_steps, self._conversation.state, placer)
+            keys = placer if sharded(target) else None
+            feed = SplitFeed(layout(target, form, given, numbers), shards, keys, look_up)
         if not sharded(target):
             self._copies = len(shards)
         if numbers is not None:
@@ -75,7 +79,8 @@ class Inward:
         self._types = [types.get(name, "") for name in given]
         self._surrounding = Surrounding(self._conversation)
         try:
-            links = yield from self._surrounding.links_steps(shards)
+            listed = directory.lists(placer, target)
+            links = yield from self._surrounding.links_steps(shards, placer if listed else None)
             self.values = Values(links[0], binary=self._form.kind == "binary")
             lanes = [Lane(shard, LinkTarget(link)) for shard, link in zip(shards, links, strict=True)]
             self._pour = Pour(lanes, feed)

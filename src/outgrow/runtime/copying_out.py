@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow import statement
 from outgrow.errors import Error, NotSupportedError
+from outgrow.keyspace import Page
 from outgrow.moving import BINARY_HEADER, BINARY_TRAILER, LoadFormat, RowForm, shards_of
 from outgrow.nodes import CopyOut, Values, together
 from outgrow.plan import Plan
 from outgrow.plan.spec import Finish, Position
+from outgrow.runtime import directory
 from outgrow.runtime.borrowing import Borrowed
+from outgrow.runtime.directory import Patience, editions_of
+from outgrow.runtime.outdated import NO_EDITIONS, Outdated
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.targets import target_steps
 from outgrow.statement import CopyCommand, Kind
@@ -47,17 +51,31 @@ class Outward:
         self.values: Values
 
     def open_steps(self) -> Steps[None]:
-        sql, shards, prepared = yield from self._where_steps()
         try:
-            for shard in shards:
-                link = yield from self._borrowed.link_steps(shard, prepared, None)
-                self._outs.append(link.copy_out())
+            sql = yield from self._held_steps()
             self.values = Values(self._outs[0].link, binary=self._form.kind == "binary")
             yield from together([out.begin_steps(sql) for out in self._outs])
         except BaseException as error:
             self._note(error)
             yield from self.close_steps()
             raise
+
+    def _held_steps(self) -> Steps[str]:
+        """Links to the shards, each with a COPY to be begun; what it is."""
+        patience = Patience(self._conversation.state, None)
+        while True:
+            sql, shards, prepared, page = yield from self._where_steps()
+            editions = NO_EDITIONS if page is None else editions_of(page, shards)
+            try:
+                links = yield from self._borrowed.links_steps(shards, prepared, None, editions, patience.tried)
+            except Outdated as outdated:
+                assert page is not None
+                yield from self._borrowed.finish_steps(whole=False)
+                self._borrowed.give_back()
+                yield from patience.again_steps(outdated, page)
+                continue
+            self._outs += [link.copy_out() for link in links]
+            return sql
 
     def read_steps(self) -> Steps[bytes]:
         """The next block of whole rows, the header before the first; nothing behind the last."""
@@ -143,11 +161,15 @@ class Outward:
 
     # -- where ---------------------------------------------------------------------------------------------------
 
-    def _where_steps(self) -> Steps[tuple[str, tuple[str, ...], Prepared | None]]:
-        """What each shard runs, which shards, and the plan of the query if it is one."""
+    def _where_steps(self) -> Steps[tuple[str, tuple[str, ...], Prepared | None, Page | None]]:
+        """What each shard runs, which shards, and the plan of the query if it is one.
+
+        With the page of the directory that says so, where it is asked.
+        """
         conversation, query = self._conversation, self._command.query
         if query is None:
-            return self._sql, (yield from self._holders_steps()), None
+            shards, page = yield from self._holders_steps()
+            return self._sql, shards, None, page
         prepared = yield from conversation.prepared_steps(query, False, None)
         if prepared.statement.kind is not Kind.QUERY or prepared.drawing is not None:
             what = "a query that draws from a sequence" if prepared.drawing else prepared.statement.command
@@ -158,19 +180,22 @@ class Outward:
             )
         if conversation.transaction is not None and conversation.transaction.definitions:
             conversation.transaction.defined.check(prepared.statement)
-        located = prepared.locate((), conversation.state.picture.placer)
+        located, read_off = yield from directory.located_steps(conversation.state, prepared, (), None)
+        page = read_off if prepared.plan.listed else None
         if not located.scatter:
-            return self._sql, (conversation.preferred() if located.any else located.shards[0],), prepared
-        return self._scattered(prepared.plan), located.shards, prepared
+            one = conversation.preferred() if located.any else located.shards[0]
+            return self._sql, (one,), prepared, page
+        return self._scattered(prepared.plan), located.shards, prepared, page
 
-    def _holders_steps(self) -> Steps[tuple[str, ...]]:
+    def _holders_steps(self) -> Steps[tuple[tuple[str, ...], Page | None]]:
         conversation = self._conversation
         assert self._command.table is not None
         schema, name = self._command.table
         _, target = yield from target_steps(conversation, name, schema)
         if isinstance(target.placement, Copied):
-            return (conversation.preferred(),)
-        return tuple(shards_of(target, conversation.state.picture.placer))
+            return (conversation.preferred(),), None
+        placer = conversation.state.picture.placer
+        return tuple(shards_of(target, placer)), placer.book.page if directory.lists(placer, target) else None
 
     def _scattered(self, plan: Plan) -> str:
         """The same COPY of each shard's fragment; refused where the rows together need more than laying end to end."""

@@ -15,6 +15,7 @@ from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
 from outgrow.runtime import atomic, generation, pooled, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.directory import Assigning
 from outgrow.runtime.drawing import Sequences
 from outgrow.runtime.engines import engine_of
 from outgrow.runtime.health import Health
@@ -61,6 +62,11 @@ class DomainState:
         self.subscribers = Subscribers((), False)
         self.tell: Callable[[Event], None] | None = None
         self.sequences = Sequences(self)
+        self.assigning = Assigning()
+        #: Node → the edition that its shard's part of the directory was last seen with there.
+        self.editions_seen: dict[str, int] = {}
+        #: A session of another process knows the directory as of this migration: ask before keys are placed.
+        self.migrations_due = 0
         self._taken_at = monotonic()
         #: From then on a statement looks whether another process has changed the schema or the map.
         self.epochs_due = monotonic() + EPOCHS_SECONDS
@@ -97,8 +103,12 @@ class DomainState:
         """Take the picture anew from the servers."""
         self.stale = False
         self._taken_at = monotonic()
+        before = self.picture
         try:
             self.picture = yield from snapshot.take_steps(self.file, self.nodes, self.health, until)
+            if self.picture.map == before.map:
+                # What was looked up in the directory is as true as it was.
+                self.picture.placer.book.page = before.placer.book.page
         except BaseException:
             self.stale = True
             raise
@@ -251,6 +261,9 @@ def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:
         return None
     strategy = placer.strategy(quick.types)
     owners = placer.owners
+    if isinstance(strategy, keyspace.Directory):
+        # Looked up, and asked with a check.
+        return None
     slot = strategy.slot
     low, high = -(2**63), 2**63
 

@@ -6,11 +6,15 @@ session to the next; between sessions that never SET anything this costs one com
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Link
+from outgrow.topology import Node
 from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.domain import DomainState
 
 #: Settings that decide what a statement *means* here: outgrow binds names itself.
 _MEANING = frozenset(("search_path", "standard_conforming_strings", "client_encoding", "names", "schema"))
@@ -37,6 +41,26 @@ def dressed_steps(link: Link, dress: Dress) -> Steps[None]:
         link.close()
         raise
     link.dress = dress
+
+
+def taken_steps(state: DomainState, node: Node, dress: Dress, until: float | None) -> Steps[Link]:
+    """A connection to the primary, in the session's dress."""
+    pool = state.nodes.pool(node)
+    link = pool.take_now() or (yield from pool.take_steps(until))
+    if link.standby:
+        try:
+            yield from state.not_primary_steps(node, link, until)
+        finally:
+            pool.give(link)
+        seats = state.health.seats(state.name, node.shard)
+        return (yield from taken_steps(state, seats.primary, dress, until))
+    try:
+        if link.dress != dress and not link.pooled:
+            yield from dressed_steps(link, dress)
+    except BaseException:
+        pool.give(link)
+        raise
+    return link
 
 
 def with_setting(dress: Dress, setting: Setting) -> Dress:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from outgrow.errors import Error
-from outgrow.plan import locate
+from outgrow.keyspace import Entry, Keyspace, Lookup
+from outgrow.plan import Located, locate
 from outgrow.route import Check, choose, format_lsn
+from outgrow.runtime import directory
 from outgrow.runtime.asking import Footing
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.prepared import Prepared
+from outgrow.waits import Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,9 @@ class Explanation:
         return "\n".join(_lines(self.facts, 0))
 
 
-def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any] | None) -> Explanation:
+def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any] | None) -> Steps[Explanation]:
     """Where this statement would go now; without parameter values, what is known before them."""
-    state, plan, bound = conversation.state, prepared.plan, prepared.statement
+    plan, bound = prepared.plan, prepared.statement
     facts: dict[str, Any] = {
         "statement": {
             "fingerprint": prepared.fingerprint.id,
@@ -50,9 +53,12 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
         return Explanation(facts)
     values = values if plan.drawing is None else plan.drawing.given(values)
     try:
-        located = locate(plan, values, state.picture.placer)
+        located = yield from _located_steps(conversation, prepared, values)
     except Error as error:
         facts["refused"] = str(error)
+        return Explanation(facts)
+    except Lookup as lookup:
+        facts["route"] = _unassigned(lookup)
         return Explanation(facts)
     facts["shards"] = {"shards": list(located.shards), "reasons": [reason.what for reason in located.reasons]}
     if located.rows:
@@ -65,6 +71,37 @@ def explain(conversation: Conversation, prepared: Prepared, values: Sequence[Any
         facts["fragment"] = "as the user wrote it" if plan.drawing is None else bound.sql
     facts["route"] = {shard: _route(conversation, shard, prepared.read_only) for shard in located.shards}
     return Explanation(facts)
+
+
+def _located_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[Located]:
+    """As execution locates it, but for new keys of a directory: nothing is assigned, they are raised as Lookup."""
+
+    def place(placer: Keyspace, absent: frozenset[Entry]) -> Located:
+        try:
+            return locate(prepared.plan, values, placer, absent)
+        except Lookup as lookup:
+            if lookup.keys <= absent:
+                raise Unassigned(lookup) from None
+            raise Lookup(lookup.keys) from None
+
+    try:
+        located, _ = yield from directory.resolved_steps(conversation.state, place, None)
+        return located
+    except Unassigned as unassigned:
+        raise unassigned.lookup from None
+
+
+class Unassigned(Exception):
+    """Rows are given for keys that are in no directory."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        super().__init__()
+        self.lookup = lookup
+
+
+def _unassigned(lookup: Lookup) -> str:
+    shown = ", ".join(sorted(repr(value) for _, value in lookup.keys))
+    return f"the directory has no entry for {shown} yet: each gets a shard when its first row is given"
 
 
 def _route(conversation: Conversation, shard: str, read_only: bool) -> dict[str, str]:

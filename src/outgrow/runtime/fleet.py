@@ -19,6 +19,7 @@ from outgrow.runtime.comparing import SchemaComparison
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.doctor import Finding
 from outgrow.runtime.domain import DomainState
+from outgrow.runtime.fleet_directory import AsyncFleetDirectory, FleetDirectory
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.ids import Ids
@@ -104,6 +105,14 @@ class Fleet:
         """The same for asyncio."""
         return AsyncFleetSequence(self._with(domain, engines.SEQUENCES), name)
 
+    def directory(self, domain: str | None = None) -> FleetDirectory:
+        """Which shard has which key, of a domain with `strategy: directory`; assign and migrate keys."""
+        return FleetDirectory(self._state(domain))
+
+    def async_directory(self, domain: str | None = None) -> AsyncFleetDirectory:
+        """The same for asyncio."""
+        return AsyncFleetDirectory(self._state(domain))
+
     def new_id(self) -> int:
         """A new 63-bit id, unique among all processes of the fleet and ordered by time; no round trip.
 
@@ -130,7 +139,7 @@ class Fleet:
         prepared = drive(conversation.prepared_steps(sql, parameters is not None, None))
         known = parameters is not None or not prepared.parameters
         values = values_of(prepared.placeholders, parameters) if known else None
-        return explain.explain(conversation, prepared, values)
+        return drive(explain.explain_steps(conversation, prepared, values))
 
     def subscribe(self, callback: Callback, *, connections: bool = False) -> Callable[[], None]:
         """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from outgrow.errors import Error, InternalError
-from outgrow.keyspace import NoRow, Unknowable, stored
+from outgrow.keyspace import Entry, Keyspace, Lookup, NoRow, Unknowable, stored
 from outgrow.nodes import Rows
 from outgrow.plan import KeyMove, Located, Plan, refuse, type_from
+from outgrow.runtime import directory
 from outgrow.runtime.branches import Transaction
+from outgrow.runtime.directory import editions_of
+from outgrow.runtime.outdated import Outdated
 from outgrow.runtime.result import Result
 from outgrow.sqlfile import load
 from outgrow.waits import Steps
@@ -62,7 +65,7 @@ class _Moving:
         new: set[tuple[Any, ...]] = set()
         for shard in shards:
             answer = yield from self._read_steps(shard)
-            self.rows[shard] = self._placed(answer, old, new)
+            self.rows[shard] = yield from self._placed_steps(answer, old, new)
         if any(row.home != shard for shard, rows in self.rows.items() for row in rows):
             if self.move.obstacle is not None:
                 raise self.move.obstacle
@@ -85,10 +88,10 @@ class _Moving:
         yield from self.ask_steps(shard, QUERIES["set_text_settings"], ["3", "ISO", "iso_8601"])
         return (yield from self.ask_steps(shard, self.plan.fragment_sql, params))
 
-    def _placed(self, answer: Rows, old: set[tuple[Any, ...]], new: set[tuple[Any, ...]]) -> list[_Row]:
+    def _placed_steps(self, answer: Rows, old: set[tuple[Any, ...]], new: set[tuple[Any, ...]]) -> Steps[list[_Row]]:
         """The rows with their new shards; the keys they had and get go into `old` and `new`."""
         width = len(self.move.types)
-        found: dict[tuple[str, str], _Row] = {}
+        found: dict[tuple[str, str], tuple[tuple[Any, ...], tuple[str | None, ...]]] = {}
         for row in answer.rows:
             table, place, own, _, *rest = row
             if (table, place) in found:
@@ -100,20 +103,40 @@ class _Moving:
             old.add(tuple(before))
             new.add(tuple(key))
             self.types = [type_from(shown) for shown in computed[1::2]]
-            found[table, place] = _Row((table, place), self._shard_of(key), tuple(computed[::2]))
-        return list(found.values())
+            found[table, place] = (self._held(key), tuple(computed[::2]))
+        keys = {key for key, _ in found.values()}
+        state = self.transaction.state
+        # Their rows arrive: a key that the directory lacks is assigned.
+        homes, page = yield from directory.resolved_steps(
+            state, lambda placer, _: self._homes(placer, keys), self.until
+        )
+        if self.plan.listed:
+            yield from self.transaction.hold_steps(editions_of(page, set(homes.values())), self.until)
+        return [_Row(place, homes[key], values) for place, (key, values) in found.items()]
 
-    def _shard_of(self, key: Sequence[Any]) -> str:
+    def _homes(self, placer: Keyspace, keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], str]:
+        homes: dict[tuple[Any, ...], str] = {}
+        unknown: set[Entry] = set()
+        for key in keys:
+            try:
+                homes[key] = placer.shards_for(self.move.types, key)
+            except Lookup as lookup:
+                unknown |= lookup.keys
+        if unknown:
+            raise Lookup(unknown, given=unknown)
+        return homes
+
+    def _held(self, key: Sequence[Any]) -> tuple[Any, ...]:
+        """The key as its columns will hold it."""
         move = self.move
         try:
-            held = tuple(
+            return tuple(
                 stored(type_, typmod, value) for type_, typmod, value in zip(move.types, move.typmods, key, strict=True)
             )
         except (NoRow, Unknowable):
             raise refuse(
                 "key move", str(move.table), f"the shard of {tuple(key)} is only known to the server"
             ) from None
-        return self.transaction.state.picture.placer.shards_for(move.types, held)
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -124,8 +147,7 @@ class _Moving:
             leaving = [row for row in rows if row.home != shard]
             if leaving:
                 yield from self._leave_steps(shard, leaving, arriving)
-        for shard in self.settings:
-            yield from self.ask_steps(shard, QUERIES["set_text_settings"], self.settings[shard])
+        yield from self.restore_steps()
         for shard, rows in self.rows.items():
             yield from self._stay_steps(shard, [row for row in rows if row.home == shard])
         for shard in self.transaction.state.picture.placer.shards:
@@ -134,6 +156,11 @@ class _Moving:
         if not self.answers:
             # No row: the columns of RETURNING are asked for all the same.
             yield from self._stay_steps(shards[0], [], always=True)
+
+    def restore_steps(self) -> Steps[None]:
+        """The settings as the session has them."""
+        for shard in self.settings:
+            yield from self.ask_steps(shard, QUERIES["set_text_settings"], self.settings[shard])
 
     def _leave_steps(
         self, shard: str, rows: Sequence[_Row], arriving: dict[str, list[tuple[str | None, ...]]]
@@ -187,7 +214,12 @@ def move_steps(
 ) -> Steps[Result]:
     """Run the UPDATE on the shards that have its rows, and on those that get some."""
     moving = _Moving(transaction, plan, values, until)
-    yield from moving.read_steps(located.shards)
+    try:
+        yield from moving.read_steps(located.shards)
+    except Outdated:
+        # It is placed again; until then the session is as it was.
+        yield from moving.restore_steps()
+        raise
     yield from moving.change_steps(located.shards)
     answers = moving.answers
     rows = [row for answer in answers for row in answer.rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from outgrow.moving import (
@@ -14,6 +15,7 @@ from outgrow.moving import (
     open_source,
     shards_of,
 )
+from outgrow.runtime import directory
 from outgrow.runtime.engines import LOADS, check_has
 from outgrow.runtime.surrounding import Surrounding
 from outgrow.runtime.targets import numbering, target_steps
@@ -43,9 +45,11 @@ def run_steps(
     opened = open_source(source, target, form, options, lambda names: numbering(state, found, target, names, form))
     surrounding = Surrounding(conversation)
     try:
-        links = yield from surrounding.links_steps(shards)
+        listed = directory.lists(picture.placer, target)
+        links = yield from surrounding.links_steps(shards, picture.placer if listed else None)
         targets = {shard: LinkTarget(link) for shard, link in zip(shards, links, strict=True)}
-        loaded = yield from load_steps(source, opened, targets, picture.placer, options, progress)
+        look_up = partial(directory.assign_steps, state, picture.placer)
+        loaded = yield from load_steps(source, opened, targets, picture.placer, options, progress, look_up)
     except GeneratorExit:
         surrounding.abandon()
         raise

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from outgrow.errors import ProgrammingError
 from outgrow.events import Fingerprint
+from outgrow.keyspace import Entry
 from outgrow.plan import Everything, Located, Placer, Plan, Where, locate
 from outgrow.statement import READING, Kind, Placeholders, fingerprint
 
@@ -72,11 +73,11 @@ class Prepared:
             self._fingerprint = fingerprint(self.statement)
         return self._fingerprint
 
-    def locate(self, values: Sequence[Any], placer: Placer) -> Located:
-        """The shards for these parameters."""
+    def locate(self, values: Sequence[Any], placer: Placer, absent: frozenset[Entry] = frozenset()) -> Located:
+        """The shards for these parameters.  Raises Lookup for keys that the directory must be asked for."""
         if self.located is not None:
             return self.located
-        located = locate(self.plan, values, placer)
+        located = locate(self.plan, values, placer, absent)
         plan = self.plan
         everywhere = all(isinstance(scan.keys, Everything) for scan in plan.scans)
         if everywhere and plan.where is Where.KEYS and not plan.key_changes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow.clock import monotonic
 from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Stream, together
-from outgrow.plan import locate
-from outgrow.runtime import bringing
+from outgrow.plan import Located
+from outgrow.runtime import bringing, directory
 from outgrow.runtime.borrowing import Borrowed
-from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.directory import Patience, editions_of
+from outgrow.runtime.outdated import NO_EDITIONS, Editions, Outdated
+from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.telling import Telling
 from outgrow.statement import Kind
 from outgrow.waits import Steps
@@ -102,9 +105,23 @@ class Streaming:
         values = values_of(prepared.placeholders, self._parameters)
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
-        located = locate(prepared.plan, values, state.picture.placer)
-        if self._telling is not None:
-            self._telling.located = located
+        patience = Patience(state, self._until)
+        while True:
+            located, page = yield from directory.located_steps(state, prepared, values, self._until)
+            if self._telling is not None:
+                self._telling.located = located
+            editions = editions_of(page, located.shards) if prepared.plan.listed else NO_EDITIONS
+            try:
+                yield from self._start_steps(prepared, located, values, editions, patience.tried)
+                return
+            except Outdated as outdated:
+                yield from self._borrowed.finish_steps(whole=False)
+                self._borrowed.give_back()
+                yield from patience.again_steps(outdated, page)
+
+    def _start_steps(
+        self, prepared: Prepared, located: Located, values: Sequence[Any], editions: Editions, on_primaries: bool
+    ) -> Steps[None]:
         if located.scatter and prepared.plan.change is not None:
             raise NotSupportedError(
                 "OG-RUN-036",
@@ -116,15 +133,20 @@ class Streaming:
         if not located.scatter:
             sql, params = prepared.sql, values or None
         elif brought is not None:
-            ready = yield from bringing.ready_steps(conversation, prepared, values, self._until, False)
+            ready = yield from bringing.ready_steps(self._conversation, prepared, values, self._until, False)
             sql, params, shards = ready.sql, ready.params or None, (ready.shard,)
         else:
             assert prepared.plan.fragment_sql is not None and prepared.plan.finish is not None
             sql = prepared.plan.fragment_sql
             params = prepared.plan.fragment_values(values) or None
             self._finisher = Finisher(prepared.plan.finish, values)
-        for shard in shards:
-            link = yield from self._borrowed.link_steps(shard, prepared, self._until)
+        links = yield from self._borrowed.links_steps(
+            shards, prepared, self._until, NO_EDITIONS if brought is not None else editions, on_primaries
+        )
+        if editions and self._borrowed.in_transactions:
+            # In a block a statement that was prepared before a DDL fails; this text is prepared nowhere.
+            sql += "\n"
+        for link in links:
             stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
             stream.expendable = self._borrowed.in_transactions
             self._streams.append(stream)

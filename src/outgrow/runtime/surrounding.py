@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from outgrow.errors import Error, OperationalError
+from outgrow.keyspace import Keyspace
 from outgrow.nodes import Link, together
+from outgrow.runtime import directory
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -22,10 +24,12 @@ class Surrounding:
         if self._own:
             conversation.begin()
 
-    def links_steps(self, shards: Sequence[str]) -> Steps[list[Link]]:
-        """Each shard's branch, to write on."""
+    def links_steps(self, shards: Sequence[str], placer: Keyspace | None = None) -> Steps[list[Link]]:
+        """Each shard's branch, to write on; with a `placer` whose book of the directory stays true of them."""
         transaction = self._conversation.transaction
         assert transaction is not None
+        if placer is not None:
+            yield from directory.settled_steps(self._conversation.state, placer, transaction, shards)
         # All are open before anything waits, so that no branch takes itself for the only one.
         yield from transaction.open_steps(shards, None)
         return (yield from together([transaction.link_steps(shard, True, None) for shard in shards]))

@@ -15,6 +15,7 @@ from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Change, Gather, Located, Part, Plan, check_all_answered, parts
 from outgrow.runtime import asking, keymoves
 from outgrow.runtime.branches import Transaction
+from outgrow.runtime.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
 from outgrow.waits import Steps
@@ -24,16 +25,24 @@ if TYPE_CHECKING:
 
 
 def change_steps(
-    conversation: Conversation, prepared: Prepared, located: Located, values: Sequence[Any], until: float | None
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    editions: Editions = NO_EDITIONS,
 ) -> Steps[Result]:
-    """All shards or none; outside of a transaction it is committed before the answer is given."""
+    """All shards or none; outside of a transaction it is committed before the answer is given.
+
+    Raises Outdated, and has changed nothing, where the shards' editions are not these.
+    """
     if not prepared.writes:
-        return (yield from _lock_steps(conversation, prepared.plan, located, values, until))
+        return (yield from _lock_steps(conversation, prepared.plan, located, values, until, editions))
     if conversation.transaction is not None:
-        return (yield from _run_steps(conversation, prepared.plan, located, values, until))
+        return (yield from _run_steps(conversation, prepared.plan, located, values, until, editions))
     conversation.begin()
     try:
-        result = yield from _run_steps(conversation, prepared.plan, located, values, until)
+        result = yield from _run_steps(conversation, prepared.plan, located, values, until, editions)
     except GeneratorExit:
         conversation.abandon()
         raise
@@ -45,17 +54,25 @@ def change_steps(
 
 
 def _lock_steps(
-    conversation: Conversation, plan: Plan, located: Located, values: Sequence[Any], until: float | None
+    conversation: Conversation,
+    plan: Plan,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    editions: Editions,
 ) -> Steps[Result]:
     """A locking read, one shard after another; outside of a transaction the locks are let go as soon as taken."""
     assert plan.change is not None and plan.fragment_sql is not None and plan.finish is not None
+    if editions and conversation.transaction is not None:
+        yield from conversation.transaction.hold_steps(editions, until)
     if plan.change.once:
         values = [*values, *(yield from _once_steps(conversation, plan.change.once, located, until))]
     params = plan.fragment_values(values) or None
     answers: list[Rows] = []
     nodes: list[str] = []
     for shard in located.shards:
-        rows, node = yield from _on_primary_steps(conversation, shard, plan.fragment_sql, params, until)
+        sql, edition = plan.fragment_sql, editions.get(shard)
+        rows, node = yield from _on_primary_steps(conversation, shard, sql, params, until, edition)
         answers.append(rows)
         nodes.append(node)
     fields, found = finished(Finisher(plan.finish, values), answers)
@@ -63,10 +80,17 @@ def _lock_steps(
 
 
 def _run_steps(
-    conversation: Conversation, plan: Plan, located: Located, values: Sequence[Any], until: float | None
+    conversation: Conversation,
+    plan: Plan,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    editions: Editions,
 ) -> Steps[Result]:
     transaction, change = conversation.transaction, plan.change
     assert transaction is not None and change is not None
+    if editions:
+        yield from transaction.hold_steps(editions, until)
     if change.once:
         values = [*values, *(yield from _once_steps(conversation, change.once, located, until))]
     if change.gather is Gather.MOVE:
@@ -130,7 +154,12 @@ def _once_steps(
 
 
 def _on_primary_steps(
-    conversation: Conversation, shard: str, sql: str, params: Sequence[Any] | None, until: float | None
+    conversation: Conversation,
+    shard: str,
+    sql: str,
+    params: Sequence[Any] | None,
+    until: float | None,
+    edition: int | None = None,
 ) -> Steps[tuple[Rows, str]]:
     """What writes no rows, in the shard's branch or by itself; with the node that answered."""
     transaction = conversation.transaction
@@ -138,7 +167,7 @@ def _on_primary_steps(
         (rows,) = yield from transaction.run_steps([(shard, sql)], params, False, until)
         return rows, transaction.branches[shard].node.name
     footing = conversation.footing(shard)
-    rows, node = yield from asking.write_steps(conversation.state, shard, footing, sql, params, until)
+    rows, node = yield from asking.write_steps(conversation.state, shard, footing, sql, params, until, edition)
     return rows, node.name
 
 

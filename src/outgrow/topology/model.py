@@ -143,6 +143,15 @@ class Ranges:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """Keys of one type stand in the directory, each with its shard; which one a new key gets."""
+
+    type: str
+    #: hash, least_keys, round_robin, refuse, or the name of a shard.
+    assign: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observe:
     """What is told of statements, and to whom."""
 
@@ -170,6 +179,8 @@ class Domain:
     #: Keys of these types lie by range, under `strategy: range`; keys of other types have slots as with `hash`.
     ranges: tuple[Ranges, ...] = ()
     finish: FinishLimits = FinishLimits()
+    #: Keys of these types lie where the ledger's directory says, under `strategy: directory`; others as with `hash`.
+    directory: tuple[Listing, ...] = ()
 
     @property
     def home(self) -> Shard:
@@ -199,7 +210,8 @@ class ShardMap:
     """slot → shard of one domain, versioned by its epoch.
 
     `owners[slot]` is an index into `shards`.  Behind the domain's hash slots each range of `splits` is a slot too, in
-    order.  The ledger's map wins over the one derived from the file.
+    order; behind those, where keys of some types stand in a directory, one slot for each of `shards`, in order.  The
+    ledger's map wins over the one derived from the file.
     """
 
     domain: str
@@ -207,11 +219,18 @@ class ShardMap:
     shards: tuple[str, ...]
     owners: tuple[int, ...] = field(repr=False)
     splits: tuple[Splits, ...] = ()
+    #: The types of the keys that stand in the directory.
+    directory: tuple[str, ...] = ()
 
     @property
     def hashed(self) -> int:
         """How many of the slots are hash slots."""
-        return len(self.owners) - sum(splits.count for splits in self.splits)
+        return self.listed - sum(splits.count for splits in self.splits)
+
+    @property
+    def listed(self) -> int:
+        """The first slot of the directory: all that come before it are hash slots and ranges."""
+        return len(self.owners) - (len(self.shards) if self.directory else 0)
 
     @classmethod
     def first(cls, domain: Domain) -> ShardMap:

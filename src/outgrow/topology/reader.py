@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from outgrow.topology import dsn as dsns
+from outgrow.topology.directory import directory_of
 from outgrow.topology.marks import Spot, compose, nearest, refusal
 from outgrow.topology.model import (
     Copied,
@@ -33,7 +34,7 @@ from outgrow.topology.ranges import check_order, ranges_of
 from outgrow.topology.servers import check_poolers, node_of, pooler_of
 
 ENGINES = ("postgresql", "mariadb")
-STRATEGIES = ("hash", "ring", "range")
+STRATEGIES = ("hash", "ring", "range", "directory")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
@@ -97,7 +98,9 @@ def _secret(spot: Spot, outside: Outside) -> bytes:
 
 
 def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
-    known = ("engine", "strategy", "slots", "ranges", "shards", "tables", "pool", "pooler", "reads", "finish")
+    known = (
+        "engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "pooler", "reads", "finish",
+    )  # fmt: skip
     fields = spot.fields(known, ("engine", "shards"))
     engine = fields["engine"].one_of(ENGINES, "OG-TOPO-008", "engine")
     strategy = "hash"
@@ -121,18 +124,20 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
     if slots < len(shards):
         where = fields.get("slots", fields["shards"])
         where.fail("OG-TOPO-011", f"{slots} slots cannot cover {len(shards)} shards", "choose more slots")
-    ranges = ranges_of(strategy, fields, [shard.name for shard in shards], SLOTS_MAX - slots)
+    names = [shard.name for shard in shards]
+    ranges = ranges_of(strategy, fields, names, SLOTS_MAX - slots)
     check_order(engine, ranges, fields)
+    directory = directory_of(strategy, fields, engine, shards, SLOTS_MAX - slots)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)
         if table in tables:
             key.fail("OG-TOPO-021", f"the table {table} is here twice", "remove one; without a schema, public is meant")
-        tables[table] = _placement(value, text, [shard.name for shard in shards])
+        tables[table] = _placement(value, text, names)
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
     finish = _finish(fields["finish"]) if "finish" in fields else FinishLimits()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish)
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish, directory)
 
 
 def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:

@@ -66,6 +66,8 @@ def _domain(domain: Domain) -> dict[str, Any]:
     document["slots"] = domain.slots
     if domain.ranges:
         document["ranges"] = {ranges.splits.type: _ranges(ranges) for ranges in domain.ranges}
+    if domain.directory:
+        document["directory"] = {listing.type: {"assign": listing.assign} for listing in domain.directory}
     document["shards"] = shards
     if domain.pool != PoolLimits():
         document["pool"] = {name: value for name, value in asdict(domain.pool).items() if value is not None}

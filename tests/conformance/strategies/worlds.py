@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from bench import key_oracle
-from outgrow.keyspace import KINDS, Keyspace, coerce, first_map
+from outgrow.keyspace import KINDS, Entry, Keyspace, Lookup, assigned, coerce, family, first_map, key_text, key_value
 from outgrow.topology import Domain, parse
+from outgrow.topology.reader import STRATEGIES
 
 SHARDS = ("s1", "s2", "s3", "s4", "s5")
 #: Engine → the types that can be keys.
@@ -48,8 +50,27 @@ POINTS = {
 }  # fmt: skip
 
 
+#: Engine → its strategies. A directory is for PostgreSQL alone (OG-TOPO-053).
+ENGINE_STRATEGIES = {
+    "postgresql": STRATEGIES,
+    "mariadb": tuple(strategy for strategy in STRATEGIES if strategy != "directory"),
+}
+
+#: Three ways in which new keys of a directory get their shard.
+DIRECTORY = """\
+    directory:
+      int4: {assign: least_keys}
+      varchar: {assign: round_robin}
+      uuid: {assign: hash}
+"""
+#: The ledger's directory, as far as a world needs one: a key's slot by its family and text.
+Ledger = dict[tuple[str, str], int]
+
+
 def file_of(engine: str, strategy: str) -> str:
     text = HEAD.format(engine=engine, strategy=strategy)
+    if strategy == "directory":
+        return text + DIRECTORY
     if strategy != "range":
         return text
     lines = ["    ranges:"]
@@ -74,8 +95,41 @@ def domain_of(engine: str, strategy: str) -> Domain:
 
 
 def placed_by(engine: str, strategy: str) -> Keyspace:
+    """The strategy's keyspace, which knows all keys of the suite where they stand in a directory."""
     domain = domain_of(engine, strategy)
-    return Keyspace(domain.slots, first_map(domain), engine)
+    placed = Keyspace(domain.slots, first_map(domain), engine)
+    if domain.directory:
+        listed: list[Entry] = []
+        for type in TYPES[engine]:
+            if placed.lists((type,)):
+                listed += [(family(type), key) for key in keys_of(engine, type) if key is not None]
+        note(placed, ledger_of(placed, listed))
+    return placed
+
+
+def ledger_of(placed: Keyspace, entries: Sequence[Entry]) -> Ledger:
+    """What stands in the ledger once each of these has been assigned by its policy."""
+    policies = {"integer": "least_keys", "text": "round_robin", "uuid": "hash"}
+    chosen = assigned(dict.fromkeys(entries), policies, {}, placed.shards, placed.hashed)
+    return {(entry[0], key_text(*entry)): placed.listed_slot(shard) for entry, shard in chosen.items()}
+
+
+def note(placed: Keyspace, ledger: Ledger) -> None:
+    """What a process knows that has looked all of this up."""
+    for (of, text), slot in ledger.items():
+        placed.book.page.known[of].add({key_value(of, text): slot})
+
+
+def shard_of(placed: Keyspace, ledger: Ledger, types: tuple[str, ...], key: tuple[Any, ...]) -> str:
+    """As a process asks that knows nothing yet, and looks up what it must."""
+    try:
+        return placed.shard(types, key)
+    except Lookup as lookup:
+        note(
+            placed,
+            {known: slot for known, slot in ledger.items() if known in {(f, key_text(f, v)) for f, v in lookup.keys}},
+        )
+        return placed.shard(types, key)
 
 
 @cache

@@ -11,13 +11,13 @@ from typing import Any
 import psycopg
 
 import outgrow
-from outgrow.keyspace import Keyspace, coerce, first_map
+from outgrow.keyspace import coerce
 from outgrow.topology import Topology
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure
 from tests.differential.sides import CATALOGUE, TYPE_NAMES, stood
 from tests.differential.stories.tables import TABLES, TYPES, Kept, beginning, placements
-from tests.differential.strategies import placed
+from tests.differential.strategies import Places, placed
 from tests.servers import Servers, serving
 
 #: A chapter must fail rather than wait for a lock that nobody will give back.
@@ -33,6 +33,7 @@ class Both:
         fleet: outgrow.Fleet,
         plain: psycopg.Connection[Any],
         shards: dict[str, psycopg.Connection[Any]],
+        places: Places,
     ) -> None:
         self.fleet = fleet
         self.plain = plain
@@ -40,8 +41,7 @@ class Both:
         self.session = fleet.session()
         self.cursors = {"%s": plain.cursor(), "$": psycopg.RawCursor(plain)}
         self.type_names = dict(plain.execute(TYPE_NAMES).fetchall())
-        domain = fleet.topology.domains[0]
-        self.keyspace = Keyspace(domain.slots, first_map(domain))
+        self.places = places
         self._begun = 0
         self._owners: dict[tuple[str, tuple[str | None, ...]], str] = {}
 
@@ -119,7 +119,7 @@ class Both:
             types = tuple(CATALOGUE.get(name, name) for name in spelled)
             values = [int(v) if v is not None and t.startswith("int") else v for t, v in zip(types, key, strict=True)]
             coerced = tuple(coerce(t, v) for t, v in zip(types, values, strict=True))
-            known = self._owners[kept.name, key] = self.keyspace.shard(types, coerced)
+            known = self._owners[kept.name, key] = self.places.shard(types, coerced)
         return known
 
 
@@ -178,11 +178,13 @@ def opened(shards: int = 3, servers: Servers | None = None, strategy: str = "has
         connections = {
             shard.name: stack.enter_context(_connected(shard.primary.dsn)) for shard in topology.domains[0].shards
         }
-        _furnish(plain, None, topology)
+        places = Places(domain)
+        _furnish(plain, None, topology, places)
         for name, connection in connections.items():
-            _furnish(connection, name, topology)
+            _furnish(connection, name, topology, places)
         fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
-        yield Both(fleet, plain, connections)
+        places.record()
+        yield Both(fleet, plain, connections, places)
 
 
 @contextlib.contextmanager
@@ -192,10 +194,9 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _furnish(connection: psycopg.Connection[Any], shard: str | None, topology: Topology) -> None:
+def _furnish(connection: psycopg.Connection[Any], shard: str | None, topology: Topology, places: Places) -> None:
     """Tables, and beside them the rows that each chapter begins with; `shard` is None for the plain side."""
     domain = topology.domains[0]
-    keyspace = Keyspace(domain.slots, first_map(domain))
     connection.execute(TYPES)
     connection.execute("CREATE SCHEMA beginning")
     for kept in TABLES:
@@ -206,7 +207,7 @@ def _furnish(connection: psycopg.Connection[Any], shard: str | None, topology: T
             if shard is not None and kept.tab.key:
                 types = tuple(CATALOGUE.get(s := kept.tab.col(k).type.split("(")[0], s) for k in kept.tab.key)
                 key = tuple(coerce(t, values[k]) for t, k in zip(types, kept.tab.key, strict=True))
-                if keyspace.shard(types, key) != shard:
+                if places.shard(types, key) != shard:
                     continue
             if shard is not None and kept.tab.placement == "single" and shard != domain.shards[-1].name:
                 continue

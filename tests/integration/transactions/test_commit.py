@@ -10,7 +10,7 @@ import pytest
 import outgrow
 from outgrow import Fleet
 from outgrow.moving import LoadFormat, LoadOptions
-from outgrow.runtime import branches
+from outgrow.runtime import branch
 from outgrow.waits import Steps
 from tests.servers import Servers
 
@@ -94,7 +94,7 @@ def test_a_place_that_cannot_be_told_changes_nothing_of_the_commit(
         raise outgrow.OperationalError("OG-X-001", "no place", cure="none")
         yield
 
-    monkeypatch.setattr(branches, "stand_steps", unable)
+    monkeypatch.setattr(branch, "stand_steps", unable)
     with fleet.session() as session:
         with session.transaction():
             session.execute(UPDATE, [-1, keys[0]])

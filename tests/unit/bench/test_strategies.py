@@ -8,6 +8,7 @@ pytest.importorskip("rich")
 np = pytest.importorskip("numpy")
 strategies = pytest.importorskip("bench.strategies", reason="benches are run from the working copy")
 flights = pytest.importorskip("bench.flights")
+listing = pytest.importorskip("bench.listing")
 
 #: Two rows without a key, then four values with 3, 1, 5 and 1 rows.
 LINE = strategies.Line(["a", "b", "c", "d"], [2, 5, 6, 11], 12)
@@ -89,3 +90,19 @@ def test_moved_are_the_rows_whose_shard_is_another() -> None:
     first, grown = strategies.grow(keys, "ring", line, 2, 3)
     before, after = strategies.owners(keys, first), strategies.owners(keys, grown)
     assert set(after[before != after].tolist()) == {2}
+
+
+def test_a_directory_deals_keys_in_turn_or_by_size_and_migrates_few() -> None:
+    # b: 1 row, a: 4, c: 2, d: 1, and two without a key.
+    entries = listing.entries_of(["b", "a", None, "a", "c", "a", "a", "c", None, "d"])
+    assert entries.rows == [1, 4, 2, 1]
+    assert listing.in_turn(entries, 2) == [0, 1, 0, 1]
+    assert listing.rows_of(entries, [0, 1, 0, 1]).tolist() == [0, 1, 0, 1, 0, 1, 1, 0, 0, 1]
+    # a to the second shard, which has no NULL; c and one of the small ones to the first.
+    assert listing.largest_first(entries, 2) == [0, 1, 0, 1]
+    # Five rows on each; of the first shard's b and c only c leaves less than the newcomer gets.
+    now = listing.joined(entries, [0, 1, 0, 1], 2)
+    moved = [key for key, (one, other) in enumerate(zip([0, 1, 0, 1], now, strict=True)) if one != other]
+    held = np.bincount(listing.rows_of(entries, now), minlength=3).tolist()
+    assert all(now[key] == 2 for key in moved)
+    assert sorted(held) == [3, 3, 4]

@@ -11,6 +11,7 @@ from outgrow.ledger import LedgerState, as_ledger_says, differs
 from outgrow.topology import (
     Copied,
     Domain,
+    Listing,
     Node,
     Ranges,
     Role,
@@ -95,3 +96,17 @@ def test_the_ledgers_split_points_win() -> None:
     assert as_ledger_says(file, STATE) == FILE
     moved = replace(state, shard_map=replace(state.shard_map, epoch=2, owners=(*owners[:-1], 0)))
     assert as_ledger_says(file, moved).ranges[1].shards == ("s1",)
+
+
+def test_the_ledgers_directory_wins_and_how_new_keys_are_assigned_is_the_files() -> None:
+    directory = (Listing("int8", "least_keys"), Listing("uuid", "s2"))
+    file = replace(FILE, strategy="directory", directory=directory)
+    owners = (*ShardMap.first(FILE).owners, 0, 1)
+    state = replace(STATE, shard_map=ShardMap("sales", 1, ("s1", "s2"), owners, directory=("int8", "uuid")))
+    assert differs(file, state) == ()
+    assert as_ledger_says(file, state) == file
+    edited = replace(file, directory=(Listing("int8", "hash"), Listing("text", "hash")))
+    assert codes(edited, state) == ["OG-LEDGER-014"] * 2
+    assert as_ledger_says(edited, state).directory == (Listing("int8", "hash"), Listing("uuid", "refuse"))
+    assert as_ledger_says(FILE, state).strategy == "directory"
+    assert as_ledger_says(file, STATE) == FILE

@@ -76,7 +76,7 @@ PLACEMENTS = [("public", "t", "sharded", ["a", "b"], None), ("app", "c", "copied
 FULL: dict[str, list[tuple[Any, ...]]] = {
     "installed": [(True,)],
     "version": [(VERSION, "sales")],
-    "state": [(7, ["s1", "s2"], [0, 1, 0, 1], 5, "[]")],
+    "state": [(7, ["s1", "s2"], [0, 1, 0, 1], 5, "[]", [])],
     "placements": [*PLACEMENTS, ("public", "one", "single", [], "s2")],
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json as jsonlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,8 @@ Directory = Annotated[
     Path | None, typer.Option("--dir", metavar="DIR", help="The fleet's directory; without it, the local fleet.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+_STRATEGIES = ("hash", "ring", "directory")
 
 
 class Engine(enum.StrEnum):
@@ -42,22 +45,32 @@ def up(
     tcp: Annotated[
         bool | None, typer.Option("--tcp/--unix", help="Loopback TCP with a password, or unix sockets, in fleet.yaml.")
     ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="Of a new fleet: hash (the default), ring or directory.")
+    ] = None,
+    init: Annotated[
+        bool, typer.Option("--init/--no-init", help="Put outgrow's ledger into it, which fixes its strategy.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Start a real fleet on this machine, or what is missing of it."""
+    _check_strategy(strategy, shards, engine)
     begun = time.monotonic()
     out = console(stderr=True)
     where = local_directory_of(directory)
     kind = engine.value if engine is not None else None
     if out.is_terminal:
         with out.status("starting") as spinner:
-            local_up(shards, replicas, directory, pg, lambda line: spinner.update(escape(line)), tcp=tcp, engine=kind)
+            show: Callable[[str], None] = lambda line: spinner.update(escape(line))  # noqa: E731
+            local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy, engine=kind)
     else:
-        local_up(shards, replicas, directory, pg, lambda line: out.print(escape(line)), tcp=tcp, engine=kind)
-    from outgrow.runtime import open_fleet
+        show = lambda line: out.print(escape(line))  # noqa: E731
+        local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy, engine=kind)
+    if init:
+        from outgrow.runtime import open_fleet
 
-    # One command makes a fleet that `outgrow.open()` can use; on one that has its ledger this changes nothing.
-    open_fleet(where / "fleet.yaml", install=True).close()
+        # One command makes a fleet that `outgrow.open()` can use; on one that has its ledger this changes nothing.
+        open_fleet(where / "fleet.yaml", install=True).close()
     seconds = time.monotonic() - begun
     now = local_status(directory)
     if json:
@@ -70,9 +83,20 @@ def up(
     out.print(
         f"\nUp in {seconds:.1f} s.  Addresses, and room for your tables: [bold]{escape(str(where / 'fleet.yaml'))}[/]"
     )
+    if not init:
+        out.print(f"  It has no ledger yet: edit the file, then [cyan]outgrow init{_dir_option(directory)}[/]")
+        return
     out.print(
         f"  [cyan]outgrow.open({escape(opening)})[/] uses it, and so does [cyan]outgrow sql{_dir_option(directory)}[/]"
     )
+
+
+def _check_strategy(strategy: str | None, shards: int | None, engine: Engine | None) -> None:
+    if strategy not in (None, *_STRATEGIES):
+        more = "; ranges are written by hand: --no-init, then outgrow init" if strategy == "range" else ""
+        raise typer.BadParameter(f"{strategy!r}: choose one of {', '.join(_STRATEGIES)}{more}", param_hint="--strategy")
+    if strategy == "directory" and (shards == 1 or engine is Engine.mariadb):
+        raise typer.BadParameter("a directory needs PostgreSQL, and two shards or more", param_hint="--strategy")
 
 
 def status(directory: Directory = None, json: Json = False) -> None:

@@ -21,6 +21,7 @@ from outgrow.runtime.doctor import (
     bookkeeping,
     constraints,
     copies,
+    listed_rows,
     mariadb_data,
     mariadb_servers,
     patience,
@@ -70,6 +71,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
             *sequences.CHECKS,
             *transactions.CHECKS,
             *placed_rows.CHECKS,
+            *listed_rows.CHECKS,
             *copies.CHECKS,
         ),
         "mariadb": (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from outgrow import ledger
-from outgrow.keyspace import KINDS, family
+from outgrow.keyspace import KINDS, family, ring_owners
 from outgrow.runtime import comparing, ddl
 from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.schema import TableKind
-from outgrow.topology import Sharded
+from outgrow.topology import Sharded, ShardMap
 from outgrow.waits import Steps
 
 
@@ -44,10 +44,23 @@ def _ledger_steps(examination: Examination) -> Steps[list[Finding]]:
     answers = yield from examination.ask_steps({home: lambda link: ledger.read_steps(link, state.name)})
     if (known := answers.get(home)) is None:
         return []
+    differences = [*ledger.differs(state.file, known), *_strategy(state.file.strategy, known.shard_map)]
     return [
         examination.find(_weight(difference), state.name, f"{difference.code}: {difference}", difference.cure)
-        for difference in ledger.differs(state.file, known)
+        for difference in differences
     ]
+
+
+def _strategy(said: str, shard_map: ShardMap) -> Iterator[ledger.Difference]:
+    """Which strategy dealt the hash slots does not stand in the ledger: its first map tells."""
+    names, slots = shard_map.shards, shard_map.hashed
+    made = {"hash": tuple(slot % len(names) for slot in range(slots)), "ring": ring_owners(names, slots)}
+    owners = shard_map.owners[:slots]
+    if said in made and shard_map.epoch == 1 and owners != made[said]:
+        for other in made:
+            if owners == made[other]:
+                cure = f"write `strategy: {other}` into the file; a strategy is chosen before `outgrow init`"
+                yield ledger.Difference("OG-LEDGER-015", "strategy", said, other, cure)
 
 
 def _weight(difference: ledger.Difference) -> Severity:

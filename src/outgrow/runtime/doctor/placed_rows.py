@@ -52,7 +52,9 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
     for name, placed in examination.domain.tables.items():
         if isinstance(placed, Sharded) and name in examination.state.picture.schema.tables:
             try:
-                keys[name] = _slot_sql(examination, name, placed)
+                slot_sql = _slot_sql(examination, name, placed)
+                if slot_sql is not None:
+                    keys[name] = slot_sql
             except Error as error:
                 found.append(examination.find(Severity.WARNING, examination.domain.name, error.message, error.cure))
     parts = yield from reading(examination).parts_steps(examination, list(keys))
@@ -77,8 +79,8 @@ def _rows_steps(examination: Examination) -> Steps[list[Finding]]:
     return found
 
 
-def _slot_sql(examination: Examination, name: TableName, placed: Sharded) -> str:
-    types = _types(examination, name, placed)
+def _slot_sql(examination: Examination, name: TableName, placed: Sharded) -> str | None:
+    types = key_types(examination, name, placed)
     return examination.state.picture.placer.strategy(types).sql([*_names(examination, placed)])
 
 
@@ -86,7 +88,7 @@ def _names(examination: Examination, placed: Sharded) -> list[str]:
     return [reading(examination).name(column) for column in placed.columns]
 
 
-def _types(examination: Examination, name: TableName, placed: Sharded) -> tuple[str, ...]:
+def key_types(examination: Examination, name: TableName, placed: Sharded) -> tuple[str, ...]:
     table = examination.state.picture.schema.tables[name]
     return tuple(column.type for wanted in placed.columns if (column := table.column(wanted)) is not None)
 
@@ -96,7 +98,7 @@ def _by_range(examination: Examination, name: TableName) -> bool:
     placed = examination.domain.tables[name]
     if not isinstance(placed, Sharded) or name not in examination.state.picture.schema.tables:
         return False
-    types = _types(examination, name, placed)
+    types = key_types(examination, name, placed)
     return examination.state.picture.placer.slots_between(types, None, None, False) is not None
 
 

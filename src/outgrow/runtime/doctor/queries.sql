@@ -171,6 +171,14 @@ ORDER BY 1, 3;
 -- How many rows of each slot lie in some pages of a table; {slot} is the slot of a row.
 SELECT s.slot::int4, count(*) FROM (SELECT {slot} AS slot FROM {part}) AS s GROUP BY 1;
 
+-- name: keys_of_rows
+-- How many rows of each key lie in some pages of a table; {key} is its first key column.
+SELECT k.key, count(*) FROM (SELECT {key}::text AS key FROM {part}) AS k GROUP BY 1;
+
+-- name: keys_there
+-- Which of these keys have rows in a table.
+SELECT DISTINCT {key}::text FROM {part} WHERE {key}::text = ANY ($1::text[]);
+
 -- name: stray
 -- The first few rows' key of slots that are not this shard's; {slot} is the slot of a row.
 SELECT DISTINCT {key} FROM {part} WHERE {slot} IN ({slots}) LIMIT 3;
