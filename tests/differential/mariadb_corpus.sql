@@ -114,6 +114,10 @@ SELECT CASE WHEN n > 0 THEN 'A' ELSE 'a' END AS w, COUNT(*) FROM orders GROUP BY
 SELECT IF(n > 0, 'up', 'down') AS w, COUNT(*) FROM orders GROUP BY w;
 SELECT DISTINCT region FROM orders ORDER BY n;
 
+-- no negative zero
+SELECT region, TRUNCATE(SUM(total) * 0 - 0.04, 1), ROUND(SUM(total) * 0 - 0.04, 1) FROM orders GROUP BY region;
+SELECT region, SUM(total) * 0, -(SUM(total) * 0), SUM(total) * 0 / -3 FROM orders GROUP BY region;
+
 -- joins
 SELECT o.id, i.pos FROM items i RIGHT JOIN orders o ON o.id = i.order_id;
 SELECT id, order_id FROM orders LEFT JOIN items ON id = order_id AND qty > 30;

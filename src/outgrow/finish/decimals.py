@@ -59,6 +59,6 @@ def remainder(dividend: Decimal, divisor: Decimal) -> Decimal | None:
 
 
 def cut(value: Decimal, digits: int) -> Decimal:
-    """TRUNCATE to so many digits."""
+    """TRUNCATE to so many digits; there is no negative zero but that of a remainder."""
     unit = Decimal((0, (1,), -digits))
-    return EXACT.quantize(EXACT.multiply(EXACT.divide_int(value, unit), unit), unit)
+    return checked(EXACT.quantize(EXACT.multiply(EXACT.divide_int(value, unit), unit), unit))

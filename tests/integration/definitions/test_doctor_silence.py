@@ -71,12 +71,12 @@ def test_a_lost_node_is_waited_for_once(world: World, look: Callable[[World], li
     asked: Counter[str] = Counter()
     lost: set[str] = set()
     again: list[str] = []
-    asking, connecting = patience.asked_steps, doctor.link_steps
+    asking, connecting = patience.asked_steps, doctor.opening("postgresql")
 
-    def asked_steps(nodes: Nodes, node: Node, ask: Callable[[Link], Steps[Any]]) -> Steps[Any]:
+    def asked_steps(nodes: Nodes, node: Node, *told: Any) -> Steps[Any]:
         asked[node.name] += 1
         try:
-            return (yield from asking(nodes, node, ask))
+            return (yield from asking(nodes, node, *told))
         except NodeLost:
             lost.add(node.name)
             raise
@@ -87,7 +87,7 @@ def test_a_lost_node_is_waited_for_once(world: World, look: Callable[[World], li
         return (yield from connecting(node, *told))
 
     world.monkeypatch.setattr(patience, "asked_steps", asked_steps)
-    world.monkeypatch.setattr(doctor, "link_steps", link_steps)
+    world.monkeypatch.setattr(doctor, "opening", lambda engine: link_steps)
     with world.servers.restored():
         world.servers.freeze(world.node("s2/primary"))
         assert len(look(world)) == 2

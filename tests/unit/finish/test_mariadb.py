@@ -85,6 +85,7 @@ def apply(operator: str, *operands: Final) -> Final:
         (apply("/", FLOAT, number("2")), "float8", 0.75),
         (apply("round", TOTAL, number("5")), "numeric", "6.68000"),
         (apply("truncate", TOTAL, number("1")), "numeric", "6.6"),
+        (apply("truncate", apply("/", AVG, number("1000")), number("1")), "numeric", "0.0"),
         (apply("if", apply(">", COUNT, number("2")), number("1"), number("0")), "int4", 1),
         (apply("if", number("1"), COUNT, number("2.5")), "numeric", "3.0"),
         (apply(">", COUNT, number("2")), "int4", 1),
@@ -164,3 +165,19 @@ def test_bits_and_times_combine_and_sort() -> None:
     finisher.feed(0, [(datetime.timedelta(hours=-3),), (None,), (datetime.timedelta(hours=-4),)])
     finisher.end(0)
     assert [row[0] for row in finisher.ready()] == [None, datetime.timedelta(hours=-4), datetime.timedelta(hours=-3)]
+
+
+@pytest.mark.parametrize(
+    ("dividend", "divisor", "quotient"),
+    [
+        ("1.00", "7", "0.142857142"),
+        ("22.1234567", "3.123", "7.084039929554915145"),
+        ("-5", "1.00", "-5.000000000"),
+        ("7", "3.1234567891", "2.241106720101927854"),
+        ("1.0", "3.0", "0.333333333333333333"),
+        ("1.0000000001", "3.0", "0.333333333366666666666666666"),
+    ],
+)
+def test_a_quotient_keeps_whole_words_of_nine_digits(dividend: str, divisor: str, quotient: str) -> None:
+    """As `ROUND(SUM(a) / SUM(b), 30)` showed them on MariaDB 10.11."""
+    assert str(divide(Decimal(dividend), Decimal(divisor))) == quotient
