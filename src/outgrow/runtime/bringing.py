@@ -77,6 +77,8 @@ def ready_steps(
     every = [*values, *gathering.arrays()]
     nodes = tuple(dict.fromkeys(node for _, node in answers))
     at = brought.shard or conversation.preferred()
+    if not brought.shard and at in missing:
+        at = given[0]
     return Ready(brought.sql, [every[index - 1] for index in brought.params], at, nodes, missing)
 
 
