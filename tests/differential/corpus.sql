@@ -266,5 +266,10 @@ SELECT slug, count(*) FROM docs d JOIN tags t USING (slug) GROUP BY slug ORDER B
 SELECT slug, d.rid, t.rid FROM docs d FULL JOIN tags t USING (slug) ORDER BY slug, d.rid, t.rid;
 SELECT t.slug, slug FROM tags t RIGHT JOIN docs d USING (slug) WHERE t.slug = 'doc-2';
 SELECT max(slug), min(t.slug) FROM tags t LEFT JOIN docs d USING (slug);
+SELECT slug FROM tags t JOIN docs d USING (slug);
+SELECT slug FROM tags t RIGHT JOIN docs d USING (slug) ORDER BY d.rid, t.rid;
+SELECT slug FROM tags t FULL JOIN docs d USING (slug) ORDER BY 1;
+SELECT CASE WHEN t.rid > 5 THEN t.slug ELSE d.slug END, count(*) FROM tags t JOIN docs d USING (slug) GROUP BY 1;
 SELECT slug FROM docs UNION SELECT slug FROM tags ORDER BY 1;
+SELECT slug FROM tags UNION SELECT slug FROM docs ORDER BY 1;
 SELECT slug FROM tags UNION ALL SELECT title FROM docs WHERE slug = 'doc-1';

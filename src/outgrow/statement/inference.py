@@ -70,8 +70,9 @@ def type_of(expr: Expr) -> str | None:
     if isinstance(expr, InList | Quantified | Exists):
         return "bool"
     if isinstance(expr, Case):
-        branches = [value for _, value in expr.branches]
-        return common(*(type_of(value) for value in ([*branches, expr.default] if expr.default else branches)))
+        # ELSE counts as the first.
+        values = [*([expr.default] if expr.default else []), *(value for _, value in expr.branches)]
+        return common(*(type_of(value) for value in values))
     if isinstance(expr, Collate):
         return type_of(expr.operand)
     if isinstance(expr, ScalarQuery):
@@ -96,7 +97,7 @@ def catalogue_name(type: str) -> str:
 
 
 def common(*types: str | None) -> str | None:
-    """The one type of all, leaving `unknown` aside; numbers widen, and text takes varchar in."""
+    """The one type of all, leaving `unknown` aside; numbers widen, and of text and varchar it is the first."""
     known = [type for type in types if type != "unknown"]
     if not known:
         return "unknown" if types else None
@@ -104,7 +105,7 @@ def common(*types: str | None) -> str | None:
         return known[0]
     if all(type in _NUMBERS for type in known):
         return max((type for type in known if type is not None), key=_NUMBERS.index)
-    return "text" if all(type in ("text", "varchar") for type in known) else None
+    return known[0] if all(type in ("text", "varchar") for type in known) else None
 
 
 def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | None:
