@@ -72,7 +72,8 @@ def resolved_steps(
     absent: frozenset[Entry] = frozenset()
     while True:
         placer = state.picture.placer
-        if placer.book.page.number < (due := state.migrations_due):
+        # A domain without a directory has nothing to look up, and its ledger perhaps no words for it.
+        if placer.map.directory and placer.book.page.number < (due := state.migrations_due):
             yield from _look_steps(state, placer, [], until)
             # Heard once: a ledger restored from a backup may never get there.
             if state.migrations_due == due:

@@ -71,7 +71,7 @@ def test_another_process_places_alike(engine: str, strategy: str, placed: Keyspa
         ran = subprocess.run(
             [sys.executable, script, file],
             input=json.dumps([asked, entries]),
-            env={**os.environ, "PYTHONHASHSEED": salt},
+            env={**os.environ, "PYTHONHASHSEED": salt, "PYTHONPATH": str(Path(__file__).parents[3])},
             cwd=Path(__file__).parents[3],
             capture_output=True,
             text=True,
