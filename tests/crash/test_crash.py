@@ -34,7 +34,7 @@ def test_nothing_is_half_done_in_the_long_run(fleet_servers: Servers, seed: int)
 @pytest.mark.long
 def test_nothing_is_half_done_behind_a_pooler(fleet_servers: Servers, seed: int) -> None:
     """The pooler's connections live on when a coordinator dies; what was open on them must not."""
-    report = run(fleet_servers, 40, seed, behind="pgbouncer")
+    report = run(fleet_servers, 40, seed, behind="pgbouncer", points=5)
     unharmed(report)
     assert sum(count > 0 for count in report.points_covered.values()) >= 5, report.points_covered
 
