@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
-from outgrow.runtime.recovery import Recovery
+from outgrow.runtime.transaction.recovery import Recovery
 from outgrow.transactions import postgresql, recovery
 from outgrow.transactions.commit import Commit
 from outgrow.transactions.model import Outcome

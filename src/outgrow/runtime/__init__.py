@@ -3,17 +3,22 @@
 from outgrow.nodes import Field, drive, drive_async
 from outgrow.route import Level
 from outgrow.runtime.batching import batch_steps
+from outgrow.runtime.bulk.copy import AsyncCopy, Copy
 from outgrow.runtime.conversation import Conversation
-from outgrow.runtime.copy import AsyncCopy, Copy
+from outgrow.runtime.directories.fleet_directory import (
+    AsyncFleetDirectory,
+    DirectoryEntry,
+    DirectoryPart,
+    FleetDirectory,
+)
+from outgrow.runtime.directories.migrating import Migrated
 from outgrow.runtime.explain import Explanation
 from outgrow.runtime.fleet import Fleet, open_fleet
-from outgrow.runtime.fleet_directory import AsyncFleetDirectory, DirectoryEntry, DirectoryPart, FleetDirectory
-from outgrow.runtime.ids import uuid7
-from outgrow.runtime.migrating import Migrated
+from outgrow.runtime.numbers.ids import uuid7
 from outgrow.runtime.prepared import Parameters
+from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session
-from outgrow.runtime.streaming import Streaming
 from outgrow.statement import Kind
 
 __all__ = [

@@ -15,9 +15,9 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Asked, Link, Outcome, Rows, checked_steps
 from outgrow.route import Check, Choice, Level, Position, choose, instead
 from outgrow.runtime import generation, pooled
+from outgrow.runtime.directories.outdated import Outdated, check_held, edition_of
 from outgrow.runtime.dress import Dress, dressed_steps
-from outgrow.runtime.noting import NOBODY, Noting, tell_mended
-from outgrow.runtime.outdated import Outdated, check_held, edition_of
+from outgrow.runtime.events.noting import NOBODY, Noting, tell_mended
 from outgrow.topology import Node
 from outgrow.waits import Steps
 

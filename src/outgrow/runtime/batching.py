@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from outgrow.errors import Error
 from outgrow.keyspace import Entry, Lookup
 from outgrow.plan import Located
-from outgrow.runtime import directory
-from outgrow.runtime.directory import Patience, editions_of
-from outgrow.runtime.outdated import Outdated
+from outgrow.runtime.directories import directory
+from outgrow.runtime.directories.directory import Patience, editions_of
+from outgrow.runtime.directories.outdated import Outdated
+from outgrow.runtime.events.telling import Telling
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.telling import Telling
 from outgrow.statement import Kind
 from outgrow.waits import Steps
 

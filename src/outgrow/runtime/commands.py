@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from outgrow.errors import Error, NotSupportedError
-from outgrow.runtime import ddl, ddl_block, pooled
+from outgrow.runtime import pooled
+from outgrow.runtime.definitions import ddl, ddl_block
 from outgrow.runtime.dress import Dress, Setting, with_setting, without
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result

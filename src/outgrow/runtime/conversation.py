@@ -10,16 +10,20 @@ from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, bringing, bulk, commands, engines, listed, pooled, scattering, telling, writes
+from outgrow.runtime import asking, bulk, commands, engines, pooled
 from outgrow.runtime.asking import Footing
-from outgrow.runtime.branches import Transaction
-from outgrow.runtime.defined import unseen
+from outgrow.runtime.definitions.defined import unseen
+from outgrow.runtime.directories import listed
+from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
-from outgrow.runtime.noting import Noting
-from outgrow.runtime.outdated import NO_EDITIONS, Editions
+from outgrow.runtime.events import telling
+from outgrow.runtime.events.noting import Noting
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
+from outgrow.runtime.reading import bringing, scattering
 from outgrow.runtime.result import Result
+from outgrow.runtime.transaction import writes
+from outgrow.runtime.transaction.branches import Transaction
 from outgrow.statement import Kind
 from outgrow.topology import Node
 from outgrow.transactions import Xid, owner_of
@@ -273,7 +277,7 @@ class Conversation:
         telling.begun(self, self.transaction)
 
     def commit_steps(self, until: float | None = None, xid: Xid | None = None) -> Steps[None]:
-        """With an `xid` it is only prepared: see `runtime.foreign`."""
+        """With an `xid` it is only prepared: see `runtime.transaction.foreign`."""
         transaction = self.transaction
         if transaction is None:
             return

@@ -13,16 +13,17 @@ from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError
 from outgrow.events import Event
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
-from outgrow.runtime import atomic, generation, pooled, snapshot
+from outgrow.runtime import generation, pooled, snapshot
 from outgrow.runtime.asking import Footing, stand_steps
-from outgrow.runtime.directory import Assigning
-from outgrow.runtime.drawing import Sequences
+from outgrow.runtime.directories.directory import Assigning
 from outgrow.runtime.engines import engine_of
+from outgrow.runtime.events.subscribers import Subscribers
 from outgrow.runtime.health import Health
+from outgrow.runtime.numbers.drawing import Sequences
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
-from outgrow.runtime.subscribers import Subscribers
 from outgrow.runtime.timed import Timed
+from outgrow.runtime.transaction import atomic
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 

@@ -10,8 +10,8 @@ from outgrow import ledger, sqlfile, transactions
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Asked
 from outgrow.runtime import generation
-from outgrow.runtime.branch import MariadbBranch, PostgresBranch
 from outgrow.runtime.generation import Questions
+from outgrow.runtime.transaction.branch import MariadbBranch, PostgresBranch
 from outgrow.statement import DefinitionFacts, Kind, Statement, definition_facts, mariadb_facts, name_sql
 from outgrow.topology import TableName
 from outgrow.transactions import Shards, TransactionId, Wires

@@ -14,21 +14,23 @@ from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import atomic, comparing, ddl, doctor, engines, explain, new_tables, snapshot
-from outgrow.runtime.comparing import SchemaComparison
+from outgrow.runtime import doctor, engines, explain, snapshot
 from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.definitions import comparing, ddl, new_tables
+from outgrow.runtime.definitions.comparing import SchemaComparison
+from outgrow.runtime.directories.fleet_directory import AsyncFleetDirectory, FleetDirectory
 from outgrow.runtime.doctor import Finding
 from outgrow.runtime.domain import DomainState
-from outgrow.runtime.fleet_directory import AsyncFleetDirectory, FleetDirectory
+from outgrow.runtime.events.subscribers import Subscribers
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
-from outgrow.runtime.ids import Ids
+from outgrow.runtime.numbers.ids import Ids
+from outgrow.runtime.numbers.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.prepared import Parameters, values_of
-from outgrow.runtime.recovery import Recovery
 from outgrow.runtime.result import Result
-from outgrow.runtime.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.session import AsyncSession, Session, needed
-from outgrow.runtime.subscribers import Subscribers
+from outgrow.runtime.transaction import atomic
+from outgrow.runtime.transaction.recovery import Recovery
 from outgrow.schema import ObjectDifference
 from outgrow.topology import Observe, Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId

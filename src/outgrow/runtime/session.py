@@ -13,12 +13,12 @@ from outgrow.nodes import drive, drive_async
 from outgrow.route import Level
 from outgrow.runtime import bulk
 from outgrow.runtime.block import Block
+from outgrow.runtime.bulk.copy import AsyncCopy, Copy
+from outgrow.runtime.bulk.unloading import Unloaded, written
 from outgrow.runtime.conversation import Conversation
-from outgrow.runtime.copy import AsyncCopy, Copy
 from outgrow.runtime.prepared import Parameters
+from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
-from outgrow.runtime.streaming import Streaming
-from outgrow.runtime.unloading import Unloaded, written
 
 if TYPE_CHECKING:
     from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outgrow.doors import dbapi
-from outgrow.runtime import foreign
+from outgrow.runtime.transaction import foreign
 from tests.conformance.dbapi.conftest import Door
 
 INSERT = "INSERT INTO customers (customer_id) VALUES (%s)"

@@ -10,7 +10,7 @@ import pytest
 import outgrow
 from outgrow import Fleet
 from outgrow.nodes import Link
-from outgrow.runtime import concurrent_index
+from outgrow.runtime.definitions import concurrent_index
 from tests.integration.definitions.test_ddl import connect, fleet, indexes, states
 from tests.servers import Servers
 

@@ -11,7 +11,8 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.runtime import domain, exclusive, parts
+from outgrow.runtime import domain
+from outgrow.runtime.definitions import exclusive, parts
 from outgrow.topology import Copied, Placement, Sharded, TableName
 from tests.servers import Servers
 

@@ -13,8 +13,8 @@ import pytest
 import outgrow
 from outgrow import Fleet
 from outgrow.doors import dbapi
-from outgrow.runtime import fleet_directory, migrating
-from outgrow.runtime.migrating import _Migration
+from outgrow.runtime.directories import fleet_directory, migrating
+from outgrow.runtime.directories.migrating import _Migration
 from outgrow.topology import Topology
 from outgrow.transactions import Commit
 from tests.integration.keyspace.directory_world import editions, made, on, opened, rows_by_shard, shard_of, topology_of

@@ -10,9 +10,12 @@ import pytest
 
 from outgrow import Fleet, ledger
 from outgrow.keyspace import Keyspace, Page
-from outgrow.runtime import asking, batching, borrowing, bringing, directory, keymoves
-from outgrow.runtime.branches import Transaction
+from outgrow.runtime import asking, batching
 from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.directories import directory
+from outgrow.runtime.reading import borrowing, bringing
+from outgrow.runtime.transaction import keymoves
+from outgrow.runtime.transaction.branches import Transaction
 from outgrow.topology import Topology
 from tests.integration.keyspace import test_migrate as around
 from tests.integration.keyspace import test_migrate_meanwhile as meanwhile

@@ -12,7 +12,7 @@ import outgrow
 from outgrow import ledger
 from outgrow.nodes import drive
 from outgrow.nodes.mariadb.link import MariadbLink
-from outgrow.runtime import parts
+from outgrow.runtime.definitions import parts
 from outgrow.topology import Copied, Sharded, TableName
 from tests import mariadb
 

@@ -12,7 +12,7 @@ import pytest
 
 import outgrow
 from outgrow.nodes import drive
-from outgrow.runtime import atomic
+from outgrow.runtime.transaction import atomic
 from outgrow.transactions import recovery
 from tests import mariadb
 from tests.integration.mariadb.accounts import UPDATE, amounts, locks, prepared, recovered

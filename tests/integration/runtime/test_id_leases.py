@@ -10,7 +10,7 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.runtime import ids
+from outgrow.runtime.numbers import ids
 from outgrow.topology import Topology
 from tests.servers import Servers, serving
 

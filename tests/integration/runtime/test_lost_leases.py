@@ -8,7 +8,7 @@ import pytest
 
 import outgrow
 from outgrow.nodes import drive
-from outgrow.runtime import ids
+from outgrow.runtime.numbers import ids
 from outgrow.schema import SequenceDefinition
 from outgrow.topology import TableName
 from tests.servers import serving

@@ -10,7 +10,7 @@ import pytest
 import outgrow
 from outgrow import Fleet
 from outgrow.moving import LoadFormat, LoadOptions
-from outgrow.runtime import branch
+from outgrow.runtime.transaction import branch
 from outgrow.waits import Steps
 from tests.servers import Servers
 

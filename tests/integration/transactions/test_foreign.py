@@ -19,7 +19,7 @@ from outgrow import Fleet
 from outgrow.doors import dbapi
 from outgrow.nodes import drive
 from outgrow.runtime import doctor
-from outgrow.runtime.foreign import Xid
+from outgrow.runtime.transaction.foreign import Xid
 from outgrow.topology import Topology
 from outgrow.transactions import postgresql, recovery
 from tests.integration.transactions.coordinators import UPDATE, child, held_steps
@@ -251,7 +251,7 @@ def test_what_recovery_decides_is_on_disk_whatever_the_role_has_set(fleet: Fleet
     home = fleet.topology.domains[0].home.primary
     fleet_servers.sql(home, "ALTER ROLE app SET synchronous_commit = off")
     try:
-        from outgrow.runtime import atomic
+        from outgrow.runtime.transaction import atomic
 
         shards = atomic._shards(fleet._states["app"])
         asked = [("SHOW synchronous_commit", None)]

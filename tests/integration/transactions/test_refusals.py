@@ -9,7 +9,7 @@ import pytest
 import outgrow
 from outgrow import Fleet
 from outgrow.nodes import drive
-from outgrow.runtime import atomic
+from outgrow.runtime.transaction import atomic
 from outgrow.transactions import branch
 from tests.integration.transactions.coordinators import UPDATE
 from tests.integration.transactions.test_commit import amounts, prepared

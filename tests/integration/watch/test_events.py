@@ -15,7 +15,8 @@ from outgrow import Fleet, NodeLost, Observe
 from outgrow.doors import dbapi
 from outgrow.events import ErrorMet, Event, StatementEnded, TransactionBegan, TransactionEnded
 from outgrow.moving import LoadOptions
-from outgrow.runtime import asking, telling
+from outgrow.runtime import asking
+from outgrow.runtime.events import telling
 from outgrow.waits import Steps
 
 POINT = "SELECT name FROM customers WHERE customer_id = %s"

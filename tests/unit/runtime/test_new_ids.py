@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outgrow.runtime import ids, uuid7
-from outgrow.runtime.ids import Minter
+from outgrow.runtime import uuid7
+from outgrow.runtime.numbers import ids
+from outgrow.runtime.numbers.ids import Minter
 
 
 class Clock:

@@ -10,7 +10,7 @@ import pytest
 
 from outgrow.errors import InterfaceError
 from outgrow.events import ErrorFacts, ErrorMet, Event
-from outgrow.runtime.subscribers import Subscribers
+from outgrow.runtime.events.subscribers import Subscribers
 
 EVENT = ErrorMet(ErrorFacts("OG-NODE-110", "outgrow.errors.IntegrityError"), "sales", 0)
 

@@ -16,7 +16,7 @@ from outgrow.doors.cli.printing import console
 from outgrow.doors.cli.statements import DomainName, FleetFile, open_fleet
 
 if TYPE_CHECKING:
-    from outgrow.runtime.comparing import SchemaComparison
+    from outgrow.runtime.definitions.comparing import SchemaComparison
 
 app = typer.Typer(no_args_is_help=True, help="Shards that disagree, and DDL that was left in the middle.")
 

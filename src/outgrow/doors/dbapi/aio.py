@@ -12,7 +12,7 @@ from outgrow.doors.dbapi.connection import ConnectionFacts, CursorFacts
 from outgrow.doors.dbapi.fleets import opened, speaking
 from outgrow.doors.dbapi.speaking import Reading, Row
 from outgrow.runtime import Fleet, Level, Parameters, drive_async
-from outgrow.runtime.foreign import Xid
+from outgrow.runtime.transaction.foreign import Xid
 from outgrow.topology import Topology
 
 __all__ = ["AsyncConnection", "AsyncCursor", "connect"]

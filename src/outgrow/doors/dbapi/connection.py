@@ -10,7 +10,7 @@ from outgrow.doors.dbapi.exceptions import Exceptions, Warning
 from outgrow.doors.dbapi.speaking import Reading, Row, Speaking
 from outgrow.doors.dbapi.types import Column
 from outgrow.runtime import Parameters, drive
-from outgrow.runtime.foreign import Xid
+from outgrow.runtime.transaction.foreign import Xid
 
 
 class CursorFacts:

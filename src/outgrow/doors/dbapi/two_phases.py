@@ -7,8 +7,9 @@ from typing import Any
 
 from outgrow.doors.dbapi import refusals
 from outgrow.errors import Error
-from outgrow.runtime import Conversation, foreign
-from outgrow.runtime.foreign import Xid
+from outgrow.runtime import Conversation
+from outgrow.runtime.transaction import foreign
+from outgrow.runtime.transaction.foreign import Xid
 from outgrow.waits import Steps
 
 #: The transaction may still be prepared: the same call may be made again.

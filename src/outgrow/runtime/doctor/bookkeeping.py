@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from outgrow import ledger
 from outgrow.keyspace import KINDS, family, ring_owners
-from outgrow.runtime import comparing, ddl
+from outgrow.runtime.definitions import comparing, ddl
 from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.schema import TableKind

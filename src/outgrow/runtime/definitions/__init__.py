@@ -1,0 +1,1 @@
+"""DDL on every shard: recorded, run once and only once, and compared."""

@@ -1,0 +1,1 @@
+"""The directory strategy at work: keys looked up, assigned and migrated."""

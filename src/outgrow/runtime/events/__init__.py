@@ -1,0 +1,1 @@
+"""Who wants to hear of events, and what they are told."""

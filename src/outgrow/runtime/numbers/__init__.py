@@ -1,0 +1,1 @@
+"""Numbers without a round trip: the fleet's sequences and ids."""

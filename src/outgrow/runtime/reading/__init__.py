@@ -1,0 +1,1 @@
+"""Reads of more than one shard, or longer than one answer."""

@@ -1,0 +1,63 @@
+"""A read over several shards: the fragment on each, all at once, and the finish over their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from outgrow.errors import NotSupportedError
+from outgrow.finish import Finisher
+from outgrow.nodes import together
+from outgrow.plan import Located
+from outgrow.runtime import asking
+from outgrow.runtime.directories.outdated import Editions
+from outgrow.runtime.prepared import Prepared
+from outgrow.runtime.reading import bringing, partial
+from outgrow.runtime.result import Result, finished
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.conversation import Conversation
+
+
+def scatter_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    allow_partial: bool,
+    editions: Editions,
+) -> Steps[Result]:
+    """In the session's transaction, or wherever its level allows.  Raises Outdated where the editions are others."""
+    plan, transaction = prepared.plan, conversation.transaction
+    assert plan.fragment_sql is not None and plan.finish is not None
+    params = plan.fragment_values(values) or None
+    nodes: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    if transaction is not None:
+        pairs = [(shard, plan.fragment_sql) for shard in located.shards]
+        answers = yield from transaction.run_steps(pairs, params, False, until, editions)
+        nodes = tuple(transaction.branches[shard].node.name for shard in located.shards)
+    else:
+        state, sql, level = conversation.state, plan.fragment_sql, conversation.level
+        many = [
+            asking.read_steps(
+                state, shard, conversation.footings[shard], level, sql, params, until, editions.get(shard)
+            )
+            for shard in located.shards
+        ]
+        if allow_partial:
+            both, missing = yield from partial.together_steps(located.shards, many)
+        else:
+            both = yield from together(many)
+        answers = [rows for rows, _ in both]
+        nodes = tuple(node.name for _, node in both)
+    try:
+        fields, rows = finished(Finisher(plan.finish, values), answers)
+    except NotSupportedError as refusal:
+        # Of types that it cannot combine or compare as the servers do, which only their answers told.
+        if not conversation.state.brings(prepared, refusal):
+            raise
+        return (yield from bringing.run_steps(conversation, prepared, values, until, allow_partial))
+    return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)

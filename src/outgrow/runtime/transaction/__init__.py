@@ -1,0 +1,1 @@
+"""Transactions over one or more shards: their branches, their writes, and how they end."""

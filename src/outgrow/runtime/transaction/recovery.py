@@ -1,0 +1,50 @@
+"""Who finishes what a dead process has left prepared: every process that writes over shards, now and then.
+
+Not in the heartbeat's thread: a look waits seconds for a shard that is gone, and beats must not.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+
+from outgrow.clock import monotonic
+from outgrow.errors import Error
+from outgrow.nodes import drive
+from outgrow.runtime.background import Background
+from outgrow.runtime.domain import DomainState
+from outgrow.runtime.transaction import atomic
+
+#: Between two looks, on average (seconds); each is between half and one and a half of it, so that processes that were
+#: started together do not keep meeting.
+_PERIOD_SECONDS = 2.0
+#: Between two rounds of forgetting, on average.
+_COLLECT_SECONDS = 3600.0
+
+
+class Recovery:
+    def __init__(self, states: Sequence[DomainState]) -> None:
+        self._states = states
+        self._background = Background("outgrow-recovery", self._run)
+
+    def ensure(self) -> None:
+        self._background.ensure()
+
+    def stop(self) -> None:
+        self._background.stop()
+
+    def _run(self, stop: threading.Event) -> None:
+        collect_at = monotonic() + _COLLECT_SECONDS * random.random()
+        while not stop.wait(_PERIOD_SECONDS * (0.5 + random.random())):
+            due = monotonic() > collect_at
+            if due:
+                collect_at = monotonic() + _COLLECT_SECONDS * (0.5 + random.random())
+            for state in self._states:
+                try:
+                    drive(atomic.recover_steps(state))
+                    if due:
+                        drive(atomic.collect_steps(state))
+                except Error:
+                    # Whatever it was, the next look may fare better.
+                    continue
