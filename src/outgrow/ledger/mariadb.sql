@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS outgrow_meta (
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
 
 -- name: v3_generation
--- One row, replicated: which history of the server this is, by the server's own id.  A token of another generation means
--- nothing here.
+-- One row, replicated: which history of the server this is, by the server's own id (`timeline`) and the GTID domain that
+-- it writes under (`system`).  A token of another generation means nothing here.
 CREATE TABLE IF NOT EXISTS outgrow_generation (
     one tinyint NOT NULL DEFAULT 1 PRIMARY KEY CHECK (one = 1),
     counter bigint NOT NULL,
@@ -117,7 +117,7 @@ CREATE TABLE IF NOT EXISTS outgrow_definition_parts (
 
 -- name: v3_first_generation
 -- The history that this server is on when the ledger arrives.
-INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, 0);
+INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, @@GLOBAL.gtid_domain_id);
 
 -- name: v4_listed
 -- The types of the keys that stand in the directory: none here, so far.
@@ -206,23 +206,33 @@ SELECT counter, timeline, `system` FROM outgrow_generation;
 -- name: raise_generation
 -- Once per new history: of several processes that meet it, the first writes and the others find it written.  No rows
 -- come back: what stands is read afterwards.  ($1 is a timeline elsewhere; here the server itself says which it is.)
-UPDATE outgrow_generation SET counter = counter + 1, timeline = @@server_id, raised_at = UTC_TIMESTAMP(6)
-WHERE timeline <> @@server_id AND $1 IS NOT NULL;
+UPDATE outgrow_generation
+SET counter = counter + 1, timeline = @@server_id, `system` = @@GLOBAL.gtid_domain_id, raised_at = UTC_TIMESTAMP(6)
+WHERE (timeline <> @@server_id OR `system` <> @@GLOBAL.gtid_domain_id) AND $1 IS NOT NULL;
 
 -- name: identity
--- On a primary, for whoever meets it: its own id now, against that recorded.
-SELECT @@server_id, 0, g.counter, g.timeline, g.`system`
+-- On a primary, for whoever meets it: its own id and GTID domain now, against those recorded.
+SELECT @@server_id, @@GLOBAL.gtid_domain_id, g.counter, g.timeline, g.`system`
 FROM (SELECT 1 AS one) AS o LEFT JOIN outgrow_generation AS g ON g.one = o.one;
 
 -- name: guard
 -- On a replica, as a statement before the read: generation, the number of the last commit applied, still a replica.
-SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_slave_pos, '-', -1) AS UNSIGNED), @@read_only FROM outgrow_generation AS g;
+-- The domain is the primary's, whatever the replica would write under itself.
+SELECT g.counter,
+       CAST(SUBSTRING_INDEX(REGEXP_SUBSTR(@@gtid_slave_pos,
+           CONCAT('(^|,)', g.`system`, '-[0-9]+-[0-9]+')), '-', -1) AS UNSIGNED),
+       @@read_only
+FROM outgrow_generation AS g;
 
 -- name: token
 -- On a primary, as a statement after the write: generation, the number of the last commit, recorded and actual server.
--- The two differ after a promotion that nobody has recorded yet: raise the generation, then ask again.  A shard has one
--- GTID domain, whose numbers order its commits.
-SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_binlog_pos, '-', -1) AS UNSIGNED), g.timeline, @@server_id
+-- The two differ after a promotion that nobody has recorded yet (or a change of domain): raise the generation, then ask
+-- again.  A shard has one GTID domain, whose numbers order its commits; what the log has of other domains, in whatever
+-- order, is passed over.
+SELECT g.counter,
+       CAST(SUBSTRING_INDEX(REGEXP_SUBSTR(@@gtid_binlog_pos,
+           CONCAT('(^|,)', @@GLOBAL.gtid_domain_id, '-[0-9]+-[0-9]+')), '-', -1) AS UNSIGNED),
+       g.timeline, IF(g.`system` = @@GLOBAL.gtid_domain_id, @@server_id, -1)
 FROM outgrow_generation AS g;
 
 -- name: role
@@ -231,7 +241,9 @@ SELECT @@read_only, IF(@@read_only, 0, g.counter) FROM outgrow_generation AS g;
 
 -- name: beat
 -- On any node, regularly: generation, the number of the last commit, still a replica.
-SELECT g.counter, CAST(SUBSTRING_INDEX(IF(@@read_only, @@gtid_slave_pos, @@gtid_binlog_pos), '-', -1) AS UNSIGNED),
+SELECT g.counter,
+       CAST(SUBSTRING_INDEX(REGEXP_SUBSTR(IF(@@read_only, @@gtid_slave_pos, @@gtid_binlog_pos),
+           CONCAT('(^|,)', IF(@@read_only, g.`system`, @@GLOBAL.gtid_domain_id), '-[0-9]+-[0-9]+')), '-', -1) AS UNSIGNED),
        @@read_only
 FROM outgrow_generation AS g;
 

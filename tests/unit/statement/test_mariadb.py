@@ -162,6 +162,8 @@ def test_expressions_are_named_by_their_text() -> None:
     assert [item.name for item in items(tree.left)] == [UNNAMED + "1", "a", "?", "id"]
     tree = bind("SELECT id + %s, COUNT(*) FROM t", SCHEMA).tree
     assert [item.name for item in items(tree)] == [UNNAMED + "1", "COUNT(*)"]
+    tree = bind("SELECT (TRUE), ((1)), ( 'a' ), null, (-1), (id + 1) FROM t", SCHEMA).tree
+    assert [item.name for item in items(tree)] == ["TRUE", "1", "a", "NULL", "(-1)", "(id + 1)"]
 
 
 def test_nulls_sort_first() -> None:
