@@ -123,6 +123,26 @@ INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @
 -- The types of the keys that stand in the directory: none here, so far.
 ALTER TABLE outgrow_shard_map ADD COLUMN IF NOT EXISTS directory longtext NOT NULL DEFAULT '[]';
 
+-- name: v5_sequences
+-- Home shard only has rows: how far each fleet sequence has got, by table (`schema_name`) and column.  `next` is a
+-- decimal, because behind the greatest bigint there is one more; `first` and `granted` are the block leased last;
+-- timeline the server that leased it.
+CREATE TABLE IF NOT EXISTS outgrow_sequences (
+    domain varchar(64) NOT NULL,
+    schema_name varchar(64) NOT NULL,
+    sequence_name varchar(64) NOT NULL,
+    `next` decimal(20) NOT NULL,
+    `increment` bigint NOT NULL,
+    minimum bigint NOT NULL,
+    maximum bigint NOT NULL,
+    `cycle` boolean NOT NULL,
+    `first` bigint NOT NULL,
+    granted bigint NOT NULL,
+    timeline bigint NOT NULL,
+    `system` bigint NOT NULL,
+    PRIMARY KEY (domain, schema_name, sequence_name)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
 -- name: set_version
 -- The last step of each version.
 INSERT INTO outgrow_meta (version, domain) VALUES ($1, $2)
@@ -356,6 +376,60 @@ WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1000;
 -- Their decisions are forgotten.
 DELETE FROM outgrow_stamps
 WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: sequence_lease
+-- The next block of at most $8 numbers; no row where the sequence is not known, known otherwise, used up, or was last
+-- leased by another server.  (The row is locked before it is read, and UPDATE returns nothing here.)
+INSERT INTO outgrow_sequences
+SELECT s.* FROM (SELECT * FROM outgrow_sequences
+                 WHERE domain = $1 AND schema_name = $2 AND sequence_name = $3
+                   AND `increment` = $4 AND minimum = $5 AND maximum = $6 AND `cycle` = $7
+                   AND `next` BETWEEN minimum AND maximum AND timeline = @@server_id
+                 FOR UPDATE) AS s
+ON DUPLICATE KEY UPDATE
+    `first` = outgrow_sequences.`next`,
+    granted = LEAST((outgrow_sequences.maximum - outgrow_sequences.`next`) DIV outgrow_sequences.`increment` + 1, $8),
+    `next` = outgrow_sequences.`next` + outgrow_sequences.`increment` * outgrow_sequences.granted
+RETURNING `first`, granted;
+
+-- name: sequence_open
+-- Make the sequence known, or known as it is defined now, no earlier than at $8.  On a promoted server what was leased
+-- last may be forgotten: $9 steps are left out.  The same where that was less than a day ago, for a sequence whose very
+-- row was lost.
+INSERT INTO outgrow_sequences
+SELECT $1, $2, $3,
+       $8 + IF(g.timeline <> @@server_id OR (g.counter > 1 AND g.raised_at > UTC_TIMESTAMP(6) - INTERVAL 1 DAY),
+               $9 * $4, 0),
+       $4, $5, $6, $7, $8, 0, @@server_id, 0
+FROM outgrow_generation AS g
+ON DUPLICATE KEY UPDATE
+    `next` = IF((outgrow_sequences.`increment` <> $4 OR outgrow_sequences.minimum <> $5
+                 OR outgrow_sequences.maximum <> $6) AND outgrow_sequences.`next` NOT BETWEEN $5 AND $6,
+                $8, GREATEST(outgrow_sequences.`next`, $8))
+             + IF(outgrow_sequences.timeline = @@server_id, 0, $9 * $4),
+    `increment` = $4, minimum = $5, maximum = $6, `cycle` = $7, timeline = @@server_id;
+
+-- name: sequence_skip
+-- Move a known sequence on, never back: its next number is $4 or beyond.
+INSERT INTO outgrow_sequences
+SELECT s.* FROM (SELECT * FROM outgrow_sequences
+                 WHERE domain = $1 AND schema_name = $2 AND sequence_name = $3 FOR UPDATE) AS s
+ON DUPLICATE KEY UPDATE `next` = GREATEST(outgrow_sequences.`next`, $4)
+RETURNING `next`;
+
+-- name: sequence_patience
+-- What looks at tables has a limit of its own.
+DO 0;
+
+-- name: sequence_place
+-- On one shard: the next number that it would give itself; {sequence} is the table, as a string.
+SELECT AUTO_INCREMENT, 0 FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {sequence} AND AUTO_INCREMENT IS NOT NULL;
+
+-- name: sequence_used
+-- On one shard: the greatest and the least number within $1 and $2 that a column holds already.
+SET STATEMENT lock_wait_timeout = 3 FOR
+SELECT CAST(MAX({column}) AS CHAR), CAST(MIN({column}) AS CHAR) FROM {table} WHERE {column} BETWEEN $1 AND $2;
 
 -- name: worker_take
 -- A worker number whose last holder's milliseconds are over at $2: ours until $3.  Each generation of the server has a

@@ -20,6 +20,7 @@ from .ids import with_draws
 from .keyset import Match, Value
 from .locking import lock
 from .mariadb import over_mariadb
+from .mariadb_ids import with_numbers
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
@@ -75,7 +76,7 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     places = Places(schema, domain)
     draft = _Draft()
     try:
-        drawn = with_draws(statement, places)
+        drawn = (with_numbers if schema.engine == "mariadb" else with_draws)(statement, places)
         statement = drawn.statement
         for what in drawn.drawing.shown if drawn.drawing is not None else ():
             draft.say("ids", f"{what} is drawn for the whole fleet beforehand")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from outgrow.errors import Error
 from outgrow.plan.brought import Brought
 from outgrow.plan.change import Change, describe_change
-from outgrow.plan.ids import Drawing
+from outgrow.plan.drawing import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.refusals import refuse

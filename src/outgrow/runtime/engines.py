@@ -24,6 +24,8 @@ class Engine(NamedTuple):
     #: A name as SQL, for savepoints; and a table.
     quoted: Callable[[str], str]
     table: Callable[[TableName], str]
+    #: The server's own sequence of that name, as the ledger asks for its place.
+    sequence: Callable[[TableName], str]
     #: Asks whether a table or view of that name is there: a row where it is.
     present: Callable[[TableName], Asked]
     #: What a DDL text says; and whether the server commits DDL by itself, and with which first words also other things.
@@ -42,7 +44,7 @@ class Engine(NamedTuple):
 
 
 #: What an engine may lack.
-SEQUENCES, COMPARISON, LOADS = "a fleet sequence", "a comparison of schemas", "a bulk load"
+COMPARISON, LOADS, OWN_NUMBERS = "a comparison of schemas", "a bulk load", "a number of one shard's own"
 
 #: First words of statements that commit the transaction they stand in.
 _COMMITTING = frozenset(
@@ -68,6 +70,7 @@ _ENGINES = {
         lacks=frozenset(),
         quoted=lambda name: '"' + name.replace('"', '""') + '"',
         table=_postgres_table,
+        sequence=_postgres_table,
         present=lambda table: (_PRESENT, [[_postgres_table(table)]]),
         facts=definition_facts,
         commits_ddl=False,
@@ -80,9 +83,11 @@ _ENGINES = {
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,
-        lacks=frozenset((SEQUENCES, COMPARISON, LOADS)),
+        lacks=frozenset((COMPARISON, LOADS, OWN_NUMBERS)),
         quoted=_mariadb_name,
         table=lambda table: _mariadb_name(table.name),
+        # It has the name of its table and of the column.
+        sequence=lambda sequence: "'" + sequence.schema.replace("\\", "\\\\").replace("'", "''") + "'",
         present=lambda table: (ledger.queries("mariadb")["present"], [json.dumps([table.name])]),
         facts=lambda sql: mariadb_facts(sql) or DefinitionFacts(),
         commits_ddl=True,

@@ -101,11 +101,11 @@ class Fleet:
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
-        return FleetSequence(self._with(domain, engines.SEQUENCES), name)
+        return FleetSequence(self._state(domain), name)
 
     def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
         """The same for asyncio."""
-        return AsyncFleetSequence(self._with(domain, engines.SEQUENCES), name)
+        return AsyncFleetSequence(self._state(domain), name)
 
     def directory(self, domain: str | None = None) -> FleetDirectory:
         """Which shard has which key, of a domain with `strategy: directory`; assign and migrate keys."""
