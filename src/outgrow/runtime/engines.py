@@ -106,7 +106,8 @@ def engine_of(name: str) -> Engine:
 
 def check_keeps(engine: Engine, statement: Statement) -> None:
     """Inside of a transaction: the statement does not commit it unseen."""
-    if statement.kind not in (Kind.DDL, Kind.OPAQUE) or not engine.committing:
+    by_itself = statement.kind in (Kind.DDL, Kind.OPAQUE) or statement.command == "TRUNCATE"
+    if not by_itself or not engine.committing:
         return
     word = statement.command.partition(" ")[0]
     if word in engine.committing:

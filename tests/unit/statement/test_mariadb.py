@@ -77,7 +77,8 @@ def test_case_matters_for_names_alone() -> None:
         "INSERT INTO t (id) SELECT id FROM u ON DUPLICATE KEY UPDATE id = u.id",
         "INSERT INTO t SET id := 1",
         "XA START 'a'",
-        "TRUNCATE t",
+        "TRUNCATE t, u",
+        "TRUNCATE t NOWAIT",
         "SET sql_mode = ''",
     ],
 )
@@ -175,6 +176,14 @@ def test_expressions_are_named_by_their_text() -> None:
     assert [item.name for item in items(tree)] == [UNNAMED + "1", "COUNT(*)"]
     tree = bind("SELECT (TRUE), ((1)), ( 'a' ), null, (-1), (id + 1) FROM t", SCHEMA).tree
     assert [item.name for item in items(tree)] == ["TRUE", "1", "a", "NULL", "(-1)", "(id + 1)"]
+
+
+def test_truncate_is_a_write_of_one_table() -> None:
+    for sql in ("TRUNCATE t", "truncate table `t`"):
+        statement = bind(sql, SCHEMA)
+        assert (statement.kind, statement.command, [name.name for name in statement.writes]) == (
+            *(Kind.WRITE, "TRUNCATE", ["t"]),
+        )
 
 
 def test_numbers_are_written_into_the_text_of_an_insert() -> None:
