@@ -143,6 +143,16 @@ CREATE TABLE IF NOT EXISTS outgrow_sequences (
     PRIMARY KEY (domain, schema_name, sequence_name)
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
 
+-- name: v5_loads
+-- One row for each load's part on this shard, written in the same transaction as its rows.
+CREATE TABLE IF NOT EXISTS outgrow_loads (
+    `load` varchar(255) NOT NULL,
+    target varchar(255) NOT NULL,
+    `rows` bigint NOT NULL,
+    loaded_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    PRIMARY KEY (`load`, target)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
 -- name: set_version
 -- The last step of each version.
 INSERT INTO outgrow_meta (version, domain) VALUES ($1, $2)
@@ -376,6 +386,14 @@ WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1000;
 -- Their decisions are forgotten.
 DELETE FROM outgrow_stamps
 WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: load_record
+-- In the transaction of a shard's part of a load, after its rows.
+INSERT INTO outgrow_loads (`load`, target, `rows`) VALUES ($1, $2, $3);
+
+-- name: load_rows
+-- How many rows a load has put here; no row: its part is still missing.
+SELECT `rows` FROM outgrow_loads WHERE `load` = $1 AND target = $2;
 
 -- name: sequence_lease
 -- The next block of at most $8 numbers; no row where the sequence is not known, known otherwise, used up, or was last

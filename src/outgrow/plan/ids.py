@@ -308,7 +308,7 @@ def own_shard(sequence: TableName, places: Places) -> str | None:
 def drawn_alone(column: Column, places: Places) -> SequenceDefinition | None:
     """The sequence whose numbers are the column's default just as they are; None where more is computed."""
     known = places.schema.sequences.get(column.sequence) if column.sequence else None
-    if column.identity or known is None:
+    if column.identity or known is None or column.default is None:
         return known
     found = _NEXTVAL.search(column.default or "")
     return known if found is not None and found.group(0) == column.default else None

@@ -44,7 +44,7 @@ class Engine(NamedTuple):
 
 
 #: What an engine may lack.
-COMPARISON, LOADS, OWN_NUMBERS = "a comparison of schemas", "a bulk load", "a number of one shard's own"
+COMPARISON, OWN_NUMBERS = "a comparison of schemas", "a number of one shard's own"
 
 #: First words of statements that commit the transaction they stand in.
 _COMMITTING = frozenset(
@@ -83,7 +83,7 @@ _ENGINES = {
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,
-        lacks=frozenset((COMPARISON, LOADS, OWN_NUMBERS)),
+        lacks=frozenset((COMPARISON, OWN_NUMBERS)),
         quoted=_mariadb_name,
         table=lambda table: _mariadb_name(table.name),
         # It has the name of its table and of the column.

@@ -121,13 +121,6 @@ def test_what_needs_a_ledger_is_refused_by_name(fleet):
     assert caught.value.code == "OG-RUN-086"
 
 
-def test_a_load_is_refused_by_name(session, tmp_path):
-    path = tmp_path / "orders.csv"
-    path.write_text("id\n1\n")
-    with pytest.raises(errors.NotSupportedError, match="OG-RUN-086"):
-        session.load(path, "orders")
-
-
 def test_there_is_nothing_to_recover(fleet):
     assert fleet.recover().unreachable == []
 
