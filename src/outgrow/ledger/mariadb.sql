@@ -254,6 +254,14 @@ SELECT g.counter,
        @@read_only
 FROM outgrow_generation AS g;
 
+-- name: written
+-- On a primary: where the binary log ends, in the first two columns.
+SHOW MASTER STATUS;
+
+-- name: shown
+-- Within a consistent snapshot: its place in the binary log, file and position.
+SHOW STATUS LIKE 'binlog_snapshot_%';
+
 -- name: token
 -- On a primary, as a statement after the write: generation, the number of the last commit, recorded and actual server.
 -- The two differ after a promotion that nobody has recorded yet (or a change of domain): raise the generation, then ask
