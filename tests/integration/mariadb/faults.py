@@ -183,7 +183,6 @@ FAULTS: dict[str, tuple[Plant, list[tuple[str, str, str, str]]]] = {
         [
             ("warning", "identity", "sales/s2/replica1", "its gtid_domain_id is 2, and its primary's 1"),
             ("warning", "identity", "sales", "have the same gtid_domain_id, 1"),
-            ("info", "settings", "sales/s2/primary", "GTIDs of 2 beside its own domain, 1"),
         ],
     ),
     "another time zone": (
