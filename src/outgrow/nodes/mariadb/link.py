@@ -356,7 +356,7 @@ class MariadbLink(Link):
 
     def _kill(self, killed: ThreadFuture[None]) -> None:
         try:
-            other = open_connection(self.node, self.settings)
+            other, _ = open_connection(self.node, self.settings)
             try:
                 other.query(QUERIES["stop"] % self.backend_pid)
             finally:
