@@ -51,7 +51,7 @@ class Engine(NamedTuple):
 
 
 #: What an engine may lack.
-COMPARISON, OWN_NUMBERS = "a comparison of schemas", "a number of one shard's own"
+OWN_NUMBERS = "a number of one shard's own"
 
 #: First words of statements that commit the transaction they stand in.
 _COMMITTING = frozenset(
@@ -91,7 +91,7 @@ _ENGINES = {
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,
-        lacks=frozenset((COMPARISON, OWN_NUMBERS)),
+        lacks=frozenset((OWN_NUMBERS,)),
         quoted=_mariadb_name,
         table=lambda table: _mariadb_name(table.name),
         # It has the name of its table and of the column.
@@ -132,6 +132,6 @@ def check_has(engine: Engine, domain: str, what: str) -> None:
     if what in engine.lacks:
         raise NotSupportedError(
             "OG-RUN-086",
-            f"{what} is not there yet for the domain {domain}, whose engine has another SQL",
-            cure="use it with a PostgreSQL domain; what this engine has is in docs/mariadb.md",
+            f"{what} is not to be had in the domain {domain} with its engine",
+            cure="let the INSERT draw it; what this engine has is in docs/mariadb.md",
         )

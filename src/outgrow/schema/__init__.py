@@ -4,6 +4,7 @@ from outgrow.schema.build import build, queries
 from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
 from outgrow.schema.mariadb import FUNCTIONS, SEPARATED
+from outgrow.schema.mariadb_objects import mariadb_objects
 from outgrow.schema.model import (
     Column,
     ForeignKey,
@@ -40,6 +41,7 @@ __all__ = [
     "catalogue",
     "compare",
     "differences",
+    "mariadb_objects",
     "object_queries",
     "objects",
     "queries",

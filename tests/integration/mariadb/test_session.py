@@ -115,12 +115,6 @@ def test_asyncio(fleet, session):
     assert asyncio.run(main()) == [(20,)]
 
 
-def test_what_needs_a_ledger_is_refused_by_name(fleet):
-    with pytest.raises(errors.NotSupportedError) as caught:
-        fleet.compare_schema()
-    assert caught.value.code == "OG-RUN-086"
-
-
 def test_there_is_nothing_to_recover(fleet):
     assert fleet.recover().unreachable == []
 
