@@ -51,7 +51,7 @@ from outgrow.ledger.steps import (
     version_of,
     version_steps,
 )
-from outgrow.ledger.words import queries
+from outgrow.ledger.words import queries, words_of
 from outgrow.ledger.workers import end_worker_steps, keep_worker_steps, take_worker_steps
 
 __all__ = [
@@ -107,4 +107,5 @@ __all__ = [
     "undone_part_steps",
     "version_of",
     "version_steps",
+    "words_of",
 ]

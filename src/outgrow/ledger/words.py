@@ -19,6 +19,8 @@ class Words(NamedTuple):
     version: int
     #: A list as a parameter, and as it comes back.
     listed: Callable[[Sequence[Any]], Any]
+    #: A list of texts in which anything may stand.
+    texts: Callable[[Sequence[str]], Any]
     read: Callable[[Any], Sequence[Any]]
 
 
@@ -26,9 +28,13 @@ class Words(NamedTuple):
 def words_of(engine: str) -> Words:
     if engine == "postgresql":
         queries = sqlfile.load("outgrow.ledger")
-        return Words(queries, _version(queries), list, lambda value: value or ())
+        return Words(queries, _version(queries), list, list, lambda value: value or ())
     queries = sqlfile.load("outgrow.ledger", "mariadb.sql")
-    return Words(queries, _version(queries), json.dumps, lambda value: json.loads(value or "[]"))
+    return Words(queries, _version(queries), json.dumps, _hexadecimal, lambda value: json.loads(value or "[]"))
+
+
+def _hexadecimal(texts: Sequence[str]) -> str:
+    return json.dumps([text.encode().hex() for text in texts])
 
 
 def _version(queries: Mapping[str, str]) -> int:
