@@ -297,6 +297,11 @@ SELECT g.counter,
        @@read_only
 FROM outgrow_generation AS g;
 
+-- name: incarnation
+-- Which run of which server answers.
+SELECT CONCAT_WS(' ', @@server_uid, @@server_id, UNIX_TIMESTAMP() - VARIABLE_VALUE)
+FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME';
+
 -- name: written
 -- On a primary: where the binary log ends, in the first two columns.
 SHOW MASTER STATUS;
