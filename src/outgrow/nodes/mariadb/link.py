@@ -59,8 +59,7 @@ class MariadbLink(Link):
         self.opened_at = self.idle_since = monotonic()
         self.dress = ()
         self.incarnation = ""
-        self.standby = False
-        self.abandoned = self.in_flight = False
+        self.abandoned = self.in_flight = self.standby = False
         self.connection = connection
         self.fd = connection._sock.fileno()
         self.backend_pid = connection.thread_id()
