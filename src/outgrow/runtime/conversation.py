@@ -12,6 +12,7 @@ from outgrow.plan import Located
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, bulk, commands, engines, pooled
 from outgrow.runtime.asking import Footing
+from outgrow.runtime.companions import Companions
 from outgrow.runtime.definitions.defined import unseen
 from outgrow.runtime.directories import listed
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
@@ -20,7 +21,7 @@ from outgrow.runtime.dress import Dress
 from outgrow.runtime.events import telling
 from outgrow.runtime.events.noting import Noting
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.reading import bringing, scattering
+from outgrow.runtime.reading import across, bringing, scattering
 from outgrow.runtime.result import Result
 from outgrow.runtime.transaction import writes
 from outgrow.runtime.transaction.branches import Transaction
@@ -51,6 +52,7 @@ class Conversation:
         self.copying = False
         self.dress: Dress = ()
         self.noting = Noting()
+        self.companions = Companions(self, token)
         floors = token.floors if token else {}
         if token is not None:
             state.migrations_due = max(state.migrations_due, token.epochs.get(f"{state.name}/directory", 0))
@@ -143,6 +145,10 @@ class Conversation:
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None, allow_partial: bool
     ) -> Steps[Result]:
         kind = prepared.statement.kind
+        if prepared.plan.across is not None:
+            if self.transaction is not None:
+                self.transaction.defined.check(prepared.statement)
+            return (yield from across.run_steps(self, prepared, values, until, shard))
         if self.transaction is not None:
             engines.check_keeps(self.state.engine, prepared.statement)
         if self.transaction is not None and self.transaction.definitions and kind is not Kind.DDL:
@@ -371,7 +377,7 @@ class Conversation:
         if (migrations := self.state.picture.placer.book.page.number) > 0:
             # Whoever reads on must not look for a key where it was before it was migrated.
             epochs[f"{self.state.name}/directory"] = migrations
-        return Token(floors, epochs, pending)
+        return (yield from self.companions.with_own_steps(Token(floors, epochs, pending), until))
 
     def close_steps(self) -> Steps[None]:
         self.closed = True

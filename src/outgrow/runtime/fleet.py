@@ -82,6 +82,8 @@ class Fleet:
         )
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
+            state.need_heartbeat = self._heartbeat.ensure
+            state.neighbours = {name: other for name, other in self._states.items() if other is not state}
 
     def session(
         self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None

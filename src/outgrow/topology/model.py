@@ -64,6 +64,21 @@ class TableName:
 
 
 @dataclass(frozen=True, slots=True)
+class Abroad(TableName):
+    """A table of another domain than the session's."""
+
+    domain: str = ""
+
+    @property
+    def there(self) -> TableName:
+        """What its own domain calls it."""
+        return TableName(self.schema, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.domain}.{self.there}"
+
+
+@dataclass(frozen=True, slots=True)
 class Sharded:
     """Rows live where their key columns say."""
 
