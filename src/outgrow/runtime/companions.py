@@ -58,5 +58,6 @@ class Companions:
                 {key: value for key, value in seen.floors.items() if elsewhere(key)},
                 {key: value for key, value in seen.epochs.items() if elsewhere(key)},
                 {key: value for key, value in seen.pending.items() if elsewhere(key)},
+                frozenset(key for key in seen.ahead if elsewhere(key)),
             )
         )
