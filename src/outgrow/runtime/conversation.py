@@ -51,7 +51,7 @@ class Conversation:
         #: A COPY is open.
         self.copying = False
         self.dress: Dress = ()
-        self.noting = Noting()
+        self.noting = Noting(state.name)
         self.companions = Companions(self, token)
         token = token or Token()
         state.migrations_due = max(state.migrations_due, token.epochs.get(f"{state.name}/directory", 0))

@@ -11,6 +11,7 @@ import pytest
 
 import outgrow
 from outgrow.errors import NotSupportedError, ProgrammingError
+from outgrow.events import StatementEnded
 from tests.integration.across.conftest import Sides
 
 QUERIES = [
@@ -223,6 +224,19 @@ def test_a_stream_and_asyncio(sides: Sides) -> None:
             return (await session.execute(QUERIES[0])).fetchall()
 
     assert asyncio.run(main()) == expected
+
+
+def test_events_tell_the_domain_of_each_shard(sides: Sides) -> None:
+    told: list[Any] = []
+    stop = sides.fleet.subscribe(told.append)
+    try:
+        sides.fleet.execute(QUERIES[0])
+    finally:
+        stop()
+    (event,) = [each for each in told if isinstance(each, StatementEnded)]
+    assert (event.domain, event.why) == ("sales", "across")
+    assert set(event.shards) == {"s1", "s2", "users/s1"}
+    assert {visit.node.split("/")[0] for visit in event.visits} == {"sales", "users"}
 
 
 def test_a_table_that_another_domain_changes_is_seen_anew(sides: Sides) -> None:
