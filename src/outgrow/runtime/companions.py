@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Companions:
     """Of one conversation; each is made when it is first needed."""
 
-    def __init__(self, owner: Conversation, seen: Token | None) -> None:
+    def __init__(self, owner: Conversation, seen: Token | None, scatter: str | None) -> None:
         self._owner = owner
+        self._scatter = scatter
         #: The token that the session was given may say what was seen in any domain.
         self._seen = seen
         self._known: dict[str, Conversation] = {}
@@ -32,7 +33,7 @@ class Companions:
         found = self._known.get(domain)
         if found is None:
             state = owner.state.neighbours[domain]
-            found = self._known[domain] = type(owner)(state, owner.level, self._seen)
+            found = self._known[domain] = type(owner)(state, owner.level, self._seen, self._scatter)
             found.noting = owner.noting
             for footing in found.footings.values():
                 footing.noting = owner.noting

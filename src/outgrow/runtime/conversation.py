@@ -21,9 +21,8 @@ from outgrow.runtime.events import telling
 from outgrow.runtime.events.noting import Noting
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.reading import across, bringing, scattering
+from outgrow.runtime.reading import across, scattering
 from outgrow.runtime.result import Result
-from outgrow.runtime.transaction import writes
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.statement import Kind
 from outgrow.topology import Node
@@ -40,7 +39,7 @@ _FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
 class Conversation:
     """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
 
-    def __init__(self, state: DomainState, level: Level, token: Token | None) -> None:
+    def __init__(self, state: DomainState, level: Level, token: Token | None, scatter: str | None = None) -> None:
         self.state = state
         self.level = level
         self.transaction: Transaction | None = None
@@ -52,7 +51,9 @@ class Conversation:
         self.copying = False
         self.dress: Dress = ()
         self.noting = Noting(state.name)
-        self.companions = Companions(self, token)
+        #: What becomes of statements that several shards must answer: the session's own word, else the domain's.
+        self.scatter = scatter or state.file.scatter
+        self.companions = Companions(self, token, scatter)
         token = token or Token()
         state.migrations_due = max(state.migrations_due, token.epochs.get(f"{state.name}/directory", 0))
         self.footings = {}
@@ -191,14 +192,9 @@ class Conversation:
         editions: Editions,
     ) -> Steps[Result]:
         """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
-        if located.scatter and prepared.plan.change is not None:
-            return (yield from writes.change_steps(self, prepared, located, values, until, editions))
-        if located.scatter and prepared.plan.is_brought:
-            return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         if located.scatter:
-            return (
-                yield from scattering.scatter_steps(self, prepared, located, values, until, allow_partial, editions)
-            )
+            steps = scattering.several_steps(self, prepared, located, values, until, allow_partial, editions)
+            return (yield from steps)
         there = self.preferred() if located.any else located.shards[0]
         return (yield from self.on_one_steps(prepared, there, values, until, editions))
 

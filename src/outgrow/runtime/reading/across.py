@@ -14,11 +14,12 @@ from outgrow.clock import monotonic
 from outgrow.errors import NodeLost, NotSupportedError, OperationalError
 from outgrow.nodes import Rows, together
 from outgrow.plan import Across, Portion, refuse
-from outgrow.runtime import asking
+from outgrow.runtime import asking, rails
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import Patience, editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated
 from outgrow.runtime.reading.bringing import Ready
+from outgrow.runtime.reading.size import Size
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -68,7 +69,8 @@ def ready_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
 ) -> Steps[tuple[Across, Ready]]:
     """Bring the rows of all domains, for the plan that holds now."""
-    across = (yield from _fresh_steps(conversation, prepared, until)).plan.across
+    prepared = yield from _fresh_steps(conversation, prepared, until)
+    across = prepared.plan.across
     if across is None:
         raise OperationalError(
             "OG-RUN-133", "a table of the statement has come to another domain meanwhile", cure="run it again"
@@ -82,9 +84,10 @@ def ready_steps(
     at = across.shard or conversation.preferred()
     if conversation.transaction is not None:
         yield from _check_isolation_steps(conversation, at, until)
+    size = Size(across.limits.bytes_max)
     answers = yield from together(
         [
-            _portion_steps(conversation.companions.of(portion.domain), across, portion, values, until)
+            _portion_steps(conversation.companions.of(portion.domain), prepared, portion, values, size, until)
             for portion in across.portions
         ]
     )
@@ -123,8 +126,15 @@ def _finish_steps(conversation: Conversation, ready: Ready, until: float | None)
 
 
 def _portion_steps(
-    conversation: Conversation, across: Across, portion: Portion, values: Sequence[Any], until: float | None
+    conversation: Conversation,
+    prepared: Prepared,
+    portion: Portion,
+    values: Sequence[Any],
+    size: Size,
+    until: float | None,
 ) -> Steps[tuple[_Columns, list[str]]]:
+    across = prepared.plan.across
+    assert across is not None
     state = conversation.state
     patience = Patience(state, until)
     any_shard = conversation.preferred()
@@ -139,6 +149,7 @@ def _portion_steps(
             for shard in having:
                 wanted[shard].append(number)
         shards = [shard for shard in state.picture.placer.shards if shard in wanted]
+        rails.check(conversation, prepared, shards)
         editions = editions_of(page, shards) if portion.listed else NO_EDITIONS
         asked = []
         for shard in shards:
@@ -149,7 +160,7 @@ def _portion_steps(
             break
         except Outdated as outdated:
             yield from patience.again_steps(outdated, page)
-    gathering = _Gathering(across, portion)
+    gathering = _Gathering(across, portion, size)
     for shard, (rows, _) in zip(shards, answers, strict=True):
         gathering.take(wanted[shard], rows)
     return gathering.columns(), [node for _, node in answers]
@@ -181,9 +192,10 @@ def _ask_steps(
 class _Gathering:
     """The columns of a portion's parts, what all shards gave laid end to end."""
 
-    def __init__(self, across: Across, portion: Portion) -> None:
+    def __init__(self, across: Across, portion: Portion, size: Size) -> None:
         self._limits, self._portion = across.limits, portion
         self._counts = [0] * len(portion.parts)
+        self._size = size
         self._columns: list[list[list[str]]] = [[[] for _ in part.columns] for part in portion.parts]
 
     def take(self, numbers: Sequence[int], rows: Rows) -> None:
@@ -208,6 +220,7 @@ class _Gathering:
             width = len(self._columns[number])
             for column, array in zip(self._columns[number], cells[at + 1 : at + 1 + width], strict=True):
                 if array is not None:
+                    self._size.add(array)
                     column.append(array[1:-1])
             at += 1 + width
 
@@ -218,6 +231,7 @@ class _Gathering:
             columns = self._columns[numbers[row[0]]]
             for column, value in zip(columns, row[len(row) - len(columns) :], strict=True):
                 column.append("NULL" if value is None else _element(value))
+                self._size.add(column[-1])
         for number, count in zip(numbers, counts, strict=True):
             self._count(number, count)
 

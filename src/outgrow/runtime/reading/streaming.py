@@ -10,6 +10,7 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Stream, together
 from outgrow.plan import Located
+from outgrow.runtime import rails
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import Patience, editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated
@@ -143,6 +144,8 @@ class Streaming:
                 cure="use execute(), or restrict the statement to one key",
             )
         shards = located.shards
+        if located.scatter:
+            rails.check(self._conversation, prepared, shards)
         brought = prepared.plan.brought if located.scatter and prepared.plan.is_brought else None
         if not located.scatter:
             sql, params = prepared.sql, values or None
