@@ -1,6 +1,6 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
-from outgrow.plan.across import across
+from outgrow.plan.across import build_across
 from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
@@ -48,9 +48,9 @@ __all__ = [
     "ScanKeys",
     "Value",
     "Where",
-    "across",
     "bringing",
     "build",
+    "build_across",
     "check_all_answered",
     "drawn_alone",
     "filled",

@@ -58,7 +58,7 @@ _STORED = (TableKind.TABLE, TableKind.PARTITIONED)
 _EQUALITIES = frozenset(("=", "<>", "is null", "is not null", "is distinct from", "is not distinct from"))
 
 
-def across(statement: Statement, schema: Federation, places: Mapping[str, Places]) -> Plan:
+def build_across(statement: Statement, schema: Federation, places: Mapping[str, Places]) -> Plan:
     """The plan of a query that names tables of other domains; `places` has every domain's, by name.
 
     Raises NotSupportedError for what cannot be answered rightly.
@@ -340,4 +340,4 @@ def _shows_elsewhere(node: Any) -> bool:
     )
 
 
-__all__ = ["across"]
+__all__ = ["build_across"]

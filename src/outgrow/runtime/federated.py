@@ -65,7 +65,7 @@ def _federated(state: DomainState) -> Federated:
     known = state.federated
     others = {name: other.picture for name, other in state.neighbours.items()}
     if known is None or known.own is not state.picture or known.others != others:
-        made = schema.federation(state.picture.schema, {name: picture.schema for name, picture in others.items()})
+        made = schema.federate(state.picture.schema, {name: picture.schema for name, picture in others.items()})
         known = state.federated = Federated(state.picture, others, made)
     return known
 
@@ -82,7 +82,7 @@ def _planned(state: DomainState, known: Federated, bound: Statement, parameters:
         raise refuse("across write", bound.command, ", ".join(domains))
     places = {name: Places(picture.schema, picture.domain) for name, picture in known.others.items()}
     places[state.name] = Places(known.own.schema, known.own.domain)
-    prepared = Prepared(bound.placeholders, plan.across(bound, known.schema, places), None)
+    prepared = Prepared(bound.placeholders, plan.build_across(bound, known.schema, places), None)
     prepared.abroad = {name: known.others[name] for name in dict.fromkeys(table.domain for table in foreign)}
     prepared.with_parameters = parameters
     if state.pooled:

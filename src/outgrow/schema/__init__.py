@@ -3,7 +3,7 @@
 from outgrow.schema.build import build, queries
 from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
-from outgrow.schema.federation import Federation, federation
+from outgrow.schema.federation import Federation, federate
 from outgrow.schema.mariadb import FUNCTIONS, SEPARATED
 from outgrow.schema.model import (
     Column,
@@ -42,7 +42,7 @@ __all__ = [
     "catalogue",
     "compare",
     "differences",
-    "federation",
+    "federate",
     "object_queries",
     "objects",
     "queries",

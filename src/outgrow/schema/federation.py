@@ -66,10 +66,10 @@ class Federation(Schema):
             return Schema.find(self, name, schema)
         theirs = self.others.get(domain)
         found = theirs.find(name, schema) if theirs is not None else None
-        return self.tables[Abroad(found.name.schema, found.name.name, domain)] if found is not None else None
+        return self.tables.get(Abroad(found.name.schema, found.name.name, domain)) if found is not None else None
 
 
-def federation(home: Schema, others: Mapping[str, Schema]) -> Federation:
+def federate(home: Schema, others: Mapping[str, Schema]) -> Federation:
     """`home` with the tables of the other domains."""
     tables: dict[TableName, Table] = dict(home.tables)
     for domain, theirs in others.items():

@@ -7,10 +7,11 @@ import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import outgrow
-from outgrow.errors import NotSupportedError, ProgrammingError
+from outgrow.errors import NotSupportedError, OperationalError, ProgrammingError
 from outgrow.events import StatementEnded
 from tests.integration.across.conftest import Sides
 
@@ -260,3 +261,49 @@ def test_a_statement_within_one_domain_is_what_it_was(sides: Sides) -> None:
     state = sides.fleet._states["sales"]
     prepared = state.picture.plans.find(("SELECT * FROM orders WHERE customer = %s", True))
     assert prepared is not None and prepared.point is not None and prepared.abroad is None
+
+
+def test_an_error_elsewhere_leaves_the_transaction_whole(sides: Sides) -> None:
+    """The other domain fails while its own would still be reading; what has been written is committed all the same."""
+    users = sides.fleet.topology.domain("users").home.primary
+    sales = sides.fleet.topology.domain("sales").shards[1].primary
+    sql = "SELECT l.n, u.name FROM lines l JOIN users u ON u.id = l.customer"
+    sides.fleet.execute(sql)
+    with sides.fleet.session(level="strong") as session:
+        with session.transaction():
+            session.execute("INSERT INTO orders (customer, id) VALUES (1, 801), (2, 802), (3, 803)")
+            sides.servers.sql(users, "ALTER TABLE users RENAME name TO named")
+            try:
+                with psycopg.connect(sales.dsn) as blocker:
+                    blocker.execute("LOCK TABLE lines IN ACCESS EXCLUSIVE MODE")
+                    with pytest.raises(ProgrammingError) as caught:
+                        session.execute(sql, timeout_seconds=10)
+            finally:
+                sides.servers.sql(users, "ALTER TABLE users RENAME named TO name")
+            assert caught.value.node is not None and caught.value.node.startswith("users/")
+            assert len(session.execute(sql).fetchall()) == 40
+        assert session.execute("SELECT count(*) FROM orders WHERE id > 800").fetchall() == [(3,)]
+        session.execute("DELETE FROM orders WHERE id > 800")
+
+
+def test_a_time_limit_holds_for_all_domains(sides: Sides) -> None:
+    """Whichever of them is slow, the others are cancelled and their servers have nothing left to do."""
+    sql = "SELECT o.id, u.name FROM orders o JOIN users u ON u.id = o.customer"
+    slow = {"users": "users", "sales": "orders"}
+    with sides.fleet.session(level="strong") as session:
+        for domain, table in slow.items():
+            node = sides.fleet.topology.domain(domain).shards[-1].primary
+            with psycopg.connect(node.dsn) as blocker:
+                blocker.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")  # type: ignore[call-overload]
+                with pytest.raises(OperationalError) as caught:
+                    session.execute(sql, timeout_seconds=0.5)
+                assert caught.value.node == node.name
+            for shard in sides.fleet.topology.domain("sales").shards:
+                active = "SELECT query FROM pg_stat_activity WHERE state = 'active' AND usename = 'app'"
+                assert sides.servers.sql(shard.primary, f"{active} AND datname = current_database()") == []
+        assert len(session.execute(sql).fetchall()) == 40
+
+
+def test_catalogues_of_other_domains_are_no_tables(sides: Sides) -> None:
+    with pytest.raises(ProgrammingError, match="OG-STMT-010"):
+        sides.fleet.execute("SELECT * FROM users.pg_class")

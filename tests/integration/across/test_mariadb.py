@@ -17,7 +17,10 @@ import pytest
 import outgrow
 from outgrow import Fleet, local
 from outgrow.errors import DataError, NotSupportedError, ProgrammingError
-from outgrow.topology import Sharded, TableName, parameters, parse
+from outgrow.plan import pushing
+from outgrow.schema.federation import mapped
+from outgrow.statement.tree import ColumnRef
+from outgrow.topology import Sharded, TableName, Topology, parameters, parse
 from tests import mariadb
 from tests.domains import named
 from tests.servers import Servers
@@ -246,3 +249,29 @@ def test_within_a_transaction(fleet: Fleet) -> None:
         assert session.execute(sql).fetchall() == [(100, Decimal("16.00"))]
         assert fleet.execute(sql).fetchall() == []
         session.execute("DELETE FROM sold WHERE good = 8")
+
+
+def lost(topology: Topology) -> list[str]:
+    """Conditions on MariaDB's columns under which rows do not come that PostgreSQL would keep."""
+    conditions = {"name <> 'GOOD 1'": ("prices", 8), "yr > 50 AND id = 1": ("kinds", 1)}
+    with outgrow.open(topology) as anew:
+        found = {
+            condition: anew.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchall()[0][0]
+            for condition, (table, _) in conditions.items()
+        }
+    return [condition for condition, count in found.items() if count != conditions[condition][1]]
+
+
+def test_no_condition_is_asked_that_means_less_there(fleet: Fleet) -> None:
+    assert lost(fleet.topology) == []
+
+
+def test_mutant_text_and_small_numbers_are_asked_of_mariadb(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    families = {"text": "text", "varchar": "text", "int2": "integer", "int4": "integer"}
+
+    def believed(column: Any, alias: str, theirs: Any, engine: str) -> str:
+        kind = mapped(theirs.column(column.name).type) if isinstance(column, ColumnRef) else ""
+        return families.get(kind, "")
+
+    monkeypatch.setattr(pushing, "_family", believed)
+    assert lost(fleet.topology) == ["name <> 'GOOD 1'", "yr > 50 AND id = 1"]

@@ -85,12 +85,18 @@ def ready_steps(
     if conversation.transaction is not None:
         yield from _check_isolation_steps(conversation, at, until)
     size = Size(across.limits.bytes_max)
-    answers = yield from together(
-        [
-            _portion_steps(conversation.companions.of(portion.domain), prepared, portion, values, size, until)
-            for portion in across.portions
-        ]
-    )
+    many = {
+        portion.domain: _portion_steps(
+            conversation.companions.of(portion.domain), prepared, portion, values, size, until
+        )
+        for portion in across.portions
+    }
+    own = many.pop(conversation.state.name, None) if conversation.transaction is not None else None
+    given = dict(zip(many, (yield from together(list(many.values()))), strict=True))
+    if own is not None:
+        # Behind the others: what they raise must not break off a branch in the middle of a statement.
+        given[conversation.state.name] = yield from own
+    answers = [given[portion.domain] for portion in across.portions]
     arrays = ["{" + ",".join(parts) + "}" for columns, _ in answers for parts in columns]
     every = [*values, *arrays]
     nodes = tuple(dict.fromkeys(node for _, given in answers for node in given))
