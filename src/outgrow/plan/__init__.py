@@ -5,7 +5,7 @@ from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
-from outgrow.plan.foreign import Across, Portion
+from outgrow.plan.foreign import KEYS_MAX, Across, Portion
 from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
@@ -17,6 +17,7 @@ from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
+    "KEYS_MAX",
     "REFUSALS",
     "Across",
     "Both",

@@ -8,54 +8,28 @@ one domain alone, order of text by rules of another's servers, and everything th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
 
-from outgrow.schema import Federation, Order, Table, TableKind
-from outgrow.statement import render, transform
+from outgrow.schema import Federation, TableKind
+from outgrow.statement import transform
 from outgrow.statement.model import Statement
-from outgrow.statement.tree import (
-    Call,
-    Cast,
-    ColumnRef,
-    Expr,
-    InList,
-    Item,
-    Literal,
-    Operation,
-    Quantified,
-    Query,
-    Relation,
-    ScalarQuery,
-    Scan,
-    Select,
-    SetOperation,
-    Tree,
-    Window,
-)
-from outgrow.topology import Abroad, Copied, Sharded, Single, TableName
+from outgrow.statement.tree import Query, Relation, Scan, Tree
+from outgrow.topology import Abroad, Copied, Sharded, Single
 
-from .blocks import family, first_items
-from .bringing import _PLAIN, _columns, _Mentioned, _mentioned, _said, _scans, _unnested, _vet_sums, _with_dependents
-from .change import Piece
-from .foreign import Across, Part, Portion
-from .model import Plan, Reason, ScanKeys, Where
+from .blocks import first_items
+from .bringing import _mentioned, _scans, _vet_sums, _with_dependents
+from .elsewhere import vet_order
+from .following import Follow, follows
+from .foreign import Across, Portion
+from .model import Plan, Reason, Where
 from .placing import Places
-from .pushing import Check, pushed
+from .portions import Bringer, Narrowing
 from .refusals import Refused, refused
-from .rendering import fragment, piece, with_holes
-from .survey import Surveyor
-from .vetting import vet, vet_alike
-from .walking import children, everything_below
+from .rendering import fragment
+from .vetting import vet
 
-#: Types beside the plain ones, and arrays of those, whose text says the same to every PostgreSQL.
-_CARRIED = frozenset(
-    "macaddr8 pg_lsn tsvector tsquery point line lseg box path polygon circle int4range int8range numrange daterange "
-    "tsrange tstzrange int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange".split()
-)
 _STORED = (TableKind.TABLE, TableKind.PARTITIONED)
-_EQUALITIES = frozenset(("=", "<>", "is null", "is not null", "is distinct from", "is not distinct from"))
 
 
 def build_across(statement: Statement, schema: Federation, places: Mapping[str, Places]) -> Plan:
@@ -79,26 +53,14 @@ def _across(statement: Statement, schema: Federation, places: Mapping[str, Place
     assert isinstance(tree, Query)
     vet(statement, alone=True)
     _vet_sums(tree)
-    _vet_order(tree)
-    own = places[schema.domain]
-    here = _finishing(tree, own)
-    bound = Places(schema, own.domain)
-    mentioned = _mentioned(tree)
-    away: dict[str, list[Scan]] = defaultdict(list)
-    for scan in _scans(tree):
-        domain = scan.table.domain if isinstance(scan.table, Abroad) else schema.domain
-        if _is_away(scan, places[domain], domain == schema.domain, here):
-            away[domain].append(scan)
-    first = statement.placeholders.count + 1
-    portions: list[Portion] = []
-    instead: dict[int, Relation] = {}
-    for domain, scans in away.items():
-        bringer = _Bringer(domain, places[domain], bound, tree, mentioned, domain == schema.domain)
-        first = bringer.bring(scans, first, instead)
-        portions.append(bringer.portion())
-    sql, params = fragment(transform(_with_dependents(tree, bound), lambda node: instead.get(id(node), node)))
-    names = tuple(item.name for item in first_items(tree))
-    return Across(tuple(portions), sql, params, names, here, own.domain.finish)
+    vet_order(tree)
+    build = _Build(statement, tree, schema, places)
+    plain = build.made(Staging(build, with_own=False, ordered=False))
+    for with_own in (True, False):
+        staging = Staging(build, with_own, ordered=True)
+        if staging.sources:
+            return replace(plain, keyed=build.made(staging))
+    return plain
 
 
 def _finishing(tree: Tree, own: Places) -> str:
@@ -130,214 +92,135 @@ def _is_away(scan: Scan, places: Places, own: bool, here: str) -> bool:
     return True
 
 
-class _Bringer:
-    """What one domain gives, part by part."""
+class _Build:
+    """One statement, and what it is over."""
 
-    def __init__(
-        self, domain: str, places: Places, bound: Places, tree: Tree, mentioned: _Mentioned, own: bool
-    ) -> None:
-        self.domain, self.places, self.bound, self.own = domain, places, bound, own
-        self.mentioned = mentioned
-        self.engine = places.schema.engine
-        self.said: dict[int, list[Expr]] = dict(_said(tree))
-        self.scans = tuple(_survey(tree, domain, places, bound, own))
-        self.parts: list[Part] = []
-        self._limit = Literal("number", str(bound.domain.finish.rows_max + 1))
+    def __init__(self, statement: Statement, tree: Query, schema: Federation, places: Mapping[str, Places]) -> None:
+        self.statement, self.tree, self.schema, self.places = statement, tree, schema, places
+        self.own = places[schema.domain]
+        self.bound = Places(schema, self.own.domain)
+        self.here = _finishing(tree, self.own)
+        self.mentioned = _mentioned(tree)
+        self.follows = follows(tree, lambda scan: self.bound.table(scan.table))
+        #: By domain, what has to be brought; and what the finishing server has itself, but for copied tables.
+        self.away: dict[str, list[Scan]] = defaultdict(list)
+        self.local: list[Scan] = []
+        for scan in _scans(tree):
+            domain = scan.table.domain if isinstance(scan.table, Abroad) else schema.domain
+            if _is_away(scan, places[domain], domain == schema.domain, self.here):
+                self.away[domain].append(scan)
+            elif len(self.own.domain.shards) == 1 or not isinstance(self.own.of(scan.table), Copied):
+                self.local.append(scan)
 
-    def portion(self) -> Portion:
-        listed = any(family(scan.types[0]) in self.places.listed for scan in self.scans)
-        return Portion(self.domain, self.engine, tuple(self.parts), self.scans, listed)
+    def bringer(self, domain: str) -> Bringer:
+        return Bringer(domain, self.places[domain], self.bound, self.tree, self.mentioned, domain == self.schema.domain)
 
-    def bring(self, scans: list[Scan], first: int, instead: dict[int, Relation]) -> int:
-        """Parts for these occurrences, whose columns are parameters from `first`; the next one that is free."""
-        known: dict[Hashable, int] = {}
-        for scan in scans:
-            table = self.bound.table(scan.table)
-            assert table is not None
-            columns = _columns(scan, table, self.mentioned)
-            self._check_columns(scan, table, columns)
-            part = self._part(scan, table, columns)
-            # Whoever needs the same rows of the same table shares them.
-            keys = tuple(self.scans[at].keys for at in part.scans)
-            same: Hashable = (scan.table, scan.only, columns, keys, part if part.condition else None)
-            if same not in known:
-                known[same] = first
-                first += len(columns)
-                self.parts.append(part)
-            instead[id(scan)] = _unnested(scan, table, columns, known[same])
-        return first
+    def made(self, staging: Staging) -> Across:
+        first = self.statement.placeholders.count + 1
+        portions: list[Portion] = []
+        instead: dict[int, Relation] = {}
+        params: dict[tuple[int, str], int] = {}
+        for domain in (domain for stage in staging.stages for domain in stage):
+            bringer = staging.bringers[domain]
+            bringer.few = staging.few
+            for scan, narrowings in staging.narrowed.items():
+                bringer.narrowed[scan] = [
+                    each if each.within else each._replace(param=params[each.source, each.source_column])
+                    for each in narrowings
+                    if each.within or (each.source, each.source_column) in params
+                ]
+            first = bringer.bring(staging.scans[domain], first, instead)
+            params |= bringer.params
+            portions.append(bringer.portion())
+        tree = _with_dependents(self.tree, self.bound)
+        sql, used = fragment(transform(tree, lambda node: instead.get(id(node), node)))
+        names = tuple(item.name for item in first_items(self.tree))
+        sizes = tuple(len(stage) for stage in staging.stages)
+        return Across(tuple(portions), sql, used, names, self.here, self.own.domain.finish, sizes)
 
-    def _check_columns(self, scan: Scan, table: Table, columns: tuple[str, ...]) -> None:
-        if self.own:
-            return
-        for name in columns:
-            column = table.column(name)
-            assert column is not None
-            kind = column.type.removeprefix("_")
-            if kind not in _PLAIN and (kind not in _CARRIED or column.type != kind):
-                raise refused("type elsewhere", f"{scan.table}.{name}", column.type, self.domain)
-            if column.nondeterministic:
-                raise refused("collation elsewhere", f"{scan.table}.{name}", self.domain)
 
-    def _part(self, scan: Scan, table: Table, columns: tuple[str, ...]) -> Part:
-        name = scan.table.there if isinstance(scan.table, Abroad) else scan.table
-        theirs = self.places.table(name)
-        assert theirs is not None
-        conditions, checks = self._conditions(scan, table, theirs)
-        where = Operation("and", tuple(conditions)) if len(conditions) > 1 else conditions[0] if conditions else None
-        made = self._mariadb_piece if self.engine == "mariadb" else self._piece
-        standing = self.places.of(name)
-        at = tuple(at for at, each in enumerate(self.scans) if (each.table, each.alias) == (scan.table, scan.alias))
-        single = standing.shard if isinstance(standing, Single) else ""
-        return Part(
-            scan.table, scan.alias, columns, made(scan, theirs, columns, where), made(scan, theirs, columns, None),
-            tuple(checks), at, single, render(where) if where is not None else "",
-        )  # fmt: skip
+class Staging:
+    """In which order domains are asked, so that what comes first says which rows of the others matter.
 
-    def _conditions(self, scan: Scan, table: Table, theirs: Table) -> tuple[list[Expr], list[Check]]:
-        """What may be asked there of what the statement says of this table alone."""
-        asked: list[Expr] = []
-        checks: list[Check] = []
-        for condition in self.said.get(id(scan), ()):
-            if self.own:
-                if vet_alike(condition):
-                    asked.append(condition)
+    A domain is asked once, so that each of its shards is seen as of one moment; so it comes before or after another as
+    a whole.  First come those of which the statement says something; others follow where conditions equate columns.
+    """
+
+    def __init__(self, build: _Build, with_own: bool, ordered: bool) -> None:
+        """`with_own`: what the finishing server has is brought too, because it says what else matters."""
+        self.scans = {domain: list(scans) for domain, scans in build.away.items()}
+        local = build.local if with_own else []
+        if local:
+            self.scans[build.schema.domain] = [*self.scans.get(build.schema.domain, ()), *local]
+        self.bringers = {domain: build.bringer(domain) for domain in self.scans}
+        self._domain_of = {id(scan): domain for domain, scans in self.scans.items() for scan in scans}
+        self._follows = [f for f in build.follows if f.scan in self._domain_of and f.source in self._domain_of]
+        self.narrowed: dict[int, list[Narrowing]] = defaultdict(list)
+        #: Occurrences whose values go to other domains.
+        self.sources: set[int] = set()
+        #: Occurrences of which not all rows come.
+        self._known = {
+            id(scan)
+            for domain, scans in self.scans.items()
+            for scan in scans
+            if self.bringers[domain].conditions(scan)[0]
+        }
+        self.stages = self._staged() if ordered else self._at_once()
+        brought_for_it = {id(scan) for scan in local}
+        if with_own and not brought_for_it & self.sources:
+            # It would be brought for nothing.
+            self.sources = set()
+        self.few = frozenset(self.sources | brought_for_it)
+
+    def _at_once(self) -> list[tuple[str, ...]]:
+        for domain in self.scans:
+            self._spread(domain)
+        return [tuple(self.scans)]
+
+    def _staged(self) -> list[tuple[str, ...]]:
+        waiting = dict.fromkeys(self.scans)
+        first = [domain for domain in waiting if any(id(scan) in self._known for scan in self.scans[domain])]
+        stages = [first]
+        while stages[-1]:
+            for domain in stages[-1]:
+                del waiting[domain]
+                self._spread(domain)
+            stages.append([domain for domain in waiting if self._led(domain, waiting)])
+        # Of the rest nothing is known: they need not wait for anybody.
+        return [(*stages[0], *waiting), *(tuple(stage) for stage in stages[1:] if stage)]
+
+    def _led(self, domain: str, waiting: Collection[str]) -> bool:
+        """Whether rows of the domain follow some that have come; then they are narrowed so."""
+        found = False
+        for each in self._follows:
+            source = self._domain_of[each.source]
+            if self._domain_of[each.scan] != domain or source in waiting or each.source not in self._known:
                 continue
-            wanted = pushed(condition, scan.alias, theirs, self.engine)
-            if wanted is not None:
-                asked.append(condition)
-                checks += wanted
-        return asked, checks
+            if not self.bringers[domain].takes(each):
+                continue
+            self._narrow(each, within=False)
+            self.sources.add(each.source)
+            found = True
+        self._known |= {id(scan) for scan in self.scans[domain] if self.narrowed.get(id(scan))}
+        return found
 
-    def _piece(self, scan: Scan, theirs: Table, columns: tuple[str, ...], where: Expr | None) -> Piece:
-        items = []
-        for name in columns:
-            column = theirs.column(name)
-            assert column is not None
-            ref: Expr = ColumnRef(scan.alias, name)
-            items.append(Item(ref if column.type in _PLAIN else Cast(ref, "text"), name, name))
-        plain = replace(scan, table=theirs.name, column_aliases=(), qualified=True)
-        inside = piece(render(with_holes(Select(tuple(items), plain, where, limit=self._limit))))
-        numbered = [f"c{number}" for number in range(1, len(columns) + 1)]
-        arrays = "".join(f", array_agg({name})::text" for name in numbered)
-        texts = [f"SELECT count(*){arrays} FROM (" + inside.texts[0], *inside.texts[1:]]
-        texts[-1] += f") AS r ({', '.join(numbered)})"
-        return Piece(tuple(texts), inside.params)
+    def _spread(self, domain: str) -> None:
+        """Within a domain of one shard: what follows a narrowed table is narrowed by it, in the same statement."""
+        if not self.bringers[domain].joins:
+            return
+        again = True
+        while again:
+            again = False
+            for each in self._follows:
+                inside = self._domain_of[each.scan] == self._domain_of[each.source] == domain
+                if inside and each.source in self._known and each.scan not in self._known:
+                    self._narrow(each, within=True)
+                    self._known.add(each.scan)
+                    again = True
 
-    def _mariadb_piece(self, scan: Scan, theirs: Table, columns: tuple[str, ...], where: Expr | None) -> Piece:
-        alias = _mariadb_name(scan.alias)
-        values = []
-        for name in columns:
-            column = theirs.column(name)
-            assert column is not None
-            value = _mariadb_text(f"{alias}.{_mariadb_name(name)}", column.type)
-            values.append(f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_bin")
-        asked = f" WHERE {_mariadb_sql(with_holes(where))}" if where is not None else ""
-        source = f"{_mariadb_name(theirs.name.name)} AS {alias}"
-        return piece(f"{', '.join(values)} FROM {source}{asked} LIMIT {self._limit.text}")
-
-
-def _survey(tree: Tree, domain: str, places: Places, bound: Places, own: bool) -> Iterator[ScanKeys]:
-    """The keys that occurrences of the domain's sharded tables can need."""
-    keyed: dict[TableName, tuple[str, ...]] = {}
-    columns: dict[TableName, Any] = {}
-    for scan in _scans(tree):
-        name = scan.table.there if isinstance(scan.table, Abroad) else scan.table
-        if (scan.table.domain if isinstance(scan.table, Abroad) else bound.schema.domain) != domain:
-            continue
-        columns[scan.table] = places.key_columns(name)
-        if columns[scan.table] and len(places.domain.shards) > 1:
-            keyed[scan.table] = tuple(column.name for column in columns[scan.table])
-    surveyor = Surveyor(bound.schema, tree, keyed, places.ranged, places.ranged | places.listed).run()
-    for found in surveyor.found:
-        if found.table in keyed:
-            key = columns[found.table]
-            yield ScanKeys(
-                found.table, found.alias, keyed[found.table], tuple(column.type for column in key),
-                tuple(column.typmod for column in key), found.keys, found.role,
-            )  # fmt: skip
-
-
-# --- MariaDB's spelling ----------------------------------------------------------------------------------------------
-
-
-def _mariadb_name(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _mariadb_text(column: str, kind: str) -> str:
-    """The column's value as a text that PostgreSQL reads as the same value."""
-    if kind == "bytea" or kind.startswith("mariadb.binary"):
-        return f"CONCAT(CHAR(92 USING utf8mb4), 'x', HEX({column}))"
-    if kind.startswith("mariadb.float"):
-        # As text a FLOAT has six digits.
-        return f"CAST({column} AS DOUBLE)"
-    if kind.startswith("mariadb.timestamp"):
-        # The moment itself, whatever the connection's zone; PostgreSQL refuses a zero date by name.
-        moment = f"DATE_ADD('1970-01-01 00:00:00', INTERVAL UNIX_TIMESTAMP({column}) SECOND)"
-        return f"IF({column} = 0, '0000-00-00', CONCAT({moment}, '+00'))"
-    return column
-
-
-def _mariadb_sql(expr: Expr) -> str:
-    """A condition that `pushed` allows on MariaDB: whole numbers, and what compares them."""
-    match expr:
-        case ColumnRef():
-            return f"{_mariadb_name(expr.relation)}.{_mariadb_name(expr.name)}"
-        case Operation(operator="-", operands=(operand,)):
-            return f"-{_mariadb_sql(operand)}"
-        case Operation(operator="between", operands=(value, low, high)):
-            return f"({_mariadb_sql(value)} BETWEEN {_mariadb_sql(low)} AND {_mariadb_sql(high)})"
-        case Operation():
-            return "(" + f" {expr.operator} ".join(map(_mariadb_sql, expr.operands)) + ")"
-        case InList():
-            words = "NOT IN" if expr.negated else "IN"
-            return f"({_mariadb_sql(expr.operand)} {words} ({', '.join(map(_mariadb_sql, expr.items))}))"
-    return render(expr)
-
-
-# --- text in another order -------------------------------------------------------------------------------------------
-
-
-def _vet_order(tree: Tree) -> None:
-    """Text that another domain orders by rules of its own may be shown and be equal, nothing else."""
-    for node in everything_below(tree):
-        for child in children(node):
-            if isinstance(child, ColumnRef) and child.order is Order.ELSEWHERE and not _harmless(node, child, tree):
-                name = f"{child.table}.{child.name}" if child.table is not None else child.name
-                raise refused("order elsewhere", name)
-        if _compares_rows(node) and _shows_elsewhere(node):
-            raise refused("order elsewhere", "a column of a set operation or of a subquery")
-
-
-def _harmless(node: Any, child: ColumnRef, tree: Tree) -> bool:
-    match node:
-        case Item() | Select() | Window():
-            return True
-        case Operation(operator=operator):
-            return operator in _EQUALITIES
-        case InList():
-            return True
-        case Quantified(operator=operator):
-            return operator in ("=", "<>")
-        case Call(name="count"):
-            return node.over is None and not node.order and child in node.args
-    return False
-
-
-def _compares_rows(node: Any) -> bool:
-    """What queries in it show goes on as something whose order is not known here any more."""
-    unequal = isinstance(node, Quantified) and node.operator not in ("=", "<>")
-    return unequal or isinstance(node, SetOperation | ScalarQuery)
-
-
-def _shows_elsewhere(node: Any) -> bool:
-    return any(
-        isinstance(item.expr, ColumnRef) and item.expr.order is Order.ELSEWHERE
-        for below in everything_below(node)
-        if isinstance(below, Select)
-        for item in below.items
-    )
+    def _narrow(self, follow: Follow, within: bool) -> None:
+        narrowing = Narrowing(follow.column, follow.type, follow.source, follow.source_column, within)
+        self.narrowed[follow.scan].append(narrowing)
 
 
 __all__ = ["build_across"]

@@ -17,6 +17,9 @@ from .model import Placer, ScanKeys
 from .pushing import Check, fits
 from .rendering import filled
 
+#: More rows than this do not say which rows of others are wanted.
+KEYS_MAX = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -39,6 +42,8 @@ class Part:
     shard: str = ""
     #: What is asked of the rows, as SQL; "" for all.
     condition: str = ""
+    #: Where more than KEYS_MAX rows come, the plan that does not need them is taken.
+    few: bool = False
 
     def asked(self, values: Sequence[Any]) -> Piece:
         return self.piece if fits(self.checks, values) else self.whole
@@ -113,6 +118,10 @@ class Across:
     #: The shard of the session's domain that runs it; "" for any.
     shard: str
     limits: FinishLimits
+    #: How many of the portions come at once, one stage after another.
+    stages: tuple[int, ...] = ()
+    #: The same with fewer rows, where those that say which ones are few themselves: it is tried first.
+    keyed: Across | None = None
 
     def describe(self) -> list[str]:
         brought = [f"bring from {p.domain}: {part.describe()}" for p in self.portions for part in p.parts]

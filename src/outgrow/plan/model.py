@@ -196,6 +196,8 @@ class Plan:
             shown["key_move"] = self.move.describe()
         if self.across is not None:
             shown["across"] = self.across.describe()
+            if self.across.keyed is not None:
+                shown["first tried"] = self.across.keyed.describe()
         if self.brought is not None:
             shown["brought"] = self.brought.describe()
         elif self.refusal is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ import pytest
 import outgrow
 from outgrow.errors import NotSupportedError, OperationalError, ProgrammingError
 from outgrow.events import StatementEnded
+from outgrow.plan import across as planning
+from outgrow.plan import portions
+from outgrow.runtime.reading import across as running
+from outgrow.topology import FinishLimits
 from tests.integration.across.conftest import Sides
 
 QUERIES = [
@@ -115,7 +120,8 @@ def test_types_of_one_domain_are_refused_by_name(sides: Sides) -> None:
         session.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
         session.execute("CREATE TABLE moods (id int8, mood mood, other text)")
         session.execute("INSERT INTO moods VALUES (1, 'ok', 'x')")
-    assert sides.fleet.execute("SELECT id, other FROM moods").fetchall() == [(1, "x")]
+    with sides.fleet.session(level="strong") as session:
+        assert session.execute("SELECT id, other FROM moods").fetchall() == [(1, "x")]
     with pytest.raises(NotSupportedError, match=r"OG-PLAN-073: users.moods.mood is of type public.mood"):
         sides.fleet.execute("SELECT * FROM moods")
 
@@ -125,7 +131,7 @@ def test_text_in_another_order_is_shown_and_compared_by_equality_alone(sides: Si
         session.execute("CREATE COLLATION own (provider = libc, locale = 'C.UTF-8')")
         session.execute('CREATE TABLE words (id int8, word text COLLATE own, plain text COLLATE "C")')
         session.execute("INSERT INTO words VALUES (1, 'a', 'a'), (2, 'B', 'B'), (3, 'c', 'c')")
-    run = sides.fleet.execute
+    run = sides.fleet.session(level="strong").execute
     assert run("SELECT id, word FROM words WHERE word = 'B'").fetchall() == [(2, "B")]
     assert run("SELECT count(DISTINCT word) FROM words").fetchall() == [(3,)]
     assert run("SELECT w.id FROM words w JOIN shared s ON s.what <> w.word ORDER BY 1").fetchall() == [(1,), (2,), (3,)]
@@ -247,9 +253,10 @@ def test_a_table_that_another_domain_changes_is_seen_anew(sides: Sides) -> None:
     with sides.fleet.session("users") as session:
         session.execute("CREATE TABLE fresh (a int8)")
         session.execute("INSERT INTO fresh VALUES (1)")
-        assert sides.fleet.execute(sql).fetchall() == [(1,)]
+        reader = sides.fleet.session(level="strong")
+        assert reader.execute(sql).fetchall() == [(1,)]
         session.execute("ALTER TABLE fresh ADD COLUMN b text DEFAULT 'x'")
-        assert sides.fleet.execute(sql).fetchall() == [(1, "x")]
+        assert reader.execute(sql).fetchall() == [(1, "x")]
         session.execute("DROP TABLE fresh")
     with pytest.raises(ProgrammingError, match="OG-STMT-010"):
         sides.fleet.execute(sql)
@@ -307,3 +314,57 @@ def test_a_time_limit_holds_for_all_domains(sides: Sides) -> None:
 def test_catalogues_of_other_domains_are_no_tables(sides: Sides) -> None:
     with pytest.raises(ProgrammingError, match="OG-STMT-010"):
         sides.fleet.execute("SELECT * FROM users.pg_class")
+
+
+def narrowed(sides: Sides, **limits: int) -> outgrow.Fleet:
+    """The fleet with other limits for the domain that finishes."""
+    sales, *others = sides.fleet.topology.domains
+    return outgrow.open(replace(sides.fleet.topology, domains=(replace(sales, finish=FinishLimits(**limits)), *others)))
+
+
+KEYED = (
+    ("SELECT o.id, u.name FROM orders o JOIN users u ON u.id = o.customer WHERE o.id = %s", [5]),
+    ("SELECT o.id, u.name FROM orders o JOIN users.users u ON u.id = o.customer WHERE o.id IN (%s, 9) ORDER BY 1", [5]),
+    ('SELECT g.label, l.n FROM lines l, goods g WHERE g.id = l.good AND l."order" = %s', [7]),
+    ("SELECT u.name, l.who FROM users u JOIN audit.log l ON l.who = u.id WHERE u.id = %s ORDER BY l.at LIMIT 3", [3]),
+    ("SELECT x.label FROM notes n LEFT JOIN goods x ON x.id = n.id WHERE n.id = %s", [1]),
+)
+
+
+@pytest.mark.parametrize(("sql", "params"), KEYED)
+def test_a_selective_join_does_not_ship_the_other_table(sides: Sides, sql: str, params: list[Any]) -> None:
+    """Four rows of a table may come, and every other table has more."""
+    with narrowed(sides, rows_max=4) as fleet:
+        ours = fleet.execute(sql, params).fetchall()
+    assert ours
+    assert ours == sides.plain.execute(sql.replace("users.users", "users"), params).fetchall()  # type: ignore[call-overload]
+
+
+def test_without_its_values_it_does(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test above finds out about."""
+    monkeypatch.setattr(planning, "follows", lambda tree, table_of: [])
+    for sql, params in KEYED[:4]:
+        with narrowed(sides, rows_max=4) as fleet, pytest.raises(NotSupportedError, match="OG-RUN-100"):
+            fleet.execute(sql, params)
+
+
+@pytest.mark.parametrize("keys_max", [0, 3])
+def test_what_does_not_narrow_is_given_up(sides: Sides, monkeypatch: pytest.MonkeyPatch, keys_max: int) -> None:
+    """More rows than are worth their values: the same answer, in another way."""
+    monkeypatch.setattr(portions, "KEYS_MAX", keys_max)
+    monkeypatch.setattr(running, "KEYS_MAX", keys_max)
+    with outgrow.open(sides.fleet.topology) as fleet:
+        anew = replace_fleet(sides, fleet)
+        for sql in QUERIES:
+            anew.same(sql)
+        for sql, params in KEYED:
+            anew.same(sql, params, sql.replace("users.users", "users"))
+
+
+def replace_fleet(sides: Sides, fleet: outgrow.Fleet) -> Sides:
+    return Sides(fleet, sides.plain, sides.servers)
+
+
+def test_explain_says_who_comes_first(sides: Sides) -> None:
+    shown = str(sides.fleet.explain(*KEYED[0]))
+    assert "first tried" in shown and "u.id = ANY ($" in shown.replace('"', ""), shown

@@ -20,7 +20,7 @@ from outgrow.errors import DataError, NotSupportedError, ProgrammingError
 from outgrow.plan import pushing
 from outgrow.schema.federation import mapped
 from outgrow.statement.tree import ColumnRef
-from outgrow.topology import Sharded, TableName, Topology, parameters, parse
+from outgrow.topology import FinishLimits, Sharded, TableName, Topology, parameters, parse
 from tests import mariadb
 from tests.domains import named
 from tests.servers import Servers
@@ -275,3 +275,19 @@ def test_mutant_text_and_small_numbers_are_asked_of_mariadb(fleet: Fleet, monkey
 
     monkeypatch.setattr(pushing, "_family", believed)
     assert lost(fleet.topology) == ["name <> 'GOOD 1'", "yr > 50 AND id = 1"]
+
+
+def test_values_of_postgresql_say_which_rows_of_mariadb_matter(fleet: Fleet) -> None:
+    sql = "SELECT s.n, p.price FROM sold s JOIN prices p ON p.id = s.good WHERE s.n IN (3, 4, 6) ORDER BY 1"
+    expected = [(3, Decimal("6.00")), (4, Decimal("8.00"))]
+    assert fleet.execute(sql).fetchall() == expected
+    sales, stock = fleet.topology.domains
+    limited = replace(sales, finish=FinishLimits(rows_max=4))
+    with outgrow.open(replace(fleet.topology, domains=(limited, stock))) as anew:
+        assert anew.execute(sql).fetchall() == expected
+        assert anew.execute("SELECT p.price FROM sold s JOIN prices p ON p.id = s.good WHERE s.n < 0").fetchall() == []
+        with pytest.raises(NotSupportedError, match="OG-RUN-100"):
+            anew.execute("SELECT p.price FROM prices p")
+        # And the other way round.
+        back = "SELECT p.name, s.n FROM prices p JOIN sold s ON s.good = p.id WHERE p.id = 1 ORDER BY 2"
+        assert anew.execute(back).fetchall() == [("good 1", n) for n in (1, 7, 13, 19)]

@@ -11,7 +11,7 @@ import pytest
 
 import outgrow
 from outgrow.plan import across as planning
-from outgrow.plan import foreign
+from outgrow.plan import following, foreign
 from outgrow.runtime.reading import across
 from tests.integration.across.conftest import Sides
 
@@ -95,17 +95,19 @@ def test_a_shard_is_seen_as_of_one_moment(fresh: outgrow.Fleet) -> None:
 
 
 def test_mutant_a_statement_for_each_occurrence(fresh: outgrow.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = across._portion_steps
+    whole = across._Asking.steps
 
-    def apart(speaker: Any, prepared: Any, portion: Any, *more: Any) -> Any:
+    def apart(self: Any) -> Any:
         columns, nodes = [], []
+        portion = self._portion
         for part in portion.parts:
-            some, there = yield from whole(speaker, prepared, replace(portion, parts=(part,)), *more)
+            self._portion = replace(portion, parts=(part,))
+            some, there = yield from whole(self)
             columns += some
             nodes += there
         return columns, nodes
 
-    monkeypatch.setattr(across, "_portion_steps", apart)
+    monkeypatch.setattr(across._Asking, "steps", apart)
     assert torn(fresh) > 0
 
 
@@ -163,5 +165,27 @@ def test_letters_are_those_of_the_column(measures: outgrow.Fleet) -> None:
 def test_mutant_text_of_another_order_is_taken_for_ones_own(
     measures: outgrow.Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "_vet_order", lambda tree: None)
+    monkeypatch.setattr(planning, "vet_order", lambda tree: None)
     assert not alike(measures)
+
+
+# --- whose values say which rows matter ------------------------------------------------------------------------------
+
+
+def preserved(fleet: outgrow.Fleet) -> bool:
+    """Whether a LEFT JOIN keeps all rows of its left side."""
+    sql = "SELECT count(*) FROM users u LEFT JOIN orders o ON o.customer = u.id AND o.id = 5"
+    return fleet.execute(sql).fetchall() == [(10,)]
+
+
+def test_a_side_that_is_kept_is_kept(fresh: outgrow.Fleet) -> None:
+    assert preserved(fresh)
+
+
+def test_mutant_a_left_join_is_taken_for_an_inner_one(fresh: outgrow.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        following._Block,
+        "_joins",
+        lambda self, join: self._told(join.on, following.kept(join.left) + following.kept(join.right)),
+    )
+    assert not preserved(fresh)

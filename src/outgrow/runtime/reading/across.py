@@ -6,6 +6,7 @@ of it: nothing of the transaction's can be there, because what a session writes 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from outgrow.clock import monotonic
 from outgrow.errors import NodeLost, NotSupportedError, OperationalError
 from outgrow.nodes import Rows, together
-from outgrow.plan import Across, Portion, refuse
+from outgrow.plan import KEYS_MAX, Across, Portion, refuse
 from outgrow.runtime import asking, rails
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import Patience, editions_of
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _PERSONS = frozenset(("role", "session_authorization"))
 #: A part's columns, each as the insides of arrays; and which servers gave them.
 _Columns = list[list[str]]
+#: What of an array's text is no number and no comma: braces, quotes, and NULLs, which equal nothing.
+_NO_NUMBER = re.compile(r"NULL|[^0-9,-]")
+_COMMAS = re.compile(r",{2,}")
 
 
 def run_steps(
@@ -84,23 +88,45 @@ def ready_steps(
     at = across.shard or conversation.preferred()
     if conversation.transaction is not None:
         yield from _check_isolation_steps(conversation, at, until)
+    if across.keyed is not None:
+        try:
+            return across.keyed, (yield from _brought_steps(conversation, prepared, across.keyed, values, at, until))
+        except _TooMany:
+            # What was to say which rows matter says too little.
+            pass
+    return across, (yield from _brought_steps(conversation, prepared, across, values, at, until))
+
+
+class _TooMany(Exception):
+    """More rows than `KEYS_MAX` of a table that was to narrow others."""
+
+
+def _brought_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    across: Across,
+    values: Sequence[Any],
+    at: str,
+    until: float | None,
+) -> Steps[Ready]:
+    every = list(values)
+    nodes: dict[str, None] = {}
     size = Size(across.limits.bytes_max)
-    many = {
-        portion.domain: _portion_steps(
-            conversation.companions.of(portion.domain), prepared, portion, values, size, until
-        )
-        for portion in across.portions
-    }
-    own = many.pop(conversation.state.name, None) if conversation.transaction is not None else None
-    given = dict(zip(many, (yield from together(list(many.values()))), strict=True))
-    if own is not None:
-        # Behind the others: what they raise must not break off a branch in the middle of a statement.
-        given[conversation.state.name] = yield from own
-    answers = [given[portion.domain] for portion in across.portions]
-    arrays = ["{" + ",".join(parts) + "}" for columns, _ in answers for parts in columns]
-    every = [*values, *arrays]
-    nodes = tuple(dict.fromkeys(node for _, given in answers for node in given))
-    return across, Ready(across.sql, [every[index - 1] for index in across.params], at, nodes, ())
+    first = 0
+    for count in across.stages:
+        portions = across.portions[first : first + count]
+        first += count
+        many = {p.domain: _Asking(conversation, prepared, across, p, every, size, until).steps() for p in portions}
+        own = many.pop(conversation.state.name, None) if conversation.transaction is not None else None
+        given = dict(zip(many, (yield from together(list(many.values()))), strict=True))
+        if own is not None:
+            # Behind the others: what they raise must not break off a branch in the middle of a statement.
+            given[conversation.state.name] = yield from own
+        for portion in portions:
+            columns, there = given[portion.domain]
+            every += ["{" + ",".join(column) + "}" for column in columns]
+            nodes.update(dict.fromkeys(there))
+    return Ready(across.sql, [every[index - 1] for index in across.params], at, tuple(nodes), ())
 
 
 def _check_isolation_steps(conversation: Conversation, shard: str, until: float | None) -> Steps[None]:
@@ -131,45 +157,62 @@ def _finish_steps(conversation: Conversation, ready: Ready, until: float | None)
 # --- what one domain gives -------------------------------------------------------------------------------------------
 
 
-def _portion_steps(
-    conversation: Conversation,
-    prepared: Prepared,
-    portion: Portion,
-    values: Sequence[Any],
-    size: Size,
-    until: float | None,
-) -> Steps[tuple[_Columns, list[str]]]:
-    across = prepared.plan.across
-    assert across is not None
-    state = conversation.state
-    patience = Patience(state, until)
-    any_shard = conversation.preferred()
+class _Asking:
+    """One domain, asked for its portion."""
 
-    def place(placer: Keyspace, absent: frozenset[Entry]) -> tuple[frozenset[str], ...]:
-        return portion.locate(values, placer, any_shard, absent)
+    def __init__(
+        self,
+        conversation: Conversation,
+        prepared: Prepared,
+        across: Across,
+        portion: Portion,
+        values: list[Any],
+        size: Size,
+        until: float | None,
+    ) -> None:
+        self._speaker = conversation.companions.of(portion.domain)
+        self._prepared, self._across, self._portion = prepared, across, portion
+        self._values = values
+        self._size, self._until = size, until
 
-    while True:
-        places, page = yield from directory.resolved_steps(state, place, until)
-        wanted: dict[str, list[int]] = defaultdict(list)
-        for number, having in enumerate(places):
-            for shard in having:
-                wanted[shard].append(number)
-        shards = [shard for shard in state.picture.placer.shards if shard in wanted]
-        rails.check(conversation, prepared, shards)
-        editions = editions_of(page, shards) if portion.listed else NO_EDITIONS
-        asked = []
-        for shard in shards:
-            sql, used = portion.question(wanted[shard], values)
-            asked.append((shard, sql, [values[index - 1] for index in used]))
-        try:
-            answers = yield from _ask_steps(conversation, asked, until, editions)
-            break
-        except Outdated as outdated:
-            yield from patience.again_steps(outdated, page)
-    gathering = _Gathering(across, portion, size)
-    for shard, (rows, _) in zip(shards, answers, strict=True):
-        gathering.take(wanted[shard], rows)
-    return gathering.columns(), [node for _, node in answers]
+    def steps(self) -> Steps[tuple[_Columns, list[str]]]:
+        speaker, portion, values = self._speaker, self._portion, self._values
+        state = speaker.state
+        patience = Patience(state, self._until)
+        any_shard = speaker.preferred()
+
+        def place(placer: Keyspace, absent: frozenset[Entry]) -> tuple[frozenset[str], ...]:
+            return portion.locate(values, placer, any_shard, absent)
+
+        while True:
+            places, page = yield from directory.resolved_steps(state, place, self._until)
+            wanted: dict[str, list[int]] = defaultdict(list)
+            for number, having in enumerate(places):
+                for shard in having:
+                    wanted[shard].append(number)
+            shards = [shard for shard in state.picture.placer.shards if shard in wanted]
+            rails.check(speaker, self._prepared, shards)
+            editions = editions_of(page, shards) if portion.listed else NO_EDITIONS
+            asked = []
+            for shard in shards:
+                sql, used = portion.question(wanted[shard], values)
+                asked.append((shard, sql, [self._param(index) for index in used]))
+            try:
+                answers = yield from _ask_steps(speaker, asked, self._until, editions)
+                break
+            except Outdated as outdated:
+                yield from patience.again_steps(outdated, page)
+        gathering = _Gathering(self._across, portion, self._size)
+        for shard, (rows, _) in zip(shards, answers, strict=True):
+            gathering.take(wanted[shard], rows)
+        return gathering.columns(), [node for _, node in answers]
+
+    def _param(self, index: int) -> Any:
+        value = self._values[index - 1]
+        if self._portion.engine == "postgresql" or index <= self._prepared.parameters:
+            return value
+        # An array of numbers, as MariaDB reads one.
+        return f"[{_COMMAS.sub(',', _NO_NUMBER.sub('', value).strip(','))}]"
 
 
 def _ask_steps(
@@ -243,6 +286,8 @@ class _Gathering:
 
     def _count(self, number: int, rows: int) -> None:
         self._counts[number] += rows
+        if self._portion.parts[number].few and self._counts[number] > KEYS_MAX:
+            raise _TooMany
         if self._counts[number] > self._limits.rows_max:
             raise NotSupportedError(
                 "OG-RUN-100",
