@@ -14,6 +14,7 @@ from typing import Any
 from tests.differential import domains, mariadb, mariadb_stories
 from tests.differential.block import Block, Case
 from tests.differential.corpus import corpus
+from tests.differential.joined import joins
 from tests.differential.run import Report, described, random_cases, run
 from tests.differential.sides import How, Sides, opened
 from tests.differential.statements import statement
@@ -35,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
     parser.add_argument("--domains", type=int, choices=(1, 2, 3), default=1, help="spread the tables over so many")
+    parser.add_argument("--joins", action="store_true", help="only joins whose tables narrow each other")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
@@ -78,6 +80,8 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
             return stories.run(sides, options.writes, seed, options.first, progress)
     with sides_of(options) as sides:
         cases = list(corpus()) if options.corpus else []
+        if options.joins:
+            return run(sides, joins(options.statements, seed, options.first), seed, progress)
         return run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
 
 

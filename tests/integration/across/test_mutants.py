@@ -95,7 +95,7 @@ def test_a_shard_is_seen_as_of_one_moment(fresh: outgrow.Fleet) -> None:
 
 
 def test_mutant_a_statement_for_each_occurrence(fresh: outgrow.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = across._Asking.steps
+    whole = across._Asking.ask_steps
 
     def apart(self: Any) -> Any:
         columns, nodes = [], []
@@ -107,7 +107,7 @@ def test_mutant_a_statement_for_each_occurrence(fresh: outgrow.Fleet, monkeypatc
             nodes += there
         return columns, nodes
 
-    monkeypatch.setattr(across._Asking, "steps", apart)
+    monkeypatch.setattr(across._Asking, "ask_steps", apart)
     assert torn(fresh) > 0
 
 

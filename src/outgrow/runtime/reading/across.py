@@ -116,7 +116,7 @@ def _brought_steps(
     for count in across.stages:
         portions = across.portions[first : first + count]
         first += count
-        many = {p.domain: _Asking(conversation, prepared, across, p, every, size, until).steps() for p in portions}
+        many = {p.domain: _Asking(conversation, prepared, across, p, every, size, until).ask_steps() for p in portions}
         own = many.pop(conversation.state.name, None) if conversation.transaction is not None else None
         given = dict(zip(many, (yield from together(list(many.values()))), strict=True))
         if own is not None:
@@ -175,7 +175,7 @@ class _Asking:
         self._values = values
         self._size, self._until = size, until
 
-    def steps(self) -> Steps[tuple[_Columns, list[str]]]:
+    def ask_steps(self) -> Steps[tuple[_Columns, list[str]]]:
         speaker, portion, values = self._speaker, self._portion, self._values
         state = speaker.state
         patience = Patience(state, self._until)
