@@ -87,7 +87,7 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
 
 def sides_of(options: argparse.Namespace) -> AbstractContextManager[Sides]:
     if options.domains > 1:
-        return domains.opened(options.domains, options.shards, strategy=options.strategy)
+        return domains.opened(options.domains, options.shards, strategy=options.strategy, behind=options.behind)
     return opened(options.shards, strategy=options.strategy, behind=options.behind)
 
 

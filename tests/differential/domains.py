@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import outgrow
 from outgrow.topology import Domain
-from tests.differential.sides import Sides, fill_shards, placements, plain_side
+from tests.differential.sides import Sides, fill_shards, placements, plain_side, stood
 from tests.differential.strategies import Places, placed
 from tests.differential.world import TABLES, Tab
 from tests.domains import named
@@ -32,8 +32,14 @@ NAMES = ("sales", "stock", "log")
 
 @contextlib.contextmanager
 def opened(
-    domains: int = 2, shards: int = 3, seed: int = 1, servers: Servers | None = None, strategy: str = "hash"
+    domains: int = 2,
+    shards: int = 3,
+    seed: int = 1,
+    servers: Servers | None = None,
+    strategy: str = "hash",
+    behind: str = "",
 ) -> Iterator[Sides]:
+    """Both sides with data, as `sides.opened` makes them."""
     with contextlib.ExitStack() as stack:
         if servers is None:
             servers = stack.enter_context(serving(shards, 0))
@@ -49,7 +55,7 @@ def opened(
             made.append(domain)
             recorded.append(places)
         plain = stack.enter_context(plain_side(servers, seed))
-        topology = replace(servers.topology, domains=tuple(made))
+        topology = stood(stack, replace(servers.topology, domains=tuple(made)), behind)
         fleet = stack.enter_context(outgrow.open(topology, install=True))
         for places in recorded:
             places.record()

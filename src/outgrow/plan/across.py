@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from outgrow.schema import Federation, TableKind
 from outgrow.statement import transform
-from outgrow.statement.model import Statement
+from outgrow.statement.model import Kind, Statement
 from outgrow.statement.tree import Query, Relation, Scan, Tree
 from outgrow.topology import Abroad, Copied, Sharded, Single
 
@@ -50,7 +50,12 @@ def build_across(statement: Statement, schema: Federation, places: Mapping[str, 
 
 def _across(statement: Statement, schema: Federation, places: Mapping[str, Places]) -> Across:
     tree = statement.tree
-    assert isinstance(tree, Query)
+    if statement.kind is Kind.OPAQUE:
+        raise refused("unparsed", statement.command, "; ".join(effect.what for effect in statement.effects))
+    if statement.kind is not Kind.QUERY or not isinstance(tree, Query):
+        names = (*statement.reads, *statement.writes)
+        domains = dict.fromkeys(name.domain if isinstance(name, Abroad) else schema.domain for name in names)
+        raise refused("across write", statement.command, ", ".join(domains))
     vet(statement, alone=True)
     _vet_sums(tree)
     vet_order(tree)

@@ -77,9 +77,6 @@ def _planned(state: DomainState, known: Federated, bound: Statement, parameters:
         disagreement = picture.disagreements.get(table.there if isinstance(table, Abroad) else table)
         if disagreement is not None:
             raise disagreement
-    if bound.kind is not Kind.QUERY:
-        domains = dict.fromkeys((state.name, *(table.domain for table in foreign)))
-        raise refuse("across write", bound.command, ", ".join(domains))
     places = {name: Places(picture.schema, picture.domain) for name, picture in known.others.items()}
     places[state.name] = Places(known.own.schema, known.own.domain)
     prepared = Prepared(bound.placeholders, plan.build_across(bound, known.schema, places), None)
