@@ -1,9 +1,11 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
+from outgrow.plan.across import build_across
 from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.foreign import KEYS_MAX, Across, Portion
 from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
@@ -15,7 +17,9 @@ from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
+    "KEYS_MAX",
     "REFUSALS",
+    "Across",
     "Both",
     "Bring",
     "Brought",
@@ -39,6 +43,7 @@ __all__ = [
     "Placer",
     "Places",
     "Plan",
+    "Portion",
     "Quick",
     "Reason",
     "ScanKeys",
@@ -46,6 +51,7 @@ __all__ = [
     "Where",
     "bringing",
     "build",
+    "build_across",
     "check_all_answered",
     "drawn_alone",
     "filled",

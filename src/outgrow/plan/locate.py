@@ -56,6 +56,8 @@ def _locate(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Locat
     if plan.where is Where.KEYS:
         return _by_keys(plan, params, placer, absent)
     home = placer.shards[0]
+    if plan.where is Where.ACROSS:
+        raise refuse("across here", "no one shard")
     if plan.where is Where.ANY:
         return Located((home,), any=True, reasons=(Reason("plan.locate", "any one shard can answer"),))
     if plan.where is Where.ALL:

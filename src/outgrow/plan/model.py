@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from outgrow.errors import Error
 from outgrow.plan.brought import Brought
@@ -17,6 +17,9 @@ from outgrow.plan.refusals import refuse
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
+
+if TYPE_CHECKING:
+    from outgrow.plan.foreign import Across
 
 
 class Placer(Protocol):
@@ -69,6 +72,8 @@ class Where(enum.StrEnum):
     SESSION = "session"
     #: Only a shard that the user chose explicitly.
     CHOSEN = "chosen"
+    #: Several domains: each gives rows, and a shard of the session's domain makes the answer of them.
+    ACROSS = "across"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,8 @@ class Plan:
     drawing: Drawing | None = None
     #: Keys of its scans stand in the directory.
     listed: bool = False
+    #: Of a query over several domains: what each gives, and what is made of it.
+    across: Across | None = None
 
     @property
     def is_brought(self) -> bool:
@@ -187,6 +194,10 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
+        if self.across is not None:
+            shown["across"] = self.across.describe()
+            if self.across.keyed is not None:
+                shown["first tried"] = self.across.keyed.describe()
         if self.brought is not None:
             shown["brought"] = self.brought.describe()
         elif self.refusal is not None:

@@ -17,6 +17,7 @@ from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading import partial
+from outgrow.runtime.reading.size import Size
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -73,7 +74,7 @@ def ready_steps(
     else:
         answers = yield from _ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
-    gathering = _Gathering(brought)
+    gathering = _Gathering(brought, conversation.state.picture.domain.finish.bytes_max)
     for shard, (rows, _) in zip(given, answers, strict=True):
         gathering.take([brought.brings[number] for number in wanted[shard]], wanted[shard], rows)
     every = [*values, *gathering.arrays()]
@@ -95,9 +96,10 @@ class _Gathering:
     They are texts of one dimension, so that laying them together is laying their insides together.
     """
 
-    def __init__(self, brought: Brought) -> None:
+    def __init__(self, brought: Brought, bytes_max: int) -> None:
         self._brought = brought
         self._counts = [0] * len(brought.brings)
+        self._size = Size(bytes_max)
         self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brought.brings]
 
     def take(self, brings: Sequence[Bring], numbers: Sequence[int], rows: Rows) -> None:
@@ -122,6 +124,7 @@ class _Gathering:
             columns = len(bring.columns)
             for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
                 if array is not None:
+                    self._size.add(array)
                     parts.append(array[1:-1])
             at += 1 + columns
 
