@@ -67,7 +67,11 @@ INSERT INTO drawn (key, n) VALUES (3, 1);
 --   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO orders (customer_id) VALUES (abs(1));
---   error: OG-PLAN-025 the shard key of orders (customer_id) in the INSERT is only known to the server
+--   write, keys
+--   scan: inserts into orders as orders: any key
+--   change: the rows selected are read first, and then go where they belong
+--   because: plan.writing: inserts into orders as orders: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO numbered (customer_id) VALUES (1);
 --   write, keys
@@ -98,9 +102,10 @@ INSERT INTO orders (order_id, customer_id) SELECT 1, customer_id FROM items WHER
 INSERT INTO orders (customer_id, status) SELECT 4, code FROM countries;
 --   write, keys
 --   scan: inserts into orders as orders: customer_id = 4
---   refused over several: OG-PLAN-008 the INSERT … SELECT into orders is not proved to stay on one shard: the value of customer_id is not a constant
+--   change: the rows selected are read first, and then go where they belong
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.writing: inserts into orders as orders: customer_id = 4
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO orders (customer_id) SELECT customer_id FROM items;
 --   write, keys
@@ -112,7 +117,12 @@ INSERT INTO orders (customer_id) SELECT customer_id FROM items;
 --   because: plan.changing: the rows selected are written where they are read: the key comes from the key
 
 INSERT INTO orders (customer_id) SELECT qty FROM orders WHERE customer_id = 1;
---   error: OG-PLAN-008 the INSERT … SELECT into orders is not proved to stay on one shard: the value of customer_id is not a constant
+--   write, keys
+--   scan: reads orders as orders: customer_id = 1
+--   scan: inserts into orders as orders: any key
+--   change: the rows selected are read first, and then go where they belong
+--   because: plan.writing: inserts into orders as orders: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 -- ON CONFLICT.
 INSERT INTO customers (customer_id, name) VALUES (1, 'x') ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name;
@@ -211,15 +221,17 @@ UPDATE countries SET eu = true;
 INSERT INTO settings VALUES ('a', 'b');
 --   write, keys
 --   single: s2
---   refused over several: OG-PLAN-009 settings lives on one shard only (s2), but the statement needs others too
+--   change: the rows selected are read first, and then go where they belong
 --   because: plan.placing: settings lives on s2 only
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO settings SELECT name, code FROM countries;
 --   write, keys
 --   single: s2
---   refused over several: OG-PLAN-009 settings lives on one shard only (s2), but the statement needs others too
+--   change: the rows selected are read first, and then go where they belong
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.placing: settings lives on s2 only
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 SELECT * FROM orders WHERE customer_id = 1 FOR UPDATE;
 --   write, keys
@@ -273,13 +285,15 @@ UPDATE countries SET name = n.name FROM countries n WHERE n.name = countries.nam
 
 INSERT INTO countries SELECT name, code FROM countries ORDER BY 1 LIMIT 1;
 --   write, all
---   refused over several: OG-PLAN-012 the subquery with LIMIT cannot be computed by each shard alone: each shard could choose other rows
+--   change: the rows selected are read first, and then go where they belong
 --   because: plan.placing: countries is copied to every shard
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO countries SELECT name, code FROM countries ON CONFLICT DO NOTHING;
 --   write, all
---   refused over several: OG-PLAN-004 every shard must change its copy of countries alike, but which of the selected rows meets a conflict first depends on their order
+--   change: the rows selected are read first, and then go where they belong
 --   because: plan.placing: countries is copied to every shard
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 DELETE FROM countries USING countries c WHERE c.name = countries.code;
 --   write, all
@@ -311,14 +325,16 @@ INSERT INTO orders (order_id, customer_id) VALUES (1, $1), ((SELECT count(*) FRO
 --   write, keys
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
---   refused over several: OG-PLAN-012 the subquery cannot be computed by each shard alone: it reads a sharded table for rows that every shard has
+--   change: the rows selected are read first, and then go where they belong
 --   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO orders (order_id, customer_id) VALUES (1, $1), (generate_series(1, 2), 5);
 --   write, keys
 --   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
---   refused over several: OG-PLAN-021 a set-returning function in VALUES is not answered over several shards
+--   change: the rows selected are read first, and then go where they belong
 --   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (order_id) DO UPDATE SET qty = (SELECT max(price) FROM items i WHERE i.customer_id = orders.customer_id);
 --   write, keys
@@ -355,7 +371,12 @@ INSERT INTO orders (customer_id, order_id) SELECT customer_id, count(*) FROM ite
 --   because: plan.changing: the rows selected are written where they are read: the key comes from the key
 
 INSERT INTO orders (customer_id, order_id) SELECT customer_id, 1 FROM items ORDER BY price LIMIT 3;
---   error: OG-PLAN-008 the INSERT … SELECT into orders is not proved to stay on one shard: the value of customer_id is not a constant
+--   write, keys
+--   scan: reads items as items: any key
+--   scan: inserts into orders as orders: any key
+--   change: the rows selected are read first, and then go where they belong
+--   because: plan.writing: inserts into orders as orders: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO tags (slug) SELECT slug FROM docs WHERE title = 'x';
 --   write, keys
@@ -376,7 +397,12 @@ INSERT INTO events (device, sort) SELECT device, sort FROM events;
 --   because: plan.changing: the rows selected are written where they are read: the key comes from the key
 
 INSERT INTO events (device, sort) SELECT device, 'x' FROM events;
---   error: OG-PLAN-008 the INSERT … SELECT into events is not proved to stay on one shard: the value of device is not a constant
+--   write, keys
+--   scan: reads events as events: any key
+--   scan: inserts into events as events: any key
+--   change: the rows selected are read first, and then go where they belong
+--   because: plan.writing: inserts into events as events: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 UPDATE orders SET qty = qty + 1 WHERE day < current_date AND EXISTS (SELECT 1 FROM items i WHERE i.customer_id = orders.customer_id) RETURNING order_id, now();
 --   write, keys
@@ -513,7 +539,7 @@ WITH gone AS (UPDATE orders SET qty = 1 RETURNING *) DELETE FROM items USING gon
 --   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
 
 WITH gone AS (DELETE FROM orders RETURNING customer_id, qty) INSERT INTO items (customer_id) SELECT qty FROM gone;
---   error: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
+--   error: OG-PLAN-020 a locking clause inside of an INSERT … SELECT over several shards would lock other rows than on one server
 
 WITH gone AS (UPDATE orders SET qty = 5 WHERE customer_id = qty RETURNING customer_id, qty) DELETE FROM items USING gone WHERE gone.qty = items.customer_id;
 --   write, keys

@@ -4,6 +4,7 @@ from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.delivery import Delivery
 from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
@@ -20,6 +21,7 @@ __all__ = [
     "Bring",
     "Brought",
     "Change",
+    "Delivery",
     "Draw",
     "Drawing",
     "Either",

@@ -11,13 +11,14 @@ from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
-from .blocks import Shared, family
+from .blocks import Ctes, Shared, family
 from .bringing import bringing
 from .cascades import check_cascades
 from .changing import spread
+from .delivering import delivering, may_deliver
 from .flows import flowing, has_parts
 from .ids import with_draws
-from .keyset import Match, Value
+from .keyset import Everything, Match, Value
 from .locking import lock
 from .mariadb import over_mariadb
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
@@ -26,7 +27,7 @@ from .refusals import Refused, refuse
 from .relocating import relocating
 from .restarts import check_restart
 from .scatter import scatter
-from .survey import Found, Surveyor
+from .survey import Found, Inserted, Surveyor
 from .truncating import truncate
 from .walking import everything_below
 from .writing import inserted_keys, key_change
@@ -43,6 +44,8 @@ class _Draft:
     catalogues: list[TableName] = field(default_factory=list)
     #: Copied tables that the statement writes.
     copies: list[TableName] = field(default_factory=list)
+    #: Why the rows of an INSERT … SELECT cannot be placed before they are read.
+    unplaced: Error | None = None
 
     def say(self, who: str, what: str) -> None:
         reason = Reason(f"plan.{who}", what)
@@ -76,7 +79,7 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     draft = _Draft()
     try:
         drawn = with_draws(statement, places)
-        statement = drawn.statement
+        statement, draft.unplaced = drawn.statement, drawn.left
         for what in drawn.drawing.shown if drawn.drawing is not None else ():
             draft.say("ids", f"{what} is drawn for the whole fleet beforehand")
         for shard in drawn.fixed:
@@ -98,7 +101,19 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         listed=any(family(scan.types[0]) in places.listed for scan in draft.scans),
     )
     plan = replace(plan, quick=_quick(plan))
+    if draft.unplaced is not None:
+        return _always_delivered(plan, places)
     return _finished(plan, places, draft) if where is Where.KEYS or draft.copies else plan
+
+
+def _always_delivered(plan: Plan, places: Places) -> Plan:
+    """Its rows are read first in any case."""
+    try:
+        made = delivering(plan, places, lambda statement: build(statement, places.schema, places.domain))
+    except Refused as refusal:
+        raise refusal.error from None
+    assert made.change is not None
+    return replace(made, change=replace(made.change, always=True))
 
 
 def _without_tree(statement: Statement, access: str) -> Plan | None:
@@ -131,7 +146,7 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
         target = inserted.tree.table
         standing = places.of(target)
         if isinstance(standing, Sharded):
-            scan = inserted_keys(inserted, places, ctes)
+            scan = _inserted(inserted, tree, places, ctes, draft)
             draft.scans.append(scan)
             draft.say("writing", scan.describe())
             assigned = set(inserted.tree.conflict_assigns) & set(keys_of[target])
@@ -151,6 +166,26 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)
+
+
+def _inserted(inserted: Inserted, tree: Tree, places: Places, ctes: Ctes, draft: _Draft) -> ScanKeys:
+    """The keys that rows are inserted with; where only who reads the rows can tell, the draft says why."""
+    try:
+        return inserted_keys(inserted, places, ctes)
+    except Refused as refusal:
+        if inserted.tree is not tree or not may_deliver(tree, places):
+            raise
+        draft.unplaced = draft.unplaced or refusal.error
+    columns = places.key_columns(inserted.tree.table)
+    return ScanKeys(
+        inserted.tree.table,
+        inserted.tree.alias,
+        tuple(column.name for column in columns),
+        tuple(column.type for column in columns),
+        tuple(column.typmod for column in columns),
+        Everything(),
+        "inserts into",
+    )
 
 
 def _tables(tree: Tree) -> list[TableName]:
@@ -244,9 +279,22 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
             return lock(plan, places)
         return scatter(plan, places)
     except Refused as refusal:
+        otherwise = _otherwise(plan, places)
+        if otherwise is not None:
+            return otherwise
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
         refused = replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
         return bringing(refused, places) if plan.statement.read_only else refused
+
+
+def _otherwise(plan: Plan, places: Places) -> Plan | None:
+    """How a write that the shards cannot do each for itself is done all the same; None where it is not."""
+    if not may_deliver(plan.statement.tree, places):
+        return None
+    try:
+        return delivering(plan, places, lambda statement: build(statement, places.schema, places.domain))
+    except Refused:
+        return None
 
 
 def _elsewhere(plan: Plan, places: Places) -> list[TableName]:

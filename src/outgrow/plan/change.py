@@ -23,6 +23,8 @@ class Gather(enum.StrEnum):
     FINISH = "finish"
     #: Rows get other keys, and go to the shards of those.
     MOVE = "move"
+    #: Rows that a query gives are read first, and then go where they belong.
+    DELIVER = "deliver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Change:
     returns: int = 0
     #: A query that one shard answers beforehand, with the moment that all of them are told; "" where none is needed.
     moment: str = ""
+    #: Also where one shard has all that is read: where its rows go shows only then.
+    always: bool = False
 
 
 _SHOWN = {
@@ -71,6 +75,7 @@ _SHOWN = {
     Gather.TURN: "one shard after another, in their order",
     Gather.FINISH: "each shard changes its own rows, and what it selects is finished",
     Gather.MOVE: "rows that get the key of another shard go there",
+    Gather.DELIVER: "the rows selected are read first, and then go where they belong",
 }
 _RETURNED = {
     Gather.SUM: "shard by shard",
@@ -79,6 +84,7 @@ _RETURNED = {
     Gather.TURN: "shard by shard",
     Gather.FINISH: "as the query says",
     Gather.MOVE: "shard by shard",
+    Gather.DELIVER: "in the order of the rows selected, where none is skipped",
 }
 
 

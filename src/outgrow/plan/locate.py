@@ -76,6 +76,8 @@ def _by_keys(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Loca
     every = placer.shards
     if len(every) == 1:
         return Located(every, reasons=(Reason("plan.locate", "the domain has one shard"),))
+    if plan.change is not None and plan.change.always:
+        return Located(every, True, reasons=(Reason("plan.locate", "where its rows go is known when they are read"),))
     needed: set[str] = set(plan.fixed)
     reasons: list[Reason] = []
     rows: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from outgrow.errors import Error
 from outgrow.plan.brought import Brought
 from outgrow.plan.change import Change, describe_change
+from outgrow.plan.delivery import Delivery
 from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
@@ -130,6 +131,8 @@ class Plan:
     change: Change | None = None
     #: Of a change that gathers by `Gather.MOVE`.
     move: KeyMove | None = None
+    #: Of a change that gathers by `Gather.DELIVER`.
+    delivery: Delivery | None = None
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     #: How a query that is refused is answered all the same: its rows come to one server.
@@ -187,6 +190,8 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
+        if self.delivery is not None:
+            shown["delivery"] = self.delivery.describe()
         if self.brought is not None:
             shown["brought"] = self.brought.describe()
         elif self.refusal is not None:

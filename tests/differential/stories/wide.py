@@ -1,0 +1,102 @@
+"""Random writes that need rows of other shards than those that they change."""
+
+from __future__ import annotations
+
+from tests.differential.stories.parts import Parts
+
+#: (target, columns, query, the table of `s`, what names a row): nothing of the target's unique keys comes twice.
+#: `{w}` are conditions on `s`, `{k}` is a number, `{p}` a text.
+DELIVERED = (
+    # Other keys, other types: numeric → int, int → numeric, text → varchar(20), date → timestamp, int → text.
+    ("orders", "customer_id, rid, total", "SELECT s.customer_id % 30 + 1, s.rid + 100 + s.customer_id * 1000, s.price "
+     "FROM items s WHERE {w}", "items"),
+    ("orders", "customer_id, rid, qty", "SELECT s.total / 100, s.rid + s.customer_id * 1000, s.total FROM orders s "
+     "WHERE {w}", "orders"),
+    ("docs", "slug, rid, title", "SELECT s.status, s.rid + s.customer_id * 1000, s.status || {p} FROM orders s "
+     "WHERE {w}", "orders"),
+    ("docs", "slug, rid, size, made", "SELECT s.sort, s.rid, s.value, s.at FROM events s WHERE {w}", "events"),
+    ("sittings", "rid, token, started, hits", "SELECT s.rid, NULL, s.day, s.visits FROM days s WHERE {w}", "days"),
+    ("sittings", "token, rid, started", "SELECT '00000000-0000-0001-2345-6789abcdef01', s.rid, s.made FROM docs s "
+     "WHERE {w}", "docs"),
+    ("days", "rid, day, sales", "SELECT s.rid, s.placed, s.qty FROM orders s WHERE {w}", "orders"),
+    ("days", "day, rid, sales", "SELECT s.born, s.rid, s.credit * 3 FROM customers s WHERE {w}", "customers"),
+    ("events", "device, sort, rid, n", "SELECT s.rid, s.qty, s.rid + s.customer_id * 1000, s.total FROM orders s "
+     "WHERE {w}", "orders"),
+    ("items", "customer_id, rid, price, note", "SELECT s.n, s.rid + 700, s.value, s.at FROM events s WHERE {w}",
+     "events"),
+    ("carts", "customer_id, rid", "SELECT s.hits, s.rid + 900 FROM sittings s WHERE s.hits > 0 AND {w}", "sittings"),
+    ("customers", "customer_id, rid, name", "SELECT DISTINCT s.n + 100, 5, 'from ' || s.n FROM events s WHERE {w}",
+     "events"),
+    # Aggregates, windows, joins, set operations.
+    ("days", "day, rid, visits", "SELECT s.made, {k}, count(*) FROM docs s WHERE {w} GROUP BY s.made", "docs"),
+    ("orders", "customer_id, rid, qty", "SELECT s.product_id, 800, sum(s.qty) FROM orders s WHERE {w} "
+     "GROUP BY s.product_id HAVING s.product_id > 2", "orders"),
+    ("customers", "customer_id, rid, name, credit", "SELECT 60 + row_number() OVER (ORDER BY s.customer_id, s.rid), "
+     "s.rid, 'w', s.total FROM orders s WHERE {w}", "orders"),
+    ("customers", "customer_id, rid, name", "SELECT max(s.customer_id) + 1, {k}, 'next' FROM customers s WHERE {w}",
+     "customers"),
+    ("docs", "slug, rid, title", "SELECT s.slug || o.rid, s.rid + 300 * o.customer_id, o.status FROM docs s "
+     "JOIN orders o ON o.rid = s.size WHERE {w}", "docs"),
+    ("days", "rid, day, visits", "SELECT s.rid, s.day, s.visits FROM days s WHERE {w} UNION ALL "
+     "SELECT rid, placed::date, qty FROM orders WHERE qty > 3", "days"),
+    ("items", "customer_id, rid, price", "SELECT s.customer_id + 1, s.rid + 300, s.price FROM items s WHERE {w} "
+     "ORDER BY s.customer_id, s.rid LIMIT {k}", "items"),
+    ("items", "customer_id, rid, note", "WITH few AS (SELECT * FROM orders s WHERE {w}) SELECT f.customer_id, "
+     "f.rid + 400, c.name FROM few f LEFT JOIN customers c ON c.rid = f.qty", "orders"),
+    ("events", "device, sort, rid", "SELECT s.n, s.sort, s.rid + 200 FROM events s WHERE {w} AND NOT EXISTS "
+     "(SELECT FROM orders o WHERE o.qty = s.n)", "events"),
+    # From and into single and copied tables.
+    ("orders", "customer_id, rid, status", "SELECT s.rid, s.rid + 400, s.value FROM settings s WHERE {w}", "settings"),
+    ("settings", "rid, name, number", "SELECT s.rid + s.customer_id * 100, {p}, s.qty FROM orders s WHERE {w}",
+     "orders"),
+    ("settings", "rid, name", "SELECT s.rid + 50, s.name FROM countries s WHERE {w}", "countries"),
+    ("products", "product_id, rid, title, price", "SELECT s.rid + s.customer_id * 100, s.rid, s.status, s.total "
+     "FROM orders s WHERE {w}", "orders"),
+    ("products", "product_id, rid, title", "SELECT s.rid + 40, s.number, s.value FROM settings s WHERE {w}",
+     "settings"),
+    ("products", "product_id, rid, country", "SELECT 50 + count(*), max(s.rid), max(s.country) FROM customers s "
+     "WHERE {w}", "customers"),
+    ("countries", "code, rid, rank", "SELECT DISTINCT ON (s.tier) s.tier, s.rid, s.rid FROM customers s WHERE {w} "
+     "ORDER BY s.tier, s.customer_id", "customers"),
+    # No table at all.
+    ("items", "customer_id, rid, note", "SELECT g % 40, g + 500, {p} FROM generate_series(1, {k}) AS g", ""),
+    ("sittings", "token, rid, hits", "SELECT md5(g::text)::uuid, g, g * 2.6 FROM generate_series(1, {k}) AS g", ""),
+    ("events", "device, rid, n", "VALUES ({k} + 1, 600, (SELECT max(qty) FROM orders)), (abs(-3), 601, 4)", ""),
+    ("customers", "customer_id, rid, name", "VALUES ((SELECT max(customer_id) + 2 FROM customers), 7, lower({p}))", ""),
+    ("docs", "slug, rid, title", "VALUES (lower({p}), {k}, DEFAULT)", ""),
+    # Types that do not fit.
+    ("orders", "customer_id, rid, qty", "SELECT s.active, s.rid, 1 FROM customers s WHERE {w}", "customers"),
+    ("docs", "slug, rid, made", "SELECT s.note, s.rid, s.note FROM items s WHERE {w}", "items"),
+    ("items", "customer_id, rid, price", "SELECT s.visits * 1000000000, s.rid, 2 FROM days s WHERE {w}", "days"),
+)  # fmt: skip
+
+
+class Wide:
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.rng = parts.rng
+
+    def _filled(self, text: str, source: str) -> str:
+        parts = self.parts
+        where = parts.where(parts.other(source), "s.").removeprefix(" WHERE ") if source else ""
+        text = text.replace("{w}", where or "true").replace("{k}", str(self.rng.randint(1, 60)))
+        while "{p}" in text:
+            value = self.rng.choice(("x", "A long text, longer than twenty", "it's", "DE"))
+            given = parts.parameter(value) + "::text" if parts.x.share else parts.x.const(value, "txt")
+            text = text.replace("{p}", given, 1)
+        return text
+
+    def delivered(self) -> tuple[str, str]:
+        """INSERT … SELECT whose rows go elsewhere."""
+        target, names, query, source = self.rng.choice(DELIVERED)
+        kept = self.parts.other(target)
+        conflict = ""
+        if self.parts.x.chance(0.35):
+            conflict = " ON CONFLICT DO NOTHING"
+            if kept.targets and self.parts.x.chance(0.5):
+                columns = [name for name in names.split(", ") if name not in ("rid", "code", *kept.tab.key)]
+                columns = [name for name in columns if name != "product_id"] or ["rid"]
+                chosen = self.rng.choice(columns)
+                conflict = f" ON CONFLICT {self.rng.choice(kept.targets)} DO UPDATE SET {chosen} = excluded.{chosen}"
+        inserted = self._filled(query, source)
+        return f"INSERT INTO {target} ({names}) {inserted}{conflict}{self.parts.returning(kept)}", "none"
