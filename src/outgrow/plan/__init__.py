@@ -1,5 +1,6 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
+from outgrow.plan.answers import type_mark
 from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
@@ -14,6 +15,7 @@ from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
+from outgrow.plan.selection import Selection
 
 __all__ = [
     "REFUSALS",
@@ -44,6 +46,7 @@ __all__ = [
     "Quick",
     "Reason",
     "ScanKeys",
+    "Selection",
     "Value",
     "Where",
     "bringing",
@@ -59,4 +62,5 @@ __all__ = [
     "refuse",
     "sequence_name",
     "type_from",
+    "type_mark",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from outgrow.errors import Error
@@ -27,6 +28,7 @@ from .refusals import Refused, refuse
 from .relocating import relocating
 from .restarts import check_restart
 from .scatter import scatter
+from .supplying import may_supply, supplying
 from .survey import Found, Inserted, Surveyor
 from .truncating import truncate
 from .walking import everything_below
@@ -109,7 +111,7 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
 def _always_delivered(plan: Plan, places: Places) -> Plan:
     """Its rows are read first in any case."""
     try:
-        made = delivering(plan, places, lambda statement: build(statement, places.schema, places.domain))
+        made = delivering(plan, places, _building(places))
     except Refused as refusal:
         raise refusal.error from None
     assert made.change is not None
@@ -287,12 +289,18 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
         return bringing(refused, places) if plan.statement.read_only else refused
 
 
+def _building(places: Places) -> Callable[[Statement], Plan]:
+    """How a query that is a part of the statement is planned."""
+    return lambda statement: build(statement, places.schema, places.domain)
+
+
 def _otherwise(plan: Plan, places: Places) -> Plan | None:
     """How a write that the shards cannot do each for itself is done all the same; None where it is not."""
-    if not may_deliver(plan.statement.tree, places):
-        return None
+    tree = plan.statement.tree
     try:
-        return delivering(plan, places, lambda statement: build(statement, places.schema, places.domain))
+        if may_deliver(tree, places):
+            return delivering(plan, places, _building(places))
+        return supplying(plan, places, _building(places)) if may_supply(tree, places) else None
     except Refused:
         return None
 

@@ -7,20 +7,16 @@ that become the key once more as values, cast as the assignment will cast them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from outgrow.schema import Column, Table, TableKind
-from outgrow.statement import Kind, Placeholders, Statement, name_sql, render
+from outgrow.statement import Statement, name_sql, render
 from outgrow.statement.tree import (
     Cast,
     ColumnRef,
-    Derived,
     Expr,
     Insert,
     Item,
-    Join,
-    JoinKind,
     Literal,
     Parameter,
     Query,
@@ -36,23 +32,18 @@ from .blocks import first_items
 from .change import Change, Gather, Piece
 from .changing import check_literals, check_triggers, per_row, returned, told
 from .colocate import Colocation
-from .delivery import Delivery, Drawn, Typing
+from .delivery import Delivery, Drawn
 from .facts import is_constant, is_default
 from .ids import drawn_alone, own_shard
 from .model import Plan
 from .moments import Once, timed_parameters, type_sql
 from .placing import Places
-from .refusals import Refused, refused
-from .relocating import FAITHFUL
-from .rendering import piece, renumbered, with_holes
+from .refusals import refused
+from .rendering import piece, with_holes
+from .selection import READ, Build, selection
 from .vetting import vet_change
 from .walking import everything_below
 from .writing import literal_default
-
-#: The query, and its columns, as the text of a statement never calls them.
-_ROWS = "outgrow rows"
-
-Build = Callable[[Statement], Plan]
 
 
 def may_deliver(tree: object, places: Places) -> bool:
@@ -139,18 +130,12 @@ class _Delivering:
                 values.append(place)
                 place = self.width + len(values) - 1
             keys.append(place)
-        names = [f"c{at}" for at in range(self.width)]
-        columns = [Cast(ColumnRef(_ROWS, name), "text") for name in names]
-        standing, query = self.places.of(tree.table), self._query()
+        standing = self.places.of(tree.table)
         head, tail = self._frame()
-        source, params = _planned(statement, build, _selecting([*columns, *values], query, tree.with_))
         return Delivery(
             tree.table,
-            source,
-            params,
-            _typing(statement, build, _types(names, query, tree.with_)),
+            selection(statement, build, self._query(), tree.with_, values),
             self.columns,
-            self.width,
             tuple(column.type for column in key_columns),
             tuple(column.typmod for column in key_columns),
             tuple(keys),
@@ -244,7 +229,7 @@ class _Delivering:
         type_ = type_sql(column.type)
         for name, at in self.columns:
             if name == column.name:
-                return Cast(ColumnRef(_ROWS, f"c{at}"), type_)
+                return Cast(ColumnRef(READ, f"c{at}"), type_)
         for number, each in enumerate(self.drawn):
             if each.column == column.name:
                 return -1 - number
@@ -261,73 +246,16 @@ class _Delivering:
         """What stands before the columns, and what behind the rows."""
         mark = "\0rows\0"
         shell = replace(
-            self.tree, source=Values(((Template((mark,), ()),),)), with_=With(), overriding="", columns=(_ROWS,),
+            self.tree, source=Values(((Template((mark,), ()),),)), with_=With(), overriding="", columns=(READ,),
             columns_written=True,
         )  # fmt: skip
-        head, _, tail = render(with_holes(shell)).partition(f" ({name_sql(_ROWS)}) VALUES ({mark})")
+        head, _, tail = render(with_holes(shell)).partition(f" ({name_sql(READ)}) VALUES ({mark})")
         return head, piece(tail)
 
 
 def _source(tree: Insert) -> Query:
     assert tree.source is not None
     return tree.source
-
-
-def _planned(statement: Statement, build: Build, query: Select) -> tuple[Plan, tuple[int, ...]]:
-    """The plan of the query, and which of the statement's parameters are its own."""
-    plan, used = _built(statement, build, query)
-    if plan.refusal is not None and plan.brought is None:
-        raise Refused(plan.refusal)
-    if plan.change is not None or plan.drawing is not None:
-        raise refused("locking", "a locking clause inside of an INSERT … SELECT")
-    return plan, used
-
-
-def _built(statement: Statement, build: Build, query: Select) -> tuple[Plan, tuple[int, ...]]:
-    query, used = renumbered(query)
-    scans = [node.table for node in everything_below(query) if isinstance(node, Scan)]
-    plan = build(
-        replace(
-            statement,
-            sql=render(query),
-            placeholders=Placeholders(len(used)),
-            kind=Kind.QUERY,
-            command="SELECT",
-            tree=query,
-            reads=tuple(dict.fromkeys(scans)),
-            writes=(),
-            effects=tuple(effect for effect in statement.effects if effect.kind != "writes"),
-        )
-    )
-    return plan, used
-
-
-def _typing(statement: Statement, build: Build, query: Select) -> Typing:
-    """Asked of one server that has all of the query's tables, if only their definitions."""
-    plan, used = _built(statement, build, query)
-    if len(plan.fixed) < 2:
-        return Typing(plan.statement.sql, used, plan.fixed[0] if plan.fixed else "")
-    if plan.brought is None:
-        raise Refused(plan.refusal) if plan.refusal is not None else refused("table form", "single tables apart")
-    brought = plan.brought
-    params = tuple(used[index - 1] if index <= len(used) else 0 for index in brought.params)
-    return Typing(brought.sql, params, brought.shard)
-
-
-def _selecting(items: list[Expr], query: Query, with_: With) -> Select:
-    names = tuple(f"c{at}" for at in range(len(first_items(query))))
-    shown = tuple(Item(expr, f"r{at}", f"r{at}") for at, expr in enumerate(items))
-    return Select(shown, Derived(query, _ROWS, names), with_=with_)
-
-
-def _types(names: list[str], query: Query, with_: With) -> Select:
-    """The types of the query's columns, without its rows."""
-    items: list[Expr] = [Template(("pg_catalog.pg_typeof(", ")::text"), (ColumnRef(_ROWS, name),)) for name in names]
-    items.append(Template((f"({FAITHFUL})",), ()))
-    shown = tuple(Item(expr, f"r{at}", f"r{at}") for at, expr in enumerate(items))
-    one = Derived(Select((Item(Literal("number", "1"), "one", "one"),)), "outgrow one")
-    none = Join(JoinKind.LEFT, one, Derived(query, _ROWS, tuple(names)), on=Literal("boolean", "false"))
-    return Select(shown, none, with_=with_)
 
 
 def _refers_to_itself(table: Table) -> bool:

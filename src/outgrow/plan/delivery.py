@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from outgrow.schema import SequenceDefinition
 from outgrow.statement import name_sql
@@ -17,9 +16,7 @@ from outgrow.topology import TableName
 from .change import Piece
 from .keymove import ROWS
 from .rendering import filled
-
-if TYPE_CHECKING:
-    from .model import Plan
+from .selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +29,14 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Typing:
-    """A query of one row: the types of the source's columns, as `pg_typeof` shows them, and whether text says them.
-
-    `params` are the statement's (1-based), 0 stands for an array without elements; `shard` is "" for any.
-    """
-
-    sql: str
-    params: tuple[int, ...]
-    shard: str
-
-
-@dataclass(frozen=True, slots=True)
 class Delivery:
     """The INSERT as `runtime` carries it out."""
 
     table: TableName
-    #: What gives the rows: the columns as text, then each key column that is selected, as a value of the key's type.
-    source: Plan
-    #: Which of the statement's parameters (1-based) are the source's.
-    params: tuple[int, ...]
-    #: What gives one row with the columns' types.
-    typing: Typing
+    #: What gives the rows: the columns, then each key column that is selected, as a value of the key's type.
+    selection: Selection
     #: The columns written, and which of the source's each of them is.
     columns: tuple[tuple[str, int], ...]
-    #: How many columns the query has.
-    width: int
     #: Of the key columns: types and modifiers, and where each one's value stands: behind the columns of the source,
     #: or (negative, from -1) among the numbers drawn.
     types: tuple[str, ...]
@@ -102,9 +81,7 @@ class Delivery:
     def describe(self) -> list[str]:
         """What explain shows, one plain phrase a step."""
         where = "to every shard" if self.copied else f"to {self.shard}" if self.shard else "to the shards of their keys"
-        steps = ["read the rows: " + (self.source.fragment_sql or self.source.statement.sql)]
-        if self.source.brought is not None:
-            steps = self.source.brought.describe()
+        steps = self.selection.describe()
         steps += [f"draw {each.column} from {each.sequence.name} for each of them" for each in self.drawn]
         steps += [f"compute {name} as {sql} for each of them" for name, sql, _ in self.each]
         return [*steps, f"send them {where}, {'all together' if self.whole else 'in portions'}"]

@@ -15,6 +15,7 @@ from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.refusals import refuse
+from outgrow.plan.selection import Selection
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
@@ -133,6 +134,8 @@ class Plan:
     move: KeyMove | None = None
     #: Of a change that gathers by `Gather.DELIVER`.
     delivery: Delivery | None = None
+    #: Queries that are answered before a change; their rows are parameters behind those computed once.
+    answers: tuple[Selection, ...] = ()
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     #: How a query that is refused is answered all the same: its rows come to one server.
@@ -190,6 +193,8 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
+        if self.answers:
+            shown["answered"] = [step for answer in self.answers for step in answer.describe()]
         if self.delivery is not None:
             shown["delivery"] = self.delivery.describe()
         if self.brought is not None:

@@ -71,6 +71,52 @@ DELIVERED = (
 )  # fmt: skip
 
 
+#: What is said of `s` by `{w}`; every row to be changed meets at most one row of FROM, so nothing is by chance.
+SUPPLIED = (
+    ("UPDATE docs s SET title = c.name FROM customers c WHERE c.customer_id = s.size AND {w}", "docs"),
+    ("UPDATE orders s SET status = d.day, qty = d.rid FROM days d WHERE d.rid = s.rid AND {w}", "orders"),
+    ("UPDATE carts s SET weight = e.n FROM (SELECT rid, max(n) AS n FROM events GROUP BY rid) e "
+     "WHERE e.rid = s.rid AND {w}", "carts"),
+    ("UPDATE events s SET value = o.total + c.credit, n = o.qty FROM orders o JOIN customers c "
+     "ON c.customer_id = o.qty WHERE o.customer_id = s.device AND o.rid = s.rid AND {w}", "events"),
+    ("UPDATE customers s SET credit = x.number FROM settings x WHERE x.rid = s.customer_id AND {w}", "customers"),
+    ("UPDATE settings s SET value = c.name, number = c.credit FROM customers c WHERE c.customer_id = s.rid AND {w}",
+     "settings"),
+    ("UPDATE products s SET title = c.name, price = c.credit FROM customers c WHERE c.customer_id = s.product_id "
+     "AND {w}", "products"),
+    ("UPDATE days s SET visits = (SELECT count(*) FROM orders o WHERE o.placed::date > s.day) WHERE {w}", "days"),
+    ("UPDATE docs s SET size = (SELECT max(qty) FROM orders) - 30 WHERE {w}", "docs"),
+    ("UPDATE items s SET note = (SELECT c.name FROM customers c WHERE c.customer_id = s.rid) WHERE {w}", "items"),
+    ("UPDATE items s SET (price, note) = (SELECT o.total, o.status FROM orders o WHERE o.customer_id = s.rid "
+     "ORDER BY o.rid LIMIT 1) WHERE {w}", "items"),
+    ("UPDATE sittings s SET hits = {k} WHERE s.rid IN (SELECT o.qty FROM orders o WHERE o.total > {k}) AND {w}",
+     "sittings"),
+    ("UPDATE orders s SET qty = 2 WHERE s.qty > (SELECT avg(n) FROM events) AND {w}", "orders"),
+    ("UPDATE orders s SET product_id = NULL WHERE s.rid NOT IN (SELECT rid FROM docs WHERE size > {k}) AND {w}",
+     "orders"),
+    ("UPDATE settings s SET number = 7 WHERE EXISTS (SELECT FROM docs d WHERE d.size = s.rid) AND {w}", "settings"),
+    ("UPDATE countries s SET rank = (SELECT min(o.rid) FROM orders o WHERE o.rid > s.rid) WHERE {w}", "countries"),
+    ("WITH big AS (SELECT customer_id, sum(total) AS t FROM orders GROUP BY customer_id) UPDATE docs s "
+     "SET size = b.t FROM big b WHERE b.customer_id = s.rid AND {w}", "docs"),
+    ("DELETE FROM docs s USING orders o WHERE o.rid = s.size AND o.total > 100 AND {w}", "docs"),
+    ("DELETE FROM events s WHERE s.n NOT IN (SELECT qty FROM orders WHERE qty > 5) AND {w}", "events"),
+    ("DELETE FROM items s WHERE EXISTS (SELECT FROM carts c WHERE c.rid = s.rid AND c.amount > 2) AND {w}", "items"),
+    ("DELETE FROM settings s USING customers c WHERE c.customer_id = s.number AND {w}", "settings"),
+    ("DELETE FROM products s WHERE s.product_id > (SELECT max(o.product_id) FROM orders o) AND {w}", "products"),
+    ("DELETE FROM carts s USING sittings t, (VALUES (1), (2), (3)) v (n) WHERE t.rid = v.n AND s.amount = v.n "
+     "AND {w}", "carts"),
+    ("DELETE FROM sittings s WHERE s.hits < ALL (SELECT visits FROM days WHERE visits > 0) AND {w}", "sittings"),
+    ("DELETE FROM orders s WHERE (s.qty, s.rid) IN (SELECT o.qty, max(o.rid) FROM orders o GROUP BY o.qty) AND {w}",
+     "orders"),
+    # Which rows these are is settled once.
+    ("DELETE FROM days s WHERE s.rid IN (SELECT d.rid FROM days d ORDER BY d.rid DESC LIMIT 3) AND {w}", "days"),
+    ("UPDATE docs s SET title = f.note FROM (SELECT DISTINCT ON (i.rid) i.rid, i.note FROM items i "
+     "ORDER BY i.rid, i.customer_id) f WHERE f.rid = s.rid AND {w}", "docs"),
+    ("UPDATE events s SET n = w.nr FROM (SELECT o.rid, o.customer_id, row_number() OVER (ORDER BY o.total, o.rid, "
+     "o.customer_id) AS nr FROM orders o) w WHERE w.rid = s.rid AND w.customer_id = s.device AND {w}", "events"),
+)  # fmt: skip
+
+
 class Wide:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -100,3 +146,11 @@ class Wide:
                 conflict = f" ON CONFLICT {self.rng.choice(kept.targets)} DO UPDATE SET {chosen} = excluded.{chosen}"
         inserted = self._filled(query, source)
         return f"INSERT INTO {target} ({names}) {inserted}{conflict}{self.parts.returning(kept)}", "none"
+
+    def supplied(self) -> tuple[str, str]:
+        """UPDATE and DELETE that read rows of other shards."""
+        return self._text(self.rng.choice(SUPPLIED)), "none"
+
+    def _text(self, chosen: tuple[str, str]) -> str:
+        text, table = chosen
+        return self._filled(text, table) + self.parts.returning(self.parts.other(table), "s.")

@@ -13,12 +13,11 @@ from outgrow.errors import Error, NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.keyspace import Entry, Keyspace, Lookup, Unknowable, stored
 from outgrow.nodes import Field, Rows
-from outgrow.plan import Delivery, Located, Part, Plan, refuse, type_from
+from outgrow.plan import Delivery, Located, Part, Plan, refuse
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
-from outgrow.runtime.directories.outdated import NO_EDITIONS
-from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
+from outgrow.runtime.transaction.sources import Source, types_steps
 from outgrow.runtime.transaction.spreading import alike_steps, parts_steps
 from outgrow.runtime.transaction.surrounding import given_up
 from outgrow.sqlfile import load
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
 
 QUERIES = load("outgrow.runtime")
-#: Rows that are on their way at once, of each shard that is read.
-PORTION = 1000
-#: No name of a program looks like it.
-_CURSOR = '"outgrow delivery"'
 
 _Row = tuple[Any, ...]
 
@@ -76,7 +71,9 @@ class _Delivering:
         self.wrote = False
 
     def run_steps(self) -> Steps[Result]:
-        types = yield from self._types_steps()
+        shard = next(iter(self.transaction.branches), self.shards[0])
+        selection = self.delivery.selection
+        types = yield from types_steps(self.transaction, selection, shard, self.values, self.until)
         self.sql, used = self.delivery.insert(types)
         self.constants = [self.values[index - 1] for index in used]
         # Without rows: what is wrong with the statement is said before anything is read, and its columns are known.
@@ -85,7 +82,7 @@ class _Delivering:
         )
         assert self.plan.finish is not None
         fields = [Field(*column) for column in Finisher(self.plan.finish, self.values).begin([first.fields])]
-        source = _Source(self.conversation, self.delivery, self.values, self.until)
+        source = Source(self.conversation, selection, self.values, self.until)
         try:
             yield from source.open_steps()
             yield from self._all_steps(source)
@@ -95,23 +92,7 @@ class _Delivering:
         nodes = tuple(branch.node.name for branch in self.transaction.branches.values())
         return Result(fields, self.rows, "INSERT", self.count, nodes)
 
-    def _types_steps(self) -> Steps[list[str]]:
-        """The types of what is selected, as SQL."""
-        typing = self.delivery.typing
-        shard = typing.shard or next(iter(self.transaction.branches), self.shards[0])
-        params = [self.values[index - 1] if index else "{}" for index in typing.params]
-        (answer,) = yield from self.transaction.run_steps([(shard, typing.sql)], params or None, False, self.until)
-        *shown, faithful = answer.rows[0]
-        if not faithful:
-            raise NotSupportedError(
-                "OG-RUN-101",
-                "rows are brought from shard to shard as text, and with this DateStyle, IntervalStyle or "
-                "extra_float_digits text does not say every value exactly",
-                cure="leave DateStyle at ISO, IntervalStyle at postgres and extra_float_digits at 1 or more",
-            )
-        return [type_from(each) for each in shown]
-
-    def _all_steps(self, source: _Source) -> Steps[None]:
+    def _all_steps(self, source: Source) -> Steps[None]:
         gathered: list[_Row] = []
         while True:
             rows = yield from source.more_steps()
@@ -246,69 +227,3 @@ def _homes(placer: Keyspace, types: tuple[str, ...], keys: Iterable[_Row]) -> di
     if unknown:
         raise Lookup(unknown, given=unknown)
     return homes
-
-
-class _Source:
-    """The query's rows in portions: `open_steps`, `more_steps` until None, `close_steps`."""
-
-    def __init__(
-        self, conversation: Conversation, delivery: Delivery, values: Sequence[Any], until: float | None
-    ) -> None:
-        assert conversation.transaction is not None
-        self.conversation = conversation
-        self.transaction = conversation.transaction
-        self.plan = delivery.source
-        self.values = [values[index - 1] for index in delivery.params]
-        self.until = until
-        #: The shards whose cursors may have more rows, and all that have one.
-        self.more: list[str] = []
-        self.open: list[str] = []
-        #: Rows that came at once.
-        self.whole: list[_Row] | None = None
-
-    def open_steps(self) -> Steps[None]:
-        prepared = Prepared(self.plan.statement.placeholders, self.plan, None)
-        conversation = self.conversation
-        located, _ = yield from directory.located_steps(conversation.state, prepared, self.values, self.until)
-        if not located.scatter:
-            shards = [conversation.preferred() if located.any else located.shards[0]]
-            yield from self._declare_steps(shards, prepared.sql, self.values)
-        elif not self.plan.is_brought and _follow_each_other(self.plan):
-            assert self.plan.fragment_sql is not None
-            params = self.plan.fragment_values(self.values)
-            yield from self._declare_steps(located.shards, self.plan.fragment_sql, params)
-        else:
-            steps = conversation.located_steps(prepared, located, self.values, self.until, False, NO_EDITIONS)
-            self.whole = (yield from steps).fetchall()
-
-    def _declare_steps(self, shards: Sequence[str], sql: str, params: Sequence[Any]) -> Steps[None]:
-        declare = f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {sql}"
-        pairs = [(shard, declare) for shard in shards]
-        yield from self.transaction.run_steps(pairs, params or None, False, self.until)
-        self.open, self.more = list(shards), list(shards)
-
-    def more_steps(self) -> Steps[list[_Row] | None]:
-        if self.whole is not None:
-            rows, self.whole = self.whole, []
-            return rows or None
-        if not self.more:
-            return None
-        pairs = [(shard, f"FETCH {PORTION} FROM {_CURSOR}") for shard in self.more]
-        answers = yield from self.transaction.run_steps(pairs, None, False, self.until)
-        self.more = [shard for shard, answer in zip(self.more, answers, strict=True) if len(answer.rows) == PORTION]
-        return [row for answer in answers for row in answer.rows]
-
-    def close_steps(self) -> Steps[None]:
-        if self.open:
-            pairs = [(shard, f"CLOSE {_CURSOR}") for shard in self.open]
-            self.open = []
-            yield from self.transaction.run_steps(pairs, None, False, None)
-
-
-def _follow_each_other(plan: Plan) -> bool:
-    """The shards' rows are the result's, in any order."""
-    finish = plan.finish
-    if finish is None or finish.combine is not None or finish.having is not None or finish.sort:
-        return False
-    nothing = finish.distinct is None and finish.limit is None and finish.offset is None
-    return nothing and len(finish.outputs) == finish.visible

@@ -16,7 +16,7 @@ from outgrow.runtime import asking
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
-from outgrow.runtime.transaction import deliveries, keymoves
+from outgrow.runtime.transaction import deliveries, keymoves, supplies
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.runtime.transaction.spreading import alike_steps, parts_steps
 from outgrow.waits import Steps
@@ -94,6 +94,9 @@ def _run_steps(
         yield from transaction.hold_steps(editions, until)
     if change.once:
         values = [*values, *(yield from _once_steps(conversation, change.once, located, until))]
+    fragment_sql = plan.fragment_sql
+    if plan.brought is not None:
+        fragment_sql, values = yield from supplies.supplied_steps(conversation, plan, located, values, until)
     if change.gather is Gather.MOVE:
         return (yield from keymoves.move_steps(transaction, plan, located, values, until))
     if change.gather is Gather.DELIVER:
@@ -106,9 +109,9 @@ def _run_steps(
     if change.given is not None:
         answers = yield from parts_steps(transaction, located.shards, parts(change, located.rows, values), until)
         return _added_up(plan, values, answers, _nodes(transaction, located))
-    assert plan.fragment_sql is not None
+    assert fragment_sql is not None
     params = plan.fragment_values(values) or None
-    pairs = [(shard, said + plan.fragment_sql) for shard in located.shards]
+    pairs = [(shard, said + fragment_sql) for shard in located.shards]
     assert plan.finish is not None
     if change.gather is Gather.SAME:
         first = yield from alike_steps(transaction, plan, pairs, params, until)
