@@ -150,6 +150,8 @@ INSERT INTO notes (note) VALUES ('a');
 --   write, keys
 --   single: s2
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0 FROM (SELECT 'a'::text AS v0) AS "outgrow read" (c0)
+--   send them to s2, in portions
 --   because: plan.placing: notes lives on s2 only
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -216,6 +218,9 @@ INSERT INTO numbered (customer_id) SELECT customer_id FROM orders WHERE customer
 --   scan: reads orders as orders: customer_id = 1
 --   scan: inserts into numbered as numbered: customer_id = 1
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c0::int8 AS r1 FROM (SELECT orders.customer_id FROM orders WHERE orders.customer_id = 1) AS "outgrow read" (c0)
+--   draw id from numbered_id_seq for each of them
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into numbered as numbered: customer_id = 1
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 

@@ -70,6 +70,8 @@ INSERT INTO orders (customer_id) VALUES (abs(1));
 --   write, keys
 --   scan: inserts into orders as orders: any key
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c0::int8 AS r1 FROM (SELECT abs(1) AS v0) AS "outgrow read" (c0)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: any key
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -103,6 +105,8 @@ INSERT INTO orders (customer_id, status) SELECT 4, code FROM countries;
 --   write, keys
 --   scan: inserts into orders as orders: customer_id = 4
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2 FROM (SELECT 4, countries.code FROM countries) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.writing: inserts into orders as orders: customer_id = 4
 --   because: plan.changing: the rows selected are read first, and then go where they belong
@@ -121,6 +125,8 @@ INSERT INTO orders (customer_id) SELECT qty FROM orders WHERE customer_id = 1;
 --   scan: reads orders as orders: customer_id = 1
 --   scan: inserts into orders as orders: any key
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c0::int8 AS r1 FROM (SELECT orders.qty FROM orders WHERE orders.customer_id = 1) AS "outgrow read" (c0)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: any key
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -222,6 +228,8 @@ INSERT INTO settings VALUES ('a', 'b');
 --   write, keys
 --   single: s2
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT 'a'::text AS v0, 'b'::text AS v1) AS "outgrow read" (c0, c1)
+--   send them to s2, in portions
 --   because: plan.placing: settings lives on s2 only
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -229,6 +237,8 @@ INSERT INTO settings SELECT name, code FROM countries;
 --   write, keys
 --   single: s2
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT countries.name, countries.code FROM countries) AS "outgrow read" (c0, c1)
+--   send them to s2, in portions
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.placing: settings lives on s2 only
 --   because: plan.changing: the rows selected are read first, and then go where they belong
@@ -286,12 +296,16 @@ UPDATE countries SET name = n.name FROM countries n WHERE n.name = countries.nam
 INSERT INTO countries SELECT name, code FROM countries ORDER BY 1 LIMIT 1;
 --   write, all
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT countries.name, countries.code FROM countries ORDER BY countries.name LIMIT 1) AS "outgrow read" (c0, c1)
+--   send them to every shard, in portions
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO countries SELECT name, code FROM countries ON CONFLICT DO NOTHING;
 --   write, all
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT countries.name, countries.code FROM countries) AS "outgrow read" (c0, c1)
+--   send them to every shard, in portions
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -326,6 +340,9 @@ INSERT INTO orders (order_id, customer_id) VALUES (1, $1), ((SELECT count(*) FRO
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
 --   change: the rows selected are read first, and then go where they belong
+--   bring items as items (customer_id)
+--   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c1::int8 AS r2 FROM (VALUES (1, $1::int8), ((SELECT count(*) FROM unnest($2::int4[]) AS items (customer_id)), 5)) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -333,10 +350,12 @@ INSERT INTO orders (order_id, customer_id) VALUES (1, $1), (generate_series(1, 2
 --   write, keys
 --   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c1::int8 AS r2 FROM (VALUES (1, $1::int8), (generate_series(1, 2), 5)) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
-INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (order_id) DO UPDATE SET qty = (SELECT max(price) FROM items i WHERE i.customer_id = orders.customer_id);
+INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (customer_id, order_id) DO UPDATE SET qty = (SELECT max(price) FROM items i WHERE i.customer_id = orders.customer_id);
 --   write, keys
 --   scan: reads items as i: any key
 --   scan: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
@@ -344,7 +363,7 @@ INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (or
 --   because: plan.writing: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
 --   because: plan.changing: the rows given do not depend on each other
 
-INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (order_id) DO UPDATE SET qty = (SELECT max(price) FROM items);
+INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (customer_id, order_id) DO UPDATE SET qty = (SELECT max(price) FROM items);
 --   write, keys
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
@@ -375,6 +394,9 @@ INSERT INTO orders (customer_id, order_id) SELECT customer_id, 1 FROM items ORDE
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: any key
 --   change: the rows selected are read first, and then go where they belong
+--   bring items as items (customer_id, price)
+--   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2 FROM (SELECT items.customer_id, 1 FROM unnest($1::int4[], $2::float8[]) AS items (customer_id, price) ORDER BY items.price LIMIT 3) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: any key
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -401,6 +423,8 @@ INSERT INTO events (device, sort) SELECT device, 'x' FROM events;
 --   scan: reads events as events: any key
 --   scan: inserts into events as events: any key
 --   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2, "outgrow read".c1::text AS r3 FROM (SELECT events.device, 'x'::text AS "?column?" FROM events) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into events as events: any key
 --   because: plan.changing: the rows selected are read first, and then go where they belong
 
@@ -418,7 +442,12 @@ UPDATE orders SET qty = (SELECT count(*) FROM items);
 --   write, keys
 --   scan: writes orders as orders: any key
 --   scan: reads items as items: any key
---   refused over several: OG-PLAN-012 the subquery over items cannot be computed by each shard alone: it is not tied to the shard key of orders
+--   fragment: UPDATE orders SET qty = (SELECT "outgrow answer".c0::"outgrow type 0.0" AS count FROM unnest($1::text[]) AS "outgrow answer" (c0)) with [1]
+--   change: each shard changes its own rows, the counts add up
+--   answered before: bring items as items (customer_id)
+--   answered before: then SELECT "outgrow read".c0::text AS r0 FROM (SELECT count(*) FROM unnest($1::int4[]) AS items (customer_id)) AS "outgrow read" (c0)
+--   then UPDATE orders SET qty = (SELECT "outgrow answer".c0::"outgrow type 0.0" AS count FROM unnest($1::text[]) AS "outgrow answer" (c0))
+--   because: plan.changing: what its subqueries answer come to every shard that has rows of orders to change
 
 UPDATE orders SET status = c.code FROM countries c WHERE c.name = status;
 --   write, keys
@@ -454,7 +483,11 @@ DELETE FROM orders USING docs d WHERE d.title = status;
 --   write, keys
 --   scan: writes orders as orders: any key
 --   scan: reads docs as d: any key
---   refused over several: OG-PLAN-010 orders and docs are not joined on their shard keys
+--   fragment: DELETE FROM orders USING unnest($1::text[]) AS d (title) WHERE d.title = orders.status with [1]
+--   change: each shard changes its own rows, the counts add up
+--   bring docs as d (title)
+--   then DELETE FROM orders USING unnest($1::text[]) AS d (title) WHERE d.title = orders.status
+--   because: plan.changing: the rows of docs come to every shard that has rows of orders to change
 
 DELETE FROM view_of_orders;
 --   write, keys
@@ -539,7 +572,7 @@ WITH gone AS (UPDATE orders SET qty = 1 RETURNING *) DELETE FROM items USING gon
 --   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
 
 WITH gone AS (DELETE FROM orders RETURNING customer_id, qty) INSERT INTO items (customer_id) SELECT qty FROM gone;
---   error: OG-PLAN-020 a locking clause inside of an INSERT … SELECT over several shards would lock other rows than on one server
+--   error: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
 
 WITH gone AS (UPDATE orders SET qty = 5 WHERE customer_id = qty RETURNING customer_id, qty) DELETE FROM items USING gone WHERE gone.qty = items.customer_id;
 --   write, keys

@@ -22,6 +22,7 @@ from .ids import with_draws
 from .keyset import Everything, Match, Value
 from .locking import lock
 from .mariadb import over_mariadb
+from .meeting import check_meeting
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
@@ -165,6 +166,8 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     for node in everything_below(tree):
         if isinstance(node, Insert | Update | Delete):
             check_cascades(node, places)
+        if isinstance(node, Insert) and places.schema.engine == "postgresql":
+            check_meeting(node, places)
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)

@@ -30,7 +30,7 @@ from outgrow.topology import Copied, Single
 
 from .blocks import first_items
 from .change import Change, Gather, Piece
-from .changing import check_literals, check_triggers, per_row, returned, told
+from .changing import check_literals, check_triggers, per_row, returned, told, writes_below
 from .colocate import Colocation
 from .delivery import Delivery, Drawn
 from .facts import is_constant, is_default
@@ -47,7 +47,9 @@ from .writing import literal_default
 
 
 def may_deliver(tree: object, places: Places) -> bool:
-    return isinstance(tree, Insert) and tree.source is not None and places.schema.engine == "postgresql"
+    if not isinstance(tree, Insert) or tree.source is None or writes_below(tree):
+        return False
+    return places.schema.engine == "postgresql"
 
 
 def delivering(plan: Plan, places: Places, build: Build) -> Plan:

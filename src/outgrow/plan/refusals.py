@@ -237,7 +237,7 @@ REFUSALS: dict[str, Refusal] = {
         "{0} is not done over several shards of MariaDB",
         "restrict it to one key, or send it to each shard with `execute(…, shard=…)` in one transaction",
     ),
-    "MariaDB meeting": Refusal(
+    "meeting": Refusal(
         50,
         "{0} on {1} may meet a row of another shard by the unique key ({2}), and would not see it",
         "put the shard key's columns into every unique key of the table; or select first, in a transaction",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from outgrow.schema import TableKind
 from outgrow.statement.tree import Delete, Derived, Query, Select, SetOperation, Tree, Update, Values
 from outgrow.topology import Copied, Single
 
@@ -40,7 +41,9 @@ def supplying(plan: Plan, places: Places, build: Build) -> Plan:
     assert isinstance(tree, Update | Delete)
     if plan.key_changes:
         raise refused("key update", str(tree.table))
-    standing = places.of(tree.table)
+    table, standing = places.table(tree.table), places.of(tree.table)
+    if table is None or table.row_security or table.kind not in (TableKind.TABLE, TableKind.PARTITIONED):
+        raise refused("table form", f"{plan.statement.command} of {tree.table}")
     here = standing.shard if isinstance(standing, Single) else ""
     once = Once(plan.statement.placeholders.count)
     answers, tree = answered(plan.statement, once.moments(tree), places, build)
@@ -52,6 +55,9 @@ def supplying(plan: Plan, places: Places, build: Build) -> Plan:
     changed = numbered(changed, first)
     first += sum(max(1, answer.width) for answer in answers)
     scans = away(changed, places, here)
+    if not scans and not answers:
+        # Something else stands in the way.
+        raise refused("write to several shards", plan.statement.command, str(tree.table))
     brings, supplied = brought_rows(plan, changed, as_query(changed), scans, first, places)
     sql, params = fragment(supplied)
     gather = Gather.SAME if copied else Gather.SUM
@@ -64,7 +70,7 @@ def supplying(plan: Plan, places: Places, build: Build) -> Plan:
     tables = ", ".join(dict.fromkeys(str(each.table) for each in brings))
     what = [f"the rows of {tables}"] if brings else []
     what += ["what its subqueries answer"] if answers else []
-    return told(made, f"{' and '.join(what)} comes to every shard that has rows of {tree.table} to change")
+    return told(made, f"{' and '.join(what)} come to every shard that has rows of {tree.table} to change")
 
 
 def _own(plan: Plan, tree: Write, once: Once, places: Places) -> tuple[Write, tuple[int, ...]]:

@@ -49,6 +49,9 @@ def described(sql: str, file: str = "") -> list[str]:
         lines.append(f"--   finish: {'; '.join(describe_finish(made.finish))}")
     if made.change is not None:
         lines += [f"--   change: {step}" for step in describe_change(made.change)]
+    lines += [f"--   answered before: {step}" for answer in made.answers for step in answer.describe()]
+    if made.delivery is not None:
+        lines += [f"--   {step}" for step in made.delivery.describe()]
     if made.is_brought and made.brought is not None:
         lines += [f"--   {step}" for step in made.brought.describe()]
     elif made.refusal is not None:
