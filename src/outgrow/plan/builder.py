@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from outgrow.errors import Error
 from outgrow.schema import Schema, TableKind
 from outgrow.statement.model import Kind, Statement
-from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update, With
+from outgrow.statement.tree import Delete, Insert, Merge, Parameter, Scan, Tree, Update, With
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
@@ -23,6 +23,7 @@ from .keyset import Everything, Match, Value
 from .locking import lock
 from .mariadb import over_mariadb
 from .meeting import check_meeting
+from .merging import merging
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
@@ -79,6 +80,8 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     if statement.command == "TRUNCATE":
         return truncate(statement, schema, domain)
     places = Places(schema, domain)
+    if isinstance(statement.tree, Merge):
+        return _merged(statement, places)
     draft = _Draft()
     try:
         drawn = with_draws(statement, places)
@@ -117,6 +120,13 @@ def _always_delivered(plan: Plan, places: Places) -> Plan:
         raise refusal.error from None
     assert made.change is not None
     return replace(made, change=replace(made.change, always=True))
+
+
+def _merged(statement: Statement, places: Places) -> Plan:
+    try:
+        return merging(statement, places, _building(places))
+    except Refused as refusal:
+        raise refusal.error from None
 
 
 def _without_tree(statement: Statement, access: str) -> Plan | None:

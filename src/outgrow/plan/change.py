@@ -25,6 +25,8 @@ class Gather(enum.StrEnum):
     MOVE = "move"
     #: Rows that a query gives are read first, and then go where they belong.
     DELIVER = "deliver"
+    #: Rows of a MERGE's source are read first, and merged where their keys lie.
+    MERGE = "merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ _SHOWN = {
     Gather.FINISH: "each shard changes its own rows, and what it selects is finished",
     Gather.MOVE: "rows that get the key of another shard go there",
     Gather.DELIVER: "the rows selected are read first, and then go where they belong",
+    Gather.MERGE: "the source's rows are read first, and merged where their keys lie",
 }
 _RETURNED = {
     Gather.SUM: "shard by shard",
@@ -85,6 +88,7 @@ _RETURNED = {
     Gather.FINISH: "as the query says",
     Gather.MOVE: "shard by shard",
     Gather.DELIVER: "in the order of the rows selected, where none is skipped",
+    Gather.MERGE: "shard by shard",
 }
 
 

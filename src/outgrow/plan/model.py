@@ -14,6 +14,7 @@ from outgrow.plan.delivery import Delivery
 from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
+from outgrow.plan.merge import Merging
 from outgrow.plan.refusals import refuse
 from outgrow.plan.selection import Selection
 from outgrow.plan.spec import Finish
@@ -134,6 +135,8 @@ class Plan:
     move: KeyMove | None = None
     #: Of a change that gathers by `Gather.DELIVER`.
     delivery: Delivery | None = None
+    #: Of a change that gathers by `Gather.MERGE`.
+    merging: Merging | None = None
     #: Queries that are answered before a change; their rows are parameters behind those computed once.
     answers: tuple[Selection, ...] = ()
     #: Raised when more than one shard turns out to be needed.
@@ -193,6 +196,8 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
+        if self.merging is not None:
+            shown["merge"] = self.merging.describe()
         if self.answers:
             shown["answered"] = [step for answer in self.answers for step in answer.describe()]
         if self.delivery is not None:

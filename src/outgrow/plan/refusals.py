@@ -247,6 +247,12 @@ REFUSALS: dict[str, Refusal] = {
         "INSERT IGNORE into {0} stores a key that does not fit changed, and then on the wrong shard",
         "write ON DUPLICATE KEY UPDATE with an assignment that changes nothing (`n = n`)",
     ),
+    "merge": Refusal(
+        52,
+        "the MERGE into {0} is not done over several shards: {1}",
+        "let ON compare the shard key with the source's columns and INSERT that very key, or write it as INSERT … ON "
+        "CONFLICT, UPDATE and DELETE",
+    ),
     "assigned from sequence": Refusal(
         45,
         "assigning DEFAULT to column {0} of {1} draws from a sequence of each shard, whose numbers would repeat",

@@ -116,6 +116,33 @@ SUPPLIED = (
      "o.customer_id) AS nr FROM orders o) w WHERE w.rid = s.rid AND w.customer_id = s.device AND {w}", "events"),
 )  # fmt: skip
 
+#: (target, source and ON, {w} being conditions on `s`): no row of the target is met twice but by mistake.
+MERGED = (
+    ("customers", "(SELECT customer_id, max(rid) AS rid, sum(total) AS total FROM orders s WHERE {w} "
+     "GROUP BY customer_id) s ON t.customer_id = s.customer_id", "customers", ("credit", "s.total"),
+     "(customer_id, rid, name) VALUES (s.customer_id, s.rid, 'm')", "orders"),
+    ("orders", "carts s ON t.customer_id = s.customer_id AND t.rid = s.rid AND {w}", "orders", ("qty", "s.amount"),
+     "(rid, customer_id, total) VALUES (s.rid + 2000, s.customer_id, s.weight)", "carts"),
+    ("carts", "(SELECT s.hits AS h, s.rid FROM sittings s WHERE {w}) s ON t.customer_id = s.h AND t.rid = s.rid",
+     "carts", ("weight", "s.rid"), "(customer_id, rid, amount) VALUES (s.h, s.rid, DEFAULT)", "sittings"),
+    ("docs", "(SELECT s.status, s.rid, s.customer_id, s.qty FROM orders s WHERE {w}) s ON s.status = t.slug AND t.rid ="
+     " s.rid", "docs", ("size", "s.qty"), "(slug, rid, size) VALUES (s.status, s.rid + 1000 * s.customer_id, s.qty)",
+     "orders"),
+    ("events", "(SELECT s.rid, s.n, s.sort FROM events s WHERE {w}) s ON t.device = s.n AND t.sort = s.sort"
+     " AND t.rid = s.rid", "events", ("value", "s.rid"), "(device, sort, rid) VALUES (s.n, s.sort, s.rid + 900)",
+     "events"),
+    ("items", "(VALUES ({k}, 1, {p}), (7, 2, 'b'), (NULL, 3, 'c'), (99999999999, 4, 'd')) s (a, b, c)"
+     " ON t.customer_id = s.a AND t.rid = s.b", "items", ("note", "s.c"),
+     "(customer_id, rid, note) VALUES (s.a, s.b, s.c)", ""),
+    ("settings", "(SELECT s.customer_id, s.name FROM customers s WHERE {w}) s ON t.rid = s.customer_id", "settings",
+     ("value", "s.name"), "(rid, name) VALUES (s.customer_id, s.name)", "customers"),
+    ("products", "(SELECT s.product_id AS p, count(*) AS n FROM orders s WHERE {w} GROUP BY s.product_id) s"
+     " ON t.product_id = s.p", "products", ("price", "s.n"), "(product_id, rid, title) VALUES (s.p, 5, {p})", "orders"),
+    # Not by the key.
+    ("days", "docs s ON t.rid = s.rid AND {w}", "days", ("visits", "s.size"), "(rid, day) VALUES (s.rid, s.made)",
+     "docs"),
+)  # fmt: skip
+
 
 class Wide:
     def __init__(self, parts: Parts) -> None:
@@ -154,3 +181,21 @@ class Wide:
     def _text(self, chosen: tuple[str, str]) -> str:
         text, table = chosen
         return self._filled(text, table) + self.parts.returning(self.parts.other(table), "s.")
+
+    def merged(self) -> tuple[str, str]:
+        """MERGE with one to three WHENs."""
+        return self._merge(self.rng.choice(MERGED)), "none"
+
+    def _merge(self, chosen: tuple[str, str, str, tuple[str, str], str, str]) -> str:
+        target, source, _, (column, value), insert, table = chosen
+        whens = [
+            f" WHEN MATCHED{self._also('t.rid')} THEN UPDATE SET {column} = {value}",
+            f" WHEN MATCHED{self._also('s.rid' if table else 't.rid')} THEN DELETE",
+            f" WHEN NOT MATCHED THEN INSERT {insert}",
+            f" WHEN MATCHED AND t.rid > {self.rng.randint(5, 60)} THEN DO NOTHING",
+        ]
+        some = self.rng.sample(whens, self.rng.randint(1, 3))
+        return self._filled(f"MERGE INTO {target} t USING {source}{''.join(some)}", table)
+
+    def _also(self, column: str) -> str:
+        return f" AND {column} < {self.parts.rid()}" if self.parts.x.chance(0.6) and column != "s.rid" else ""

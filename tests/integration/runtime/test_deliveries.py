@@ -11,7 +11,7 @@ import pytest
 
 import outgrow
 from outgrow.plan import answers, builder, refuse, supplying
-from outgrow.runtime.transaction import deliveries, sources
+from outgrow.runtime.transaction import deliveries, homes, merges, sources
 from tests.integration.runtime.both import Both, both_sides
 from tests.servers import Servers
 
@@ -103,6 +103,23 @@ DELETE FROM orders WHERE total IN (SELECT total FROM orders ORDER BY total DESC 
 DELETE FROM countries WHERE code NOT IN (SELECT country FROM customers WHERE country IS NOT NULL);
 DELETE FROM customers WHERE customer_id > ALL (SELECT order_id FROM orders);
 DELETE FROM settings USING customers c WHERE c.country = settings.name AND c.name = 'c';
+MERGE INTO orders o USING (SELECT device, count(*) AS n FROM readings GROUP BY 1) r ON o.customer_id = r.device AND
+    o.order_id = r.n WHEN MATCHED THEN UPDATE SET total = r.n WHEN NOT MATCHED AND r.device < 3 THEN INSERT
+    (customer_id, order_id, note) VALUES (r.device, r.n + 5, 'new');
+MERGE INTO customers c USING orders o ON c.customer_id = o.order_id WHEN MATCHED AND o.total > 5 THEN UPDATE SET name =
+    o.note WHEN NOT MATCHED THEN INSERT (customer_id, name) VALUES (o.order_id, DEFAULT);
+MERGE INTO customers c USING readings r ON r.value = length(c.name) WHEN MATCHED THEN UPDATE SET name = c.name || '+';
+MERGE INTO orders USING customers c ON c.customer_id = orders.customer_id WHEN MATCHED AND c.name = 'a' THEN DELETE;
+MERGE INTO settings s USING customers c ON c.name = s.name WHEN MATCHED THEN DELETE WHEN NOT MATCHED AND c.name > ''
+    THEN INSERT VALUES (c.name, c.customer_id::text);
+MERGE INTO countries c USING orders o ON o.note = c.code WHEN NOT MATCHED AND o.note > '' THEN INSERT (code, name, at,
+    token) VALUES (o.note, o.total::text, NULL, NULL);
+MERGE INTO orders o USING (VALUES (1, 1), (NULL, 3), (5, 3)) v (a, b) ON o.customer_id = v.a AND o.order_id = v.b
+    WHEN MATCHED THEN DELETE WHEN NOT MATCHED AND v.a > 0 THEN INSERT (customer_id, order_id) VALUES (v.a, v.b);
+MERGE INTO orders o USING (VALUES (1, 1), (1, 1)) v (a, b) ON o.customer_id = v.a AND o.order_id = v.b
+    WHEN MATCHED THEN DELETE;
+MERGE INTO orders o USING (VALUES (1.4, 1), (99999999999999999999, 1)) v (a, b) ON o.customer_id = v.a::int8
+    WHEN MATCHED THEN DELETE;
 """
 GIVEN: list[tuple[str, list[Any]]] = [
     ("INSERT INTO readings (device, day, value) SELECT 4, %s, %s FROM customers", ["2024-05-06", "1.25"]),
@@ -160,14 +177,14 @@ def test_a_failure_in_a_later_portion_takes_all_back(both: Both, monkeypatch: py
 def stopped_between_portions(both: Both, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether a transaction can go on in which outgrow itself stopped an INSERT that had written a part of its rows."""
     monkeypatch.setattr(sources, "PORTION", 2)
-    real, calls = deliveries._homes, iter(range(100))
+    real, calls = homes._homes, iter(range(100))
 
     def stopping(*args: Any) -> Any:
         if next(calls) == 3:
             raise refuse("insert key unknown", "orders", "its key")
         return real(*args)
 
-    monkeypatch.setattr(deliveries, "_homes", stopping)
+    monkeypatch.setattr(homes, "_homes", stopping)
     both.session.execute("BEGIN")
     with pytest.raises(outgrow.NotSupportedError, match="OG-PLAN-025"):
         both.session.execute(
@@ -315,3 +332,22 @@ def test_mutant_a_row_that_meets_one_on_another_shard(both: Both, monkeypatch: p
     finally:
         for shard in ("s1", "s2"):
             both.session.execute("DROP INDEX orders_once", shard=shard)
+
+
+def test_mutant_a_merge_that_every_shard_does(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not match on a shard would be inserted there, though its key belongs elsewhere."""
+    sql = (
+        "MERGE INTO orders o USING (SELECT customer_id, 800 AS b FROM customers) c ON o.customer_id = c.customer_id"
+        " AND o.order_id = c.b WHEN NOT MATCHED THEN INSERT (customer_id, order_id) VALUES (c.customer_id, c.b)"
+    )
+    assert both.session.execute(sql).rowcount == 6
+    both.contents()
+
+    def everywhere(conversation: Any, plan: Any, shards: Any, rows: Any, until: Any) -> Any:
+        yield from ()
+        return {shard: list(range(len(rows))) for shard in shards}
+
+    monkeypatch.setattr(merges, "_places_steps", everywhere)
+    with pytest.raises(outgrow.IntegrityError):
+        # Their customers are elsewhere.
+        both.session.execute(sql.replace("800", "801"))

@@ -6,17 +6,16 @@ Where its rows only follow each other, cursors give them in portions, which do n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import Error, NotSupportedError
 from outgrow.finish import Finisher
-from outgrow.keyspace import Entry, Keyspace, Lookup, Unknowable, stored
+from outgrow.keyspace import Unknowable, stored
 from outgrow.nodes import Field, Rows
 from outgrow.plan import Delivery, Located, Part, Plan, refuse
-from outgrow.runtime.directories import directory
-from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.result import Result
+from outgrow.runtime.transaction.homes import homes_steps
 from outgrow.runtime.transaction.sources import Source, types_steps
 from outgrow.runtime.transaction.spreading import alike_steps, parts_steps
 from outgrow.runtime.transaction.surrounding import given_up
@@ -199,13 +198,7 @@ class _Delivering:
             self._held([row[place] if place >= 0 else numbers[-1 - place][at] for place in delivery.keys])
             for at, row in enumerate(rows)
         ]
-        # A key that the directory lacks is assigned.
-        homes, page = yield from directory.resolved_steps(
-            self.conversation.state, lambda placer, _: _homes(placer, delivery.types, set(keys)), self.until
-        )
-        if self.plan.listed:
-            yield from self.transaction.hold_steps(editions_of(page, set(homes.values())), self.until)
-        return [homes[key] for key in keys]
+        return (yield from homes_steps(self.conversation, delivery.types, keys, self.plan.listed, self.until))
 
     def _held(self, key: Sequence[Any]) -> _Row:
         """The key as its columns will hold it."""
@@ -214,16 +207,3 @@ class _Delivering:
             return tuple(map(stored, delivery.types, delivery.typmods, key))
         except Unknowable:
             raise refuse("insert key unknown", str(delivery.table), "its key") from None
-
-
-def _homes(placer: Keyspace, types: tuple[str, ...], keys: Iterable[_Row]) -> dict[_Row, str]:
-    homes: dict[_Row, str] = {}
-    unknown: set[Entry] = set()
-    for key in keys:
-        try:
-            homes[key] = placer.shards_for(types, key)
-        except Lookup as lookup:
-            unknown |= lookup.keys
-    if unknown:
-        raise Lookup(unknown, given=unknown)
-    return homes
