@@ -206,8 +206,11 @@ WITH gone AS (DELETE FROM orders WHERE customer_id = 1 RETURNING *) INSERT INTO 
 --   write, keys
 --   scan: writes orders as orders: customer_id = 1
 --   scan: inserts into items as items: customer_id = 1
---   refused over several: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
+--   change: the parts run one after another, and hand on what they return
+--   gone: DELETE orders
+--   then INSERT INTO items (customer_id, note) SELECT 1, gone.status FROM gone
 --   because: plan.writing: inserts into items as items: customer_id = 1
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 -- Copied and single tables.
 INSERT INTO countries VALUES ('x', 'X');
@@ -572,13 +575,23 @@ WITH gone AS (UPDATE orders SET qty = 1 RETURNING *) DELETE FROM items USING gon
 --   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
 
 WITH gone AS (DELETE FROM orders RETURNING customer_id, qty) INSERT INTO items (customer_id) SELECT qty FROM gone;
---   error: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
+--   write, keys
+--   scan: writes orders as orders: any key
+--   scan: inserts into items as items: any key
+--   change: the parts run one after another, and hand on what they return
+--   gone: DELETE orders
+--   then INSERT INTO items (customer_id) SELECT gone.qty FROM gone
+--   because: plan.writing: inserts into items as items: any key
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 WITH gone AS (UPDATE orders SET qty = 5 WHERE customer_id = qty RETURNING customer_id, qty) DELETE FROM items USING gone WHERE gone.qty = items.customer_id;
 --   write, keys
 --   scan: writes orders as orders: any key
 --   scan: writes items as items: any key
---   refused over several: OG-PLAN-010 items and orders are not joined on their shard keys
+--   change: the parts run one after another, and hand on what they return
+--   gone: UPDATE orders
+--   then DELETE FROM items USING gone WHERE gone.qty = items.customer_id
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 WITH born AS (INSERT INTO orders (order_id, customer_id) VALUES (1, $1), (2, $2) RETURNING customer_id) INSERT INTO items (customer_id) SELECT customer_id FROM born;
 --   write, keys
@@ -610,8 +623,11 @@ WITH upped AS (UPDATE countries SET name = 'x' RETURNING code) SELECT count(*) F
 WITH upped AS (UPDATE countries SET name = 'x' RETURNING code) DELETE FROM orders USING upped WHERE status = upped.code;
 --   write, all
 --   scan: writes orders as orders: any key
---   refused over several: OG-PLAN-046 the parts of the DELETE that write do not stay together on each shard: countries is copied to every shard, orders is not
+--   change: the parts run one after another, and hand on what they return
+--   upped: UPDATE countries
+--   then DELETE FROM orders USING upped WHERE orders.status = upped.code
 --   because: plan.placing: countries is copied to every shard
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 WITH gone AS (DELETE FROM orders RETURNING *) DELETE FROM settings;
 --   write, keys

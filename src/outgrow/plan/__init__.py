@@ -15,7 +15,7 @@ from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
-from outgrow.plan.selection import Selection
+from outgrow.plan.selection import Selection, Typing
 
 __all__ = [
     "REFUSALS",
@@ -47,6 +47,7 @@ __all__ = [
     "Reason",
     "ScanKeys",
     "Selection",
+    "Typing",
     "Value",
     "Where",
     "bringing",

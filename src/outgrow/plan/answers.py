@@ -17,7 +17,6 @@ from outgrow.statement.tree import (
     Cast,
     Collate,
     ColumnRef,
-    Cte,
     CteScan,
     Delete,
     FunctionScan,
@@ -60,9 +59,8 @@ def answered(statement: Statement, tree: W, places: Places, build: Build) -> tup
     for query in _independent(tree):
         if not _is_worth(query, places):
             continue
-        ctes = _in_sight(tree.with_, query)
         try:
-            made = selection(statement, build, query, ctes)
+            made = selection(statement, build, query, With())
         except Refused:
             # It may still be brought table by table.
             continue
@@ -91,20 +89,11 @@ def _independent(node: object) -> Iterator[Query]:
             yield from _independent(child)
 
 
-def _in_sight(with_: With, query: Query) -> With:
-    """The CTEs that a query may name: those before it, where it is one of them."""
-    before: list[Cte] = []
-    for cte in with_.ctes:
-        if cte.query is query:
-            break
-        before.append(cte)
-    return With(tuple(before), with_.recursive)
-
-
 def _is_worth(query: Query, places: Places) -> bool:
     """It reads more than every shard has, and would choose among rows or put them together."""
     below = list(everything_below(query))
-    if any(isinstance(node, Insert | Update | Delete | Collate) for node in below):
+    if any(isinstance(node, Insert | Update | Delete | Collate | CteScan) for node in below):
+        # A CTE is one table for all who read it: it is answered itself, and what reads it reads that answer.
         return False
     scans = [node for node in below if isinstance(node, Scan)]
     if any(column.collation for scan in scans for column in _columns(scan, places)):
@@ -115,7 +104,7 @@ def _is_worth(query: Query, places: Places) -> bool:
     except Refused:
         return True
     apart = any(not isinstance(places.of(scan.table), Copied) for scan in scans)
-    return (apart or any(isinstance(node, CteScan) for node in below)) and any(map(_gathers, below))
+    return apart and any(map(_gathers, below))
 
 
 def _columns(scan: Scan, places: Places) -> tuple[Column, ...]:

@@ -15,6 +15,7 @@ from .alike import alike
 from .blocks import Ctes, Shared, family
 from .bringing import bringing
 from .cascades import check_cascades
+from .change import Change, Gather
 from .changing import spread
 from .delivering import delivering, may_deliver
 from .flows import flowing, has_parts
@@ -27,6 +28,7 @@ from .merging import merging
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
+from .relay import relayed
 from .relocating import relocating
 from .restarts import check_restart
 from .scatter import scatter
@@ -115,6 +117,8 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
 def _always_delivered(plan: Plan, places: Places) -> Plan:
     """Its rows are read first in any case."""
     try:
+        if has_parts(plan.statement.tree):
+            return _relaying(plan, places, always=True)
         made = delivering(plan, places, _building(places))
     except Refused as refusal:
         raise refusal.error from None
@@ -127,6 +131,14 @@ def _merged(statement: Statement, places: Places) -> Plan:
         return merging(statement, places, _building(places))
     except Refused as refusal:
         raise refusal.error from None
+
+
+def _relaying(plan: Plan, places: Places, *, always: bool) -> Plan:
+    """The writing parts one after another; `always`: where one of them writes is known only when it has run."""
+    relay = relayed(plan.statement, places, _building(places))
+    change = Change(Gather.RELAY, always=always)
+    reason = Reason("plan.relay", "no part needs what another one writes but by what it returns: one after another")
+    return replace(plan, change=change, relay=relay, refusal=None, reasons=(*plan.reasons, reason))
 
 
 def _without_tree(statement: Statement, access: str) -> Plan | None:
@@ -188,7 +200,7 @@ def _inserted(inserted: Inserted, tree: Tree, places: Places, ctes: Ctes, draft:
     try:
         return inserted_keys(inserted, places, ctes)
     except Refused as refusal:
-        if inserted.tree is not tree or not may_deliver(tree, places):
+        if places.schema.engine != "postgresql" or not (has_parts(tree) or may_deliver(tree, places)):
             raise
         draft.unplaced = draft.unplaced or refusal.error
     columns = places.key_columns(inserted.tree.table)
@@ -311,6 +323,8 @@ def _otherwise(plan: Plan, places: Places) -> Plan | None:
     """How a write that the shards cannot do each for itself is done all the same; None where it is not."""
     tree = plan.statement.tree
     try:
+        if has_parts(tree):
+            return _relaying(plan, places, always=False)
         if may_deliver(tree, places):
             return delivering(plan, places, _building(places))
         return supplying(plan, places, _building(places)) if may_supply(tree, places) else None

@@ -27,6 +27,8 @@ class Gather(enum.StrEnum):
     DELIVER = "deliver"
     #: Rows of a MERGE's source are read first, and merged where their keys lie.
     MERGE = "merge"
+    #: Writing parts run one after another, and hand their rows on.
+    RELAY = "relay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ _SHOWN = {
     Gather.FINISH: "each shard changes its own rows, and what it selects is finished",
     Gather.MOVE: "rows that get the key of another shard go there",
     Gather.DELIVER: "the rows selected are read first, and then go where they belong",
+    Gather.RELAY: "the parts run one after another, and hand on what they return",
     Gather.MERGE: "the source's rows are read first, and merged where their keys lie",
 }
 _RETURNED = {
@@ -89,6 +92,7 @@ _RETURNED = {
     Gather.MOVE: "shard by shard",
     Gather.DELIVER: "in the order of the rows selected, where none is skipped",
     Gather.MERGE: "shard by shard",
+    Gather.RELAY: "as the last part does",
 }
 
 

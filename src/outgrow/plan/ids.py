@@ -130,10 +130,8 @@ class _Writer:
     replaced: bool = False
     #: As of `Drawn`.
     left: Error | None = None
-    whole: Tree | None = None
 
     def tree(self, tree: Tree) -> Tree:
-        self.whole = tree
         if isinstance(tree, Select) and not _repeats(tree):
             items = tuple(replace(item, expr=self._once(item.expr)) for item in tree.items)
             tree = replace(tree, items=items)
@@ -196,7 +194,7 @@ class _Writer:
         for column in drawn:
             if column.name not in insert.columns or (ignoring and column.identity):
                 self.left = refuse("insert select leaves serial", str(insert.table), column.name)
-                if insert is not self.whole or self.places.schema.engine != "postgresql":
+                if self.places.schema.engine != "postgresql":
                     raise Refused(self.left)
         return insert
 

@@ -16,6 +16,7 @@ from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.merge import Merging
 from outgrow.plan.refusals import refuse
+from outgrow.plan.relay import Relay
 from outgrow.plan.selection import Selection
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
@@ -137,6 +138,8 @@ class Plan:
     delivery: Delivery | None = None
     #: Of a change that gathers by `Gather.MERGE`.
     merging: Merging | None = None
+    #: Of a change that gathers by `Gather.RELAY`.
+    relay: Relay | None = None
     #: Queries that are answered before a change; their rows are parameters behind those computed once.
     answers: tuple[Selection, ...] = ()
     #: Raised when more than one shard turns out to be needed.
@@ -198,6 +201,8 @@ class Plan:
             shown["key_move"] = self.move.describe()
         if self.merging is not None:
             shown["merge"] = self.merging.describe()
+        if self.relay is not None:
+            shown["relay"] = self.relay.describe()
         if self.answers:
             shown["answered"] = [step for answer in self.answers for step in answer.describe()]
         if self.delivery is not None:

@@ -86,7 +86,7 @@ def selection(statement: Statement, build: Build, query: Query, with_: With, mor
         raise Refused(source.refusal)
     if source.change is not None or source.drawing is not None:
         raise refused("locking", "a locking clause inside of the statement")
-    return Selection(source, params, width, _typing(statement, build, query, names, with_))
+    return Selection(source, params, width, typing_of(statement, build, query, with_))
 
 
 def _items(exprs: Sequence[Expr]) -> tuple[Item, ...]:
@@ -113,8 +113,9 @@ def _built(statement: Statement, build: Build, query: Select) -> tuple[Plan, tup
     return plan, used
 
 
-def _typing(statement: Statement, build: Build, query: Query, names: list[str], with_: With) -> Typing:
+def typing_of(statement: Statement, build: Build, query: Query, with_: With) -> Typing:
     """Asked of one server that has all of the query's tables, if only their definitions."""
+    names = [f"c{at}" for at in range(len(first_items(query)))]
     shown: list[Expr] = [Template(("pg_catalog.pg_typeof(", ")::text"), (ColumnRef(READ, name),)) for name in names]
     shown.append(Template((f"({FAITHFUL})",), ()))
     one = Derived(Select((Item(Literal("number", "1"), "one", "one"),)), "outgrow one")

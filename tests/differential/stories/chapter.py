@@ -15,7 +15,7 @@ from tests.differential.stories.wide import Wide
 #: construct → weight
 WEIGHTS = {
     "rows": 18, "copied": 5, "conflict": 12, "selected": 7, "updated": 18, "deleted": 10, "moved": 10, "locked": 4,
-    "read": 4, "cte": 10, "truncated": 1, "delivered": 12, "supplied": 12, "merged": 8,
+    "read": 4, "cte": 10, "truncated": 1, "delivered": 12, "supplied": 12, "merged": 8, "relayed": 8,
 }  # fmt: skip
 STATEMENTS = 60
 ISOLATIONS = ("", "", "", "", " ISOLATION LEVEL REPEATABLE READ", " ISOLATION LEVEL SERIALIZABLE")

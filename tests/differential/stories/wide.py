@@ -14,7 +14,8 @@ DELIVERED = (
      "WHERE {w}", "orders"),
     ("docs", "slug, rid, title", "SELECT s.status, s.rid + s.customer_id * 1000, s.status || {p} FROM orders s "
      "WHERE {w}", "orders"),
-    ("docs", "slug, rid, size, made", "SELECT s.sort, s.rid, s.value, s.at FROM events s WHERE {w}", "events"),
+    ("docs", "slug, rid, size, made", "SELECT s.sort, s.rid, max(s.value), max(s.at) FROM events s "
+     "WHERE {w} GROUP BY s.sort, s.rid", "events"),
     ("sittings", "rid, token, started, hits", "SELECT s.rid, NULL, s.day, s.visits FROM days s WHERE {w}", "days"),
     ("sittings", "token, rid, started", "SELECT '00000000-0000-0001-2345-6789abcdef01', s.rid, s.made FROM docs s "
      "WHERE {w}", "docs"),
@@ -22,8 +23,8 @@ DELIVERED = (
     ("days", "day, rid, sales", "SELECT s.born, s.rid, s.credit * 3 FROM customers s WHERE {w}", "customers"),
     ("events", "device, sort, rid, n", "SELECT s.rid, s.qty, s.rid + s.customer_id * 1000, s.total FROM orders s "
      "WHERE {w}", "orders"),
-    ("items", "customer_id, rid, price, note", "SELECT s.n, s.rid + 700, s.value, s.at FROM events s WHERE {w}",
-     "events"),
+    ("items", "customer_id, rid, price, note", "SELECT s.n, s.rid + 700, max(s.value), max(s.at) FROM events s "
+     "WHERE {w} GROUP BY s.n, s.rid", "events"),
     ("carts", "customer_id, rid", "SELECT s.hits, s.rid + 900 FROM sittings s WHERE s.hits > 0 AND {w}", "sittings"),
     ("customers", "customer_id, rid, name", "SELECT DISTINCT s.n + 100, 5, 'from ' || s.n FROM events s WHERE {w}",
      "events"),
@@ -42,15 +43,15 @@ DELIVERED = (
     ("items", "customer_id, rid, price", "SELECT s.customer_id + 1, s.rid + 300, s.price FROM items s WHERE {w} "
      "ORDER BY s.customer_id, s.rid LIMIT {k}", "items"),
     ("items", "customer_id, rid, note", "WITH few AS (SELECT * FROM orders s WHERE {w}) SELECT f.customer_id, "
-     "f.rid + 400, c.name FROM few f LEFT JOIN customers c ON c.rid = f.qty", "orders"),
+     "f.rid + 400, c.name FROM few f LEFT JOIN customers c ON c.customer_id = f.qty", "orders"),
     ("events", "device, sort, rid", "SELECT s.n, s.sort, s.rid + 200 FROM events s WHERE {w} AND NOT EXISTS "
      "(SELECT FROM orders o WHERE o.qty = s.n)", "events"),
     # From and into single and copied tables.
     ("orders", "customer_id, rid, status", "SELECT s.rid, s.rid + 400, s.value FROM settings s WHERE {w}", "settings"),
-    ("settings", "rid, name, number", "SELECT s.rid + s.customer_id * 100, {p}, s.qty FROM orders s WHERE {w}",
+    ("settings", "rid, name, number", "SELECT s.rid + s.customer_id * 100000, {p}, s.qty FROM orders s WHERE {w}",
      "orders"),
     ("settings", "rid, name", "SELECT s.rid + 50, s.name FROM countries s WHERE {w}", "countries"),
-    ("products", "product_id, rid, title, price", "SELECT s.rid + s.customer_id * 100, s.rid, s.status, s.total "
+    ("products", "product_id, rid, title, price", "SELECT s.rid + s.customer_id * 100000, s.rid, s.status, s.total "
      "FROM orders s WHERE {w}", "orders"),
     ("products", "product_id, rid, title", "SELECT s.rid + 40, s.number, s.value FROM settings s WHERE {w}",
      "settings"),
@@ -74,7 +75,8 @@ DELIVERED = (
 #: What is said of `s` by `{w}`; every row to be changed meets at most one row of FROM, so nothing is by chance.
 SUPPLIED = (
     ("UPDATE docs s SET title = c.name FROM customers c WHERE c.customer_id = s.size AND {w}", "docs"),
-    ("UPDATE orders s SET status = d.day, qty = d.rid FROM days d WHERE d.rid = s.rid AND {w}", "orders"),
+    ("UPDATE orders s SET status = d.day, qty = d.rid FROM (SELECT rid, max(day) AS day FROM days GROUP BY rid) d "
+     "WHERE d.rid = s.rid AND {w}", "orders"),
     ("UPDATE carts s SET weight = e.n FROM (SELECT rid, max(n) AS n FROM events GROUP BY rid) e "
      "WHERE e.rid = s.rid AND {w}", "carts"),
     ("UPDATE events s SET value = o.total + c.credit, n = o.qty FROM orders o JOIN customers c "
@@ -143,6 +145,45 @@ MERGED = (
      "docs"),
 )  # fmt: skip
 
+#: (text, the table of `s`): parts that hand rows from shard to shard, or would have to look at what others wrote.
+RELAYED = (
+    ("WITH gone AS (DELETE FROM items s WHERE {w} RETURNING s.rid, s.note, s.price) INSERT INTO docs (rid, slug, "
+     "title) SELECT rid, note, price FROM gone",
+     "items"),
+    ("WITH gone AS (DELETE FROM carts s WHERE {w} RETURNING *), kept AS (INSERT INTO settings (rid, name, number) "
+     "SELECT rid + customer_id * 1000, {p}, amount FROM gone RETURNING rid) SELECT count(*), max(rid) FROM kept",
+     "carts"),
+    ("WITH new AS (UPDATE orders s SET qty = 1 WHERE {w} RETURNING s.rid, s.total) UPDATE docs d SET size = n.t "
+     "FROM (SELECT rid, max(total) AS t FROM new GROUP BY rid) n WHERE n.rid = d.rid",
+     "orders"),
+    ("WITH few AS (SELECT rid, slug FROM docs s WHERE {w}), gone AS (DELETE FROM events e USING few f WHERE f.rid "
+     "= e.rid RETURNING e.*) SELECT * FROM gone",
+     "docs"),
+    ("WITH one AS (DELETE FROM sittings s WHERE {w} RETURNING rid, started), two AS (INSERT INTO days (rid, day, "
+     "sales) SELECT rid, started, 5 FROM one RETURNING *) INSERT INTO docs (rid, slug, made) SELECT rid, 'from "
+     "two', day FROM two RETURNING *",
+     "sittings"),
+    ("WITH born AS (INSERT INTO customers (customer_id, rid, name) SELECT 100 + s.rid, s.rid, s.slug || 'n' FROM "
+     "docs s WHERE {w} RETURNING customer_id, rid) INSERT INTO orders (customer_id, rid) SELECT customer_id, rid "
+     "FROM born",
+     "docs"),
+    ("WITH gone AS (DELETE FROM days s WHERE {w} RETURNING s.day, s.sales) SELECT day, sum(sales) FROM gone GROUP "
+     "BY day",
+     "days"),
+    ("WITH gone AS (DELETE FROM days s WHERE {w} RETURNING rid) UPDATE products p SET title = 'g' WHERE p.rid IN "
+     "(SELECT rid FROM gone)",
+     "days"),
+    ("WITH up AS (UPDATE items s SET customer_id = customer_id + 1 WHERE {w} RETURNING s.rid, s.customer_id) "
+     "DELETE FROM sittings t USING up WHERE up.customer_id = t.hits",
+     "items"),
+    ("WITH gone AS (DELETE FROM docs s WHERE {w} RETURNING rid) SELECT (SELECT count(*) FROM docs), count(*) FROM "
+     "gone",
+     "docs"),
+    ("WITH a AS (INSERT INTO orders (customer_id, rid) SELECT s.rid + 200, 1 FROM docs s WHERE {w} RETURNING "
+     "customer_id) INSERT INTO customers (customer_id, rid, name) SELECT customer_id, 1, 'later' FROM a",
+     "docs"),
+)  # fmt: skip
+
 
 class Wide:
     def __init__(self, parts: Parts) -> None:
@@ -199,3 +240,7 @@ class Wide:
 
     def _also(self, column: str) -> str:
         return f" AND {column} < {self.parts.rid()}" if self.parts.x.chance(0.6) and column != "s.rid" else ""
+
+    def relayed(self) -> tuple[str, str]:
+        """Parts that hand rows on."""
+        return self._filled(*self.rng.choice(RELAYED)), "none"

@@ -54,6 +54,8 @@ def described(sql: str, file: str = "") -> list[str]:
         lines += [f"--   {step}" for step in made.delivery.describe()]
     if made.merging is not None:
         lines += [f"--   {step}" for step in made.merging.describe()]
+    if made.relay is not None:
+        lines += [f"--   {step}" for step in made.relay.describe()]
     if made.is_brought and made.brought is not None:
         lines += [f"--   {step}" for step in made.brought.describe()]
     elif made.refusal is not None:

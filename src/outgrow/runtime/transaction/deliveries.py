@@ -72,7 +72,7 @@ class _Delivering:
     def run_steps(self) -> Steps[Result]:
         shard = next(iter(self.transaction.branches), self.shards[0])
         selection = self.delivery.selection
-        types = yield from types_steps(self.transaction, selection, shard, self.values, self.until)
+        types = yield from types_steps(self.transaction, selection.typing, shard, self.values, self.until)
         self.sql, used = self.delivery.insert(types)
         self.constants = [self.values[index - 1] for index in used]
         # Without rows: what is wrong with the statement is said before anything is read, and its columns are known.

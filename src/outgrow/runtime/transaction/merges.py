@@ -31,7 +31,7 @@ def merge_steps(
     shards = [merge.shard] if merge.shard else list(located.shards)
     at = next(iter(transaction.branches), shards[0])
     sql = plan.fragment_sql
-    for number, type_ in enumerate((yield from types_steps(transaction, merge.selection, at, values, until))):
+    for number, type_ in enumerate((yield from types_steps(transaction, merge.selection.typing, at, values, until))):
         sql = sql.replace(type_mark(0, number), type_)
     none: list[list[str | None]] = [[]] * merge.arrays
     # What is wrong with the statement is said before anything is read.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import NotSupportedError
-from outgrow.plan import Plan, Selection, type_from
+from outgrow.plan import Plan, Selection, Typing, type_from
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.outdated import NO_EDITIONS
 from outgrow.runtime.prepared import Prepared
@@ -29,10 +29,9 @@ _Row = tuple[Any, ...]
 
 
 def types_steps(
-    transaction: Transaction, selection: Selection, shard: str, values: Sequence[Any], until: float | None
+    transaction: Transaction, typing: Typing, shard: str, values: Sequence[Any], until: float | None
 ) -> Steps[list[str]]:
     """The types of what is selected, as SQL; `shard` says them where any can."""
-    typing = selection.typing
     params = [values[index - 1] if index else "{}" for index in typing.params]
     pairs = [(typing.shard or shard, typing.sql)]
     (answer,) = yield from transaction.run_steps(pairs, params or None, False, until)

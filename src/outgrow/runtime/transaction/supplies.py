@@ -52,7 +52,7 @@ def _answer_steps(
     transaction = conversation.transaction
     assert transaction is not None and plan.brought is not None
     shard = next(iter(transaction.branches), located.shards[0])
-    types = yield from types_steps(transaction, answer, shard, values, until)
+    types = yield from types_steps(transaction, answer.typing, shard, values, until)
     source = Source(conversation, answer, values, until)
     rows: list[tuple[Any, ...]] = []
     try:

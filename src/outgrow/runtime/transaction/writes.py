@@ -16,7 +16,7 @@ from outgrow.runtime import asking
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
-from outgrow.runtime.transaction import deliveries, keymoves, merges, supplies
+from outgrow.runtime.transaction import deliveries, keymoves, merges, relays, supplies
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.runtime.transaction.spreading import alike_steps, parts_steps
 from outgrow.waits import Steps
@@ -101,6 +101,8 @@ def _run_steps(
         return (yield from keymoves.move_steps(transaction, plan, located, values, until))
     if change.gather is Gather.DELIVER:
         return (yield from deliveries.deliver_steps(conversation, plan, located, values, until))
+    if change.gather is Gather.RELAY:
+        return (yield from relays.relay_steps(conversation, plan, located, values, until))
     if change.gather is Gather.MERGE:
         return (yield from merges.merge_steps(conversation, plan, located, values, until))
     said = yield from _moment_steps(conversation, change, located, until)
