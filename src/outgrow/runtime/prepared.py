@@ -34,6 +34,7 @@ class Prepared:
     __slots__ = (
         *(
             "_fingerprint",
+            "abroad",
             "drawing",
             "located",
             "parameters",
@@ -44,6 +45,7 @@ class Prepared:
             "sql",
             "statement",
         ),
+        "with_parameters",
         "writes",
     )
 
@@ -60,6 +62,9 @@ class Prepared:
         #: Where it goes whatever its parameters are; None where they decide, or nobody has asked yet.
         self.located: Located | None = None
         self.parameters = placeholders.count
+        #: Of a statement over several domains: the pictures of the others that it was planned by.
+        self.abroad: Mapping[str, object] | None = None
+        self.with_parameters = True
         self._fingerprint: Fingerprint | None = None
         #: It may change rows.  (A locking read goes to the primary, but writes nothing.)
         self.writes = statement.kind is not Kind.SESSION and not (

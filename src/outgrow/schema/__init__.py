@@ -3,6 +3,7 @@
 from outgrow.schema.build import build, queries
 from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
+from outgrow.schema.federation import Federation, federate
 from outgrow.schema.mariadb import FUNCTIONS, SEPARATED
 from outgrow.schema.mariadb_objects import mariadb_objects
 from outgrow.schema.model import (
@@ -25,6 +26,7 @@ __all__ = [
     "Catalogue",
     "Column",
     "Difference",
+    "Federation",
     "ForeignKey",
     "Function",
     "Object",
@@ -41,6 +43,7 @@ __all__ = [
     "catalogue",
     "compare",
     "differences",
+    "federate",
     "mariadb_objects",
     "object_queries",
     "objects",
