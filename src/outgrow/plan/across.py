@@ -18,7 +18,7 @@ from outgrow.statement.tree import Query, Relation, Scan, Tree
 from outgrow.topology import Abroad, Copied, Sharded, Single
 
 from .blocks import first_items
-from .bringing import _mentioned, _scans, vet_sums, _with_dependents
+from .bringing import _mentioned, _scans, _with_dependents, vet_sums
 from .elsewhere import vet_order
 from .following import Follow, follows
 from .foreign import Across, Portion

@@ -23,6 +23,7 @@ from .ids import with_draws
 from .keyset import Everything, Match, Value
 from .locking import lock
 from .mariadb import over_mariadb
+from .mariadb_ids import with_numbers
 from .meeting import check_meeting
 from .merging import merging
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
@@ -86,7 +87,7 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         return _merged(statement, places)
     draft = _Draft()
     try:
-        drawn = with_draws(statement, places)
+        drawn = (with_numbers if schema.engine == "mariadb" else with_draws)(statement, places)
         statement, draft.unplaced = drawn.statement, drawn.left
         for what in drawn.drawing.shown if drawn.drawing is not None else ():
             draft.say("ids", f"{what} is drawn for the whole fleet beforehand")
