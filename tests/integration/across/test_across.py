@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 
 import outgrow
+from outgrow.doors import dbapi
 from outgrow.errors import NotSupportedError, OperationalError, ProgrammingError
 from outgrow.events import StatementEnded
 from outgrow.plan import across as planning
@@ -368,3 +371,39 @@ def replace_fleet(sides: Sides, fleet: outgrow.Fleet) -> Sides:
 def test_explain_says_who_comes_first(sides: Sides) -> None:
     shown = str(sides.fleet.explain(*KEYED[0]))
     assert "first tried" in shown and "u.id = ANY ($" in shown.replace('"', ""), shown
+
+
+def test_a_connection_lost_in_mid_query_is_made_anew(sides: Sides) -> None:
+    """Nobody has seen a row of the read, so it goes again; also in a transaction, outside of which it is made."""
+    users = sides.fleet.topology.domain("users").home.primary
+    waiting = "pid <> pg_backend_pid() AND datname = current_database() AND wait_event_type = 'Lock'"
+    for within in (False, True):
+        with sides.fleet.session(level="strong") as session, psycopg.connect(users.dsn) as blocker:
+            if within:
+                session.execute("BEGIN")
+                session.execute("INSERT INTO orders (customer, id) VALUES (1, 701)")
+            blocker.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+
+            def lose(blocker: psycopg.Connection[Any] = blocker) -> None:
+                until = time.monotonic() + 10
+                sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waiting}"
+                while not sides.servers.sql(users, sql) and time.monotonic() < until:
+                    time.sleep(0.01)
+                blocker.rollback()
+
+            loser = threading.Thread(target=lose)
+            loser.start()
+            rows = session.execute("SELECT o.id FROM orders o JOIN users u ON u.id = o.customer", timeout_seconds=20)
+            loser.join()
+            assert len(rows.fetchall()) == 40 + within
+            if within:
+                session.execute("ROLLBACK")
+
+
+def test_the_db_api_asks_too(sides: Sides) -> None:
+    with dbapi.connect(sides.fleet) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orders (customer, id) VALUES (1, 702)")
+        cursor.execute("SELECT u.name, o.id FROM orders o JOIN users u ON u.id = o.customer WHERE o.id = %s", [702])
+        assert cursor.fetchall() == [("user 1", 702)]
+        assert [column[0] for column in cursor.description or ()] == ["name", "id"]
+        connection.rollback()
