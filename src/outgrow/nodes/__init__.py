@@ -9,7 +9,7 @@ from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pair import Asked, Outcome, checked_steps
 from outgrow.nodes.pool import Pool, PoolStats
-from outgrow.nodes.rows import Field, Identity, Rows
+from outgrow.nodes.rows import Field, Identity, Inserted, Rows
 from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
@@ -25,6 +25,7 @@ __all__ = [
     "CopyOut",
     "Field",
     "Identity",
+    "Inserted",
     "Link",
     "LinkSettings",
     "Nodes",

@@ -1,12 +1,15 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
 from outgrow.plan.across import build_across
+from outgrow.plan.answers import type_mark
 from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.delivery import Delivery
+from outgrow.plan.drawing import Draw, Drawing
 from outgrow.plan.foreign import KEYS_MAX, Across, Portion
-from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
+from outgrow.plan.ids import drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate, locate_brings
@@ -15,6 +18,7 @@ from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
+from outgrow.plan.selection import Selection, Typing
 
 __all__ = [
     "KEYS_MAX",
@@ -24,6 +28,7 @@ __all__ = [
     "Bring",
     "Brought",
     "Change",
+    "Delivery",
     "Draw",
     "Drawing",
     "Either",
@@ -47,6 +52,8 @@ __all__ = [
     "Quick",
     "Reason",
     "ScanKeys",
+    "Selection",
+    "Typing",
     "Value",
     "Where",
     "bringing",
@@ -63,4 +70,5 @@ __all__ = [
     "refuse",
     "sequence_name",
     "type_from",
+    "type_mark",
 ]

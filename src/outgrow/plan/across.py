@@ -18,7 +18,7 @@ from outgrow.statement.tree import Query, Relation, Scan, Tree
 from outgrow.topology import Abroad, Copied, Sharded, Single
 
 from .blocks import first_items
-from .bringing import _mentioned, _scans, _vet_sums, _with_dependents
+from .bringing import _mentioned, _scans, _with_dependents, vet_sums
 from .elsewhere import vet_order
 from .following import Follow, follows
 from .foreign import Across, Portion
@@ -57,7 +57,7 @@ def _across(statement: Statement, schema: Federation, places: Mapping[str, Place
         domains = dict.fromkeys(name.domain if isinstance(name, Abroad) else schema.domain for name in names)
         raise refused("across write", statement.command, ", ".join(domains))
     vet(statement, alone=True)
-    _vet_sums(tree)
+    vet_sums(tree)
     vet_order(tree)
     build = _Build(statement, tree, schema, places)
     plain = build.made(Staging(build, with_own=False, ordered=False))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from outgrow.schema import Table, TableKind
 from outgrow.statement import render, transform, type_of
@@ -61,6 +61,7 @@ _PLAIN = frozenset(
 #: Engines of which arrays carry rows.
 _ENGINES = frozenset(("postgresql",))
 _RELATION = "brought"
+T = TypeVar("T", bound=Tree)
 
 
 def bringing(plan: Plan, places: Places) -> Plan:
@@ -80,14 +81,31 @@ def _brought(plan: Plan, places: Places) -> Brought:
     if places.schema.engine not in _ENGINES:
         raise refused("table form", places.schema.engine)
     vet(statement, alone=True)
-    _vet_sums(tree)
+    vet_sums(tree)
     here = plan.fixed[0] if plan.fixed else ""
-    away = [scan for scan in _scans(tree) if _check(scan, places, here)]
-    said, mentioned = dict(_said(tree)), _mentioned(tree)
+    first = statement.placeholders.count + 1
+    brings, over = brought_rows(plan, tree, tree, away(tree, places, here), first, places)
+    sql, params = fragment(over)
+    outputs = tuple(item.name for item in first_items(tree))
+    return Brought(brings, sql, params, outputs, here, places.domain.finish.rows_max)
+
+
+def away(tree: Tree, places: Places, here: str) -> list[Scan]:
+    """The occurrences of tables whose rows have to be brought to `here`."""
+    return [scan for scan in _scans(tree) if _check(scan, places, here)]
+
+
+def brought_rows(
+    plan: Plan, tree: T, query: Query, scans: list[Scan], first: int, places: Places
+) -> tuple[tuple[Bring, ...], T]:
+    """What is brought for these occurrences, and the tree over it; its arrays are parameters from `first` on.
+
+    `query` is the tree as a query, which says what is asked of each table.
+    """
+    said, mentioned = dict(_said(query)), _mentioned(tree)
     brings: dict[Hashable, tuple[Bring, int]] = {}
     instead: dict[int, Relation] = {}
-    first = statement.placeholders.count + 1
-    for scan in away:
+    for scan in scans:
         table = places.table(scan.table)
         assert table is not None
         columns = _columns(scan, table, mentioned)
@@ -99,11 +117,8 @@ def _brought(plan: Plan, places: Places) -> Brought:
             brings[same] = made, first
             first += len(columns)
         instead[id(scan)] = _unnested(scan, table, columns, brings[same][1])
-    sql, params = fragment(transform(_with_dependents(tree, places), lambda node: instead.get(id(node), node)))
-    outputs = tuple(item.name for item in first_items(tree))
-    return Brought(
-        tuple(made for made, _ in brings.values()), sql, params, outputs, here, places.domain.finish.rows_max
-    )
+    over = transform(_with_dependents(tree, places), lambda node: instead.get(id(node), node))
+    return tuple(made for made, _ in brings.values()), over
 
 
 def _scans(tree: Tree) -> list[Scan]:
@@ -131,7 +146,7 @@ def _check(scan: Scan, places: Places, here: str) -> bool:
     raise refused("catalogue", str(scan.table))
 
 
-def _vet_sums(tree: Tree) -> None:
+def vet_sums(tree: Tree) -> None:
     """A sum of float4 has some six digits, of which the last ones depend on the order of the rows."""
     for node in everything_below(tree):
         sums = isinstance(node, Call) and node.name == "sum" and node.args
@@ -289,7 +304,7 @@ def _of_alone(expr: Expr, alias: str) -> bool:
 # --- what a primary key decides --------------------------------------------------------------------------------------
 
 
-def _with_dependents(tree: Tree, places: Places) -> Tree:
+def _with_dependents(tree: T, places: Places) -> T:
     """Columns that a group's primary key decides are grouped by as well: rows that were brought have no key."""
 
     def change(node: object) -> object:
@@ -318,4 +333,4 @@ def _shown(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
     return [ref for ref in found.values() if ref not in known]
 
 
-__all__ = ["bringing"]
+__all__ = ["away", "bringing", "brought_rows", "vet_sums"]

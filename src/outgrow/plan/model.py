@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from outgrow.errors import Error
 from outgrow.plan.brought import Brought
 from outgrow.plan.change import Change, describe_change
-from outgrow.plan.ids import Drawing
+from outgrow.plan.delivery import Delivery
+from outgrow.plan.drawing import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
+from outgrow.plan.merge import Merging
 from outgrow.plan.refusals import refuse
+from outgrow.plan.relay import Relay
+from outgrow.plan.selection import Selection
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
@@ -135,6 +139,14 @@ class Plan:
     change: Change | None = None
     #: Of a change that gathers by `Gather.MOVE`.
     move: KeyMove | None = None
+    #: Of a change that gathers by `Gather.DELIVER`.
+    delivery: Delivery | None = None
+    #: Of a change that gathers by `Gather.MERGE`.
+    merging: Merging | None = None
+    #: Of a change that gathers by `Gather.RELAY`.
+    relay: Relay | None = None
+    #: Queries that are answered before a change; their rows are parameters behind those computed once.
+    answers: tuple[Selection, ...] = ()
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     #: How a query that is refused is answered all the same: its rows come to one server.
@@ -198,6 +210,14 @@ class Plan:
             shown["across"] = self.across.describe()
             if self.across.keyed is not None:
                 shown["first tried"] = self.across.keyed.describe()
+        if self.merging is not None:
+            shown["merge"] = self.merging.describe()
+        if self.relay is not None:
+            shown["relay"] = self.relay.describe()
+        if self.answers:
+            shown["answered"] = [step for answer in self.answers for step in answer.describe()]
+        if self.delivery is not None:
+            shown["delivery"] = self.delivery.describe()
         if self.brought is not None:
             shown["brought"] = self.brought.describe()
         elif self.refusal is not None:

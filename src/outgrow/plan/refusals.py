@@ -237,7 +237,7 @@ REFUSALS: dict[str, Refusal] = {
         "{0} is not done over several shards of MariaDB",
         "restrict it to one key, or send it to each shard with `execute(…, shard=…)` in one transaction",
     ),
-    "MariaDB meeting": Refusal(
+    "meeting": Refusal(
         50,
         "{0} on {1} may meet a row of another shard by the unique key ({2}), and would not see it",
         "put the shard key's columns into every unique key of the table; or select first, in a transaction",
@@ -276,6 +276,12 @@ REFUSALS: dict[str, Refusal] = {
         75,
         "{0} is text in an order that other domains' servers do not have: it can be shown and compared by = alone",
         'give the column a collation that is everywhere ("C"), or sort in the application',
+    ),
+    "merge": Refusal(
+        52,
+        "the MERGE into {0} is not done over several shards: {1}",
+        "let ON compare the shard key with the source's columns and INSERT that very key, or write it as INSERT … ON "
+        "CONFLICT, UPDATE and DELETE",
     ),
     "assigned from sequence": Refusal(
         45,

@@ -57,6 +57,13 @@ def described(sql: str, file: str = "") -> list[str]:
     if made.across is not None:
         lines += [f"--   {step}" for step in made.across.describe()]
         lines += [f"--   first: {step}" for step in (made.across.keyed.describe() if made.across.keyed else ())]
+    lines += [f"--   answered before: {step}" for answer in made.answers for step in answer.describe()]
+    if made.delivery is not None:
+        lines += [f"--   {step}" for step in made.delivery.describe()]
+    if made.merging is not None:
+        lines += [f"--   {step}" for step in made.merging.describe()]
+    if made.relay is not None:
+        lines += [f"--   {step}" for step in made.relay.describe()]
     if made.is_brought and made.brought is not None:
         lines += [f"--   {step}" for step in made.brought.describe()]
     elif made.refusal is not None:

@@ -30,6 +30,14 @@ def how(sql: str) -> str:
     where = located(made)
     if not where.scatter:
         return "one shard, as written"
+    if made.relay is not None:
+        return "its parts one after another, each on its shards, in one transaction"
+    if made.delivery is not None:
+        return "rows are read first, then written where their keys belong, in one transaction"
+    if made.answers and made.change is not None:
+        return "what is asked of other shards first, then its shards, in one transaction"
+    if made.merging is not None:
+        return "the source's rows go to the shards of their keys, in one transaction"
     if made.where is Where.ALL:
         return "every shard alike, in one transaction"
     if made.change is not None:
