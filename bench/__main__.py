@@ -32,7 +32,9 @@ PACKAGES = ("psycopg", "asyncpg", "uvloop", "SQLAlchemy")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", default=NAMES, help=f"which benches ({', '.join(NAMES)}; {', '.join(LONG)})")
+    parser.add_argument(
+        "names", nargs="*", default=NAMES, help=f"which benches ({', '.join(NAMES)}; {', '.join(LONG)})"
+    )
     parser.add_argument("--dry", action="store_true", help="leave RESULTS.md as it is")
     options = parser.parse_args()
     old = sections(RESULTS.read_text()) if RESULTS.exists() else {}
