@@ -218,6 +218,14 @@ FROM (SELECT 1 AS one) AS o LEFT JOIN outgrow_generation AS g ON g.one = o.one;
 -- On a replica, as a statement before the read: generation, the number of the last commit applied, still a replica.
 SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_slave_pos, '-', -1) AS UNSIGNED), @@read_only FROM outgrow_generation AS g;
 
+-- name: written
+-- On a primary: where the binary log ends, in the first two columns.
+SHOW MASTER STATUS;
+
+-- name: shown
+-- Within a consistent snapshot: its place in the binary log, file and position.
+SHOW STATUS LIKE 'binlog_snapshot_%';
+
 -- name: token
 -- On a primary, as a statement after the write: generation, the number of the last commit, recorded and actual server.
 -- The two differ after a promotion that nobody has recorded yet: raise the generation, then ask again.  A shard has one

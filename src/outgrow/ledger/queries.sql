@@ -288,6 +288,23 @@ SELECT g.counter, (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8, pg_is_in_rec
        pg_postmaster_start_time()::text || ' ' || coalesce(inet_server_addr()::text, '') || ' ' || current_setting('port')
 FROM outgrow.generation AS g;
 
+-- name: seen
+-- On a replica: the first transaction that it cannot have shown, and which server it is.
+SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8,
+       pg_postmaster_start_time()::text || ' ' || coalesce(inet_server_addr()::text, '') || ' ' || current_setting('port');
+
+-- name: over
+-- On a replica: which of these transactions have committed or rolled back, as far as it has got.
+SELECT x FROM unnest($1::int8[]) AS u(x) WHERE pg_xact_status(x::text::xid8) IS DISTINCT FROM 'in progress';
+
+-- name: shown
+-- On a primary: generation, and what it shows.
+SELECT g.counter, pg_current_snapshot()::text FROM outgrow.generation AS g;
+
+-- name: next_transaction
+-- On a primary: a number that no transaction had so far.  It uses one up.
+SELECT pg_current_xact_id()::text::int8;
+
 -- name: token
 -- On a primary, as a statement after the write: generation, bytes of WAL inserted, recorded and actual timeline.  The
 -- two timelines differ after a promotion that nobody has recorded yet: raise the generation, then ask again.

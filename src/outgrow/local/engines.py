@@ -12,7 +12,7 @@ from outgrow.local.binaries import Binaries
 from outgrow.local.mariadb_programs import find_mariadb
 from outgrow.local.mariadb_server import MariadbInstance
 from outgrow.local.places import Owner
-from outgrow.local.server import Instance as PostgresqlInstance
+from outgrow.local.server import PostgresqlInstance
 from outgrow.local.state import Server, State
 
 

@@ -21,6 +21,7 @@ from outgrow.local import engines, processes, state
 from outgrow.local.addresses import FILE, SECRET, publish
 from outgrow.local.binaries import Binaries
 from outgrow.local.engines import Engine, Instance
+from outgrow.local.home import PortTaken
 from outgrow.local.places import (
     Owner,
     free_ports,
@@ -33,7 +34,6 @@ from outgrow.local.places import (
     require_traversable,
     socket_directory,
 )
-from outgrow.local.server import PortTaken
 from outgrow.local.state import Server, State
 from outgrow.topology import Topology, read
 

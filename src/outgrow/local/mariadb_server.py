@@ -6,23 +6,19 @@ needs no copy of the primary's data: it begins empty and replays everything.
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import signal
 import subprocess
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from outgrow import sqlfile
-from outgrow.errors import OperationalError
 from outgrow.local import processes
-from outgrow.local.binaries import Binaries
-from outgrow.local.mariadb_programs import program
-from outgrow.local.places import Owner, give, owner
-from outgrow.local.server import DATA, PARTIAL, PortTaken, environment, write_private_to
-from outgrow.local.state import Server, State
+from outgrow.local.home import Home, PortTaken, environment, write_private_to
+from outgrow.local.mariadb_programs import program as program_path
+from outgrow.local.places import Owner, owner
 
 #: The server itself adds `.err` to a log without it.
 SETTINGS, PID, LOG = "outgrow.cnf", "mariadbd.pid", "log.err"
@@ -34,26 +30,10 @@ def queries() -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class MariadbInstance:
+class MariadbInstance(Home):
     """`Instance` of MariaDB."""
 
-    fleet: Path
-    state: State
-    server: Server
-    binaries: Binaries
-
-    @property
-    def folder(self) -> Path:
-        return self.fleet / self.server.shard / self.server.name
-
-    @property
-    def data(self) -> Path:
-        return self.folder / DATA
-
-    @property
-    def exists(self) -> bool:
-        """Whether its data directory was ever completed: it is made aside and renamed."""
-        return self.data.is_dir()
+    log_name: ClassVar[str] = LOG
 
     @property
     def pid(self) -> int | None:
@@ -63,29 +43,8 @@ class MariadbInstance:
     def socket(self) -> Path:
         return Path(self.state.sockets) / f".s.MARIADB.{self.server.port}"
 
-    def run(self, *command: str, stdin: str | None = None, timeout_seconds: float = 120.0) -> str:
-        """Run one of the programs as the servers' owner; its standard output."""
-        name, *arguments = command
-        try:
-            done = subprocess.run(
-                [str(program(name) or name), *arguments],
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=timeout_seconds,
-                cwd="/",
-                env=environment(),
-                umask=0o077,
-                **owner().popen,
-            )
-        except (subprocess.TimeoutExpired, OSError) as error:
-            raise self.failed(f"{name} could not be run, or took too long", str(error)) from error
-        if done.returncode != 0:
-            raise self.failed(f"{name} ended with {done.returncode}", done.stderr or done.stdout)
-        return str(done.stdout)
+    def path_of(self, program: str) -> str:
+        return str(program_path(program) or program)
 
     def query(self, name: str, *, timeout_seconds: float = 30.0, **values: str | int) -> list[list[str]]:
         """Run one of the named queries on the server as its root; the rows as text."""
@@ -99,7 +58,7 @@ class MariadbInstance:
 
     def create_primary(self, who: Owner) -> None:
         """A new data directory, in which root has no password: only the sockets lead to it, and they are 0700."""
-        partial = self._partial(who)
+        partial = self.partial(who)
         self.run(
             *("mariadb-install-db", "--no-defaults", f"--datadir={partial}", f"--tmpdir={self.folder}"),
             *("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"),
@@ -185,7 +144,7 @@ class MariadbInstance:
 
     def _launch(self) -> None:
         """Start it as nobody's child, in a session of its own: neither our end nor Ctrl-C reaches it."""
-        command = [str(program("mariadbd")), f"--defaults-file={self.folder / SETTINGS}"]
+        command = [self.path_of("mariadbd"), f"--defaults-file={self.folder / SETTINGS}"]
         with (self.folder / "output").open("wb") as output:
             subprocess.run(
                 ["/bin/sh", "-c", '"$0" "$@" &', *command],
@@ -217,36 +176,9 @@ class MariadbInstance:
         [[replays, place]] = self.query("condition", timeout_seconds=5.0)
         return replays == "1", max((int(each.rpartition("-")[2]) for each in place.split(",") if each), default=0)
 
-    def log_tail(self, start: int) -> str:
-        """The server's log from that byte on, or its last bytes when negative."""
-        try:
-            content = (self.folder / LOG).read_bytes()
-        except OSError:
-            return ""
-        return content[start:].decode(errors="replace")[-4000:]
-
-    def failed(self, what: str, said: str) -> OperationalError:
-        lines = "\n".join(f"    {line}" for line in said.strip().splitlines()[-12:])
-        return OperationalError(
-            "OG-LOCAL-030",
-            what + (f":\n{lines}" if lines else ""),
-            cure=f"look into {self.folder / LOG}; `outgrow up` may simply be repeated",
-            shard=self.server.shard,
-            node=self.server.path,
-        )
-
     def _follow(self) -> None:
         primary = self.state.primary(self.server.shard)
         self.query("follow", port=primary.port, password=self.state.password)
-
-    def _partial(self, who: Owner) -> Path:
-        """An empty place to make the data directory in, after ending and removing attempts that were interrupted."""
-        give(self.fleet / self.server.shard, who)
-        give(self.folder, who)
-        for old in self.folder.glob(f"{PARTIAL}*"):
-            processes.end_all(old)
-            shutil.rmtree(old, ignore_errors=True)
-        return give(self.folder / (PARTIAL + secrets.token_hex(4)), who)
 
     def _clear_remains(self) -> None:
         """Make way for a start after a crash: what the server left, once no process of its directory lives."""

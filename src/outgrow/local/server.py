@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import shutil
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import ClassVar
 
 from outgrow.errors import OperationalError
 from outgrow.local import processes
-from outgrow.local.binaries import Binaries
-from outgrow.local.places import Owner, give, owner
-from outgrow.local.state import Server, State
+from outgrow.local.home import Home, PortTaken, write_private_to
+from outgrow.local.places import Owner
 
 #: Names under which a server's folder keeps its parts.
-DATA, LOG, PARTIAL, SETTINGS = "data", "log", "partial-", "outgrow.conf"
+LOG, SETTINGS = "log", "outgrow.conf"
 
 #: Trust is safe on the sockets: they and their directory are 0700, so only the server's own uid and root pass.
 HBA = """\
@@ -29,10 +25,6 @@ local all all trust
 local replication all trust
 host all all 127.0.0.1/32 scram-sha-256
 """
-
-
-class PortTaken(Exception):
-    """Somebody else listens on the server's port."""
 
 
 @cache
@@ -44,56 +36,17 @@ def queries() -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
-    """A server of a fleet with all it takes to handle it."""
+class PostgresqlInstance(Home):
+    """`Instance` of PostgreSQL."""
 
-    fleet: Path
-    state: State
-    server: Server
-    binaries: Binaries
-
-    @property
-    def folder(self) -> Path:
-        return self.fleet / self.server.shard / self.server.name
-
-    @property
-    def data(self) -> Path:
-        return self.folder / DATA
-
-    @property
-    def exists(self) -> bool:
-        """Whether its data directory was ever completed: it is made aside and renamed."""
-        return self.data.is_dir()
+    log_name: ClassVar[str] = LOG
 
     @property
     def pid(self) -> int | None:
         return processes.postmaster(self.data)
 
-    def run(self, *command: str, stdin: str | None = None, timeout_seconds: float = 120.0) -> str:
-        """Run one of the programs as the servers' owner; its standard output."""
-        program, *arguments = command
-        try:
-            done = subprocess.run(
-                [self.binaries.path(program), *arguments],
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=timeout_seconds,
-                cwd="/",
-                env=environment(),
-                umask=0o077,
-                **owner().popen,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise self.failed(f"{program} took more than {timeout_seconds:g} s", "") from error
-        except OSError as error:
-            raise self.failed(f"{program} could not be run: {error.strerror or error}", "") from error
-        if done.returncode != 0:
-            raise self.failed(f"{program} ended with {done.returncode}", done.stderr or done.stdout)
-        return str(done.stdout)
+    def path_of(self, program: str) -> str:
+        return self.binaries.path(program)
 
     def query(self, name: str, *, timeout_seconds: float = 30.0, **variables: str) -> list[list[str]]:
         """Run one of the named queries on the server as its superuser; the rows as text."""
@@ -109,7 +62,7 @@ class Instance:
 
     def create_primary(self, who: Owner) -> None:
         """A new database system with its own identifier."""
-        partial = self._partial(who)
+        partial = self.partial(who)
         # Text sorts by code point whatever the machine's libc thinks of C.UTF-8, and still knows upper from lower.
         order = ["--locale=C", "--lc-ctype=C.UTF-8"]
         if self.binaries.major >= 17:
@@ -123,9 +76,9 @@ class Instance:
             file.write(f"\ninclude_if_exists = '{SETTINGS}'\n")
         partial.rename(self.data)
 
-    def create_replica(self, primary: Instance, who: Owner) -> None:
+    def create_replica(self, primary: PostgresqlInstance, who: Owner) -> None:
         """A copy of the running primary that will go on following it."""
-        partial = self._partial(who)
+        partial = self.partial(who)
         slot = self.server.name
         primary.query("create_slot", slot=slot)
         self.run(
@@ -182,7 +135,7 @@ class Instance:
         """The application's role and database."""
         self.query("create_app", password=self.state.password)
 
-    def lost(self, primary: Instance) -> bool:
+    def lost(self, primary: PostgresqlInstance) -> bool:
         """The slot held the log back only up to a limit: a replica that was away for too long starts over."""
         follows = (self.data / "standby.signal").exists()
         return follows and bool(primary.query("drop_lost_slot", slot=self.server.name))
@@ -234,33 +187,6 @@ class Instance:
         processes.end_all(self.folder)
         return pid is not None
 
-    def log_tail(self, start: int) -> str:
-        """The server's log from that byte on, or its last bytes when negative."""
-        try:
-            content = (self.folder / LOG).read_bytes()
-        except OSError:
-            return ""
-        return content[start:].decode(errors="replace")[-2000:]
-
-    def failed(self, what: str, said: str) -> OperationalError:
-        lines = "\n".join(f"    {line}" for line in said.strip().splitlines()[-12:])
-        return OperationalError(
-            "OG-LOCAL-030",
-            what + (f":\n{lines}" if lines else ""),
-            cure=f"look into {self.folder / LOG}; `outgrow up` may simply be repeated",
-            shard=self.server.shard,
-            node=self.server.path,
-        )
-
-    def _partial(self, who: Owner) -> Path:
-        """An empty place to make the data directory in, after ending and removing attempts that were interrupted."""
-        give(self.fleet / self.server.shard, who)
-        give(self.folder, who)
-        for old in self.folder.glob(f"{PARTIAL}*"):
-            processes.end_all(old)
-            shutil.rmtree(old, ignore_errors=True)
-        return give(self.folder / (PARTIAL + secrets.token_hex(4)), who)
-
     def _clear_remains(self) -> None:
         """Make way for a start after a crash.
 
@@ -287,20 +213,6 @@ class Instance:
                 return False
             time.sleep(0.02)
         return True
-
-
-def environment() -> dict[str, str]:
-    """The servers' environment: nothing of the caller's PG* or locale may lead them elsewhere."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": "/", "TZ": "UTC"}
-
-
-def write_private_to(path: Path, text: str, who: Owner) -> None:
-    partial = path.with_name(path.name + ".new")
-    partial.write_text(text)
-    partial.chmod(0o600)
-    if who.dropped:
-        os.chown(partial, who.uid, who.gid)
-    partial.replace(path)
 
 
 def _setting_quoted(value: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from outgrow.errors import InterfaceError
 from outgrow.route.position import Position
 
-#: The second has what is pending; a token without any is written as the first, which older processes read too.
+#: The second has more than floors and epochs; a token without more is written as the first.
 _VERSIONS = ("1", "2")
 _SIGNATURE_BYTES = 16
 
@@ -21,12 +21,14 @@ _SIGNATURE_BYTES = 16
 class Token:
     """What a session must see again: a floor per shard (keyed `domain/shard`), and the shard map's epoch.
 
-    `pending` names, per shard, prepared branches that are committed but that the shard had not confirmed.
+    `pending` names, per shard, prepared branches that are committed but that the shard had not confirmed; `ahead` the
+    shards where a replica has shown what their primary may not show yet.
     """
 
     floors: Mapping[str, Position] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
     pending: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ahead: frozenset[str] = frozenset()
 
     def merged(self, other: Token) -> Token:
         """Both sessions' promises: the pointwise maximum (a later generation wins over any position)."""
@@ -39,14 +41,16 @@ class Token:
         pending = dict(self.pending)
         for shard, names in other.pending.items():
             pending[shard] = tuple(dict.fromkeys((*pending.get(shard, ()), *names)))
-        return Token(floors, epochs, pending)
+        return Token(floors, epochs, pending, self.ahead | other.ahead)
 
     def sign(self, secret: bytes) -> str:
         """URL-safe text: version, payload, signature (HMAC-SHA256, first 16 bytes)."""
         facts = [{k: list(v) for k, v in sorted(self.floors.items())}, dict(sorted(self.epochs.items()))]
-        version = _VERSIONS[bool(self.pending)]
-        if self.pending:
+        version = _VERSIONS[bool(self.pending or self.ahead)]
+        if self.pending or self.ahead:
             facts.append({shard: list(names) for shard, names in sorted(self.pending.items())})
+        if self.ahead:
+            facts.append(sorted(self.ahead))
         payload = _encode(json.dumps(facts, separators=(",", ":")).encode())
         return f"{version}.{payload}.{_encode(_signature(secret, version, payload))}"
 
@@ -64,7 +68,8 @@ class Token:
             raise _refused("its signature is wrong")
         floors, epochs, *more = json.loads(_decode(parts[1]))
         pending = {shard: tuple(names) for shard, names in (more[0] if more else {}).items()}
-        return cls({shard: Position(*position) for shard, position in floors.items()}, epochs, pending)
+        ahead = frozenset(more[1] if len(more) > 1 else ())
+        return cls({shard: Position(*position) for shard, position in floors.items()}, epochs, pending, ahead)
 
 
 def _refused(why: str) -> InterfaceError:

@@ -16,37 +16,14 @@ from outgrow.nodes import Asked, Link, Outcome, Rows, checked_steps
 from outgrow.route import Check, Choice, Level, Position, choose, instead
 from outgrow.runtime import generation, pooled
 from outgrow.runtime.directories.outdated import Outdated, check_held, edition_of
-from outgrow.runtime.dress import Dress, dressed_steps
-from outgrow.runtime.events.noting import NOBODY, Noting, tell_mended
+from outgrow.runtime.dress import dressed_steps
+from outgrow.runtime.events.noting import tell_mended
+from outgrow.runtime.footing import Footing
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
-
-
-class Footing:
-    """What a session stands on at one shard: the floor it must see, and the replica it has read since."""
-
-    __slots__ = ("dress", "floor", "last", "noting", "pending", "server", "unplaced")
-
-    def __init__(self, floor: Position | None = None, noting: Noting = NOBODY) -> None:
-        #: The session's, of the statement under way.
-        self.noting = noting
-        #: What the session has SET.
-        self.dress: Dress = ()
-        self.floor = floor
-        self.last: Node | None = None
-        #: Behind a pooler, which server it was that answered for `last`.
-        self.server = ""
-        #: The primary was read without asking for its place: the floor lies somewhere above `floor`.
-        self.unplaced = False
-        #: Names of prepared branches that are committed, but that the shard has not confirmed.
-        self.pending: tuple[str, ...] = ()
-
-    def raise_floor(self, position: Position) -> None:
-        if self.floor is None or position > self.floor:
-            self.floor = position
 
 
 def read_steps(
@@ -123,9 +100,11 @@ def _ask_steps(
 ) -> Steps[Rows | None]:
     """The rows; None where the node is not what it was chosen for: not fresh enough, or not a primary any more."""
     node, check, _ = choice
+    on_primary = node is state.health.seats(state.name, node.shard).primary
+    if on_primary and footing.ahead:
+        yield from footing.leave_steps(state, node.shard, until)
     pool = state.nodes.pool(node)
     link = pool.take_now() or (yield from pool.take_steps(until))
-    on_primary = node is state.health.seats(state.name, node.shard).primary
     try:
         if node.pooled:
             found, place = yield from pooled.read_steps(state, choice, link, footing, level, sql, params, until)
@@ -147,7 +126,7 @@ def _ask_steps(
             else:
                 state.health.interest += 1
                 rows = yield from link.run_steps(sql, params, until=until)
-                footing.last = node
+                footing.stand_on(node, level)
             return rows
         if check is Check.GUARD:
             state.health.interest += 1
@@ -176,7 +155,7 @@ def _guarded_steps(
         return None
     if not (yield from _passed_steps(state, node, footing, level, answered(place), until)):
         return None
-    footing.last = node
+    footing.stand_on(node, level)
     return answered(rows)
 
 
@@ -236,7 +215,7 @@ def _between_looks_steps(
         footing.last = None
     else:
         state.health.interest += 1
-        footing.last = node
+        footing.stand_on(node, level)
     return rows
 
 
@@ -268,6 +247,8 @@ def write_steps(
         node = state.health.seats(state.name, shard).primary
         pool = state.nodes.pool(node)
         try:
+            if footing.ahead:
+                yield from footing.leave_steps(state, shard, until)
             link = pool.take_now() or (yield from pool.take_steps(until))
         except NodeLost as error:
             # Nothing was sent: another primary may have taken over.
@@ -381,7 +362,7 @@ def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, u
         footing.last = None
     else:
         state.health.interest += 1
-        footing.last = node
+        footing.stand_on(node, level)
     return node
 
 

@@ -11,7 +11,6 @@ from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupp
 from outgrow.plan import Located
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, bulk, commands, engines, pooled
-from outgrow.runtime.asking import Footing
 from outgrow.runtime.definitions.defined import unseen
 from outgrow.runtime.directories import listed
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
@@ -19,6 +18,7 @@ from outgrow.runtime.domain import DomainState
 from outgrow.runtime.dress import Dress
 from outgrow.runtime.events import telling
 from outgrow.runtime.events.noting import Noting
+from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import bringing, scattering
 from outgrow.runtime.result import Result
@@ -51,15 +51,13 @@ class Conversation:
         self.copying = False
         self.dress: Dress = ()
         self.noting = Noting()
-        floors = token.floors if token else {}
-        if token is not None:
-            state.migrations_due = max(state.migrations_due, token.epochs.get(f"{state.name}/directory", 0))
-        self.footings = {
-            shard.name: Footing(floors.get(f"{state.name}/{shard.name}"), self.noting)
-            for shard in state.picture.domain.shards
-        }
-        for shard_name, footing in self.footings.items():
-            footing.pending = token.pending.get(f"{state.name}/{shard_name}", ()) if token else ()
+        token = token or Token()
+        state.migrations_due = max(state.migrations_due, token.epochs.get(f"{state.name}/directory", 0))
+        self.footings = {}
+        for shard in state.picture.domain.shards:
+            name = f"{state.name}/{shard.name}"
+            footing = self.footings[shard.name] = Footing(token.floors.get(name), self.noting, name in token.ahead)
+            footing.pending = token.pending.get(name, ())
 
     # -- statements ----------------------------------------------------------------------------------------------
 
@@ -367,11 +365,12 @@ class Conversation:
                 yield from self.state.sample_replica_steps(footing.last, footing, until)
             if footing.floor is not None:
                 floors[f"{self.state.name}/{shard}"] = footing.floor
+        ahead = frozenset(f"{self.state.name}/{shard}" for shard, footing in self.footings.items() if footing.ahead)
         epochs = {self.state.name: self.state.picture.map.epoch}
         if (migrations := self.state.picture.placer.book.page.number) > 0:
             # Whoever reads on must not look for a key where it was before it was migrated.
             epochs[f"{self.state.name}/directory"] = migrations
-        return Token(floors, epochs, pending)
+        return Token(floors, epochs, pending, ahead)
 
     def close_steps(self) -> Steps[None]:
         self.closed = True

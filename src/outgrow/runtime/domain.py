@@ -14,10 +14,11 @@ from outgrow.events import Event
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
 from outgrow.runtime import generation, pooled, snapshot
-from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.asking import stand_steps
 from outgrow.runtime.directories.directory import Assigning
 from outgrow.runtime.engines import engine_of
 from outgrow.runtime.events.subscribers import Subscribers
+from outgrow.runtime.footing import Footing
 from outgrow.runtime.health import Health
 from outgrow.runtime.numbers.drawing import Sequences
 from outgrow.runtime.picture import Picture

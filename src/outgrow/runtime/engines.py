@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from outgrow import ledger, sqlfile, transactions
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Asked
-from outgrow.runtime import generation
+from outgrow.runtime import generation, leaving
 from outgrow.runtime.generation import Questions
 from outgrow.runtime.transaction.branch import MariadbBranch, PostgresBranch
 from outgrow.statement import DefinitionFacts, Kind, Statement, definition_facts, mariadb_facts, name_sql
 from outgrow.topology import TableName
 from outgrow.transactions import Shards, TransactionId, Wires
+from outgrow.waits import Steps
+
+if TYPE_CHECKING:
+    from outgrow.runtime.domain import DomainState
+    from outgrow.runtime.footing import Footing
 
 
 class Engine(NamedTuple):
@@ -37,6 +42,8 @@ class Engine(NamedTuple):
     named_early: bool
     #: The domain, its shards, and how to connect to them, as the kernel of atomic commit sees them.
     shards: Callable[[str, Sequence[str], Wires], Shards]
+    #: Waits until a shard's primary shows what the session has seen on a replica.
+    leave_steps: Callable[[DomainState, str, Footing, float | None], Steps[None]]
     #: A coordinator of the application's can decide its transactions.
     foreign: bool = False
 
@@ -76,6 +83,7 @@ _ENGINES = {
         beginning=lambda begin, shard, id: [begin],
         named_early=False,
         shards=transactions.postgres_shards,
+        leave_steps=leaving.postgres_steps,
         foreign=True,
     ),
     "mariadb": Engine(
@@ -91,6 +99,7 @@ _ENGINES = {
         beginning=transactions.beginning,
         named_early=True,
         shards=transactions.mariadb_shards,
+        leave_steps=leaving.mariadb_steps,
     ),
 }
 

@@ -10,9 +10,9 @@ from outgrow.errors import Error
 from outgrow.keyspace import Entry, Keyspace, Lookup
 from outgrow.plan import Located, locate
 from outgrow.route import Check, choose, format_lsn
-from outgrow.runtime.asking import Footing
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.directories import directory
+from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Prepared
 from outgrow.waits import Steps
 

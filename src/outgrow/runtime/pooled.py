@@ -21,8 +21,8 @@ from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
-    from outgrow.runtime.asking import Footing
     from outgrow.runtime.domain import DomainState
+    from outgrow.runtime.footing import Footing
     from outgrow.runtime.prepared import Prepared
 
 _SQL = sqlfile.load("outgrow.runtime")
@@ -66,7 +66,7 @@ def read_steps(
     if not (primary or settings or check is Check.GUARD):
         state.health.interest += 1
         rows = yield from link.run_steps(sql, params, until=until)
-        footing.last, footing.server = node, ""
+        footing.stand_on(node, level)
         return rows, None
     asks = check is Check.PLACE
     after: list[Asked] = [(state.engine.questions.place, None), _COMMIT] if asks else [_COMMIT]
@@ -209,7 +209,7 @@ def _vouched_steps(
         state.health.note_guard(node, fresh)
         if not fresh:
             return False
-    footing.last, footing.server = node, server
+    footing.stand_on(node, level, server)
     return True
 
 

@@ -128,7 +128,7 @@ class Session:
 
     def copy(self, sql: str, parameters: Parameters = None) -> Copy:
         """COPY … FROM STDIN or COPY … TO STDOUT, as a `with` block, over all the shards it concerns."""
-        return Copy(bulk.copying(self._conversation, sql, parameters))
+        return Copy(bulk.open_copy(self._conversation, sql, parameters))
 
     def token(self) -> str:
         """What this session has seen, as signed text for another process."""
@@ -231,7 +231,7 @@ class AsyncSession:
             return await drive_async(bulk.unload_steps(self._conversation, what, file, form, progress))
 
     def copy(self, sql: str, parameters: Parameters = None) -> AsyncCopy:
-        return AsyncCopy(bulk.copying(self._conversation, sql, parameters))
+        return AsyncCopy(bulk.open_copy(self._conversation, sql, parameters))
 
     async def token(self) -> str:
         return (await drive_async(self._conversation.token_steps())).sign(needed(self._secret))

@@ -108,12 +108,14 @@ def test_tokens_between_two_processes(
                 seen, token = asked.ask("read", token, keys)
                 assert {key: seen.get(key, 0) for key in keys} == known
     # What they saw they saw together: nobody else has written.
-    assert {row[0]: int(row[1]) for row in fleet.execute(ALL, [keys]).fetchall()} == known
+    with fleet.session(level="strong") as strong:
+        assert {row[0]: int(row[1]) for row in strong.execute(ALL, [keys]).fetchall()} == known
 
 
 def test_reads_never_go_back_while_others_write(path: Path, fleet: Fleet) -> None:
     """One process writes without end; sessions of the other one, and of this one, may only see it grow."""
-    [key] = keys_of(fleet, "s2")
+    # (A key of its own: what other tests wrote there may be on a replica still.)
+    key = keys_of(fleet, "s2", 2)[1]
     fleet.execute(WRITE, [key, "0"])
     context = multiprocessing.get_context("spawn")
     stop = context.Event()

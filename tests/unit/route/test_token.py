@@ -11,8 +11,13 @@ from outgrow.route import Position, Token, format_lsn, level_of, parse_lsn, reac
 
 SECRET = b"correct horse"
 positions = st.builds(Position, st.integers(0, 9), st.integers(0, 2**60))
+names = st.text(min_size=1)
 tokens = st.builds(
-    Token, st.dictionaries(st.text(min_size=1), positions), st.dictionaries(st.text(min_size=1), st.integers(0, 99))
+    Token,
+    st.dictionaries(names, positions),
+    st.dictionaries(names, st.integers(0, 99)),
+    st.dictionaries(names, st.lists(names, min_size=1, unique=True).map(tuple)),
+    st.frozensets(names),
 )
 
 
@@ -42,6 +47,7 @@ def test_merging_is_the_pointwise_maximum(a: Token, b: Token) -> None:
     assert merged == b.merged(a)
     for token in (a, b):
         assert all(merged.floors[shard] >= position for shard, position in token.floors.items())
+        assert merged.ahead >= token.ahead
 
 
 @given(st.integers(0, 2**64 - 1))

@@ -13,7 +13,7 @@ from pathlib import Path
 from outgrow import local
 from outgrow.doors.cli import flights
 from outgrow.local import addresses, binaries, state
-from outgrow.local.server import Instance
+from outgrow.local.server import PostgresqlInstance
 from outgrow.topology import Topology
 
 PLAIN = "plain"
@@ -71,7 +71,7 @@ class Stage:
         """Run this as the server's superuser."""
         known = self._state()
         server = next(one for one in known.servers if (one.shard, one.name) == (shard, name))
-        instance = Instance(self.directory, known, server, binaries.find(known.binaries))
+        instance = PostgresqlInstance(self.directory, known, server, binaries.find(known.binaries))
         instance.run(
             *("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", known.sockets, "-p", str(server.port)),
             *("-U", "postgres", "-d", database, "-c", sql),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from outgrow.runtime.prepared import Parameters
 
 
-def copying(conversation: Conversation, sql: str, parameters: Parameters) -> Copying:
+def open_copy(conversation: Conversation, sql: str, parameters: Parameters) -> Copying:
     from outgrow.runtime.bulk.copying import Copying
 
     return Copying(conversation, sql, parameters)

@@ -36,7 +36,7 @@ def run_steps(
     progress: Callable[[int, int | None], None] | None,
 ) -> Steps[Unloaded]:
     """Write the rows of a table (`name` or `schema.name`) or of a query to `file`."""
-    copying = bulk.copying(conversation, _copy_of(conversation, what, form), None)
+    copying = bulk.open_copy(conversation, _copy_of(conversation, what, form), None)
     size = 0
     yield from copying.enter_steps()
     try:

@@ -20,11 +20,12 @@ from outgrow.ledger import Definition
 from outgrow.nodes import Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import generation
-from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.asking import stand_steps
 from outgrow.runtime.definitions import concurrent_index
 from outgrow.runtime.definitions.committing_parts import committed_steps
 from outgrow.runtime.definitions.observing import Observed, Seen, observe_steps
 from outgrow.runtime.dress import dressed_steps
+from outgrow.runtime.footing import Footing
 from outgrow.statement import DefinitionFacts
 from outgrow.topology import Placement, TableName
 from outgrow.waits import Future, Steps, Until

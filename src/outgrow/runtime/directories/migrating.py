@@ -22,8 +22,8 @@ from outgrow.errors import Error, OperationalError, ProgrammingError
 from outgrow.keyspace import Entry, key_text
 from outgrow.nodes import Link
 from outgrow.runtime import snapshot
-from outgrow.runtime.asking import Footing
 from outgrow.runtime.directories.keyed_rows import KeyedRows, keyed_rows
+from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.waits import Steps, Until
 

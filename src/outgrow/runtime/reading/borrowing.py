@@ -60,6 +60,8 @@ class Borrowed:
         node = yield from conversation.stream_node_steps(shard, read_only and not on_primary, until)
         if node.pooled:
             return (yield from self._pooled_link_steps(node, until))
+        if node is conversation.state.health.seats(conversation.state.name, shard).primary:
+            yield from conversation.footing(shard).leave_steps(conversation.state, shard, until)
         pool = conversation.state.nodes.pool(node)
         started = monotonic()
         link = yield from pool.take_steps(until)
@@ -83,6 +85,8 @@ class Borrowed:
             primary = node is state.health.seats(state.name, node.shard).primary
             try:
                 fit = False
+                if primary:
+                    yield from footing.leave_steps(state, node.shard, until)
                 link = yield from pool.take_steps(until)
                 try:
                     fit = yield from pooled.opened_steps(state, node, link, footing, conversation.level, until)

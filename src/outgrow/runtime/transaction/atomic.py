@@ -11,7 +11,7 @@ from outgrow import transactions
 from outgrow.clock import monotonic
 from outgrow.errors import NodeLost
 from outgrow.nodes import Link, together
-from outgrow.runtime.asking import Footing
+from outgrow.runtime.footing import Footing
 from outgrow.topology import Node
 from outgrow.transactions import (
     Commit,

@@ -10,8 +10,9 @@ from outgrow import ledger, transactions
 from outgrow.errors import Error, NodeLost, OperationalError
 from outgrow.nodes import Asked, Link, Rows
 from outgrow.route import Position
-from outgrow.runtime.asking import Footing, stand_steps
+from outgrow.runtime.asking import stand_steps
 from outgrow.runtime.directories.outdated import Outdated
+from outgrow.runtime.footing import Footing
 from outgrow.topology import Node
 from outgrow.waits import Steps
 

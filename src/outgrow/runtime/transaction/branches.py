@@ -17,10 +17,11 @@ from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import pooled
-from outgrow.runtime.asking import Footing, answered
+from outgrow.runtime.asking import answered
 from outgrow.runtime.definitions.defined import Defined
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
 from outgrow.runtime.dress import Dress, taken_steps
+from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction import atomic
 from outgrow.runtime.transaction.branch import Branch, holding, places_steps
 from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
@@ -29,7 +30,6 @@ from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
-
 
 _COPY = re.compile(r"\bcopy\b", re.I)
 
@@ -260,6 +260,7 @@ class Transaction:
         for last_try in (False, False, True):
             node = state.health.seats(state.name, shard).primary
             try:
+                yield from self.footings[shard].leave_steps(state, shard, until)
                 link = yield from taken_steps(state, node, self.dress, until)
             except NodeLost as error:
                 yield from state.survey_steps(shard, until, cause=error)
