@@ -11,28 +11,21 @@ refused is what would differ elsewhere: see `vet`, and `_check` for tables.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from outgrow.schema import Table, TableKind
-from outgrow.statement import render, transform, type_of
+from outgrow.statement import transform, type_of
 from outgrow.statement.tree import (
     Call,
     CallKind,
-    Cast,
-    Collate,
     ColumnRef,
-    Derived,
     Expr,
-    FunctionScan,
-    Item,
     Join,
     JoinKind,
-    Literal,
-    Operation,
-    Parameter,
     Query,
     Relation,
     Scan,
@@ -43,24 +36,19 @@ from outgrow.statement.tree import (
 from outgrow.statement.walk import columns_of
 
 from .blocks import first_items, leaves_of, plain_type
-from .brought import Bring, Brought
-from .change import Piece
+from .brought import Brought
+from .gathering import Gathered
+from .linking import links
 from .model import Plan, Reason
-from .moments import type_sql
+from .parts import PartScan, parted
 from .placing import Copied, Places, Sharded, Single
 from .refusals import Refused, refused
-from .rendering import fragment, piece, with_holes
+from .rendering import fragment
 from .vetting import vet, vet_alike
 from .walking import conjuncts, everything_below
 
-#: Types whose arrays may be brought as they are: elements are parted by commas, and none is an array itself.
-_PLAIN = frozenset(
-    "int2 int4 int8 oid numeric float4 float8 bool uuid bytea text varchar bpchar name date timestamp timestamptz time "
-    "timetz interval json jsonb inet cidr macaddr bit varbit".split()
-)
 #: Engines of which arrays carry rows.
 _ENGINES = frozenset(("postgresql",))
-_RELATION = "brought"
 
 
 def bringing(plan: Plan, places: Places) -> Plan:
@@ -69,7 +57,7 @@ def bringing(plan: Plan, places: Places) -> Plan:
         brought = _brought(plan, places)
     except Refused:
         return plan
-    tables = ", ".join(dict.fromkeys(str(each.table) for each in brought.brings))
+    tables = ", ".join(dict.fromkeys(str(table) for each in brought.brings for table in each.tables))
     reason = Reason("plan.bringing", f"the rows of {tables} are brought to one server, which runs the query over them")
     return replace(plan, brought=brought, reasons=(*plan.reasons, reason))
 
@@ -81,29 +69,29 @@ def _brought(plan: Plan, places: Places) -> Brought:
         raise refused("table form", places.schema.engine)
     vet(statement, alone=True)
     _vet_sums(tree)
+    _mentioned(tree)
     here = plan.fixed[0] if plan.fixed else ""
-    away = [scan for scan in _scans(tree) if _check(scan, places, here)]
-    said, mentioned = dict(_said(tree)), _mentioned(tree)
-    brings: dict[Hashable, tuple[Bring, int]] = {}
-    instead: dict[int, Relation] = {}
-    first = statement.placeholders.count + 1
-    for scan in away:
+    for scan in _scans(tree):
+        _check(scan, places, here)
+    dependent = _with_dependents(tree, places)
+    assert isinstance(dependent, Query)
+    words = set(re.findall(r"\w+", statement.sql.lower()))
+    query, parts = parted(dependent, places, words.__contains__)
+    gathered = Gathered(plan, places, statement.placeholders.count + 1)
+    instead = gathered.parts(parts, links(query, parts))
+    said, mentioned = dict(_said(query)), _mentioned(query)
+    for scan in (scan for scan in _scans(query) if _check(scan, places, here)):
         table = places.table(scan.table)
         assert table is not None
         columns = _columns(scan, table, mentioned)
-        made = _bring(scan, table, columns, said.get(id(scan), []), plan, places)
-        # Whoever needs the same rows of the same table shares them.
-        keys = tuple(plan.scans[at].keys for at in made.scans)
-        same: Hashable = made if made.condition else (scan.table, scan.only, columns, keys)
-        if same not in brings:
-            brings[same] = made, first
-            first += len(columns)
-        instead[id(scan)] = _unnested(scan, table, columns, brings[same][1])
-    sql, params = fragment(transform(_with_dependents(tree, places), lambda node: instead.get(id(node), node)))
+        instead[id(scan)] = gathered.table(scan, table, columns, said.get(id(scan), []))
+
+    def change(node: object) -> object:
+        return instead.get(node.alias if isinstance(node, PartScan) else id(node), node)
+
+    sql, params = fragment(transform(query, change))
     outputs = tuple(item.name for item in first_items(tree))
-    return Brought(
-        tuple(made for made, _ in brings.values()), sql, params, outputs, here, places.domain.finish.rows_max
-    )
+    return Brought(tuple(gathered.brings), sql, params, outputs, here, places.domain.finish.rows_max)
 
 
 def _scans(tree: Tree) -> list[Scan]:
@@ -171,60 +159,6 @@ def _columns(scan: Scan, table: Table, mentioned: _Mentioned) -> tuple[str, ...]
         return every
     names = mentioned.bare | mentioned.by_alias.get(scan.alias, set())
     return tuple(name for name in every if name in names) or every[:1]
-
-
-def _bring(scan: Scan, table: Table, columns: tuple[str, ...], said: list[Expr], plan: Plan, places: Places) -> Bring:
-    plain = replace(scan, column_aliases=())
-    items = []
-    for name in columns:
-        column = table.column(name)
-        assert column is not None
-        ref: Expr = ColumnRef(scan.alias, name)
-        items.append(Item(ref if column.type in _PLAIN else Cast(ref, "text"), name, name))
-    where = Operation("and", tuple(said)) if len(said) > 1 else said[0] if said else None
-    limit = Literal("number", str(places.domain.finish.rows_max + 1))
-    inside = piece(render(with_holes(Select(tuple(items), plain, where, limit=limit))))
-    numbered = [f"c{number}" for number in range(1, len(columns) + 1)]
-    arrays = "".join(f", array_agg({name})::text" for name in numbered)
-    before = f"SELECT count(*){arrays} FROM ("
-    after = f") AS r ({', '.join(numbered)})"
-    texts = [before + inside.texts[0], *inside.texts[1:]]
-    texts[-1] += after
-    scans = tuple(at for at, each in enumerate(plan.scans) if (each.table, each.alias) == (scan.table, scan.alias))
-    standing = places.of(scan.table)
-    shard = standing.shard if isinstance(standing, Single) else ""
-    condition = render(where) if where is not None else ""
-    return Bring(scan.table, scan.alias, columns, Piece(tuple(texts), inside.params), scans, shard, condition)
-
-
-def _unnested(scan: Scan, table: Table, columns: tuple[str, ...], first: int) -> Relation:
-    """The rows again, from parameters `first` and following, with the types and collations that the table has."""
-    arrays: list[Expr] = []
-    items: list[Item] = []
-    for number, name in enumerate(columns, first):
-        column = table.column(name)
-        assert column is not None
-        plain = column.type in _PLAIN
-        arrays.append(Cast(Parameter(number), f"{type_sql(column.type) if plain else 'text'}[]"))
-        value: Expr = ColumnRef(_RELATION, name)
-        if not plain:
-            value = Cast(value, _element_sql(column.type))
-        if column.collation:
-            value = Collate(value, column.collation)
-        items.append(Item(value, name, name))
-    call = Call("unnest", tuple(arrays), kind=CallKind.SET, builtin=True)
-    if all(isinstance(item.expr, ColumnRef) for item in items):
-        return FunctionScan(call, scan.alias, scan.column_aliases + columns[len(scan.column_aliases) :])
-    source = FunctionScan(call, _RELATION, columns)
-    return Derived(Select(tuple(items), source), scan.alias, scan.column_aliases)
-
-
-def _element_sql(name: str) -> str:
-    """A type as the schema names it, arrays too, as SQL."""
-    schema, dot, own = name.rpartition(".")
-    if own.startswith("_"):
-        return f"{type_sql(f'{schema}.{own[1:]}' if dot else own[1:])}[]"
-    return type_sql(name)
 
 
 # --- what is said of one table alone ---------------------------------------------------------------------------------

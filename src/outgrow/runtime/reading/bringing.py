@@ -116,7 +116,7 @@ class _Gathering:
             if self._counts[number] > self._brought.rows_max:
                 raise NotSupportedError(
                     "OG-RUN-100",
-                    f"the query needs more than {self._brought.rows_max:,} rows of {bring.table} on one server",
+                    f"the query needs more than {self._brought.rows_max:,} rows of {bring.of} on one server",
                     cure="restrict the query, join on the shard key, or raise the domain's finish: {rows_max: …}",
                 )
             columns = len(bring.columns)
