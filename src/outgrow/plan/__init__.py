@@ -1,5 +1,6 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
+from outgrow.plan import staging
 from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
@@ -56,5 +57,6 @@ __all__ = [
     "parts",
     "refuse",
     "sequence_name",
+    "staging",
     "type_from",
 ]

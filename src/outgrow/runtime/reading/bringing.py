@@ -9,14 +9,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from outgrow.errors import NotSupportedError
+from outgrow.errors import NodeLost
 from outgrow.nodes import Field, Rows, together
-from outgrow.plan import Bring, Brought, filled, joined, locate_brings
+from outgrow.plan import Brought, filled, joined, locate_brings
 from outgrow.runtime import asking
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading import partial
+from outgrow.runtime.reading.gathered import Gathering
+from outgrow.runtime.reading.staged import Staging
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -40,10 +42,33 @@ def run_steps(
 ) -> Steps[Result]:
     brought = prepared.plan.brought
     assert brought is not None
+    if brought.linked and conversation.transaction is None and not allow_partial and not conversation.state.pooled:
+        try:
+            return (yield from _staged_steps(conversation, prepared, values, until))
+        except NodeLost:
+            # All at once, by whoever is there.
+            pass
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
     ((rows, node),) = yield from _ask_steps(conversation, [(ready.shard, ready.sql, ready.params)], until)
     nodes = tuple(dict.fromkeys((*ready.nodes, node)))
     return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=ready.missing)
+
+
+def _staged_steps(
+    conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
+) -> Steps[Result]:
+    """In stages, outside of transactions: only there each shard's rows can be of one moment all the same."""
+    plan = prepared.plan
+    assert plan.brought is not None
+    places, page = yield from directory.resolved_steps(
+        conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), until
+    )
+    shards = sorted(set().union(*places))
+    editions = editions_of(page, shards) if plan.listed else NO_EDITIONS
+    staging = Staging(conversation, prepared, values, until)
+    at = plan.brought.shard or conversation.preferred()
+    rows = yield from staging.run_steps(places, at, editions)
+    return Result(named(plan.brought, rows.fields), rows.rows, rows.status, rows.count, staging.nodes)
 
 
 def ready_steps(
@@ -73,9 +98,9 @@ def ready_steps(
     else:
         answers = yield from _ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
-    gathering = _Gathering(brought)
+    gathering = Gathering(brought)
     for shard, (rows, _) in zip(given, answers, strict=True):
-        gathering.take([brought.brings[number] for number in wanted[shard]], wanted[shard], rows)
+        gathering.take(wanted[shard], rows)
     every = [*values, *gathering.arrays()]
     nodes = tuple(dict.fromkeys(node for _, node in answers))
     at = brought.shard or conversation.preferred()
@@ -87,46 +112,6 @@ def ready_steps(
 def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:
     """The result's columns as the user's query calls them."""
     return [field._replace(name=name) for field, name in zip(fields, brought.names, strict=True)]
-
-
-class _Gathering:
-    """The arrays of all shards, each column's laid end to end.
-
-    They are texts of one dimension, so that laying them together is laying their insides together.
-    """
-
-    def __init__(self, brought: Brought) -> None:
-        self._brought = brought
-        self._counts = [0] * len(brought.brings)
-        self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brought.brings]
-
-    def take(self, brings: Sequence[Bring], numbers: Sequence[int], rows: Rows) -> None:
-        """One shard's answer."""
-        exact, *cells = rows.rows[0]
-        if not exact:
-            raise NotSupportedError(
-                "OG-RUN-101",
-                "rows of several shards are brought together as text, and with this DateStyle or extra_float_digits "
-                "text does not say every value exactly",
-                cure="leave DateStyle at ISO and extra_float_digits at 1 or more",
-            )
-        at = 0
-        for bring, number in zip(brings, numbers, strict=True):
-            self._counts[number] += cells[at]
-            if self._counts[number] > self._brought.rows_max:
-                raise NotSupportedError(
-                    "OG-RUN-100",
-                    f"the query needs more than {self._brought.rows_max:,} rows of {bring.of} on one server",
-                    cure="restrict the query, join on the shard key, or raise the domain's finish: {rows_max: …}",
-                )
-            columns = len(bring.columns)
-            for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
-                if array is not None:
-                    parts.append(array[1:-1])
-            at += 1 + columns
-
-    def arrays(self) -> list[str]:
-        return ["{" + ",".join(parts) + "}" for bring in self._parts for parts in bring]
 
 
 _Asked = tuple[str, str, list[Any]]
