@@ -11,12 +11,13 @@ from tests.differential.oddities import Oddities
 from tests.differential.ordering import Ordering, Promise
 from tests.differential.sources import KeyPredicates, Sources
 from tests.differential.subqueries import Subqueries
+from tests.differential.wider import Wider
 from tests.differential.writes import Writes
 
 #: construct → weight
 WEIGHTS = {
     "select": 26, "keyed": 16, "group": 15, "aggregate": 9, "distinct": 6, "set_operation": 7, "subquery": 5,
-    "cte": 4, "window": 4, "distinct_on": 3, "values": 1, "series": 2, "odd": 2,
+    "cte": 4, "window": 4, "distinct_on": 3, "values": 1, "series": 2, "odd": 2, "wider": 14,
     "write": 5,
 }  # fmt: skip
 #: Kinds whose equal values always look alike, so that DISTINCT and GROUP BY have no choice.
@@ -40,6 +41,7 @@ class Statements:
         self.aggregates = Aggregates(self.x)
         self.subqueries = Subqueries(self.x, self.sources)
         self.ordering = Ordering(self.x)
+        self.wider = Wider(self.x, self.sources, self.aggregates, self.ordering)
         self.style = self.rng.choice(("%s", "%s", "$"))
 
     def draw(self) -> Case:
@@ -49,6 +51,8 @@ class Statements:
             return Case(block, tuple(self.values), construct, *order, style=self.style, written=written)
         if construct == "odd":
             block, order = Oddities(self.x, self.sources).draw()
+        elif construct == "wider":
+            block, order = self.wider.draw()
         else:
             block, order = getattr(self, f"_{construct}")()
         return Case(block, tuple(self.values), construct, *order, style=self.style, odd=construct == "odd")

@@ -107,17 +107,20 @@ def _unassigned(lookup: Lookup) -> str:
 def _route(conversation: Conversation, shard: str, read_only: bool) -> dict[str, str]:
     state = conversation.state
     seats = state.health.seats(state.name, shard)
-    if not read_only:
-        return {"node": seats.primary.name, "reason": "writes go to the primary"}
-    if conversation.transaction is not None:
-        return {"node": seats.primary.name, "reason": "inside a transaction its branch answers"}
     footing: Footing = conversation.footing(shard)
-    choice = choose(seats, conversation.level, footing.floor, footing.last, state.health, 0, state.file.reads)
-    route = {"node": choice.node.name, "reason": choice.reason}
-    if choice.check is not Check.NOTHING:
-        route["check"] = choice.check.value
-    if footing.floor is not None:
-        route["floor"] = f"{footing.floor.generation}:{format_lsn(footing.floor.lsn)}"
+    if not read_only:
+        route = {"node": seats.primary.name, "reason": "writes go to the primary"}
+    elif conversation.transaction is not None:
+        route = {"node": seats.primary.name, "reason": "inside a transaction its branch answers"}
+    else:
+        choice = choose(seats, conversation.level, footing.floor, footing.last, state.health, 0, state.file.reads)
+        route = {"node": choice.node.name, "reason": choice.reason}
+        if choice.check is not Check.NOTHING:
+            route["check"] = choice.check.value
+        if footing.floor is not None:
+            route["floor"] = f"{footing.floor.generation}:{format_lsn(footing.floor.lsn)}"
+    if footing.ahead and route["node"] == seats.primary.name:
+        route["before"] = "the primary must show what this session has seen on a replica"
     return route
 
 

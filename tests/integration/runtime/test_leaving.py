@@ -139,6 +139,8 @@ def test_the_primary_is_waited_for(shard: Shard, way: Callable[[Shard, Session],
     with shard.fleet.session(level="strong") as strong:
         assert strong.execute(READ, [shard.key]).fetchall() == [("old",)], "the primary shows it already"
     with contextlib.closing(session):
+        told = shard.fleet.explain(WRITE, [shard.key, "x"], session=session)
+        assert "must show what this session has seen" in str(told)
         timer = threading.Timer(0.2, shard.over)
         timer.start()
         assert way(shard, session) == [("new",)]

@@ -9,20 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from outgrow import ledger
-from outgrow.clock import monotonic
-from outgrow.errors import Error, NodeLost, OperationalError
+from outgrow.errors import Error, NodeLost
 from outgrow.ledger import Definition
 from outgrow.nodes import Link
+from outgrow.runtime.definitions.at_work import waited_steps
 from outgrow.statement import DefinitionFacts
 from outgrow.topology import TableName
-from outgrow.waits import Steps, Until
+from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.definitions.parts import Work
 
-#: How long to wait for a connection whose client is gone to finish what it was told.
-_AT_WORK_SECONDS_MAX = 60.0
-_LOOK_EVERY_SECONDS = 0.25
 #: The statement was stopped: whether in time, only looking tells.
 _CANCELED = "57014"
 
@@ -37,7 +34,7 @@ def committed_steps(link: Link, work: Work, lock_seconds: float, home: bool, unt
     if part is not None and part.done:
         return ""
     if part is not None:
-        yield from _wait_steps(link, definition, until)
+        yield from waited_steps(link, definition, until)
         if (yield from _like_steps(link, facts)) != part.known:
             yield from _done_steps(link, work, home)
             return ""
@@ -86,24 +83,3 @@ def _domain(work: Work) -> str:
 def _like_steps(link: Link, facts: DefinitionFacts) -> Steps[tuple[str, ...]]:
     assert facts.object is not None
     return (yield from ledger.objects_steps(link, [facts.object]))
-
-
-def _wait_steps(link: Link, definition: Definition, until: float | None) -> Steps[None]:
-    """Until the connection that began it is through."""
-    limit = monotonic() + _AT_WORK_SECONDS_MAX
-    while True:
-        part = yield from ledger.part_steps(link, definition)
-        if part is None or not part.at_work:
-            return
-        if monotonic() > limit or (until is not None and monotonic() > until):
-            raise OperationalError(
-                "OG-RUN-053",
-                f"the server is still at work on DDL {definition.number}, which another process began",
-                cure="wait until that connection is done, then run `outgrow schema resume`",
-                shard=link.node.shard,
-                node=link.node.name,
-            )
-        yield Until(monotonic() + _LOOK_EVERY_SECONDS)
-
-
-__all__ = ["committed_steps"]

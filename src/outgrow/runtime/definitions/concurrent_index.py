@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outgrow import ledger, sqlfile
-from outgrow.clock import monotonic
-from outgrow.errors import NodeLost, OperationalError
+from outgrow.errors import NodeLost
 from outgrow.ledger import Definition
 from outgrow.nodes import Link
+from outgrow.runtime.definitions.at_work import waited_steps
 from outgrow.runtime.dress import dressed_steps
 from outgrow.statement import DefinitionFacts, IndexChange, name_sql
-from outgrow.waits import Steps, Until
+from outgrow.waits import Steps
 
 _QUERIES = sqlfile.load("outgrow.runtime")
-#: How long to wait for a backend whose client is gone to finish what it was told.
-_AT_WORK_SECONDS_MAX = 60.0
-_LOOK_EVERY_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def alone_steps(link: Link, definition: Definition, facts: DefinitionFacts, unti
         known = tuple(index.oid for index in (yield from _indexes_steps(link, change)))
     else:
         known = part.known
-        yield from _wait_for_backend_steps(link, definition, until)
+        yield from waited_steps(link, definition, until)
         if (yield from _found_done_steps(link, change, known)):
             yield from link.run_steps(ledger.queries()["part_done"], [definition.id])
             return ""
@@ -75,23 +72,6 @@ def _run_steps(link: Link, definition: Definition, until: float | None) -> Steps
     finally:
         if definition.settings and not link.broken:
             yield from dressed_steps(link, ())
-
-
-def _wait_for_backend_steps(link: Link, definition: Definition, until: float | None) -> Steps[None]:
-    limit = monotonic() + _AT_WORK_SECONDS_MAX
-    while True:
-        part = yield from ledger.part_steps(link, definition)
-        if part is None or not part.at_work:
-            return
-        if monotonic() > limit or (until is not None and monotonic() > until):
-            raise OperationalError(
-                "OG-RUN-053",
-                f"the server is still at work on DDL {definition.number}, which another process began",
-                cure="wait until that backend is done, then run `outgrow schema resume`",
-                shard=link.node.shard,
-                node=link.node.name,
-            )
-        yield Until(monotonic() + _LOOK_EVERY_SECONDS)
 
 
 def _found_done_steps(link: Link, change: IndexChange | None, known: Sequence[int]) -> Steps[bool]:
