@@ -39,7 +39,7 @@ from .conditions import Classes, equalities, equated, factored, implied, plain, 
 from .partials import Partial, split
 from .placing import Places
 from .refusals import Refused, refused
-from .reshaping import keeping_names, rebuilt, with_columns
+from .reshaping import crossed, cuttable, keeping_names, mentioned, rebuilt, with_columns
 from .vetting import vet_alike
 from .walking import everything_below
 
@@ -132,7 +132,7 @@ class _Cutter:
         return rebuilt(query, lambda node: self.query(node) if isinstance(node, Query) else None)
 
     def _block(self, select: Select) -> Select:
-        if not _cuttable(select):
+        if not cuttable(select):
             return select
         units, rest, said = self._taken_apart(select)
         conditions = [one for condition in (*said, select.where) for one in factored(condition)]
@@ -143,7 +143,7 @@ class _Cutter:
         copied = self._attached(groups, [unit for unit in units if not unit.sharded], classes, conditions)
         conditions = self._told(groups, conditions, classes)
         others = [*(unit.relation for unit in copied), *rest]
-        around = _crossed(others) if others else None
+        around = crossed(others) if others else None
         outside = replace(select, source=around, where=together("and", conditions))
         if len(groups) == 1 and not others and not conditions:
             made = split(outside, groups[0].aliases, self._collated(groups[0]))
@@ -153,7 +153,7 @@ class _Cutter:
         for name, group in named:
             outside = self._part(name, group, outside)
         scans: list[Relation] = [PartScan(name) for name, _ in named]
-        source = _crossed(scans if outside.source is None else [*scans, outside.source])
+        source = crossed(scans if outside.source is None else [*scans, outside.source])
         return replace(outside, source=source, with_=select.with_)
 
     # --- FROM ------------------------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class _Cutter:
         return True
 
     def _proves(self, units: list[_Unit], told: list[Expr]) -> bool:
-        source = _crossed([unit.relation for unit in units])
+        source = crossed([unit.relation for unit in units])
         candidate = Select((Item(Literal("number", "1"), "?column?"),), source, together("and", told))
         try:
             _, settled = Colocation(self.places).block(candidate, None, {})
@@ -314,7 +314,7 @@ class _Cutter:
         aliases = group.aliases
         scans = group.scans
         columns: dict[tuple[str, str], PartColumn] = {}
-        for ref in _mentioned(outside, aliases):
+        for ref in mentioned(outside, aliases):
             column = self._column(scans, ref)
             if column is None:
                 raise refused("table form", f"the column {ref.name} of {ref.relation}")
@@ -348,7 +348,7 @@ class _Cutter:
         )
         where = together("and", [*group.told, Template((SLOT,), ())])
         grouped = tuple(each.expr for each in columns[: len(keys)]) if keys is not None else ()
-        query = Select(items, _crossed([unit.relation for unit in group.units]), where, grouped)
+        query = Select(items, crossed([unit.relation for unit in group.units]), where, grouped)
         scans = tuple(
             tuple((scan.table, scan.alias) for scan in unit.scans if isinstance(self.places.of(scan.table), Sharded))
             for unit in group.units
@@ -377,35 +377,3 @@ def _compared(group: _Group, scan: Scan, conditions: list[Expr]) -> bool:
         if scan.alias in sides and sides & group.aliases:
             return True
     return False
-
-
-def _mentioned(select: Select, aliases: set[str]) -> list[ColumnRef]:
-    found: list[ColumnRef] = []
-
-    def note(ref: ColumnRef, depth: int) -> Expr:
-        if not depth and ref.relation in aliases:
-            found.append(ref)
-        return ref
-
-    with_columns(select, note)
-    return found
-
-
-def _cuttable(select: Select) -> bool:
-    """Each column says whose it is."""
-    found = True
-
-    def note(ref: ColumnRef, depth: int) -> Expr:
-        nonlocal found
-        found = found and (depth > 0 or bool(ref.relation))
-        return ref
-
-    with_columns(select, note)
-    return found and not select.locking
-
-
-def _crossed(relations: list[Relation]) -> Relation:
-    first, *others = relations
-    for other in others:
-        first = Join(JoinKind.CROSS, first, other)
-    return first

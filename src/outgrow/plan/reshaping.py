@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from outgrow.statement.tree import ColumnRef, Expr, Select
+from outgrow.statement.tree import ColumnRef, Expr, Join, JoinKind, Relation, Select
 from outgrow.statement.walk import enters
 from outgrow.topology import TableName
 
@@ -62,3 +62,35 @@ def keeping_names(select: Select, before: Select) -> Select:
         for item, old in zip(select.items, before.items, strict=True)
     )
     return replace(select, items=items)
+
+
+def mentioned(select: Select, aliases: set[str]) -> list[ColumnRef]:
+    found: list[ColumnRef] = []
+
+    def note(ref: ColumnRef, depth: int) -> Expr:
+        if not depth and ref.relation in aliases:
+            found.append(ref)
+        return ref
+
+    with_columns(select, note)
+    return found
+
+
+def cuttable(select: Select) -> bool:
+    """Each column says whose it is."""
+    found = True
+
+    def note(ref: ColumnRef, depth: int) -> Expr:
+        nonlocal found
+        found = found and (depth > 0 or bool(ref.relation))
+        return ref
+
+    with_columns(select, note)
+    return found and not select.locking
+
+
+def crossed(relations: list[Relation]) -> Relation:
+    first, *others = relations
+    for other in others:
+        first = Join(JoinKind.CROSS, first, other)
+    return first
