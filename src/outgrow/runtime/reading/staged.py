@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.clock import monotonic
 from outgrow.errors import Error
-from outgrow.nodes import Link, Rows, together
+from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.plan import Brought, filled, joined, staging
 from outgrow.runtime.directories.outdated import Editions
 from outgrow.runtime.reading.borrowing import Borrowed
@@ -65,7 +65,7 @@ class Staging:
             self._links = dict(zip(shards, links, strict=True))
             self.nodes = tuple(link.node.name for link in links)
             stages = (yield from self.estimated_steps(places)).stages
-            yield from together([self._one_steps(link, _BEGIN) for link in links if not link.in_transaction])
+            yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
             for stage in stages:
                 yield from self._stage_steps(stage, places)
             every = [*self._values, *self.gathering.arrays()]
@@ -75,6 +75,13 @@ class Staging:
         finally:
             self._borrowed.give_back()
         return rows
+
+    def _begin_steps(self, link: Link) -> Steps[None]:
+        """The snapshots of all shards begin now, not when each is asked first."""
+        asked: list[Asked] = [(_BEGIN, None), ("SELECT 1", None)]
+        for outcome in (yield from link.run_many_steps(asked, until=self._until, chained=True)):
+            if isinstance(outcome, Error):
+                raise outcome
 
     def _one_steps(self, link: Link, sql: str, params: Sequence[Any] | None = None) -> Steps[Rows]:
         """Never prepared: a plan that does not know how many values its arrays have is a bad one."""
