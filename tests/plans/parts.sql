@@ -26,8 +26,8 @@ SELECT o.qty FROM orders o, items i, docs d, flags f WHERE o.customer_id = f.n A
 --   bring b2: SELECT d.title AS c1 FROM docs AS d
 --     only those with d.title among b1.c4, where that is selective
 --   bring b3: SELECT f.n AS c1 FROM flags AS f
---     only those with f.n among b1.c3, where that is selective
 --     only those with f.n among b1.c2, where that is selective
+--     only those with f.n among b1.c3, where that is selective
 --   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::int8[], $3::int4[], $4::text[]) AS b1 (c1, c2, c3, c4) CROSS JOIN unnest($5::text[]) AS b2 (c1) CROSS JOIN unnest($6::int4[]) AS b3 (c1) WHERE b1.c2 = b3.c1 AND b3.c1 = b1.c3 AND b2.c1 = b1.c4
 --   because: plan.bringing: the rows of orders, items, docs, flags are brought to one server, which runs the query over them
 
@@ -274,4 +274,122 @@ SELECT sum(count(*)) OVER (ORDER BY status), status FROM orders GROUP BY status 
 --   scan: reads orders as orders: any key
 --   bring b1: SELECT orders.status AS c1, count(*) AS c2 FROM orders GROUP BY orders.status
 --   then SELECT sum(coalesce(sum(b1.c2), 0)::int8) OVER (ORDER BY b1.c1) AS sum, b1.c1 AS status FROM unnest($1::text[], $2::int8[]) AS b1 (c1, c2) GROUP BY b1.c1 ORDER BY 1
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+-- Of an outer join the ON tells nobody, whatever its sides are.
+SELECT y.status FROM (SELECT o.status FROM orders o) y LEFT JOIN (SELECT d.title FROM docs d) x ON x.title = y.status;
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads docs as d: any key
+--   bring b1: SELECT o.status AS c1 FROM orders AS o
+--   bring b2: SELECT d.title AS c1 FROM docs AS d
+--   then SELECT y.status FROM (SELECT b1.c1 AS status FROM unnest($1::text[]) AS b1 (c1)) AS y LEFT JOIN (SELECT b2.c1 AS title FROM unnest($2::text[]) AS b2 (c1)) AS x ON x.title = y.status
+--   because: plan.bringing: the rows of orders, docs are brought to one server, which runs the query over them
+
+-- What is equal under a collation of its own is not equal elsewhere.
+SELECT 1 FROM docs d, loud l, orders o WHERE d.title = l.word AND l.word = o.status;
+--   read, keys
+--   scan: reads docs as d: any key
+--   scan: reads loud as l: any key
+--   scan: reads orders as o: any key
+--   bring b1: SELECT d.title AS c1 FROM docs AS d
+--   bring b2: SELECT l.word AS c1 FROM loud AS l
+--   bring b3: SELECT o.status AS c1 FROM orders AS o
+--   then SELECT 1 FROM unnest($1::text[]) AS b1 (c1) CROSS JOIN (SELECT brought.c1 COLLATE public.blind AS c1 FROM unnest($2::text[]) AS brought (c1)) AS b2 CROSS JOIN unnest($3::text[]) AS b3 (c1) WHERE b1.c1 = b2.c1 AND b2.c1 = b3.c1
+--   because: plan.bringing: the rows of docs, loud, orders are brought to one server, which runs the query over them
+
+-- A comparison with what is computed for each row outside is a join with all groups, where NULL and errors allow it.
+SELECT o.qty FROM orders o WHERE o.total < (SELECT 0.2 * avg(p.total) FROM orders p WHERE p.status = o.status AND p.qty > 2);
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads orders as p: any key
+--   bring b2: SELECT o.qty AS c1, o.status AS c2, o.total AS c3 FROM orders AS o
+--     only those with o.status among b3.c1, where that is selective
+--   bring b3: SELECT p.status AS c1, sum(p.total) AS c2, count(p.total) AS c3 FROM orders AS p WHERE p.qty > 2 GROUP BY p.status
+--     only those with p.status among b2.c2, where that is selective
+--   then SELECT b2.c1 AS qty FROM unnest($1::int4[], $2::text[], $3::"numeric"[]) AS b2 (c1, c2, c3) CROSS JOIN (SELECT b3.c1 AS k1, 0.2 * (sum(b3.c2) / nullif(sum(b3.c3), 0)) AS v FROM unnest($4::text[], $5::"numeric"[], $6::int8[]) AS b3 (c1, c2, c3) GROUP BY b3.c1) AS b1 WHERE b1.k1 = b2.c2 AND b2.c3 < b1.v
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+SELECT d.slug FROM docs d WHERE (SELECT sum(o.qty) FROM orders o, items i WHERE o.customer_id = i.customer_id AND i.note = d.slug AND d.title = o.status) = 3;
+--   read, keys
+--   scan: reads docs as d: any key
+--   scan: reads orders as o: any key
+--   scan: reads items as i: any key
+--   bring b2: SELECT d.slug AS c1, d.title AS c2 FROM docs AS d
+--     only those with d.slug among b3.c1, where that is selective
+--     only those with d.title among b3.c2, where that is selective
+--   bring b3: SELECT i.note AS c1, o.status AS c2, sum(o.qty) AS c3 FROM orders AS o CROSS JOIN items AS i WHERE o.customer_id = i.customer_id GROUP BY i.note, o.status
+--     only those with i.note among b2.c1, where that is selective
+--     only those with o.status among b2.c2, where that is selective
+--   then SELECT b2.c1 AS slug FROM unnest($1::text[], $2::text[]) AS b2 (c1, c2) CROSS JOIN (SELECT b3.c1 AS k1, b3.c2 AS k2, sum(b3.c3)::int8 AS v FROM unnest($3::text[], $4::text[], $5::int8[]) AS b3 (c1, c2, c3) GROUP BY b3.c1, b3.c2) AS b1 WHERE b1.k1 = b2.c1 AND b1.k2 = b2.c2 AND b1.v = 3
+--   because: plan.bringing: the rows of docs, orders, items are brought to one server, which runs the query over them
+
+-- Not of counts, which are 0 and not NULL; not where NULL counts; not where it may fail; not of other comparisons.
+SELECT o.qty FROM orders o WHERE o.qty > (SELECT count(*) FROM orders p WHERE p.status = o.status);
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads orders as p: any key
+--   bring b1: SELECT o.qty AS c1, o.status AS c2 FROM orders AS o
+--   bring b2: SELECT p.status AS c1 FROM orders AS p
+--     only those with p.status among b1.c2, where that is selective
+--   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::text[]) AS b1 (c1, c2) WHERE b1.c1 > (SELECT count(*) FROM unnest($3::text[]) AS b2 (c1) WHERE b2.c1 = b1.c2)
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+SELECT o.qty FROM orders o WHERE o.qty > (SELECT coalesce(sum(p.qty), 0) FROM orders p WHERE p.status = o.status);
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads orders as p: any key
+--   bring b1: SELECT o.qty AS c1, o.status AS c2 FROM orders AS o
+--   bring b2: SELECT p.qty AS c1, p.status AS c2 FROM orders AS p
+--     only those with p.status among b1.c2, where that is selective
+--   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::text[]) AS b1 (c1, c2) WHERE b1.c1 > (SELECT coalesce(sum(b2.c1), 0) AS "coalesce" FROM unnest($3::int4[], $4::text[]) AS b2 (c1, c2) WHERE b2.c2 = b1.c2)
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+SELECT o.qty FROM orders o WHERE o.qty > (SELECT max(p.qty) FROM orders p WHERE p.status = o.status) OR o.qty = 3;
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads orders as p: any key
+--   bring b1: SELECT o.qty AS c1, o.status AS c2 FROM orders AS o
+--   bring b2: SELECT p.qty AS c1, p.status AS c2 FROM orders AS p
+--     only those with p.status among b1.c2, where that is selective
+--   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::text[]) AS b1 (c1, c2) WHERE b1.c1 > (SELECT max(b2.c1) AS max FROM unnest($3::int4[], $4::text[]) AS b2 (c1, c2) WHERE b2.c2 = b1.c2) OR b1.c1 = 3
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+SELECT o.qty FROM orders o WHERE o.total > (SELECT 1 / min(p.total) FROM orders p WHERE p.status = o.status);
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads orders as p: any key
+--   bring b1: SELECT o.qty AS c1, o.total AS c2, o.status AS c3 FROM orders AS o
+--   bring b2: SELECT p.total AS c1, p.status AS c2 FROM orders AS p
+--     only those with p.status among b1.c3, where that is selective
+--   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::"numeric"[], $3::text[]) AS b1 (c1, c2, c3) WHERE b1.c2 > (SELECT 1 / min(b2.c1) AS "?column?" FROM unnest($4::"numeric"[], $5::text[]) AS b2 (c1, c2) WHERE b2.c2 = b1.c3)
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+SELECT o.qty FROM orders o WHERE o.total > (SELECT sum(p.price) FROM items p WHERE p.note = o.status);
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads items as p: any key
+--   bring b1: SELECT o.qty AS c1, o.total AS c2, o.status AS c3 FROM orders AS o
+--   bring b2: SELECT p.price AS c1, p.note AS c2 FROM items AS p
+--     only those with p.note among b1.c3, where that is selective
+--   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::"numeric"[], $3::text[]) AS b1 (c1, c2, c3) WHERE b1.c2 > (SELECT sum(b2.c1) AS sum FROM unnest($4::float8[], $5::text[]) AS b2 (c1, c2) WHERE b2.c2 = b1.c3)
+--   because: plan.bringing: the rows of orders, items are brought to one server, which runs the query over them
+
+SELECT o.qty FROM orders o WHERE o.total > (SELECT sum(p.total) FROM orders p WHERE p.qty < o.qty);
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads orders as p: any key
+--   bring b1: SELECT o.qty AS c1, o.total AS c2 FROM orders AS o
+--   bring b2: SELECT p.total AS c1, p.qty AS c2 FROM orders AS p
+--   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::"numeric"[]) AS b1 (c1, c2) WHERE b1.c2 > (SELECT sum(b2.c1) AS sum FROM unnest($3::"numeric"[], $4::int4[]) AS b2 (c1, c2) WHERE b2.c2 < b1.c1)
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+SELECT o.qty FROM orders o WHERE o.total IS DISTINCT FROM (SELECT sum(p.total) FROM orders p WHERE p.qty = o.qty);
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads orders as p: any key
+--   bring b1: SELECT o.qty AS c1, o.total AS c2 FROM orders AS o
+--   bring b2: SELECT p.total AS c1, p.qty AS c2 FROM orders AS p
+--     only those with p.qty among b1.c1, where that is selective
+--   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::"numeric"[]) AS b1 (c1, c2) WHERE b1.c2 IS DISTINCT FROM (SELECT sum(b2.c1) AS sum FROM unnest($3::"numeric"[], $4::int4[]) AS b2 (c1, c2) WHERE b2.c2 = b1.c1)
 --   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them

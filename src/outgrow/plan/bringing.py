@@ -15,6 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import NamedTuple
 
 from outgrow.schema import Table, TableKind
@@ -37,6 +38,7 @@ from outgrow.statement.walk import columns_of
 
 from .blocks import first_items, leaves_of, plain_type
 from .brought import Brought
+from .decorrelating import decorrelated
 from .gathering import Gathered
 from .linking import links
 from .model import Plan, Reason
@@ -76,7 +78,8 @@ def _brought(plan: Plan, places: Places) -> Brought:
     dependent = _with_dependents(tree, places)
     assert isinstance(dependent, Query)
     words = set(re.findall(r"\w+", statement.sql.lower()))
-    query, parts = parted(dependent, places, words.__contains__)
+    unused = (name for number in count(1) if (name := f"b{number}") not in words)
+    query, parts = parted(decorrelated(dependent, places, unused), places, unused)
     gathered = Gathered(plan, places, statement.placeholders.count + 1)
     instead = gathered.parts(parts, links(query, parts))
     said, mentioned = dict(_said(query)), _mentioned(query)

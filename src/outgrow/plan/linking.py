@@ -112,7 +112,7 @@ class _Block:
                 yield from self._membership(conjunct)
         for place, whole in classes.items():
             if not place.outside:
-                yield from ((place, other) for other in whole)
+                yield from ((place, other) for other in sorted(whole))
 
     def _membership(self, conjunct: Quantified) -> Iterator[tuple[Place, Place]]:
         query = conjunct.of

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any, NamedTuple
 
 from outgrow.schema import Column
@@ -86,9 +85,9 @@ class Parted(NamedTuple):
     parts: dict[str, Part]
 
 
-def parted(query: Query, places: Places, taken: Callable[[str], bool]) -> Parted:
-    """`taken` says which names the statement uses already."""
-    cutter = _Cutter(places, (name for number in count(1) if not taken(name := f"b{number}")))
+def parted(query: Query, places: Places, names: Iterator[str]) -> Parted:
+    """`names` are those that the statement does not use."""
+    cutter = _Cutter(places, names)
     return Parted(cutter.query(query), cutter.parts)
 
 

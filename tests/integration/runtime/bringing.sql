@@ -64,3 +64,9 @@ SELECT (SELECT max(said) FROM kinds), (SELECT min(code) FROM kinds), (SELECT sum
 SELECT g.id, c.code, s.amount FROM goods g, countries c, sales s WHERE c.name = g.label AND s.good = g.id AND g.price < 4 ORDER BY 1, 2, 3, s.buyer
 SELECT s.buyer, c.name FROM sales s, countries c, goods g WHERE c.code = s.note AND g.id = s.good ORDER BY 1
 SELECT g.id, x.n FROM goods g JOIN sales s ON s.good = g.id, LATERAL (SELECT g.price * s.amount AS n) x WHERE g.price < 3 ORDER BY 1, 2
+-- Computed for each row outside.
+SELECT s.buyer, s.amount FROM sales s WHERE s.amount > (SELECT 0.5 * avg(t.amount) FROM sales t WHERE t.good = s.good) ORDER BY 1, 2, s.note
+SELECT g.id FROM goods g WHERE g.price > (SELECT sum(t.amount) FROM sales t WHERE t.good = g.id AND t.note <> 'note 2') ORDER BY 1
+SELECT g.id FROM goods g WHERE 3 > (SELECT count(*) FROM sales t WHERE t.good = g.id) ORDER BY 1
+SELECT s.buyer, s.good FROM sales s WHERE 1 <> (SELECT max(t.amount) FROM sales t, goods g WHERE t.good = s.good AND g.id = t.buyer) ORDER BY 1, 2, s.note, s.amount
+SELECT g.id FROM goods g WHERE g.price > (SELECT coalesce(sum(t.amount), 0) FROM sales t WHERE t.good = g.id) ORDER BY 1
