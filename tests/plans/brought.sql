@@ -16,8 +16,8 @@ SELECT 1 FROM orders o LEFT JOIN docs d ON d.title = o.status AND d.slug > 'm' A
 --   scan: reads orders as o: any key
 --   scan: reads docs as d: any key
 --   bring docs as d (slug, title) where d.slug > 'm'
---   bring orders as o (total, qty, status) where o.total > 5
---   then SELECT 1 FROM unnest($3::"numeric"[], $4::int4[], $5::text[]) AS o (total, qty, status) LEFT JOIN unnest($1::text[], $2::text[]) AS d (slug, title) ON d.title = o.status AND d.slug > 'm' AND o.qty = 1 WHERE o.total > 5 AND d.slug < 'z'
+--   bring orders as o (qty, status) where o.total > 5
+--   then SELECT 1 FROM unnest($3::int4[], $4::text[]) AS o (qty, status) LEFT JOIN unnest($1::text[], $2::text[]) AS d (slug, title) ON d.title = o.status AND o.qty = 1 WHERE d.slug < 'z'
 --   because: plan.bringing: the rows of docs, orders are brought to one server, which runs the query over them
 
 SELECT 1 FROM orders o FULL JOIN docs d ON d.title = o.status AND d.slug > 'm' WHERE o.total > 5;
@@ -35,9 +35,9 @@ SELECT 1 FROM (orders o RIGHT JOIN docs d ON d.title = o.status) JOIN items i ON
 --   scan: reads docs as d: slug = 'x'
 --   scan: reads items as i: any key
 --   bring b1: SELECT i.note AS c1 FROM items AS i WHERE i.price > 0
---   bring docs as d (slug, title) where d.slug = 'x'
+--   bring docs as d (title) where d.slug = 'x'
 --   bring orders as o (qty, status)
---   then SELECT 1 FROM unnest($1::text[]) AS b1 (c1) CROSS JOIN (unnest($4::int4[], $5::text[]) AS o (qty, status) RIGHT JOIN unnest($2::text[], $3::text[]) AS d (slug, title) ON d.title = o.status) WHERE b1.c1 = d.title AND o.qty = 1 AND d.slug = 'x'
+--   then SELECT 1 FROM unnest($1::text[]) AS b1 (c1) CROSS JOIN (unnest($3::int4[], $4::text[]) AS o (qty, status) RIGHT JOIN unnest($2::text[]) AS d (title) ON d.title = o.status) WHERE b1.c1 = d.title AND o.qty = 1
 --   because: plan.bringing: the rows of items, docs, orders are brought to one server, which runs the query over them
 
 -- A moment is one server's; so is what depends on other rows.

@@ -24,9 +24,13 @@ from outgrow.statement.tree import (
     Call,
     CallKind,
     ColumnRef,
+    Exists,
     Expr,
+    Item,
     Join,
     JoinKind,
+    Literal,
+    Operation,
     Query,
     Relation,
     Scan,
@@ -36,8 +40,9 @@ from outgrow.statement.tree import (
 )
 from outgrow.statement.walk import columns_of
 
-from .blocks import first_items, leaves_of, plain_type
+from .blocks import first_items, leaves_of, plain_type, transparent
 from .brought import Brought
+from .conditions import TRUE, together
 from .decorrelating import decorrelated
 from .gathering import Gathered
 from .linking import links
@@ -79,11 +84,15 @@ def _brought(plan: Plan, places: Places) -> Brought:
     assert isinstance(dependent, Query)
     words = set(re.findall(r"\w+", statement.sql.lower()))
     unused = (name for number in count(1) if (name := f"b{number}") not in words)
-    query, parts = parted(decorrelated(dependent, places, unused), places, unused)
+    query, parts = parted(decorrelated(_existing(dependent), places, unused), places, unused)
     gathered = Gathered(plan, places, statement.placeholders.count + 1)
     instead = gathered.parts(parts, links(query, parts))
-    said, mentioned = dict(_said(query)), _mentioned(query)
-    for scan in (scan for scan in _scans(query) if _check(scan, places, here)):
+    said = dict(_said(query))
+    away = {id(scan): scan for scan in _scans(query) if _check(scan, places, here)}
+    # What its shards have judged need not be judged again, nor its columns brought for that.
+    left = _without(query, {id(each) for at in away for each in said.get(at, ())})
+    mentioned = _mentioned(left)
+    for scan in away.values():
         table = places.table(scan.table)
         assert table is not None
         columns = _columns(scan, table, mentioned)
@@ -92,9 +101,11 @@ def _brought(plan: Plan, places: Places) -> Brought:
     def change(node: object) -> object:
         return instead.get(node.alias if isinstance(node, PartScan) else id(node), node)
 
-    sql, params = fragment(transform(query, change))
+    finished = transform(left, change)
+    sql, params = fragment(finished)
     outputs = tuple(item.name for item in first_items(tree))
-    return Brought(tuple(gathered.brings), sql, params, outputs, here, places.domain.finish.rows_max)
+    alone = not any(isinstance(node, Scan) for node in everything_below(finished))
+    return Brought(tuple(gathered.brings), sql, params, outputs, here, places.domain.finish.rows_max, alone)
 
 
 def _scans(tree: Tree) -> list[Scan]:
@@ -221,6 +232,33 @@ def _of_alone(expr: Expr, alias: str) -> bool:
             case Call() if node.kind is not CallKind.SCALAR or node.over is not None:
                 return False
     return mentioned and vet_alike(expr)
+
+
+def _without(query: Query, gone: set[int]) -> Query:
+    """The query without these conjuncts (by identity)."""
+
+    def change(node: object) -> object:
+        if id(node) in gone:
+            return TRUE
+        if isinstance(node, Operation) and node.operator == "and" and TRUE in node.operands:
+            return together("and", (each for each in node.operands if each != TRUE)) or TRUE
+        return node
+
+    return transform(query, change)
+
+
+# --- what nobody looks at --------------------------------------------------------------------------------------------
+
+
+def _existing(query: Query) -> Query:
+    """EXISTS looks at no column of its rows."""
+
+    def change(node: object) -> object:
+        if not isinstance(node, Exists) or not isinstance(node.query, Select) or not transparent(node.query):
+            return node
+        return Exists(replace(node.query, items=(Item(Literal("number", "1"), "?column?"),), order=()))
+
+    return transform(query, change)
 
 
 # --- what a primary key decides --------------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ class Brought:
     shard: str
     #: More rows than this of one bring are refused.
     rows_max: int
+    #: It reads nothing else: no copied or single table.
+    alone: bool = False
 
     @property
     def linked(self) -> bool:

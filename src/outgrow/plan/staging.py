@@ -66,6 +66,16 @@ def stages(brought: Brought, estimates: Sequence[float]) -> list[Stage]:
     ]
 
 
+def settings(brought: Brought) -> str:
+    """What the finishing server is told of its planner, for this transaction; nothing that changes a result.
+
+    It knows how many rows arrays have, but not how many values: it takes joins for selective that are not, sorts what
+    they yield, or goes through one array for each row of another.  Hashing is never far off.
+    """
+    off = ["enable_mergejoin", *(["enable_nestloop"] if brought.alone else [])]
+    return "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in off)
+
+
 def describe_stages(brought: Brought, estimates: Sequence[float], turns: Sequence[Stage]) -> list[str]:
     """What explain shows: who comes when, and why."""
     lines = []

@@ -70,7 +70,7 @@ class Staging:
                 yield from self._stage_steps(stage, places)
             every = [*self._values, *self.gathering.arrays()]
             params = [every[index - 1] for index in self._brought.params]
-            rows = yield from self._one_steps(self._links[at], self._brought.sql, params)
+            rows = yield from self._finish_steps(self._links[at], params)
             yield from together([self._one_steps(link, "COMMIT") for link in links])
         finally:
             self._borrowed.give_back()
@@ -82,6 +82,18 @@ class Staging:
         for outcome in (yield from link.run_many_steps(asked, until=self._until, chained=True)):
             if isinstance(outcome, Error):
                 raise outcome
+
+    def _finish_steps(self, link: Link, params: Sequence[Any]) -> Steps[Rows]:
+        """Arrays have no statistics and no indexes: joins that rely on either are not to be tried."""
+        settings = staging.settings(self._brought)
+        asked: list[Asked] = [(settings, None), (self._brought.sql, params or None)]
+        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False, False])
+        for outcome in outcomes:
+            if isinstance(outcome, Error):
+                raise outcome
+        rows = outcomes[-1]
+        assert isinstance(rows, Rows)
+        return rows
 
     def _one_steps(self, link: Link, sql: str, params: Sequence[Any] | None = None) -> Steps[Rows]:
         """Never prepared: a plan that does not know how many values its arrays have is a bad one."""
