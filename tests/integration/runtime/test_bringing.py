@@ -143,6 +143,14 @@ def test_the_same_answer_from_narrowed_rows(sides: Sides, sql: str, narrowed: No
     sides.same(sql + " ")
 
 
+def test_explain_shows_who_narrows_whom(sides: Sides, narrowed: None) -> None:
+    shown = sides.fleet.explain(
+        "SELECT s.note FROM goods g JOIN sales s ON s.good = g.id WHERE g.price = 1.5"
+    ).to_dict()
+    assert [line.split(":")[0] for line in shown["stages"]] == ["1. b1", "2. b2"]
+    assert shown["stages"][1].endswith("narrowed to s.good among b1.c1"), shown["stages"]
+
+
 def test_a_shards_rows_are_of_one_moment(sides: Sides, narrowed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two stages somebody changes rows of both on one shard: that is seen wholly or not at all."""
     whole = Staging._stage_steps

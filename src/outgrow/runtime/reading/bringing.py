@@ -42,7 +42,7 @@ def run_steps(
 ) -> Steps[Result]:
     brought = prepared.plan.brought
     assert brought is not None
-    if brought.linked and conversation.transaction is None and not allow_partial and not conversation.state.pooled:
+    if staged(conversation, brought) and not allow_partial:
         try:
             return (yield from _staged_steps(conversation, prepared, values, until))
         except NodeLost:
@@ -54,10 +54,29 @@ def run_steps(
     return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=ready.missing)
 
 
+def staged(conversation: Conversation, brought: Brought) -> bool:
+    """Rows may come in stages: what comes first can narrow the rest, and all of a shard's are of one moment.
+
+    In a transaction they would not be (READ COMMITTED), and a pooler's links are not ours for so long.
+    """
+    return brought.linked and conversation.transaction is None and not conversation.state.pooled
+
+
+def stages_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[list[str]]:
+    """For explain: in which order rows would come now, by the servers' estimates."""
+    plan = prepared.plan
+    assert plan.brought is not None
+    if not staged(conversation, plan.brought):
+        return []
+    places, _ = yield from directory.resolved_steps(
+        conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), None
+    )
+    return (yield from Staging(conversation, prepared, values, None).described_steps(places))
+
+
 def _staged_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
 ) -> Steps[Result]:
-    """In stages, outside of transactions: only there each shard's rows can be of one moment all the same."""
     plan = prepared.plan
     assert plan.brought is not None
     places, page = yield from directory.resolved_steps(

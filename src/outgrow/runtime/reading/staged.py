@@ -15,7 +15,7 @@ from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.plan import Brought, filled, joined, staging
-from outgrow.runtime.directories.outdated import Editions
+from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading.borrowing import Borrowed
 from outgrow.runtime.reading.gathered import Gathering
 from outgrow.waits import Steps
@@ -59,10 +59,8 @@ class Staging:
 
     def run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
         """Bring the rows from their places in stages, and run the query `at` a shard."""
-        shards = list(dict.fromkeys([at, *(shard for having in places for shard in sorted(having))]))
         try:
-            links = yield from self._borrowed.links_steps(shards, self._prepared, self._until, editions)
-            self._links = dict(zip(shards, links, strict=True))
+            links = yield from self._open_steps([at], places, editions)
             self.nodes = tuple(link.node.name for link in links)
             stages = (yield from self.estimated_steps(places)).stages
             yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
@@ -75,6 +73,21 @@ class Staging:
         finally:
             self._borrowed.give_back()
         return rows
+
+    def described_steps(self, places: Sequence[set[str]]) -> Steps[list[str]]:
+        """What explain shows: the stages of an execution now."""
+        try:
+            yield from self._open_steps([], places, NO_EDITIONS)
+            known = yield from self.estimated_steps(places)
+        finally:
+            self._borrowed.give_back()
+        return staging.describe_stages(self._brought, known.estimates, known.stages)
+
+    def _open_steps(self, first: list[str], places: Sequence[set[str]], editions: Editions) -> Steps[list[Link]]:
+        shards = list(dict.fromkeys([*first, *(shard for having in places for shard in sorted(having))]))
+        links = yield from self._borrowed.links_steps(shards, self._prepared, self._until, editions)
+        self._links = dict(zip(shards, links, strict=True))
+        return links
 
     def _begin_steps(self, link: Link) -> Steps[None]:
         """The snapshots of all shards begin now, not when each is asked first."""
