@@ -132,13 +132,15 @@ FROM (
           AND l_shipdate BETWEEN date '1995-01-01' AND date '1996-12-31') AS shipping
 GROUP BY supp_nation, cust_nation, l_year
 ORDER BY supp_nation, cust_nation, l_year;
---   write, keys
+--   read, keys
 --   scan: reads lineitem as lineitem: any key
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-018 extract(year from  ) is computed by each shard for itself
+--   fragment: SELECT shipping.supp_nation AS c1, shipping.cust_nation AS c2, shipping.l_year AS c3, sum(shipping.volume) AS c4 FROM (SELECT n1.n_name AS supp_nation, n2.n_name AS cust_nation, EXTRACT(year FROM lineitem.l_shipdate) AS l_year, lineitem.l_extendedprice * (1 - lineitem.l_discount) AS volume FROM supplier CROSS JOIN lineitem CROSS JOIN orders CROSS JOIN customer CROSS JOIN nation AS n1 CROSS JOIN nation AS n2 WHERE supplier.s_suppkey = lineitem.l_suppkey AND orders.o_orderkey = lineitem.l_orderkey AND customer.c_custkey = orders.o_custkey AND supplier.s_nationkey = n1.n_nationkey AND customer.c_nationkey = n2.n_nationkey AND (n1.n_name = 'FRANCE' AND n2.n_name = 'GERMANY' OR n1.n_name = 'GERMANY' AND n2.n_name = 'FRANCE') AND lineitem.l_shipdate BETWEEN '1995-01-01'::date AND '1996-12-31'::date) AS shipping GROUP BY shipping.supp_nation, shipping.cust_nation, shipping.l_year
+--   finish: combine groups by column 1, 2, 3: sum sum(…); sort by column 1, 2, 3
 --   because: plan.placing: supplier is copied to every shard
 --   because: plan.placing: customer is copied to every shard
 --   because: plan.placing: nation is copied to every shard
+--   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
 
 -- Q08: National market share
 SELECT o_year, sum(CASE WHEN nation = 'BRAZIL' THEN volume ELSE 0 END) / sum(volume) AS mkt_share
@@ -158,15 +160,17 @@ FROM (
           AND p_type = 'ECONOMY ANODIZED STEEL') AS all_nations
 GROUP BY o_year
 ORDER BY o_year;
---   write, keys
+--   read, keys
 --   scan: reads lineitem as lineitem: any key
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-018 extract(year from  ) is computed by each shard for itself
+--   fragment: SELECT all_nations.o_year AS c1, sum(CASE WHEN all_nations.nation = 'BRAZIL' THEN all_nations.volume ELSE 0 END) AS c2, sum(all_nations.volume) AS c3 FROM (SELECT EXTRACT(year FROM orders.o_orderdate) AS o_year, lineitem.l_extendedprice * (1 - lineitem.l_discount) AS volume, n2.n_name AS nation FROM part CROSS JOIN supplier CROSS JOIN lineitem CROSS JOIN orders CROSS JOIN customer CROSS JOIN nation AS n1 CROSS JOIN nation AS n2 CROSS JOIN region WHERE part.p_partkey = lineitem.l_partkey AND supplier.s_suppkey = lineitem.l_suppkey AND lineitem.l_orderkey = orders.o_orderkey AND orders.o_custkey = customer.c_custkey AND customer.c_nationkey = n1.n_nationkey AND n1.n_regionkey = region.r_regionkey AND region.r_name = 'AMERICA' AND supplier.s_nationkey = n2.n_nationkey AND orders.o_orderdate BETWEEN '1995-01-01'::date AND '1996-12-31'::date AND part.p_type = 'ECONOMY ANODIZED STEEL') AS all_nations GROUP BY all_nations.o_year
+--   finish: combine groups by column 1: sum sum(…), sum sum(…); sort by column 1
 --   because: plan.placing: part is copied to every shard
 --   because: plan.placing: supplier is copied to every shard
 --   because: plan.placing: customer is copied to every shard
 --   because: plan.placing: nation is copied to every shard
 --   because: plan.placing: region is copied to every shard
+--   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
 
 -- Q09: Product type profit measure
 SELECT nation, o_year, sum(amount) AS sum_profit
@@ -183,14 +187,16 @@ FROM (
           AND p_name LIKE '%green%') AS profit
 GROUP BY nation, o_year
 ORDER BY nation, o_year DESC;
---   write, keys
+--   read, keys
 --   scan: reads lineitem as lineitem: any key
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-018 extract(year from  ) is computed by each shard for itself
+--   fragment: SELECT profit.nation AS c1, profit.o_year AS c2, sum(profit.amount) AS c3 FROM (SELECT nation.n_name AS nation, EXTRACT(year FROM orders.o_orderdate) AS o_year, lineitem.l_extendedprice * (1 - lineitem.l_discount) - partsupp.ps_supplycost * lineitem.l_quantity AS amount FROM part CROSS JOIN supplier CROSS JOIN lineitem CROSS JOIN partsupp CROSS JOIN orders CROSS JOIN nation WHERE supplier.s_suppkey = lineitem.l_suppkey AND partsupp.ps_suppkey = lineitem.l_suppkey AND partsupp.ps_partkey = lineitem.l_partkey AND part.p_partkey = lineitem.l_partkey AND orders.o_orderkey = lineitem.l_orderkey AND supplier.s_nationkey = nation.n_nationkey AND part.p_name LIKE '%green%') AS profit GROUP BY profit.nation, profit.o_year
+--   finish: combine groups by column 1, 2: sum sum(…); sort by column 1, 2 desc nulls first
 --   because: plan.placing: part is copied to every shard
 --   because: plan.placing: supplier is copied to every shard
 --   because: plan.placing: partsupp is copied to every shard
 --   because: plan.placing: nation is copied to every shard
+--   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
 
 -- Q10: Returned item reporting
 SELECT c_custkey, c_name, sum(l_extendedprice * (1 - l_discount)) AS revenue, c_acctbal, n_name, c_address, c_phone,
@@ -458,7 +464,9 @@ FROM (
           AND NOT EXISTS (SELECT * FROM orders WHERE o_custkey = c_custkey)) AS custsale
 GROUP BY cntrycode
 ORDER BY cntrycode;
---   write, keys
+--   read, keys
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-018 substring(  from   for  ) is computed by each shard for itself
+--   bring b1: SELECT orders.o_custkey AS c1 FROM orders
+--   then SELECT custsale.cntrycode, count(*) AS numcust, sum(custsale.c_acctbal) AS totacctbal FROM (SELECT SUBSTRING(customer.c_phone FROM 1 FOR 2) AS cntrycode, customer.c_acctbal FROM customer WHERE SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17') AND customer.c_acctbal > (SELECT avg(customer.c_acctbal) FROM customer WHERE customer.c_acctbal > 0.00 AND SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17')) AND NOT EXISTS (SELECT 1 FROM unnest($1::int4[]) AS b1 (c1) WHERE b1.c1 = customer.c_custkey)) AS custsale GROUP BY custsale.cntrycode ORDER BY custsale.cntrycode
 --   because: plan.placing: customer is copied to every shard
+--   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them

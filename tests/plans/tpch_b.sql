@@ -155,13 +155,21 @@ FROM (
           AND l_shipdate BETWEEN date '1995-01-01' AND date '1996-12-31') AS shipping
 GROUP BY supp_nation, cust_nation, l_year
 ORDER BY supp_nation, cust_nation, l_year;
---   write, keys
+--   read, keys
 --   scan: reads supplier as supplier: any key
 --   scan: reads lineitem as lineitem: any key
 --   scan: reads orders as orders: any key
 --   scan: reads customer as customer: any key
---   refused over several: OG-PLAN-018 extract(year from  ) is computed by each shard for itself
+--   bring b1: SELECT n1.n_name AS c1, supplier.s_suppkey AS c2 FROM supplier CROSS JOIN nation AS n1 WHERE supplier.s_nationkey = n1.n_nationkey AND (n1.n_name = 'FRANCE' OR n1.n_name = 'GERMANY')
+--     only those with supplier.s_suppkey among b2.c4, where that is selective
+--   bring b2: SELECT lineitem.l_shipdate AS c1, lineitem.l_extendedprice AS c2, lineitem.l_discount AS c3, lineitem.l_suppkey AS c4, orders.o_custkey AS c5 FROM lineitem CROSS JOIN orders WHERE orders.o_orderkey = lineitem.l_orderkey AND lineitem.l_shipdate BETWEEN '1995-01-01'::date AND '1996-12-31'::date
+--     only those with lineitem.l_suppkey among b1.c2, where that is selective
+--     only those with orders.o_custkey among b3.c2, where that is selective
+--   bring b3: SELECT n2.n_name AS c1, customer.c_custkey AS c2 FROM customer CROSS JOIN nation AS n2 WHERE customer.c_nationkey = n2.n_nationkey AND (n2.n_name = 'GERMANY' OR n2.n_name = 'FRANCE')
+--     only those with customer.c_custkey among b2.c5, where that is selective
+--   then SELECT shipping.supp_nation, shipping.cust_nation, shipping.l_year, sum(shipping.volume) AS revenue FROM (SELECT b1.c1 AS supp_nation, b3.c1 AS cust_nation, EXTRACT(year FROM b2.c1) AS l_year, b2.c2 * (1 - b2.c3) AS volume FROM unnest($1::bpchar[], $2::int4[]) AS b1 (c1, c2) CROSS JOIN unnest($3::date[], $4::"numeric"[], $5::"numeric"[], $6::int4[], $7::int4[]) AS b2 (c1, c2, c3, c4, c5) CROSS JOIN unnest($8::bpchar[], $9::int4[]) AS b3 (c1, c2) WHERE b1.c2 = b2.c4 AND b3.c2 = b2.c5 AND (b1.c1 = 'FRANCE' AND b3.c1 = 'GERMANY' OR b1.c1 = 'GERMANY' AND b3.c1 = 'FRANCE')) AS shipping GROUP BY shipping.supp_nation, shipping.cust_nation, shipping.l_year ORDER BY shipping.supp_nation, shipping.cust_nation, shipping.l_year
 --   because: plan.placing: nation is copied to every shard
+--   because: plan.bringing: the rows of supplier, lineitem, orders, customer are brought to one server, which runs the query over them
 
 -- Q08: National market share
 SELECT o_year, sum(CASE WHEN nation = 'BRAZIL' THEN volume ELSE 0 END) / sum(volume) AS mkt_share
@@ -181,15 +189,26 @@ FROM (
           AND p_type = 'ECONOMY ANODIZED STEEL') AS all_nations
 GROUP BY o_year
 ORDER BY o_year;
---   write, keys
+--   read, keys
 --   scan: reads part as part: any key
 --   scan: reads supplier as supplier: any key
 --   scan: reads lineitem as lineitem: any key
 --   scan: reads orders as orders: any key
 --   scan: reads customer as customer: any key
---   refused over several: OG-PLAN-018 extract(year from  ) is computed by each shard for itself
+--   bring b1: SELECT part.p_partkey AS c1 FROM part WHERE part.p_type = 'ECONOMY ANODIZED STEEL'
+--     only those with part.p_partkey among b3.c4, where that is selective
+--   bring b2: SELECT n2.n_name AS c1, supplier.s_suppkey AS c2 FROM supplier CROSS JOIN nation AS n2 WHERE supplier.s_nationkey = n2.n_nationkey
+--     only those with supplier.s_suppkey among b3.c5, where that is selective
+--   bring b3: SELECT orders.o_orderdate AS c1, lineitem.l_extendedprice AS c2, lineitem.l_discount AS c3, lineitem.l_partkey AS c4, lineitem.l_suppkey AS c5, orders.o_custkey AS c6 FROM lineitem CROSS JOIN orders WHERE lineitem.l_orderkey = orders.o_orderkey AND orders.o_orderdate BETWEEN '1995-01-01'::date AND '1996-12-31'::date
+--     only those with lineitem.l_partkey among b1.c1, where that is selective
+--     only those with lineitem.l_suppkey among b2.c2, where that is selective
+--     only those with orders.o_custkey among b4.c1, where that is selective
+--   bring b4: SELECT customer.c_custkey AS c1 FROM customer CROSS JOIN nation AS n1 CROSS JOIN region WHERE customer.c_nationkey = n1.n_nationkey AND n1.n_regionkey = region.r_regionkey AND region.r_name = 'AMERICA'
+--     only those with customer.c_custkey among b3.c6, where that is selective
+--   then SELECT all_nations.o_year, sum(CASE WHEN all_nations.nation = 'BRAZIL' THEN all_nations.volume ELSE 0 END) / sum(all_nations.volume) AS mkt_share FROM (SELECT EXTRACT(year FROM b3.c1) AS o_year, b3.c2 * (1 - b3.c3) AS volume, b2.c1 AS nation FROM unnest($1::int4[]) AS b1 (c1) CROSS JOIN unnest($2::bpchar[], $3::int4[]) AS b2 (c1, c2) CROSS JOIN unnest($4::date[], $5::"numeric"[], $6::"numeric"[], $7::int4[], $8::int4[], $9::int4[]) AS b3 (c1, c2, c3, c4, c5, c6) CROSS JOIN unnest($10::int4[]) AS b4 (c1) WHERE b1.c1 = b3.c4 AND b2.c2 = b3.c5 AND b3.c6 = b4.c1) AS all_nations GROUP BY all_nations.o_year ORDER BY all_nations.o_year
 --   because: plan.placing: nation is copied to every shard
 --   because: plan.placing: region is copied to every shard
+--   because: plan.bringing: the rows of part, supplier, lineitem, orders, customer are brought to one server, which runs the query over them
 
 -- Q09: Product type profit measure
 SELECT nation, o_year, sum(amount) AS sum_profit
@@ -206,14 +225,28 @@ FROM (
           AND p_name LIKE '%green%') AS profit
 GROUP BY nation, o_year
 ORDER BY nation, o_year DESC;
---   write, keys
+--   read, keys
 --   scan: reads part as part: any key
 --   scan: reads supplier as supplier: any key
 --   scan: reads lineitem as lineitem: any key
 --   scan: reads partsupp as partsupp: any key
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-018 extract(year from  ) is computed by each shard for itself
+--   bring b1: SELECT partsupp.ps_supplycost AS c1, partsupp.ps_suppkey AS c2, partsupp.ps_partkey AS c3, part.p_partkey AS c4 FROM part CROSS JOIN partsupp WHERE part.p_partkey = partsupp.ps_partkey AND part.p_name LIKE '%green%'
+--     only those with partsupp.ps_suppkey among b2.c2, where that is selective
+--     only those with partsupp.ps_suppkey among b3.c5, where that is selective
+--     only those with partsupp.ps_partkey among b3.c6, where that is selective
+--     only those with part.p_partkey among b3.c6, where that is selective
+--   bring b2: SELECT nation.n_name AS c1, supplier.s_suppkey AS c2 FROM supplier CROSS JOIN nation WHERE supplier.s_nationkey = nation.n_nationkey
+--     only those with supplier.s_suppkey among b1.c2, where that is selective
+--     only those with supplier.s_suppkey among b3.c5, where that is selective
+--   bring b3: SELECT orders.o_orderdate AS c1, lineitem.l_extendedprice AS c2, lineitem.l_discount AS c3, lineitem.l_quantity AS c4, lineitem.l_suppkey AS c5, lineitem.l_partkey AS c6 FROM lineitem CROSS JOIN orders WHERE orders.o_orderkey = lineitem.l_orderkey
+--     only those with lineitem.l_suppkey among b1.c2, where that is selective
+--     only those with lineitem.l_suppkey among b2.c2, where that is selective
+--     only those with lineitem.l_partkey among b1.c3, where that is selective
+--     only those with lineitem.l_partkey among b1.c4, where that is selective
+--   then SELECT profit.nation, profit.o_year, sum(profit.amount) AS sum_profit FROM (SELECT b2.c1 AS nation, EXTRACT(year FROM b3.c1) AS o_year, b3.c2 * (1 - b3.c3) - b1.c1 * b3.c4 AS amount FROM unnest($1::"numeric"[], $2::int4[], $3::int4[], $4::int4[]) AS b1 (c1, c2, c3, c4) CROSS JOIN unnest($5::bpchar[], $6::int4[]) AS b2 (c1, c2) CROSS JOIN unnest($7::date[], $8::"numeric"[], $9::"numeric"[], $10::"numeric"[], $11::int4[], $12::int4[]) AS b3 (c1, c2, c3, c4, c5, c6) WHERE b2.c2 = b3.c5 AND b1.c2 = b3.c5 AND b1.c3 = b3.c6 AND b1.c4 = b3.c6) AS profit GROUP BY profit.nation, profit.o_year ORDER BY profit.nation, profit.o_year DESC
 --   because: plan.placing: nation is copied to every shard
+--   because: plan.bringing: the rows of part, partsupp, supplier, lineitem, orders are brought to one server, which runs the query over them
 
 -- Q10: Returned item reporting
 SELECT c_custkey, c_name, sum(l_extendedprice * (1 - l_discount)) AS revenue, c_acctbal, n_name, c_address, c_phone,
@@ -524,8 +557,13 @@ FROM (
           AND NOT EXISTS (SELECT * FROM orders WHERE o_custkey = c_custkey)) AS custsale
 GROUP BY cntrycode
 ORDER BY cntrycode;
---   write, keys
+--   read, keys
 --   scan: reads customer as customer: any key
 --   scan: reads orders as orders: any key
 --   scan: reads customer as customer: any key
---   refused over several: OG-PLAN-018 substring(  from   for  ) is computed by each shard for itself
+--   bring b1: SELECT customer.c_phone AS c1, customer.c_acctbal AS c2, customer.c_custkey AS c3 FROM customer WHERE SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17')
+--   bring b2: SELECT sum(customer.c_acctbal) AS c1, count(customer.c_acctbal) AS c2 FROM customer WHERE customer.c_acctbal > 0.00 AND SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17')
+--   bring b3: SELECT orders.o_custkey AS c1 FROM orders
+--     only those with orders.o_custkey among b1.c3, where that is selective
+--   then SELECT custsale.cntrycode, count(*) AS numcust, sum(custsale.c_acctbal) AS totacctbal FROM (SELECT SUBSTRING(b1.c1 FROM 1 FOR 2) AS cntrycode, b1.c2 AS c_acctbal FROM unnest($1::bpchar[], $2::"numeric"[], $3::int4[]) AS b1 (c1, c2, c3) WHERE b1.c2 > (SELECT sum(b2.c1) / nullif(sum(b2.c2), 0) AS avg FROM unnest($4::"numeric"[], $5::int8[]) AS b2 (c1, c2)) AND NOT EXISTS (SELECT 1 FROM unnest($6::int4[]) AS b3 (c1) WHERE b3.c1 = b1.c3)) AS custsale GROUP BY custsale.cntrycode ORDER BY custsale.cntrycode
+--   because: plan.bringing: the rows of customer, orders are brought to one server, which runs the query over them

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from outgrow.plan import Plan, build
-from outgrow.schema import Column, Order, Schema
+from outgrow.schema import Column, Function, Order, Schema, Volatility
 from outgrow.statement import bind
 from outgrow.topology import Copied, Placement, Sharded
 
-from .world import FUNCTIONS, domain, name, table
+from .world import FUNCTIONS, domain, table
 
 BENCH = Path(__file__).parents[3] / "bench" / "tpch"
 LAYOUTS: dict[str, dict[str, str]] = {
@@ -47,7 +48,13 @@ def _tables() -> dict[str, tuple[tuple[Column, ...], tuple[str, ...]]]:
 
 
 TABLES = tuple(table(called, *columns, primary_key=keys) for called, (columns, keys) in _tables().items())
-SCHEMA = Schema("d", 1, ("public",), {each.name: each for each in TABLES}, FUNCTIONS, default_order=Order.BYTES)
+MORE = {
+    each: (Function("pg_catalog", each, "function", Volatility.IMMUTABLE, returns, False, True),)
+    for each, returns in {"extract": "numeric", "substring": "text"}.items()
+}
+SCHEMA = Schema(
+    "d", 1, ("public",), {each.name: each for each in TABLES}, {**FUNCTIONS, **MORE}, default_order=Order.BYTES
+)
 
 
 def tpch_plan(sql: str, layout: str) -> Plan:
@@ -55,8 +62,6 @@ def tpch_plan(sql: str, layout: str) -> Plan:
     placements: dict[object, Placement] = {
         each.name: Sharded((keys[each.name.name],)) if each.name.name in keys else Copied() for each in TABLES
     }
-    from dataclasses import replace
-
     placed = replace(domain(), tables=placements)
     return build(bind(sql, SCHEMA, parameters=False), SCHEMA, placed)
 
@@ -70,4 +75,4 @@ def queries() -> list[tuple[str, str]]:
     return found
 
 
-__all__ = ["LAYOUTS", "name", "queries", "tpch_plan"]
+__all__ = ["LAYOUTS", "queries", "tpch_plan"]
