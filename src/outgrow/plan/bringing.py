@@ -42,12 +42,12 @@ from outgrow.statement.walk import columns_of
 
 from .blocks import first_items, leaves_of, plain_type, transparent
 from .brought import Brought
+from .bundles import BundleScan, bundled
 from .conditions import TRUE, together
 from .decorrelating import decorrelated
 from .gathering import Gathered
 from .linking import links
 from .model import Plan, Reason
-from .parts import PartScan, parted
 from .placing import Copied, Places, Sharded, Single
 from .refusals import Refused, refused
 from .rendering import fragment
@@ -84,9 +84,9 @@ def _brought(plan: Plan, places: Places) -> Brought:
     assert isinstance(dependent, Query)
     words = set(re.findall(r"\w+", statement.sql.lower()))
     unused = (name for number in count(1) if (name := f"b{number}") not in words)
-    query, parts = parted(decorrelated(_existing(dependent), places, unused), places, unused)
+    query, bundles = bundled(decorrelated(_existing(dependent), places, unused), places, unused)
     gathered = Gathered(plan, places, statement.placeholders.count + 1)
-    instead = gathered.parts(parts, links(query, parts))
+    instead = gathered.bundles(bundles, links(query, bundles))
     said = dict(_said(query))
     away = {id(scan): scan for scan in _scans(query) if _check(scan, places, here)}
     # What its shards have judged need not be judged again, nor its columns brought for that.
@@ -99,7 +99,7 @@ def _brought(plan: Plan, places: Places) -> Brought:
         instead[id(scan)] = gathered.table(scan, table, columns, said.get(id(scan), []))
 
     def change(node: object) -> object:
-        return instead.get(node.alias if isinstance(node, PartScan) else id(node), node)
+        return instead.get(node.alias if isinstance(node, BundleScan) else id(node), node)
 
     finished = transform(left, change)
     sql, params = fragment(finished)
@@ -286,8 +286,8 @@ def _with_dependents(tree: Tree, places: Places) -> Tree:
 def _shown(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
     """The columns of an item that the block shows or orders by, which are not among the known ones."""
     found: dict[str, Expr] = {}
-    for part in (*select.items, select.having, *select.order, *select.distinct_on):
-        for ref, depth in columns_of(part) if part is not None else ():
+    for bundle in (*select.items, select.having, *select.order, *select.distinct_on):
+        for ref, depth in columns_of(bundle) if bundle is not None else ():
             if ref.relation == alias and not depth:
                 found.setdefault(ref.name, replace(ref, depth=0))
     return [ref for ref in found.values() if ref not in known]

@@ -1,4 +1,4 @@
-"""Parts and tables as brings: what each shard is asked for them, and what stands for them in the query."""
+"""Bundles and tables as brings: what each shard is asked for them, and what stands for them in the query."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from outgrow.statement.tree import (
 )
 
 from .brought import Bring, Keys
+from .bundles import PLAIN, SLOT, Bundle, BundleColumn
 from .change import Piece
 from .conditions import together
 from .linking import Link
 from .model import Plan
 from .moments import type_sql
-from .parts import PLAIN, SLOT, Part, PartColumn
 from .placing import Places, Single
 from .rendering import piece, with_holes
 from .walking import everything_below
@@ -60,51 +60,51 @@ class Gathered:
             self._next += len(made.columns)
         return self._known[same]
 
-    # --- parts -----------------------------------------------------------------------------------------------------
+    # --- bundles -----------------------------------------------------------------------------------------------------
 
-    def parts(self, parts: Mapping[str, Part], links: list[Link]) -> dict[object, Relation]:
-        """What stands for each part, by its name."""
-        looks = {name: self._look(part) for name, part in parts.items()}
-        told: dict[str, list[Link]] = {name: [] for name in parts}
+    def bundles(self, bundles: Mapping[str, Bundle], links: list[Link]) -> dict[object, Relation]:
+        """What stands for each bundle, by its name."""
+        looks = {name: self._look(bundle) for name, bundle in bundles.items()}
+        told: dict[str, list[Link]] = {name: [] for name in bundles}
         for link in links:
-            told[link.part].append(link)
+            told[link.bundle].append(link)
         same = {
             name: (looks[name], frozenset((link.column, looks[link.source], link.source_column) for link in told[name]))
-            for name in parts
+            for name in bundles
         }
-        firsts = {name: self._add(same[name], self._bring(part)) for name, part in parts.items()}
+        firsts = {name: self._add(same[name], self._bring(bundle)) for name, bundle in bundles.items()}
         numbers = {first: at for at, first in enumerate(sorted(set(firsts.values())))}
-        for name, part in parts.items():
+        for name, bundle in bundles.items():
             at = numbers[firsts[name]]
             if not self.brings[at].keys and told[name]:
                 others = [link for link in told[name] if firsts[link.source] != firsts[name]]
-                keys = tuple(self._keys(part, link, parts[link.source], firsts, numbers) for link in others)
+                keys = tuple(self._keys(bundle, link, bundles[link.source], firsts, numbers) for link in others)
                 unique = tuple({(each.param, each.piece): each for each in keys}.values())
                 self.brings[at] = replace(self.brings[at], keys=unique)
-        return {name: unnested(name, (), part.columns, firsts[name]) for name, part in parts.items()}
+        return {name: unnested(name, (), bundle.columns, firsts[name]) for name, bundle in bundles.items()}
 
-    def _look(self, part: Part) -> Hashable:
+    def _look(self, bundle: Bundle) -> Hashable:
         """Equal where the same rows are meant."""
-        keys = tuple(tuple(self._plan.scans[at].keys for at in scans) for scans in self._scans(part))
-        return render(_plainly(part.query)), keys
+        keys = tuple(tuple(self._plan.scans[at].keys for at in scans) for scans in self._scans(bundle))
+        return render(_plainly(bundle.query)), keys
 
-    def _scans(self, part: Part) -> tuple[tuple[int, ...], ...]:
+    def _scans(self, bundle: Bundle) -> tuple[tuple[int, ...], ...]:
         return tuple(
             tuple(at for at, each in enumerate(self._plan.scans) if (each.table, each.alias) in unit)
-            for unit in part.scans
+            for unit in bundle.scans
         )
 
-    def _bring(self, part: Part) -> Bring:
-        before, behind = _asked(replace(part.query, limit=self._limit), len(part.columns))
-        told = [each for each in _conjuncts(part.query) if each != Template((SLOT,), ())]
-        shown = f"{part.name}: {render(replace(part.query, where=together('and', told)))}"
-        columns = tuple(column.name for column in part.columns)
-        return Bring(part.tables, part.name, columns, before, behind, self._scans(part), shown=shown)
+    def _bring(self, bundle: Bundle) -> Bring:
+        before, behind = _asked(replace(bundle.query, limit=self._limit), len(bundle.columns))
+        told = [each for each in _conjuncts(bundle.query) if each != Template((SLOT,), ())]
+        shown = f"{bundle.name}: {render(replace(bundle.query, where=together('and', told)))}"
+        columns = tuple(column.name for column in bundle.columns)
+        return Bring(bundle.tables, bundle.name, columns, before, behind, self._scans(bundle), shown=shown)
 
     def _keys(
-        self, part: Part, link: Link, source: Part, firsts: Mapping[str, int], numbers: Mapping[int, int]
+        self, bundle: Bundle, link: Link, source: Bundle, firsts: Mapping[str, int], numbers: Mapping[int, int]
     ) -> Keys:
-        own = next(column for column in part.columns if column.name == link.column)
+        own = next(column for column in bundle.columns if column.name == link.column)
         at = next(at for at, column in enumerate(source.columns) if column.name == link.source_column)
         first = firsts[link.source]
         expr = render(own.expr)
@@ -165,7 +165,7 @@ def _conjuncts(select: Select) -> tuple[Expr, ...]:
 
 
 def _asked(inside: Select, columns: int) -> tuple[Piece, Piece]:
-    """The query of one row, parted where conditions on keys go in."""
+    """The query of one row, split where conditions on keys go in."""
     numbered = [f"c{number}" for number in range(1, columns + 1)]
     arrays = "".join(f", array_agg({name})::text" for name in numbered)
     sql = f"SELECT count(*){arrays} FROM ({render(with_holes(inside))}) AS r ({', '.join(numbered)})"
@@ -173,7 +173,7 @@ def _asked(inside: Select, columns: int) -> tuple[Piece, Piece]:
     return piece(before), piece("true" + behind)
 
 
-def unnested(alias: str, aliases: tuple[str, ...], columns: Iterable[PartColumn | Column], first: int) -> Relation:
+def unnested(alias: str, aliases: tuple[str, ...], columns: Iterable[BundleColumn | Column], first: int) -> Relation:
     """The rows again, from parameters `first` and following, with the types and collations that the columns have."""
     arrays: list[Expr] = []
     items: list[Item] = []

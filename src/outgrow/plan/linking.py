@@ -1,8 +1,8 @@
-"""Which parts of a query meet which others on equal columns, so that one's values say which rows of the other matter.
+"""Which bundles of a query meet which others on equal columns, so that one's values say which rows of another matter.
 
-A row matters if it can be in the result: where a block's WHERE equates columns of two parts, rows of either matter only
-if the other has their value; where it equates a column with one of a block outside, rows inside do; IN as a condition
-that must be true is such an equality too.  NULL equals nothing, so rows with NULL do not matter there.
+A row matters if it can be in the result: where a block's WHERE equates columns of two bundles, rows of either matter
+only if the other has their value; where it equates a column with one of a block outside, rows inside do; IN as a
+condition that must be true is such an equality too.  NULL equals nothing, so rows with NULL do not matter there.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from outgrow.statement.tree import (
 )
 
 from .blocks import family, has_aggregate, narrowable, output_names
+from .bundles import Bundle, BundleColumn, BundleScan
 from .conditions import equated, factored
-from .parts import Part, PartColumn, PartScan
 from .walking import everything_below
 
 #: Beside families of types whose values compare alike.
@@ -34,36 +34,36 @@ _ALIKE = frozenset(("bpchar", "oid", "bytea", "time", "inet", "macaddr"))
 
 
 class Place(NamedTuple):
-    """A column of a part; `outside` where the part belongs to a block outside of the one that mentions it."""
+    """A column of a bundle; `outside` where the bundle belongs to a block outside of the one that mentions it."""
 
-    part: str
+    bundle: str
     column: str
     outside: bool = False
 
 
 class Link(NamedTuple):
-    """Rows of `part` matter only if their `column` is among the values of another's."""
+    """Rows of `bundle` matter only if their `column` is among the values of another's."""
 
-    part: str
+    bundle: str
     column: str
     source: str
     source_column: str
 
 
-def links(query: Query, parts: Mapping[str, Part]) -> list[Link]:
+def links(query: Query, bundles: Mapping[str, Bundle]) -> list[Link]:
     found: dict[Link, None] = {}
     for node in everything_below(query):
         if isinstance(node, Select) and node.source is not None:
-            for target, source in _Block(node, parts).pairs():
-                keyed = parts[target.part].keyed
-                if target.part != source.part and (keyed is None or target.column in keyed):
-                    found[Link(target.part, target.column, source.part, source.column)] = None
+            for target, source in _Block(node, bundles).pairs():
+                keyed = bundles[target.bundle].keyed
+                if target.bundle != source.bundle and (keyed is None or target.column in keyed):
+                    found[Link(target.bundle, target.column, source.bundle, source.column)] = None
     return list(found)
 
 
-def _alike(parts: Mapping[str, Part], first: Place, second: Place) -> bool:
+def _alike(bundles: Mapping[str, Bundle], first: Place, second: Place) -> bool:
     """What is equal to the same is equal: not so under every collation, nor across all types."""
-    one, other = _column(parts, first), _column(parts, second)
+    one, other = _column(bundles, first), _column(bundles, second)
     if one.collation or other.collation:
         return False
     if family(one.type) is not None:
@@ -71,14 +71,14 @@ def _alike(parts: Mapping[str, Part], first: Place, second: Place) -> bool:
     return one.type == other.type and one.type in _ALIKE
 
 
-def _column(parts: Mapping[str, Part], place: Place) -> PartColumn:
-    return next(column for column in parts[place.part].columns if column.name == place.column)
+def _column(bundles: Mapping[str, Bundle], place: Place) -> BundleColumn:
+    return next(column for column in bundles[place.bundle].columns if column.name == place.column)
 
 
 class _Block:
-    def __init__(self, select: Select, parts: Mapping[str, Part]) -> None:
+    def __init__(self, select: Select, bundles: Mapping[str, Bundle]) -> None:
         self.select = select
-        self.parts = parts
+        self.bundles = bundles
         self.here: set[str] = set()
         self.derived: dict[str, Derived] = {}
         self.conditions = factored(select.where)
@@ -88,7 +88,7 @@ class _Block:
     def _enter(self, relation: Relation) -> None:
         """FROM items whose rows are never padding, and what inner joins say."""
         match relation:
-            case PartScan():
+            case BundleScan():
                 self.here.add(relation.alias)
             case Derived() if not relation.lateral:
                 self.derived[relation.alias] = relation
@@ -104,7 +104,7 @@ class _Block:
             sides = equated(conjunct)
             for one, other in _rowwise(*sides) if sides is not None else ():
                 first, second = self.place(one), self.place(other)
-                if first is not None and second is not None and _alike(self.parts, first, second):
+                if first is not None and second is not None and _alike(self.bundles, first, second):
                     whole = {first, second} | classes[first] | classes[second]
                     for each in whole:
                         classes[each] = whole
@@ -122,8 +122,8 @@ class _Block:
         if len(operands) != len(query.items):
             return
         for at, operand in enumerate(operands):
-            outer, inner = self.place(operand), output(query, at, self.parts)
-            if outer is not None and inner is not None and _alike(self.parts, outer, inner):
+            outer, inner = self.place(operand), output(query, at, self.bundles)
+            if outer is not None and inner is not None and _alike(self.bundles, outer, inner):
                 yield inner, outer
                 if not outer.outside:
                     yield outer, inner
@@ -132,24 +132,24 @@ class _Block:
         if not isinstance(expr, ColumnRef):
             return None
         if expr.depth:
-            return Place(expr.relation, expr.name, True) if expr.relation in self.parts else None
+            return Place(expr.relation, expr.name, True) if expr.relation in self.bundles else None
         if expr.relation in self.here:
             return Place(expr.relation, expr.name)
         derived = self.derived.get(expr.relation)
         if derived is None or not isinstance(derived.query, Select):
             return None
         names = output_names(derived.query, derived.column_aliases)
-        return output(derived.query, names.index(expr.name), self.parts) if names.count(expr.name) == 1 else None
+        return output(derived.query, names.index(expr.name), self.bundles) if names.count(expr.name) == 1 else None
 
 
-def output(query: Select, at: int, parts: Mapping[str, Part]) -> Place | None:
-    """The part's column that an output column is, where rows without the wanted values can be left out inside."""
+def output(query: Select, at: int, bundles: Mapping[str, Bundle]) -> Place | None:
+    """The bundle's column that an output column is, where rows without the wanted values can be left out inside."""
     if query.source is None or not narrowable(query):
         return None
     expr = query.items[at].expr
     if has_aggregate(query) and expr not in query.group:
         return None
-    found = _Block(query, parts).place(expr)
+    found = _Block(query, bundles).place(expr)
     return None if found is None or found.outside else found
 
 

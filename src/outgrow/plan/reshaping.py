@@ -1,4 +1,4 @@
-"""Making another tree of a block: its parts changed from the top down, its columns called otherwise."""
+"""Making another tree of a block: changed from the top down, its columns called otherwise."""
 
 from __future__ import annotations
 

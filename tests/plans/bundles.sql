@@ -1,4 +1,4 @@
--- What is brought as one part: rows of one key, with all that shards can judge alone.
+-- What is brought as one bundle: rows of one key, with all that shards can judge alone.
 SELECT c.name, d.slug FROM customers c, orders o, docs d WHERE c.customer_id = o.customer_id AND o.qty > 3 AND o.status = d.title AND EXISTS (SELECT 1 FROM items i WHERE i.customer_id = o.customer_id AND i.price > 1);
 --   read, keys
 --   scan: reads customers as c: any key
@@ -168,7 +168,7 @@ SELECT 1 FROM flags f, orders o LEFT JOIN docs d ON d.title = o.status WHERE f.n
 --   then SELECT 1 FROM unnest($1::int4[]) AS b1 (c1) CROSS JOIN (unnest($3::int4[], $4::text[]) AS o (qty, status) LEFT JOIN unnest($2::text[]) AS d (title) ON d.title = o.status) WHERE b1.c1 = o.qty
 --   because: plan.bringing: the rows of flags, docs, orders are brought to one server, which runs the query over them
 
--- An outer join on the key is a part.
+-- An outer join on the key is a bundle.
 SELECT f.flag FROM flags f, customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty > 1 WHERE f.n = c.customer_id;
 --   read, keys
 --   scan: reads flags as f: any key

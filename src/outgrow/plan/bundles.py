@@ -1,10 +1,10 @@
-"""The parts of a query that is brought: what each shard can work off alone, as large as it can be.
+"""The bundles of a query that is brought: what each shard can work off alone, as large as it can be.
 
-In a block's FROM, tables of one key that are joined on it make one part; copied tables that it meets by their primary
+In a block's FROM, tables of one key that are joined on it make one bundle; copied tables that it meets by their primary
 key belong to it, and so does every condition that shards can judge alone, subqueries that stay with the key included.
-The proof is that of a scatter (`colocate`).  What crosses parts stays with whoever puts them together.
+The proof is that of a scatter (`colocate`).  What crosses bundles stays with whoever puts them together.
 
-`parted` gives the query with a `PartScan` for each part, and the parts.
+`bundled` gives the query with a `BundleScan` for each bundle, and the bundles.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ from .reshaping import crossed, cuttable, keeping_names, mentioned, rebuilt, wit
 from .vetting import vet_alike
 from .walking import everything_below
 
-#: Types whose arrays may be brought as they are: elements are parted by commas, and none is an array itself.
+#: Types whose arrays may be brought as they are: elements are separated by commas, and none is an array itself.
 PLAIN = frozenset(
     "int2 int4 int8 oid numeric float4 float8 bool uuid bytea text varchar bpchar name date timestamp timestamptz time "
     "timetz interval json jsonb inet cidr macaddr bit varbit".split()
 )
-#: Where conditions on keys that are known later go into a part's WHERE.
+#: Where conditions on keys that are known later go into a bundle's WHERE.
 SLOT = "\x01"
 
 
-class PartColumn(NamedTuple):
+class BundleColumn(NamedTuple):
     name: str
     type: str
     collation: str
-    #: What it is within the part.
+    #: What it is within the bundle.
     expr: Expr
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Bundle:
     """`query` gives the columns in their order, as text where the type's arrays cannot be brought as they are."""
 
     name: str
     query: Select
-    columns: tuple[PartColumn, ...]
+    columns: tuple[BundleColumn, ...]
     #: Per FROM item that must have a row: the tables that say on which shards that can be, with their aliases.
     scans: tuple[tuple[tuple[TableName, str], ...], ...]
     tables: tuple[TableName, ...]
@@ -74,21 +74,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class PartScan(Relation):
-    """A part in a FROM clause."""
+class BundleScan(Relation):
+    """A bundle in a FROM clause."""
 
     alias: str
 
 
-class Parted(NamedTuple):
+class Bundled(NamedTuple):
     query: Query
-    parts: dict[str, Part]
+    bundles: dict[str, Bundle]
 
 
-def parted(query: Query, places: Places, names: Iterator[str]) -> Parted:
+def bundled(query: Query, places: Places, names: Iterator[str]) -> Bundled:
     """`names` are those that the statement does not use."""
     cutter = _Cutter(places, names)
-    return Parted(cutter.query(query), cutter.parts)
+    return Bundled(cutter.query(query), cutter.bundles)
 
 
 @dataclass(slots=True)
@@ -122,10 +122,10 @@ class _Cutter:
     def __init__(self, places: Places, names: Iterator[str]) -> None:
         self.places = places
         self.names = names
-        self.parts: dict[str, Part] = {}
+        self.bundles: dict[str, Bundle] = {}
 
     def query(self, query: Any) -> Any:
-        """The query and all below it with their parts cut out."""
+        """The query and all below it with their bundles cut out."""
         if isinstance(query, Select) and query.source is not None:
             query = self._block(query)
         return rebuilt(query, lambda node: self.query(node) if isinstance(node, Query) else None)
@@ -150,8 +150,8 @@ class _Cutter:
                 return self._partial(made, groups[0], select)
         named = [(next(self.names), group) for group in groups]
         for name, group in named:
-            outside = self._part(name, group, outside)
-        scans: list[Relation] = [PartScan(name) for name, _ in named]
+            outside = self._bundle(name, group, outside)
+        scans: list[Relation] = [BundleScan(name) for name, _ in named]
         source = crossed(scans if outside.source is None else [*scans, outside.source])
         return replace(outside, source=source, with_=select.with_)
 
@@ -308,18 +308,18 @@ class _Cutter:
 
     # --- what a shard runs -----------------------------------------------------------------------------------------
 
-    def _part(self, name: str, group: _Group, outside: Select) -> Select:
-        """Note the part; the rest of the block with its columns by their new names."""
+    def _bundle(self, name: str, group: _Group, outside: Select) -> Select:
+        """Note the bundle; the rest of the block with its columns by their new names."""
         aliases = group.aliases
         scans = group.scans
-        columns: dict[tuple[str, str], PartColumn] = {}
+        columns: dict[tuple[str, str], BundleColumn] = {}
         for ref in mentioned(outside, aliases):
             column = self._column(scans, ref)
             if column is None:
                 raise refused("table form", f"the column {ref.name} of {ref.relation}")
             if (ref.relation, ref.name) not in columns:
                 known = replace(ref, depth=0, shadowed=False, bare=False)
-                new = PartColumn(f"c{len(columns) + 1}", column.type, column.collation, known)
+                new = BundleColumn(f"c{len(columns) + 1}", column.type, column.collation, known)
                 columns[ref.relation, ref.name] = new
         self._note(name, group, tuple(columns.values()), None)
 
@@ -334,14 +334,14 @@ class _Cutter:
     def _partial(self, made: Partial, group: _Group, select: Select) -> Select:
         name = next(self.names)
         columns = tuple(
-            PartColumn(f"c{number}", column.type, "", column.expr) for number, column in enumerate(made.columns, 1)
+            BundleColumn(f"c{number}", column.type, "", column.expr) for number, column in enumerate(made.columns, 1)
         )
         keys = tuple(column.name for column in columns[: made.keys])
         self._note(name, group, columns, keys)
-        return replace(made.finished(name), source=PartScan(name), with_=select.with_)
+        return replace(made.finished(name), source=BundleScan(name), with_=select.with_)
 
-    def _note(self, name: str, group: _Group, columns: tuple[PartColumn, ...], keys: tuple[str, ...] | None) -> None:
-        columns = columns or (PartColumn("c1", "int4", "", Literal("number", "1")),)
+    def _note(self, name: str, group: _Group, columns: tuple[BundleColumn, ...], keys: tuple[str, ...] | None) -> None:
+        columns = columns or (BundleColumn("c1", "int4", "", Literal("number", "1")),)
         items = tuple(
             Item(each.expr if each.type in PLAIN else Cast(each.expr, "text"), each.name, each.name) for each in columns
         )
@@ -354,7 +354,7 @@ class _Cutter:
             if unit.sharded
         )
         tables = tuple(dict.fromkeys(table for unit in scans for table, _ in unit))
-        self.parts[name] = Part(name, query, columns, scans, tables, keys)
+        self.bundles[name] = Bundle(name, query, columns, scans, tables, keys)
 
 
 # --- what belongs together -------------------------------------------------------------------------------------------
