@@ -8,13 +8,15 @@ import os
 import secrets
 import sys
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
-from tests.differential import mariadb, mariadb_stories
+from tests.differential import domains, mariadb, mariadb_stories
 from tests.differential.block import Block, Case
 from tests.differential.corpus import corpus
+from tests.differential.joined import joins
 from tests.differential.run import Report, described, random_cases, run
-from tests.differential.sides import How, opened
+from tests.differential.sides import How, Sides, opened
 from tests.differential.statements import statement
 from tests.differential.stories import both
 from tests.differential.stories import run as stories
@@ -33,6 +35,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
+    parser.add_argument("--domains", type=int, choices=(1, 2, 3), default=1, help="spread the tables over so many")
+    parser.add_argument("--joins", action="store_true", help="only joins whose tables narrow each other")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
@@ -74,9 +78,17 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     if options.writes is not None:
         with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)
-    with opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
+    with sides_of(options) as sides:
         cases = list(corpus()) if options.corpus else []
+        if options.joins:
+            return run(sides, joins(options.statements, seed, options.first), seed, progress)
         return run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
+
+
+def sides_of(options: argparse.Namespace) -> AbstractContextManager[Sides]:
+    if options.domains > 1:
+        return domains.opened(options.domains, options.shards, strategy=options.strategy, behind=options.behind)
+    return opened(options.shards, strategy=options.strategy, behind=options.behind)
 
 
 class Progress:
@@ -121,7 +133,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         name = f"{first or seed}/{second}"
         case = statement(int(first or seed), int(second))
         how = next(iter(random_cases(1, int(first or seed), int(second))))[2]
-    with opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
+    with sides_of(options) as sides:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
         text, params = case.render()

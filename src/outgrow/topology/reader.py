@@ -36,6 +36,7 @@ from outgrow.topology.servers import check_poolers, node_of, pooler_of
 ENGINES = ("postgresql", "mariadb")
 STRATEGIES = ("hash", "ring", "range", "directory")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
+SCATTER = ("allow", "warn", "refuse")
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
@@ -100,6 +101,7 @@ def _secret(spot: Spot, outside: Outside) -> bytes:
 def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
     known = (
         "engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "pooler", "reads", "finish",
+        "scatter",
     )  # fmt: skip
     fields = spot.fields(known, ("engine", "shards"))
     engine = fields["engine"].one_of(ENGINES, "OG-TOPO-008", "engine")
@@ -137,7 +139,8 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
     finish = _finish(fields["finish"]) if "finish" in fields else FinishLimits()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish, directory)
+    scatter = fields["scatter"].one_of(SCATTER, "OG-TOPO-060", "scatter") if "scatter" in fields else "allow"
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish, directory, scatter)
 
 
 def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
@@ -230,11 +233,12 @@ def _reads(spot: Spot, outside: Outside) -> Reads:
 
 
 def _finish(spot: Spot) -> FinishLimits:
-    fields = spot.fields(("rows_max",), ("rows_max",))
-    rows_max = fields["rows_max"].whole()
-    if rows_max < 1:
-        spot.fail("OG-TOPO-045", f"rows_max is {rows_max}", "allow one row or more")
-    return FinishLimits(rows_max)
+    fields = spot.fields(("rows_max", "bytes_max"))
+    limits = {name: fields[name].whole() for name in fields}
+    if not limits or min(limits.values()) < 1:
+        shown = ", ".join(f"{name} is {limit}" for name, limit in limits.items()) or "finish says nothing"
+        spot.fail("OG-TOPO-045", shown, "give rows_max, bytes_max or both, each 1 or more")
+    return FinishLimits(**limits)
 
 
 def _observe(spot: Spot) -> Observe:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outgrow.errors import NodeLost
 from outgrow.nodes import Field, Rows, together
-from outgrow.plan import Brought, filled, joined, locate_brings
+from outgrow.plan import Brought, Plan, filled, joined, locate_brings
 from outgrow.runtime import asking
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
@@ -94,8 +94,30 @@ def ready_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None, allow_partial: bool
 ) -> Steps[Ready]:
     """Bring the rows.  Raises Outdated where a shard has other keys of the directory by now."""
-    plan, placer = prepared.plan, conversation.state.picture.placer
-    brought = plan.brought
+    brought = prepared.plan.brought
+    assert brought is not None
+    arrays, nodes, given, missing = yield from arrays_steps(conversation, prepared.plan, values, until, allow_partial)
+    every = [*values, *arrays]
+    at = brought.shard or conversation.preferred()
+    if not brought.shard and at in missing:
+        at = given[0]
+    return Ready(brought.sql, [every[index - 1] for index in brought.params], at, nodes, missing)
+
+
+class Arrays(NamedTuple):
+    """The rows that were brought, one array for each column, who gave them, and of which shards; which are missing."""
+
+    values: list[str]
+    nodes: tuple[str, ...]
+    given: list[str]
+    missing: tuple[str, ...]
+
+
+def arrays_steps(
+    conversation: Conversation, plan: Plan, values: Sequence[Any], until: float | None, allow_partial: bool = False
+) -> Steps[Arrays]:
+    """Ask every shard for its rows.  Raises Outdated where a shard has other keys of the directory by now."""
+    brought, placer = plan.brought, conversation.state.picture.placer
     assert brought is not None
     places, page = yield from directory.resolved_steps(
         conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), until
@@ -117,15 +139,11 @@ def ready_steps(
     else:
         answers = yield from _ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
-    gathering = Gathering(brought)
+    gathering = Gathering(brought, conversation.state.picture.domain.finish.bytes_max)
     for shard, (rows, _) in zip(given, answers, strict=True):
         gathering.take(wanted[shard], rows)
-    every = [*values, *gathering.arrays()]
     nodes = tuple(dict.fromkeys(node for _, node in answers))
-    at = brought.shard or conversation.preferred()
-    if not brought.shard and at in missing:
-        at = given[0]
-    return Ready(brought.sql, [every[index - 1] for index in brought.params], at, nodes, missing)
+    return Arrays(gathering.arrays(), nodes, given, missing)
 
 
 def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Rows
 from outgrow.plan import Brought
+from outgrow.runtime.reading.size import Size
 
 
 class Gathering:
     """They are texts of one dimension, so that laying them together is laying their insides together."""
 
-    def __init__(self, brought: Brought) -> None:
+    def __init__(self, brought: Brought, bytes_max: int) -> None:
         self._brought = brought
+        self._size = Size(bytes_max)
         self._counts = [0] * len(brought.brings)
         self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brought.brings]
 
@@ -40,6 +42,7 @@ class Gathering:
             columns = len(bring.columns)
             for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
                 if array is not None:
+                    self._size.add(array)
                     parts.append(array[1:-1])
             at += 1 + columns
 

@@ -54,7 +54,7 @@ class Staging:
         self._until = until
         self._borrowed = Borrowed(conversation)
         self._links: dict[str, Link] = {}
-        self.gathering = Gathering(self._brought)
+        self.gathering = Gathering(self._brought, conversation.state.picture.domain.finish.bytes_max)
         self.nodes: tuple[str, ...] = ()
 
     def run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
