@@ -343,8 +343,8 @@ INSERT INTO orders (order_id, customer_id) VALUES (1, $1), ((SELECT count(*) FRO
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
 --   change: the rows selected are read first, and then go where they belong
---   bring items as items (customer_id)
---   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c1::int8 AS r2 FROM (VALUES (1, $1::int8), ((SELECT count(*) FROM unnest($2::int4[]) AS items (customer_id)), 5)) AS "outgrow read" (c0, c1)
+--   bring b1: SELECT count(*) AS c1 FROM items
+--   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c1::int8 AS r2 FROM (VALUES (1, $1::int8), ((SELECT coalesce(sum(b1.c1), 0)::int8 AS count FROM unnest($2::int8[]) AS b1 (c1)), 5)) AS "outgrow read" (c0, c1)
 --   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
 --   because: plan.changing: the rows selected are read first, and then go where they belong
@@ -397,8 +397,8 @@ INSERT INTO orders (customer_id, order_id) SELECT customer_id, 1 FROM items ORDE
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: any key
 --   change: the rows selected are read first, and then go where they belong
---   bring items as items (customer_id, price)
---   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2 FROM (SELECT items.customer_id, 1 FROM unnest($1::int4[], $2::float8[]) AS items (customer_id, price) ORDER BY items.price LIMIT 3) AS "outgrow read" (c0, c1)
+--   bring b1: SELECT items.customer_id AS c1, items.price AS c2 FROM items
+--   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2 FROM (SELECT b1.c1 AS customer_id, 1 FROM unnest($1::int4[], $2::float8[]) AS b1 (c1, c2) ORDER BY b1.c2 LIMIT 3) AS "outgrow read" (c0, c1)
 --   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: any key
 --   because: plan.changing: the rows selected are read first, and then go where they belong
@@ -447,8 +447,8 @@ UPDATE orders SET qty = (SELECT count(*) FROM items);
 --   scan: reads items as items: any key
 --   fragment: UPDATE orders SET qty = (SELECT "outgrow answer".c0::"outgrow type 0.0" AS count FROM unnest($1::text[]) AS "outgrow answer" (c0)) with [1]
 --   change: each shard changes its own rows, the counts add up
---   answered before: bring items as items (customer_id)
---   answered before: then SELECT "outgrow read".c0::text AS r0 FROM (SELECT count(*) FROM unnest($1::int4[]) AS items (customer_id)) AS "outgrow read" (c0)
+--   answered before: bring b1: SELECT count(*) AS c1 FROM items
+--   answered before: then SELECT "outgrow read".c0::text AS r0 FROM (SELECT coalesce(sum(b1.c1), 0)::int8 AS count FROM unnest($1::int8[]) AS b1 (c1)) AS "outgrow read" (c0)
 --   then UPDATE orders SET qty = (SELECT "outgrow answer".c0::"outgrow type 0.0" AS count FROM unnest($1::text[]) AS "outgrow answer" (c0))
 --   because: plan.changing: what its subqueries answer come to every shard that has rows of orders to change
 

@@ -1,5 +1,6 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
+from outgrow.plan import staging
 from outgrow.plan.across import build_across
 from outgrow.plan.answers import type_mark
 from outgrow.plan.bringing import bringing
@@ -69,6 +70,7 @@ __all__ = [
     "parts",
     "refuse",
     "sequence_name",
+    "staging",
     "type_from",
     "type_mark",
 ]

@@ -27,13 +27,15 @@ from outgrow.statement.tree import (
 from outgrow.topology import Abroad, Single, TableName
 
 from .blocks import family
-from .bringing import _PLAIN, _columns, _Mentioned, _said, _scans, _unnested
+from .bringing import _columns, _Mentioned, _said, _scans
+from .bundles import PLAIN as _PLAIN
 from .change import Piece
 from .following import Follow
 from .foreign import KEYS_MAX, Part, Portion
+from .gathering import unnested
 from .model import ScanKeys
 from .placing import Places
-from .pushing import Check, pushed
+from .pushing import WHOLE_NUMBERS, Check, pushed
 from .refusals import refused
 from .rendering import piece, with_holes
 from .survey import Surveyor
@@ -93,7 +95,7 @@ class Bringer:
         if self.engine == "postgresql":
             return True
         column = self._theirs(self._occurrences[follow.scan]).column(follow.column)
-        return column is not None and column.type in ("int4", "int8")
+        return column is not None and column.type in WHOLE_NUMBERS
 
     def bring(self, scans: list[Scan], first: int, instead: dict[int, Relation]) -> int:
         """Parts for these occurrences, whose columns are parameters from `first`; the next one that is free."""
@@ -113,7 +115,8 @@ class Bringer:
                 self.parts.append(part)
             for number, column in enumerate(columns, known[same]):
                 self.params[id(scan), column] = number
-            instead[id(scan)] = _unnested(scan, table, columns, known[same])
+            theirs = [found for name in columns if (found := table.column(name)) is not None]
+            instead[id(scan)] = unnested(scan.alias, scan.column_aliases, theirs, known[same])
         return first
 
     def _check_columns(self, scan: Scan, table: Table, columns: tuple[str, ...]) -> None:

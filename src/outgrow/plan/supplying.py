@@ -67,7 +67,7 @@ def supplying(plan: Plan, places: Places, build: Build) -> Plan:
         plan, fragment_sql=sql, fragment_params=params, change=change, brought=brought, answers=answers,
         finish=returned(changed), refusal=None,
     )  # fmt: skip
-    tables = ", ".join(dict.fromkeys(str(each.table) for each in brings))
+    tables = ", ".join(dict.fromkeys(str(table) for each in brings for table in each.tables))
     what = [f"the rows of {tables}"] if brings else []
     what += ["what its subqueries answer"] if answers else []
     return told(made, f"{' and '.join(what)} come to every shard that has rows of {tree.table} to change")

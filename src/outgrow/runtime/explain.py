@@ -14,6 +14,7 @@ from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.directories import directory
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Prepared
+from outgrow.runtime.reading import bringing
 from outgrow.waits import Steps
 
 
@@ -70,6 +71,10 @@ def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequen
         facts["fragment"] = "the rows of each shard, as the user wrote them"
     elif located.scatter and plan.is_brought:
         facts["fragment"] = "the rows that are brought"
+        try:
+            facts["stages"] = yield from bringing.stages_steps(conversation, prepared, values)
+        except Error as error:
+            facts["stages"] = [f"not known: {error.code}"]
     elif located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:

@@ -36,6 +36,7 @@ class Prepared:
             "_fingerprint",
             "abroad",
             "drawing",
+            "estimated",
             "located",
             "parameters",
             "placeholders",
@@ -61,6 +62,8 @@ class Prepared:
         self.drawing = plan.drawing
         #: Where it goes whatever its parameters are; None where they decide, or nobody has asked yet.
         self.located: Located | None = None
+        #: What servers said lately of rows that are brought; `runtime.reading.staged` keeps it here.
+        self.estimated: object = None
         self.parameters = placeholders.count
         #: Of a statement over several domains: the pictures of the others that it was planned by.
         self.abroad: Mapping[str, object] | None = None
