@@ -14,7 +14,7 @@ import pytest
 import outgrow
 from outgrow import Fleet
 from outgrow.plan import staging
-from outgrow.runtime.reading.staged import Staging
+from outgrow.runtime.reading.staged import NoEstimate, Staging
 from outgrow.topology import Copied, FinishLimits, Placement, Sharded, Single, TableName
 from tests.servers import Servers
 
@@ -334,3 +334,18 @@ def test_a_shard_that_is_gone_may_be_missing(fleet_servers: Servers, sides: Side
     for result in results:
         assert result.missing == (shard.name,)
         assert set(result.fetchall()) < set(sides.plain.execute(sql).fetchall())
+
+
+def test_a_shard_that_says_nothing_holds_up_no_other(
+    sides: Sides, narrowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without estimates everything is brought at once."""
+
+    def silent(self: Staging, *arguments: Any) -> Any:
+        raise NoEstimate
+        yield
+
+    sql = "SELECT g.label, s.note FROM goods g JOIN sales s ON s.good = g.id WHERE g.price < 3 ORDER BY 1, 2, s.buyer  "
+    monkeypatch.setattr(Staging, "_estimate_steps", silent)
+    sides.same(sql)
+    assert sides.fleet.explain(sql).to_dict()["stages"][0].startswith("not known")

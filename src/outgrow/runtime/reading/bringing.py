@@ -18,7 +18,7 @@ from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading import partial
 from outgrow.runtime.reading.gathered import Gathering
-from outgrow.runtime.reading.staged import Staging
+from outgrow.runtime.reading.staged import NoEstimate, Staging
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -45,7 +45,7 @@ def run_steps(
     if staged(conversation, brought) and not allow_partial:
         try:
             return (yield from _staged_steps(conversation, prepared, values, until))
-        except NodeLost:
+        except (NodeLost, NoEstimate):
             # All at once, by whoever is there.
             pass
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)

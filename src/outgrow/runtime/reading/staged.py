@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.clock import monotonic
 from outgrow.errors import Error
-from outgrow.nodes import Asked, Link, Rows, together
+from outgrow.nodes import TIME_LIMIT, Asked, Link, Rows, together
 from outgrow.plan import Brought, filled, joined, staging
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading.borrowing import Borrowed
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 #: How long estimates serve for the same statement with the same values.
 KEPT_SECONDS = 10.0
+#: A shard that takes longer to say what it expects waits for a lock, say: others shall not wait with it.
+ESTIMATE_SECONDS = 1.0
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class NoEstimate(Exception):
+    """A shard did not say in time what it expects."""
 
 
 class Estimated:
@@ -123,7 +129,15 @@ class Staging:
         for number, having in enumerate(places):
             if having:
                 asked[sorted(having)[number % len(having)]].append(number)
-        answers = yield from together([self._estimate_steps(self._links[shard], asked[shard]) for shard in asked])
+        patience = monotonic() + ESTIMATE_SECONDS
+        until = patience if self._until is None else min(patience, self._until)
+        try:
+            many = [self._estimate_steps(self._links[shard], asked[shard], until) for shard in asked]
+            answers = yield from together(many)
+        except Error as error:
+            if error.code != TIME_LIMIT or until == self._until:
+                raise
+            raise NoEstimate from error
         estimates = [0.0] * len(places)
         for numbers, found in zip(asked.values(), answers, strict=True):
             for number, rows in zip(numbers, found, strict=True):
@@ -131,12 +145,12 @@ class Staging:
         self._prepared.estimated = made = Estimated(self._values, self._brought, estimates)
         return made
 
-    def _estimate_steps(self, link: Link, numbers: Sequence[int]) -> Steps[list[float]]:
+    def _estimate_steps(self, link: Link, numbers: Sequence[int], until: float) -> Steps[list[float]]:
         asked = []
         for number in numbers:
             sql, used = filled(staging.estimate(self._brought.brings[number]))
             asked.append((sql, [self._values[index - 1] for index in used] or None))
-        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False] * len(asked))
+        outcomes = yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked))
         found = []
         for outcome in outcomes:
             if isinstance(outcome, Error):
