@@ -13,6 +13,7 @@ from typing import Any
 from tests.differential import mariadb, mariadb_stories
 from tests.differential.block import Block, Case
 from tests.differential.corpus import corpus
+from tests.differential.finishing import FINISHES, forced
 from tests.differential.run import Report, described, random_cases, run
 from tests.differential.sides import How, opened
 from tests.differential.statements import statement
@@ -35,6 +36,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
+    parser.add_argument(
+        "--finish", choices=FINISHES, default="auto", help="bring every query that can be, and finish it by this engine"
+    )
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
@@ -74,9 +78,15 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     if options.writes is not None:
         with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)
-    with opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
+    where = {"strategy": options.strategy, "behind": options.behind, "finish": options.finish}
+    with forced(options.finish) as share, opened(options.shards, **where) as sides:
         cases = list(corpus()) if options.corpus else []
-        return run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
+        report = run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
+        if options.finish != "auto":
+            print(share.told(report.total), file=sys.stderr)
+            for why, count in (share.unvetted + share.unanswered).most_common(25):
+                print(f"{count:6} left to PostgreSQL: {why}", file=sys.stderr)
+        return report
 
 
 class Progress:
@@ -121,7 +131,8 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         name = f"{first or seed}/{second}"
         case = statement(int(first or seed), int(second))
         how = next(iter(random_cases(1, int(first or seed), int(second))))[2]
-    with opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
+    where = {"strategy": options.strategy, "behind": options.behind, "finish": options.finish}
+    with forced(options.finish), opened(options.shards, **where) as sides:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
         text, params = case.render()

@@ -4,6 +4,8 @@ from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.duck import FAMILIES, Output, Rendered, Unvetted, render_duckdb
+from outgrow.plan.duck import Type as ColumnType
 from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
@@ -15,11 +17,13 @@ from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
 
 __all__ = [
+    "FAMILIES",
     "REFUSALS",
     "Both",
     "Bring",
     "Brought",
     "Change",
+    "ColumnType",
     "Draw",
     "Drawing",
     "Either",
@@ -34,6 +38,7 @@ __all__ = [
     "Match",
     "Nothing",
     "Null",
+    "Output",
     "Part",
     "Piece",
     "Placer",
@@ -41,7 +46,9 @@ __all__ = [
     "Plan",
     "Quick",
     "Reason",
+    "Rendered",
     "ScanKeys",
+    "Unvetted",
     "Value",
     "Where",
     "bringing",
@@ -55,6 +62,7 @@ __all__ = [
     "own_shard",
     "parts",
     "refuse",
+    "render_duckdb",
     "sequence_name",
     "type_from",
 ]

@@ -16,7 +16,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from outgrow.schema import Table, TableKind
+from outgrow.schema import Order, Table, TableKind
 from outgrow.statement import render, transform, type_of
 from outgrow.statement.tree import (
     Call,
@@ -45,6 +45,7 @@ from outgrow.statement.walk import columns_of
 from .blocks import first_items, leaves_of, plain_type
 from .brought import Bring, Brought
 from .change import Piece
+from .duck import Type, declared
 from .model import Plan, Reason
 from .moments import type_sql
 from .placing import Copied, Places, Sharded, Single
@@ -82,28 +83,46 @@ def _brought(plan: Plan, places: Places) -> Brought:
     vet(statement, alone=True)
     _vet_sums(tree)
     here = plan.fixed[0] if plan.fixed else ""
-    away = [scan for scan in _scans(tree) if _check(scan, places, here)]
+    scans = _scans(tree)
+    away = [scan for scan in scans if _check(scan, places, here)]
     said, mentioned = dict(_said(tree)), _mentioned(tree)
-    brings: dict[Hashable, tuple[Bring, int]] = {}
+    outputs = tuple(item.name for item in first_items(tree))
+    tree = _with_dependents(tree, places)
     instead: dict[int, Relation] = {}
     first = statement.placeholders.count + 1
-    for scan in away:
-        table = places.table(scan.table)
-        assert table is not None
-        columns = _columns(scan, table, mentioned)
-        made = _bring(scan, table, columns, said.get(id(scan), []), plan, places)
-        # Whoever needs the same rows of the same table shares them.
-        keys = tuple(plan.scans[at].keys for at in made.scans)
-        same: Hashable = made if made.condition else (scan.table, scan.only, columns, keys)
-        if same not in brings:
-            brings[same] = made, first
-            first += len(columns)
-        instead[id(scan)] = _unnested(scan, table, columns, brings[same][1])
-    sql, params = fragment(transform(_with_dependents(tree, places), lambda node: instead.get(id(node), node)))
-    outputs = tuple(item.name for item in first_items(tree))
-    return Brought(
-        tuple(made for made, _ in brings.values()), sql, params, outputs, here, places.domain.finish.rows_max
-    )
+
+    def bring(scans: list[Scan], first: int) -> tuple[Bring, ...]:
+        brings: dict[Hashable, tuple[Bring, int]] = {}
+        for scan in scans:
+            table = places.table(scan.table)
+            assert table is not None
+            columns = _columns(scan, table, mentioned)
+            made = _bring(scan, table, columns, said.get(id(scan), []), plan, places)
+            # Whoever needs the same rows of the same table shares them.
+            keys = tuple(plan.scans[at].keys for at in made.scans)
+            same: Hashable = made if made.condition else (scan.table, scan.only, columns, keys)
+            if same not in brings:
+                brings[same] = made, first
+                first += len(columns)
+            instead[id(scan)] = _unnested(scan, table, columns, brings[same][1])
+        return tuple(made for made, _ in brings.values())
+
+    far = bring(away, first)
+    sql, params = fragment(transform(tree, lambda node: instead.get(id(node), node)))
+    made = Brought(far, sql, params, outputs, here, places.domain.finish.rows_max)
+    # DuckDB has no tables, so it is given those that the server has as well.
+    near = bring([scan for scan in scans if id(scan) not in instead], first + sum(len(each.columns) for each in far))
+    columns = tuple(shape for each in (*far, *near) for shape in _shapes(each, places))
+    whole = transform(tree, lambda node: instead.get(id(node), node))
+    assert isinstance(whole, Query)
+    return replace(made, tree=whole, columns=columns, near=near, by_bytes=places.schema.default_order is Order.BYTES)
+
+
+def _shapes(bring: Bring, places: Places) -> list[Type]:
+    table = places.table(bring.table)
+    assert table is not None
+    columns = [table.column(name) for name in bring.columns]
+    return [declared(column.type, column.typmod) for column in columns if column is not None]
 
 
 def _scans(tree: Tree) -> list[Scan]:

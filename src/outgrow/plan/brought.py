@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from outgrow.statement.tree import Query
 from outgrow.topology import TableName
 
 from .change import Piece
+from .duck import Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,14 @@ class Brought:
     shard: str
     #: More rows than this of one table are refused.
     rows_max: int
+    #: The same query with every table replaced, for DuckDB: its `$n` above the user's are the columns of all brings,
+    #: then of `near`, in this order and, as far as the catalogue tells, of these types ...
+    tree: Query | None = None
+    columns: tuple[Type, ...] = ()
+    #: ... which are the tables that the server has.
+    near: tuple[Bring, ...] = ()
+    #: Text without a collation of its own compares by bytes.
+    by_bytes: bool = False
 
     def describe(self) -> list[str]:
         return [*(f"bring {each.describe()}" for each in self.brings), f"then {self.sql}"]

@@ -119,6 +119,14 @@ class FinishLimits:
 
     #: Rows of one table that go to the server which finishes the statement.
     rows_max: int = 1_000_000
+    #: Who finishes them: auto (DuckDB from many rows on, where it is vetted and installed), postgresql, or duckdb
+    #: (however few rows; what is not vetted stays with PostgreSQL).
+    engine: str = "auto"
+    #: Of DuckDB, beyond which it writes to the spill directory ("": the system's for temporary files).
+    memory_bytes: int = 512 * 2**20
+    spill_directory: str = ""
+    #: Of DuckDB; 0: one for each core.
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

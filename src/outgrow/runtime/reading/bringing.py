@@ -16,7 +16,7 @@ from outgrow.runtime import asking
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
-from outgrow.runtime.reading import partial
+from outgrow.runtime.reading import columnar, partial
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 
 
 class Ready(NamedTuple):
-    """What one server is to run, now that the rows are here, and who gave them."""
+    """What one server is to run, now that the rows are here, and who gave them.
+
+    `arrays` are those among the parameters, and `rows` is how many they hold.
+    """
 
     sql: str
     params: list[Any]
     shard: str
     nodes: tuple[str, ...]
     missing: tuple[str, ...]
+    arrays: list[str]
+    rows: int
 
 
 def run_steps(
@@ -41,7 +46,11 @@ def run_steps(
     brought = prepared.plan.brought
     assert brought is not None
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
-    ((rows, node),) = yield from _ask_steps(conversation, [(ready.shard, ready.sql, ready.params)], until)
+    if columnar.is_for(conversation.state.file.finish, ready.rows):
+        found = yield from columnar.answer_steps(conversation, brought, values, ready, until)
+        if found is not None:
+            return found
+    ((rows, node),) = yield from ask_steps(conversation, [(ready.shard, ready.sql, ready.params)], until)
     nodes = tuple(dict.fromkeys((*ready.nodes, node)))
     return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=ready.missing)
 
@@ -71,17 +80,20 @@ def ready_steps(
         many = [_read_steps(conversation, *each, until, editions) for each in asked]
         answers, missing = yield from partial.together_steps(shards, many)
     else:
-        answers = yield from _ask_steps(conversation, asked, until, editions)
+        answers = yield from ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
-    gathering = _Gathering(brought)
+    gathering = Gathering(brought.brings, brought.rows_max)
     for shard, (rows, _) in zip(given, answers, strict=True):
         gathering.take([brought.brings[number] for number in wanted[shard]], wanted[shard], rows)
-    every = [*values, *gathering.arrays()]
+    arrays = gathering.arrays()
+    every = [*values, *arrays]
     nodes = tuple(dict.fromkeys(node for _, node in answers))
     at = brought.shard or conversation.preferred()
     if not brought.shard and at in missing:
         at = given[0]
-    return Ready(brought.sql, [every[index - 1] for index in brought.params], at, nodes, missing)
+    return Ready(
+        brought.sql, [every[index - 1] for index in brought.params], at, nodes, missing, arrays, gathering.count
+    )
 
 
 def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:
@@ -89,16 +101,16 @@ def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:
     return [field._replace(name=name) for field, name in zip(fields, brought.names, strict=True)]
 
 
-class _Gathering:
+class Gathering:
     """The arrays of all shards, each column's laid end to end.
 
     They are texts of one dimension, so that laying them together is laying their insides together.
     """
 
-    def __init__(self, brought: Brought) -> None:
-        self._brought = brought
-        self._counts = [0] * len(brought.brings)
-        self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brought.brings]
+    def __init__(self, brings: Sequence[Bring], rows_max: int) -> None:
+        self._rows_max = rows_max
+        self._counts = [0] * len(brings)
+        self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brings]
 
     def take(self, brings: Sequence[Bring], numbers: Sequence[int], rows: Rows) -> None:
         """One shard's answer."""
@@ -113,10 +125,10 @@ class _Gathering:
         at = 0
         for bring, number in zip(brings, numbers, strict=True):
             self._counts[number] += cells[at]
-            if self._counts[number] > self._brought.rows_max:
+            if self._counts[number] > self._rows_max:
                 raise NotSupportedError(
                     "OG-RUN-100",
-                    f"the query needs more than {self._brought.rows_max:,} rows of {bring.table} on one server",
+                    f"the query needs more than {self._rows_max:,} rows of {bring.table} on one server",
                     cure="restrict the query, join on the shard key, or raise the domain's finish: {rows_max: …}",
                 )
             columns = len(bring.columns)
@@ -125,6 +137,10 @@ class _Gathering:
                     parts.append(array[1:-1])
             at += 1 + columns
 
+    @property
+    def count(self) -> int:
+        return sum(self._counts)
+
     def arrays(self) -> list[str]:
         return ["{" + ",".join(parts) + "}" for bring in self._parts for parts in bring]
 
@@ -132,7 +148,7 @@ class _Gathering:
 _Asked = tuple[str, str, list[Any]]
 
 
-def _ask_steps(
+def ask_steps(
     conversation: Conversation, asked: Sequence[_Asked], until: float | None, editions: Editions = NO_EDITIONS
 ) -> Steps[list[tuple[Rows, str]]]:
     """Shards with what each is asked, all at once; the rows, and which server gave them."""

@@ -1,0 +1,239 @@
+"""DuckDB as the server that finishes: tables of what was brought, one query, rows as PostgreSQL's driver gives them.
+
+One object is one query in a database of its own: its memory limit is its own, and nothing stays behind.  It blocks, so
+whoever waits runs it on a thread; `interrupt` may be called from any other.  DuckDB's own errors are of two kinds: what
+the limits forbid is raised as OG-FINISH-010 to 012, everything else as `Unanswered`, for then PostgreSQL is asked,
+which has the answer or the right error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from outgrow.errors import OperationalError
+from outgrow.plan import FAMILIES, ColumnType, Output, Rendered
+
+from .errors import no_spill_directory, spill_full, too_little_memory
+from .numeric import divide
+
+#: What a value of the text that PostgreSQL gives is to DuckDB; the rest is a plain cast.
+_READ = {
+    "bpchar": "rtrim({0}, ' ')",
+    "text": "{0}",
+    "bytea": "unhex(substr({0}, 3))",
+}
+#: Digits that fit DuckDB's 64-bit decimals.
+_SHORT = 18
+_LONG = 38
+VETTED_VERSION = "2.0."
+_SETTINGS = (
+    "SET TimeZone = 'UTC'",
+    "SET ieee_floating_point_ops = false",
+    "SET default_null_order = 'postgres'",
+    "SET integer_division = false",
+    "SET error_on_division_by_zero = true",
+    "SET scalar_subquery_error_on_multiple_rows = true",
+)
+
+
+class Limits(NamedTuple):
+    """`memory_bytes` is DuckDB's own; rows on their way into it and out of it are this process's."""
+
+    memory_bytes: int
+    #: "": the system's directory for temporary files.
+    spill_directory: str = ""
+    threads: int = 0
+
+
+class Unanswered(Exception):
+    """DuckDB has no answer that could be given: ask PostgreSQL."""
+
+
+@lru_cache(maxsize=1)
+def missing() -> str:
+    """What of the extra `duckdb` is not there, or of a version that was not vetted; "" if all is there."""
+    if importlib.util.find_spec("duckdb") is None or importlib.util.find_spec("pyarrow") is None:
+        return "DuckDB is not installed (pip install 'outgrow[duckdb]')"
+    version = importlib.metadata.version("duckdb")
+    return "" if version.startswith(VETTED_VERSION) else f"DuckDB {version} is not vetted ({VETTED_VERSION}x is)"
+
+
+class DuckFinish:
+    """Tables are filled one after another, then one query is run."""
+
+    def __init__(self, limits: Limits) -> None:
+        import duckdb
+
+        self._limits = limits
+        self._spill = _spill_directory(limits.spill_directory)
+        try:
+            with self._translated():
+                self._connection = duckdb.connect(":memory:", config=self._config())
+                for setting in _SETTINGS:
+                    self._connection.execute(setting)
+        except BaseException:
+            self._remove_spill()
+            raise
+
+    def _config(self) -> dict[str, Any]:
+        config: dict[str, Any] = {
+            "memory_limit": f"{self._limits.memory_bytes}B",
+            "temp_directory": self._spill,
+            # Nothing is looked for in the network.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        if self._limits.threads:
+            config["threads"] = self._limits.threads
+        return config
+
+    def fill(self, table: str, names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> list[ColumnType]:
+        """Columns of values as PostgreSQL writes them, of types by their names; what they have in common.
+
+        Raises Unanswered where they have not: DECIMAL has one scale, and char(n) is padded to one length.
+        """
+        import pyarrow
+
+        arrays = [pyarrow.array(column, pyarrow.string()) for column in columns]
+        types = [_shape(name, array) for name, array in zip(names, arrays, strict=True)]
+        items = [
+            f"{_read(type, array, f'c{number}')} AS c{number}"
+            for number, (type, array) in enumerate(zip(types, arrays, strict=True), 1)
+        ]
+        with self._translated():
+            rows = pyarrow.table(arrays, names=[f"c{number}" for number in range(1, len(arrays) + 1)])
+            self._connection.register("given", rows)
+            self._connection.execute(f"CREATE TABLE {table} AS SELECT {', '.join(items)} FROM given")
+            self._connection.unregister("given")
+        return types
+
+    def rows(self, rendered: Rendered, zone: datetime.tzinfo | None) -> list[tuple[Any, ...]]:
+        """`zone` is where the driver shows moments."""
+        with self._translated():
+            found = self._connection.sql(rendered.sql).to_arrow_table()
+        columns = [_values(output, found, zone) for output in rendered.outputs]
+        return list(zip(*columns, strict=True))
+
+    def interrupt(self) -> None:
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        self._connection.close()
+        self._remove_spill()
+
+    def _remove_spill(self) -> None:
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        import duckdb
+
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise self._out_of_memory(error) from error
+        except (duckdb.IOException, OSError) as error:
+            raise spill_full(self._directory, str(error)) from error
+        except (duckdb.Error, OverflowError, ValueError) as error:
+            raise Unanswered(str(error)) from error
+
+    @property
+    def _directory(self) -> str:
+        return os.path.dirname(self._spill)
+
+    def _out_of_memory(self, error: Exception) -> OperationalError:
+        text = str(error)
+        if "max_temp_directory_size" in text:
+            return spill_full(self._directory, text.splitlines()[0])
+        return too_little_memory(self._limits.memory_bytes, self._directory)
+
+
+def _spill_directory(parent: str) -> str:
+    """A directory of its own, so that it can go as a whole."""
+    try:
+        return tempfile.mkdtemp(prefix="outgrow-finish-", dir=parent or None)
+    except OSError as error:
+        raise no_spill_directory(parent or tempfile.gettempdir(), error.strerror or str(error)) from error
+
+
+def _shape(name: str, texts: Any) -> ColumnType:
+    """What the values of a column have in common."""
+    import pyarrow.compute as compute
+
+    if name == "numeric":
+        points = compute.find_substring(texts, ".")
+        behind = compute.subtract(compute.binary_length(texts), compute.add(points, 1))
+        low, high = _extremes(compute.if_else(compute.less(points, 0), 0, behind))
+        if low != high:
+            raise Unanswered("a numeric column whose values have several scales")
+        return ColumnType("numeric", scale=high)
+    if name == "bpchar":
+        low, high = _extremes(compute.utf8_length(texts))
+        if low != high:
+            raise Unanswered("a char column whose values have several lengths")
+        return ColumnType("bpchar", width=high)
+    if name not in FAMILIES:
+        raise Unanswered(f"a column of type {name}")
+    return ColumnType(name)
+
+
+def _extremes(numbers: Any) -> tuple[int, int]:
+    import pyarrow.compute as compute
+
+    found = compute.min_max(numbers).as_py()
+    return found["min"] or 0, found["max"] or 0
+
+
+def _read(type: ColumnType, texts: Any, column: str) -> str:
+    import pyarrow.compute as compute
+
+    if type.name == "numeric":
+        # Sign and point count, so a few are lost; NaN does not pass the cast.
+        digits = max(compute.max(compute.binary_length(texts)).as_py() or 1, type.scale + 1)
+        if digits > _LONG:
+            raise Unanswered("numerics of so many digits")
+        return f"CAST({column} AS DECIMAL({_SHORT if digits <= _SHORT else _LONG}, {type.scale}))"
+    return _READ.get(type.family, f"CAST({{0}} AS {type.duckdb})").format(column)
+
+
+def _values(output: Output, found: Any, zone: datetime.tzinfo | None) -> Sequence[Any]:
+    try:
+        values: list[Any] = found.column(output.column).to_pylist()
+        if output.type == "timestamptz":
+            return [None if value is None else value.astimezone(zone) for value in values]
+    except (OverflowError, ValueError) as error:
+        # Python has no such date; PostgreSQL's driver says so.
+        raise Unanswered(str(error)) from error
+    if output.divisor is not None:
+        divisors = found.column(output.divisor).to_pylist()
+        pairs = zip(values, divisors, strict=True)
+        return [None if one is None or other is None else _divided(one, other) for one, other in pairs]
+    if output.type == "bpchar":
+        return [None if value is None else value.ljust(output.width) for value in values]
+    made = _MADE.get(output.type)
+    return values if made is None else [None if value is None else made(value) for value in values]
+
+
+def _divided(dividend: Any, divisor: Any) -> Any:
+    if not divisor:
+        # An average of nothing has no sum either; what is left is an error, which is the server's.
+        raise Unanswered("division by zero")
+    return divide(dividend, divisor)
+
+
+def _uuid(value: Any) -> uuid.UUID:
+    """Arrow has it as text or as an object, by its version."""
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+
+
+_MADE: Mapping[str, Any] = {"uuid": _uuid}
