@@ -43,7 +43,7 @@ def forced(finish: str) -> Iterator[Share]:
     if finish == "auto":
         yield share
         return
-    build, rows, rendered = plan.build, DuckFinish.rows, columnar._finished
+    build, rows, rendered = plan.build, DuckFinish.rows, columnar._Running.finished
 
     def bringing(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         made = build(statement, schema, domain)
@@ -74,7 +74,7 @@ def forced(finish: str) -> Iterator[Share]:
     with (
         mock.patch.object(plan, "build", bringing),
         mock.patch.object(DuckFinish, "rows", counted),
-        mock.patch.object(columnar, "_finished", noted),
+        mock.patch.object(columnar._Running, "finished", noted),
         mock.patch.object(columnar, "_rendered", looked),
     ):
         yield share

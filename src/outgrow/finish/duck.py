@@ -1,9 +1,9 @@
 """DuckDB as the server that finishes: tables of what was brought, one query, rows as PostgreSQL's driver gives them.
 
-One object is one query in a database of its own: its memory limit is its own, and nothing stays behind.  It blocks, so
-whoever waits runs it on a thread; `interrupt` may be called from any other.  DuckDB's own errors are of two kinds: what
-the limits forbid is raised as OG-FINISH-010 to 012, everything else as `Unanswered`, for then PostgreSQL is asked,
-which has the answer or the right error.
+One object is one query on a connection of its own, which leaves nothing behind.  It blocks, so whoever waits runs it on
+a thread; `interrupt` may be called from any other.  DuckDB's own errors are of two kinds: what the limits forbid is
+raised as OG-FINISH-010 to 012, everything else as `Unanswered`, for then PostgreSQL is asked, which has the answer or
+the right error.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ import contextlib
 import datetime
 import importlib.metadata
 import importlib.util
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from outgrow.errors import OperationalError
 from outgrow.plan import FAMILIES, ColumnType, Output, Rendered
 
-from .errors import no_spill_directory, spill_full, too_little_memory
+from .columnar import Limits, connected
+from .errors import spill_full, too_little_memory
 from .numeric import divide
 
 #: What a value of the text that PostgreSQL gives is to DuckDB; the rest is a plain cast.
@@ -36,23 +34,6 @@ _READ = {
 _SHORT = 18
 _LONG = 38
 VETTED_VERSION = "2.0."
-_SETTINGS = (
-    "SET TimeZone = 'UTC'",
-    "SET ieee_floating_point_ops = false",
-    "SET default_null_order = 'postgres'",
-    "SET integer_division = false",
-    "SET error_on_division_by_zero = true",
-    "SET scalar_subquery_error_on_multiple_rows = true",
-)
-
-
-class Limits(NamedTuple):
-    """`memory_bytes` is DuckDB's own; rows on their way into it and out of it are this process's."""
-
-    memory_bytes: int
-    #: "": the system's directory for temporary files.
-    spill_directory: str = ""
-    threads: int = 0
 
 
 class Unanswered(Exception):
@@ -72,30 +53,9 @@ class DuckFinish:
     """Tables are filled one after another, then one query is run."""
 
     def __init__(self, limits: Limits) -> None:
-        import duckdb
-
         self._limits = limits
-        self._spill = _spill_directory(limits.spill_directory)
-        try:
-            with self._translated():
-                self._connection = duckdb.connect(":memory:", config=self._config())
-                for setting in _SETTINGS:
-                    self._connection.execute(setting)
-        except BaseException:
-            self._remove_spill()
-            raise
-
-    def _config(self) -> dict[str, Any]:
-        config: dict[str, Any] = {
-            "memory_limit": f"{self._limits.memory_bytes}B",
-            "temp_directory": self._spill,
-            # Nothing is looked for in the network.
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-        if self._limits.threads:
-            config["threads"] = self._limits.threads
-        return config
+        with self._translated():
+            self._connection = connected(limits)
 
     def fill(self, table: str, names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> list[ColumnType]:
         """Columns of values as PostgreSQL writes them, of types by their names; what they have in common.
@@ -113,7 +73,7 @@ class DuckFinish:
         with self._translated():
             rows = pyarrow.table(arrays, names=[f"c{number}" for number in range(1, len(arrays) + 1)])
             self._connection.register("given", rows)
-            self._connection.execute(f"CREATE TABLE {table} AS SELECT {', '.join(items)} FROM given")
+            self._connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {', '.join(items)} FROM given")
             self._connection.unregister("given")
         return types
 
@@ -129,10 +89,6 @@ class DuckFinish:
 
     def close(self) -> None:
         self._connection.close()
-        self._remove_spill()
-
-    def _remove_spill(self) -> None:
-        shutil.rmtree(self._spill, ignore_errors=True)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -143,27 +99,15 @@ class DuckFinish:
         except duckdb.OutOfMemoryException as error:
             raise self._out_of_memory(error) from error
         except (duckdb.IOException, OSError) as error:
-            raise spill_full(self._directory, str(error)) from error
+            raise spill_full(self._limits.directory, str(error)) from error
         except (duckdb.Error, OverflowError, ValueError) as error:
             raise Unanswered(str(error)) from error
-
-    @property
-    def _directory(self) -> str:
-        return os.path.dirname(self._spill)
 
     def _out_of_memory(self, error: Exception) -> OperationalError:
         text = str(error)
         if "max_temp_directory_size" in text:
-            return spill_full(self._directory, text.splitlines()[0])
-        return too_little_memory(self._limits.memory_bytes, self._directory)
-
-
-def _spill_directory(parent: str) -> str:
-    """A directory of its own, so that it can go as a whole."""
-    try:
-        return tempfile.mkdtemp(prefix="outgrow-finish-", dir=parent or None)
-    except OSError as error:
-        raise no_spill_directory(parent or tempfile.gettempdir(), error.strerror or str(error)) from error
+            return spill_full(self._limits.directory, text.splitlines()[0])
+        return too_little_memory(self._limits.memory_bytes, self._limits.directory)
 
 
 def _shape(name: str, texts: Any) -> ColumnType:
@@ -206,7 +150,18 @@ def _read(type: ColumnType, texts: Any, column: str) -> str:
     return _READ.get(type.family, f"CAST({{0}} AS {type.duckdb})").format(column)
 
 
+def _check(output: Output, type: Any) -> None:
+    """What DuckDB made is of the type that it was taken for: a decimal that became a double is no answer."""
+    expected = f"decimal128({_LONG}, {output.scale})" if output.type == "numeric" else _ARROW[output.type]
+    shown = str(type)
+    if output.type == "numeric" and (output.divisor is not None or shown.endswith(f", {output.scale})")):
+        expected = shown if shown.startswith("decimal128(") else expected
+    if shown not in (expected, f"large_{expected}"):
+        raise Unanswered(f"{shown} instead of {expected}")
+
+
 def _values(output: Output, found: Any, zone: datetime.tzinfo | None) -> Sequence[Any]:
+    _check(output, found.schema.field(output.column).type)
     try:
         values: list[Any] = found.column(output.column).to_pylist()
         if output.type == "timestamptz":
@@ -236,4 +191,19 @@ def _uuid(value: Any) -> uuid.UUID:
     return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
 
 
+_ARROW = {
+    "int2": "int16",
+    "int4": "int32",
+    "int8": "int64",
+    "float8": "double",
+    "text": "string",
+    "varchar": "string",
+    "bpchar": "string",
+    "bool": "bool",
+    "date": "date32[day]",
+    "timestamp": "timestamp[us]",
+    "timestamptz": "timestamp[us, tz=UTC]",
+    "uuid": "string",
+    "bytea": "binary",
+}
 _MADE: Mapping[str, Any] = {"uuid": _uuid}

@@ -31,11 +31,13 @@ from outgrow.statement.tree import (
 
 from . import constants
 from .scope import Env, Given
-from .types import BOOL, DIGITS, FAMILIES, NotVetted, Type, Typed, alike, common, settled
+from .types import BOOL, DIGITS, FAMILIES, NotVetted, Type, Typed, alike, common, comparable, settled
 from .vetted import OVER, Vetted, index
 
 #: Renders a query: its SQL, and its columns' types.
 QueryOf = Callable[[Query, Env], tuple[str, tuple[Type, ...]]]
+#: The result's scale is made of both.
+_SCALED = frozenset("+-*")
 _EXTRACT = re.compile(r"EXTRACT\((\w+) FROM ", re.IGNORECASE)
 _NUMERIC = re.compile(r"numeric\((\d+)(?:, ?(\d+))?\)")
 
@@ -92,7 +94,7 @@ class Expressions:
         return settled(value, Type("text", bytes=self._given.bytes)) if value.unknown else value
 
     def equal(self, left: Typed, right: Typed) -> str:
-        return self._chosen("operator", "=", common([left, right], "=")).sql
+        return self._chosen("operator", "=", comparable([left, right], "=")).sql
 
     # --- operators ---------------------------------------------------------------------------------------------------
 
@@ -132,7 +134,7 @@ class Expressions:
             return _written(entry, name, [left, right])
         if left.type.family in ("date", "timestamp") and right.unknown and name in "+-":
             raise NotVetted(f"{name} of {left.type.name} and a bare string")
-        values = common([left, right], name)
+        values = common([left, right], name) if name in _SCALED else comparable([left, right], name)
         return self._chosen("operator", name, values)
 
     def _chosen(self, section: str, name: str, values: Sequence[Typed]) -> Typed:
@@ -174,7 +176,7 @@ class Expressions:
         return replace(value, type=replace(value.type, bytes=True))
 
     def _in_list(self, node: InList, env: Env) -> Typed:
-        values = common([self.of(part, env) for part in (node.operand, *node.items)], "in")
+        values = comparable([self.of(part, env) for part in (node.operand, *node.items)], "in")
         tests = [self._chosen("operator", "=", [values[0], item]) for item in values[1:]]
         return Typed(f"({'NOT ' if node.negated else ''}({' OR '.join(test.sql for test in tests)}))", BOOL)
 
@@ -186,9 +188,9 @@ class Expressions:
         sql, types = self._query(node.of, env)
         if len(types) != 1:
             raise NotVetted("rows as values")
-        values = common([value, Typed("", types[0])], "in")
+        values = comparable([value, Typed("", types[0])], "in")
         self._chosen("operator", "=", values)
-        if values[1].type.name != types[0].name and not value.unknown:
+        if values[1].sql:
             sql = f"SELECT CAST(q.v AS {values[1].type.duckdb}) FROM ({sql}) AS q (v)"
         return Typed(f"({values[0].sql} {words} ({sql}))", BOOL)
 
@@ -221,7 +223,7 @@ class Expressions:
 
     def _same(self, name: str, values: list[Typed]) -> Typed:
         if name == "nullif":
-            first, other = common(values, name)
+            first, other = alike(values, name)
             if first.type.name != values[0].type.name:
                 raise NotVetted("nullif of several types")
             return replace(self._chosen("function", name, [first, other]), type=values[0].type)

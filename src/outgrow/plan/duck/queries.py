@@ -44,6 +44,8 @@ class Output:
     type: str
     column: int
     divisor: int | None = None
+    #: Of a numeric that is no quotient.
+    scale: int = 0
     #: So long char(n) is padded to.
     width: int = 0
 
@@ -88,7 +90,7 @@ class _Rendering:
         """The outermost query, whose columns may be quotients."""
         if not isinstance(tree, Select) or tree.distinct or tree.distinct_on:
             sql, types = self.query(tree, Env())
-            return sql, tuple(Output(type.name, at, width=type.width) for at, type in enumerate(types))
+            return sql, tuple(_output(type, at) for at, type in enumerate(types))
         env, ahead = self._with(tree.with_, Env())
         env = Env((*env.blocks, Block()), env.ctes)
         body = self._source(tree, env)
@@ -104,7 +106,7 @@ class _Rendering:
                 continue
             value = self._expressions.settled(item.expr, env)
             shown.append(value.sql)
-            outputs.append(Output(value.type.name, at, width=value.type.width))
+            outputs.append(_output(value.type, at))
         items = ", ".join((*shown, *hidden))
         return f"{ahead}SELECT {items}{body}{self._ordered(tree, env)}{self._limits(tree)}", tuple(outputs)
 
@@ -315,6 +317,10 @@ def _related(name: str, names: Sequence[str], types: Sequence[Type], aliases: Se
 
 def _numbered(count: int) -> str:
     return ", ".join(f"c{number}" for number in range(1, count + 1))
+
+
+def _output(type: Type, at: int) -> Output:
+    return Output(type.name, at, scale=type.scale, width=type.width)
 
 
 def _decimal(value: Typed) -> str:

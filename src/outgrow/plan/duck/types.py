@@ -205,6 +205,18 @@ def _as(value: Typed, target: Type, what: str) -> Typed:
     return Typed(f"CAST({value.sql} AS {target.duckdb})", replace(target, width=0), value.constant)
 
 
+def comparable(values: Sequence[Typed], what: str) -> list[Typed]:
+    """`common`, and numerics of one scale: IN (SELECT …) would round the finer ones, and `%` make doubles of both."""
+    found = common(values, what)
+    if found[0].type.family != "numeric":
+        return found
+    type = Type("numeric", max(value.type.scale for value in found))
+    return [
+        value if value.type == type else Typed(f"CAST({value.sql} AS {type.duckdb})", type, value.constant)
+        for value in found
+    ]
+
+
 def alike(values: Sequence[Typed], what: str) -> list[Typed]:
     """`common`, where the result is one of the values: then all have to look alike too, scale and padding."""
     found = common(values, what)

@@ -50,7 +50,7 @@ OPERATORS = (
     Vetted("+ -", "numeric numeric", "widest", "{0} {name} {1}", "the greater scale; raises past 38 digits"),
     Vetted("*", "numeric numeric", "product", "{0} * {1}", "scales add up; operands are DECIMAL(38), so nothing is "
            "cut, and past 38 digits it raises"),
-    Vetted("%", "numeric numeric", "widest", "{0} % {1}", "the greater scale, the dividend's sign"),
+    Vetted("%", "numeric numeric", "widest", "{0} % {1}", "the greater scale, which both get; the dividend's sign"),
     Vetted("+ - *", "float8 float8", "float8", "CASE WHEN (isinf({0} {name} {1}) AND NOT isinf({0}) AND "
            "NOT isinf({1})) OR ('{name}' = '*' AND {0} * {1} = 0 AND {0} <> 0 AND {1} <> 0) THEN error('out of range') "
            "ELSE {0} {name} {1} END", "PostgreSQL raises for overflow and underflow, DuckDB does not"),
@@ -91,7 +91,8 @@ FUNCTIONS = (
     Vetted("abs", "float8", "float8", "abs({0})", "IEEE"),
     Vetted("length char_length", "text", "int4", "CAST(length({0}) AS INTEGER)", "code points; BIGINT in DuckDB"),
     Vetted("length char_length", "bpchar", "int4", "CAST(length({0}) AS INTEGER)", "padding does not count"),
-    Vetted("left right", "text int", "text", "{name}({0}, {1})", "code points; a negative count leaves so many out"),
+    Vetted("left right", "text int", "text", "CASE WHEN {1} = -2147483648 THEN error('count') "
+           "ELSE {name}({0}, {1}) END", "code points; a negative count leaves so many out, but for the least integer"),
     Vetted("strpos", "text text", "int4", "CAST(strpos({0}, {1}) AS INTEGER)", "code points from 1"),
     Vetted("replace", "text text text", "text", "replace({0}, {1}, {2})", "left to right, an empty one is left alone"),
     Vetted("nullif", "X X", "first", "nullif({0}, {1})", "as =", _COMPARED),

@@ -62,15 +62,13 @@ def answer_steps(
         return None
     limits = conversation.state.file.finish
     arrays = [*ready.arrays, *server.near]
-    finish = DuckFinish(Limits(limits.memory_bytes, limits.spill_directory, limits.threads))
+    running = _Running(Limits(limits.memory_bytes, limits.spill_directory, limits.threads))
     try:
         rows = yield from _on_a_thread_steps(
-            lambda: _finished(finish, brought, values, arrays, rendered, server.zone), finish.interrupt, until
+            lambda: running.finished(brought, values, arrays, rendered, server.zone), running.interrupt, until
         )
     except Unanswered:
         return None
-    finally:
-        finish.close()
     if rows is None:
         raise late(conversation.state.health.seats(conversation.state.name, ready.shard).primary)
     nodes = tuple(dict.fromkeys((*ready.nodes, *server.nodes)))
@@ -121,23 +119,38 @@ def _server_steps(
     return _Server(first.fields, [node, other], gathering.arrays(), zone)
 
 
-def _finished(
-    finish: DuckFinish, brought: Brought, values: Sequence[Any], arrays: list[str], planned: Rendered, zone: Zone
-) -> list[tuple[Any, ...]]:
-    """On the thread: fill the tables, render once more with what their rows have in common, run."""
-    columns = list(brought.columns)
-    before = len(values) + 1
-    for table, numbers in planned.tables.items():
-        at = [number - before for number in numbers]
-        shapes = finish.fill(
-            table, [brought.columns[each].name for each in at], [elements(arrays[each]) for each in at]
-        )
-        for each, shape in zip(at, shapes, strict=True):
-            columns[each] = shape
-    rendered = _rendered(brought, values, columns)
-    if isinstance(rendered, Unvetted):
-        raise Unanswered(rendered.reason)
-    return finish.rows(rendered, zone)
+class _Running:
+    """One query on a thread."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._finish: DuckFinish | None = None
+
+    def finished(
+        self, brought: Brought, values: Sequence[Any], arrays: list[str], planned: Rendered, zone: Zone
+    ) -> list[tuple[Any, ...]]:
+        """Fill the tables, render once more with what their rows have in common, run."""
+        finish = self._finish = DuckFinish(self._limits)
+        columns = list(brought.columns)
+        before = len(values) + 1
+        try:
+            for table, numbers in planned.tables.items():
+                at = [number - before for number in numbers]
+                names = [brought.columns[each].name for each in at]
+                shapes = finish.fill(table, names, [elements(arrays[each]) for each in at])
+                for each, shape in zip(at, shapes, strict=True):
+                    columns[each] = shape
+            rendered = _rendered(brought, values, columns)
+            if isinstance(rendered, Unvetted):
+                raise Unanswered(rendered.reason)
+            return finish.rows(rendered, zone)
+        finally:
+            self._finish = None
+            finish.close()
+
+    def interrupt(self) -> None:
+        if self._finish is not None:
+            self._finish.interrupt()
 
 
 def _on_a_thread_steps(call: Callable[[], T], interrupt: Callable[[], None], until: float | None) -> Steps[T | None]:
