@@ -122,7 +122,7 @@ def _shapes(bring: Bring, places: Places) -> list[Type]:
     table = places.table(bring.table)
     assert table is not None
     columns = [table.column(name) for name in bring.columns]
-    return [declared(column.type, column.typmod) for column in columns if column is not None]
+    return [declared(column) for column in columns if column is not None]
 
 
 def _scans(tree: Tree) -> list[Scan]:

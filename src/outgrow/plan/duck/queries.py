@@ -270,6 +270,9 @@ class _Rendering:
         table = f"b{numbers[0]}"
         self.tables[table] = tuple(numbers)
         types = [self._given.columns[number] for number in numbers]
+        for type in types:
+            if not type.family or type.family == "interval":
+                raise NotVetted(f"a column of type {type.name}")
         related = _related(self._given.fresh(), scan.column_aliases, types, ())
         env.blocks[-1].relations[scan.alias] = related
         return f"{table} AS {related.name} ({_numbered(len(types))})"

@@ -10,6 +10,7 @@ import concurrent.futures
 import datetime
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from outgrow.errors import NotSupportedError
@@ -139,7 +140,7 @@ class _Running:
                 names = [brought.columns[each].name for each in at]
                 shapes = finish.fill(table, names, [elements(arrays[each]) for each in at])
                 for each, shape in zip(at, shapes, strict=True):
-                    columns[each] = shape
+                    columns[each] = replace(columns[each], scale=shape.scale, width=shape.width)
             rendered = _rendered(brought, values, columns)
             if isinstance(rendered, Unvetted):
                 raise Unanswered(rendered.reason)

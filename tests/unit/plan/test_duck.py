@@ -1,0 +1,127 @@
+"""Brought queries in DuckDB's words, and what is left to PostgreSQL: pure, so nothing is run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from outgrow.plan import ColumnType, Rendered, Unvetted, render_duckdb
+from outgrow.schema import Order
+from tests.unit.plan.world import plan
+
+
+def rendered(sql: str, *values: Any, order: Order = Order.BYTES, **shapes: ColumnType) -> Rendered | Unvetted:
+    """`c3=ColumnType(…)` says what the third column brought is."""
+    brought = plan(sql, order=order).brought
+    assert brought is not None and brought.tree is not None, sql
+    columns = dict(enumerate(brought.columns, len(values) + 1))
+    columns |= {len(values) + int(name[1:]): shape for name, shape in shapes.items()}
+    return render_duckdb(brought.tree, values, columns, order is Order.BYTES)
+
+
+def sql_of(sql: str, *values: Any, **shapes: ColumnType) -> str:
+    found = rendered(sql, *values, **shapes)
+    assert isinstance(found, Rendered), found
+    return found.sql
+
+
+def test_names_do_not_reach_it() -> None:
+    sql = sql_of('SELECT o.status AS "Foo", d.title foo FROM orders o JOIN docs d ON d.slug = o.status')
+    assert sql == "SELECT r1.c1, r2.c2 FROM (b3 AS r1 (c1) JOIN b1 AS r2 (c1, c2) ON (r2.c1 = r1.c1))"
+
+
+def test_an_integer_division_cuts_and_a_numeric_one_is_left_to_python() -> None:
+    join = "FROM orders o JOIN docs d ON d.slug = o.status"
+    assert rendered(f"SELECT avg(o.qty) OVER () {join}") == Unvetted("the window function avg")
+    found = rendered(f"SELECT o.qty / 2, o.total / o.qty {join}")
+    assert isinstance(found, Rendered)
+    assert "r1.c2 // CAST('2' AS INTEGER)" in found.sql and "r1.c1 / " not in found.sql
+    assert [(output.type, output.column, output.divisor) for output in found.outputs] == [
+        ("int4", 0, None),
+        ("numeric", 1, 2),
+    ]
+
+
+def test_a_quotient_is_only_a_column_of_the_result() -> None:
+    join = "FROM orders o JOIN docs d ON d.slug = o.status"
+    for text in (
+        f"SELECT sum(o.total) / 3 AS q {join} ORDER BY q",
+        f"SELECT o.status {join} GROUP BY 1 HAVING avg(o.total) > 1",
+        f"SELECT x.q FROM (SELECT avg(o.total) AS q {join}) x",
+        f"SELECT avg(o.total) + 1 {join}",
+    ):
+        assert isinstance(rendered(text), Unvetted), text
+
+
+def test_numerics_are_compared_with_one_scale() -> None:
+    text = (
+        "SELECT count(*) FROM orders o JOIN docs d ON d.slug = o.status WHERE o.total IN (SELECT score FROM customers)"
+    )
+    shape = ColumnType("numeric", scale=4)
+    sql = sql_of(text, c1=shape)
+    assert "AS DECIMAL(38, 4)) IN (SELECT CAST(q.v AS DECIMAL(38, 4))" in sql
+
+
+def test_results_of_several_scales_are_left() -> None:
+    text = "SELECT coalesce(o.total, 0) FROM orders o JOIN docs d ON d.slug = o.status"
+    assert isinstance(rendered(text), Unvetted)
+    assert "coalesce(" in sql_of(text.replace("0)", "0.00)"))
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("it's {0} {name}", "'it''s {0} {name}'"),
+        ("x'; DROP TABLE b1; --", "'x''; DROP TABLE b1; --'"),
+    ],
+)
+def test_strings_are_quoted_and_never_read_as_a_template(value: str, written: str) -> None:
+    text = "SELECT count(*) FROM orders o JOIN docs d ON d.slug = o.status || %s AND o.status <> %s"
+    assert sql_of(text, value, value).count(written) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT lower(o.status) FROM orders o JOIN docs d ON d.slug = o.status",
+        "SELECT 1 FROM orders o JOIN docs d ON d.slug ~ o.status",
+        "SELECT 1 FROM orders o JOIN docs d ON d.slug LIKE o.status",
+        r"SELECT 1 FROM orders o JOIN docs d ON d.slug = o.status AND d.slug LIKE 'a\'",
+        "SELECT 1 FROM orders o JOIN docs d ON (d.slug, 1) = (o.status, 1)",
+        "SELECT mine(1) FROM orders o JOIN docs d ON d.slug = o.status",
+        "SELECT o.total::float8 FROM orders o JOIN docs d ON d.slug = o.status",
+        "SELECT c.weight FROM customers c JOIN docs d ON d.slug = c.name",
+        "SELECT c.wait FROM customers c JOIN docs d ON d.slug = c.name",
+        "SELECT c.nick FROM customers c JOIN docs d ON d.slug = c.nick",
+        "SELECT count(*) FROM orders o JOIN docs d ON d.slug = o.status GROUP BY ROLLUP (o.qty)",
+        "SELECT 1 FROM orders o JOIN docs d ON d.slug = o.status AND o.day = 'yesterday'",
+        "SELECT 1 FROM orders o JOIN docs d ON d.slug = o.status AND o.qty = '0x1'",
+    ],
+)
+def test_what_is_left_to_postgresql(text: str) -> None:
+    try:
+        brought = plan(text).brought
+    except AssertionError:
+        brought = None
+    if brought is not None:
+        assert isinstance(rendered(text), Unvetted)
+
+
+def test_text_in_a_language_s_order_is_equal_by_bytes_and_not_sorted() -> None:
+    join = "FROM customers c JOIN docs d ON d.slug = c.city"
+    assert isinstance(rendered(f"SELECT c.city, count(*) {join} GROUP BY 1"), Rendered)
+    for text in (f"SELECT 1 {join} ORDER BY c.city", f"SELECT min(c.city) {join}", f"SELECT c.city < 'x' {join}"):
+        assert rendered(text) != rendered(text.replace("c.city", "d.title"))
+        assert isinstance(rendered(text), Unvetted), text
+
+
+def test_parameters_of_other_classes_are_left() -> None:
+    text = "SELECT count(*) FROM orders o JOIN docs d ON d.slug = o.status AND o.qty < %s"
+
+    class Own(int):
+        pass
+
+    assert isinstance(rendered(text, 3), Rendered)
+    assert isinstance(rendered(text, Own(3)), Unvetted)
+    assert isinstance(rendered(text, [3]), Unvetted)
