@@ -218,6 +218,11 @@ FROM (SELECT 1 AS one) AS o LEFT JOIN outgrow_generation AS g ON g.one = o.one;
 -- On a replica, as a statement before the read: generation, the number of the last commit applied, still a replica.
 SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_slave_pos, '-', -1) AS UNSIGNED), @@read_only FROM outgrow_generation AS g;
 
+-- name: incarnation
+-- Which run of which server answers.
+SELECT CONCAT_WS(' ', @@server_uid, @@server_id, UNIX_TIMESTAMP() - VARIABLE_VALUE)
+FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME';
+
 -- name: written
 -- On a primary: where the binary log ends, in the first two columns.
 SHOW MASTER STATUS;

@@ -282,16 +282,23 @@ FROM pg_control_system() AS c LEFT JOIN outgrow.generation AS g ON true;
 -- On a replica, as a statement before the read: generation, bytes of WAL replayed, still in recovery.  Cheap.
 SELECT g.counter, (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8, pg_is_in_recovery() FROM outgrow.generation AS g;
 
+-- name: incarnation
+-- Which run of which server answers: after a crash statistics are begun anew, also where the postmaster lived on.
+SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+                 extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), inet_server_addr(), current_setting('port'));
+
 -- name: guard_named
--- The same, and which server it is that answers: behind a pooler that may change.
+-- The guard, and which run of which server answers: behind a pooler that may change.
 SELECT g.counter, (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8, pg_is_in_recovery(),
-       pg_postmaster_start_time()::text || ' ' || coalesce(inet_server_addr()::text, '') || ' ' || current_setting('port')
+       concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+                 extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), inet_server_addr(), current_setting('port'))
 FROM outgrow.generation AS g;
 
 -- name: seen
--- On a replica: the first transaction that it cannot have shown, and which server it is.
+-- On a replica: the first transaction that it cannot have shown, and which run of which server answers.
 SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8,
-       pg_postmaster_start_time()::text || ' ' || coalesce(inet_server_addr()::text, '') || ' ' || current_setting('port');
+       concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+                 extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), inet_server_addr(), current_setting('port'));
 
 -- name: over
 -- On a replica: which of these transactions have committed or rolled back, as far as it has got.

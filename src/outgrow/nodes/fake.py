@@ -154,6 +154,7 @@ class FakeLink(Link):
         self.opened_at = self.idle_since = monotonic()
         self.abandoned = self.in_flight = self.standby = False
         self.dress = ()
+        self.incarnation = ""
         self.backend_pid = id(self)
         self._closed = self._block = self._failed = False
 

@@ -71,6 +71,7 @@ class Link:
         "fd",
         "idle_since",
         "in_flight",
+        "incarnation",
         "names",
         "node",
         "opened_at",
@@ -93,6 +94,8 @@ class Link:
         #: The server was a replica when this connection was made.  (A primary becomes one only by a restart, which
         #: ends its connections; a replica that is promoted keeps them.)  Of a pooler's servers nothing stays true.
         self.standby = not node.pooled and pgconn.parameter_status(b"in_hot_standby") == b"on"
+        #: Which run of which server answers, as it has said itself; "" where nobody has asked.
+        self.incarnation = ""
         #: Inherited over a fork: belongs to the parent.
         self.abandoned = False
         self.pgconn = pgconn

@@ -116,6 +116,12 @@ def _ask_steps(
         if on_primary and link.standby:
             yield from state.not_primary_steps(node, link, until)
             return None
+        if not on_primary and level.name != "eventual":
+            if not (yield from known_steps(state, link, footing, level, until)):
+                return None
+            if check is Check.NOTHING and not holds(state, link, footing, level):
+                check = Check.GUARD
+                choice = choice._replace(check=check)
         if edition is not None:
             return (yield from _between_looks_steps(state, choice, link, footing, level, (sql, params), edition, until))
         if check is Check.NOTHING:
@@ -126,7 +132,7 @@ def _ask_steps(
             else:
                 state.health.interest += 1
                 rows = yield from link.run_steps(sql, params, until=until)
-                footing.stand_on(node, level)
+                footing.stand_on(node, level, link.incarnation)
             return rows
         if check is Check.GUARD:
             state.health.interest += 1
@@ -153,23 +159,53 @@ def _guarded_steps(
     place, rows = yield from link.run_two_steps((state.engine.questions.guard, None), (sql, params), until=until)
     if generation.without_ledger(place):
         return None
-    if not (yield from _passed_steps(state, node, footing, level, answered(place), until)):
+    if not (yield from passed_steps(state, link, footing, level, answered(place), until)):
         return None
-    footing.stand_on(node, level)
+    footing.stand_on(node, level, link.incarnation)
     return answered(rows)
 
 
-def _passed_steps(
-    state: DomainState, node: Node, footing: Footing, level: Level, place: Rows, until: float | None
+def known_steps(state: DomainState, link: Link, footing: Footing, level: Level, until: float | None) -> Steps[bool]:
+    """Whether a replica can show all that the session has seen on it: False where it was restarted since.
+
+    A replica opens once it is consistent, not once it is where it was.  Each connection is asked once: it does not
+    outlive the server's run.
+    """
+    if not link.incarnation:
+        link.incarnation = yield from generation.incarnation_steps(link, state.engine.questions, until)
+    if footing.last is link.node and footing.incarnation != link.incarnation and level.name == "session":
+        footing.lose()
+        return False
+    return True
+
+
+def holds(state: DomainState, link: Link, footing: Footing, level: Level) -> bool:
+    """Whether what is known of the replica, for which it was chosen unasked, is known of this run of the server."""
+    if level.name == "session" and footing.floor is None:
+        return True
+    position = state.health.replayed_by(link.node, link.incarnation)
+    return position is not None and _is_enough(state, link.node, position, footing, level)
+
+
+def _is_enough(state: DomainState, node: Node, position: Position, footing: Footing, level: Level) -> bool:
+    if level.name == "bounded":
+        return state.health.staleness_at(node, position) <= level.staleness_seconds
+    floor = footing.floor
+    return floor is None or (position.generation == floor.generation and position.lsn >= floor.lsn)
+
+
+def passed_steps(
+    state: DomainState, link: Link, footing: Footing, level: Level, place: Rows, until: float | None
 ) -> Steps[bool]:
     """What a replica has answered to the guard: is it fresh enough, and still one?"""
+    node = link.node
     position, in_recovery = generation.guard_of(place)
     if not in_recovery:
         # Promoted: no longer a replica whose place means anything to the floor.
         yield from state.survey_steps(node.shard, until, cause=None)
         return False
-    state.health.note_replayed(node, position)
-    fresh = _fresh(state, node, position, footing, level)
+    state.health.note_replayed(node, position, link.incarnation)
+    fresh = _is_enough(state, node, position, footing, level)
     state.health.note_guard(node, fresh)
     return fresh
 
@@ -186,12 +222,13 @@ def _between_looks_steps(
 ) -> Steps[Rows | None]:
     """Read between two looks at the shard's edition, in one flush: where both see this one, so did the read.
 
-    The look before is left out where the node has been seen with this edition: it never goes back to an older one.
+    The look before is left out where the node has been seen with this edition: it never goes back to an older one, as
+    long as the server runs.
     """
     node, check, _ = choice
     look: Asked = (ledger.queries()["edition"], None)
     before: list[Asked] = [(state.engine.questions.guard, None)] if check is Check.GUARD else []
-    looks = state.editions_seen.get(node.name) != edition
+    looks = state.editions_seen.get(node.name) != (edition, link.incarnation)
     if looks:
         before.append(look)
     behind: list[Asked] = [look, (state.engine.questions.place, None)] if check is Check.PLACE else [look]
@@ -200,11 +237,11 @@ def _between_looks_steps(
     if check is Check.GUARD and generation.without_ledger(outcomes[0]):
         return None
     if check is Check.GUARD and not (
-        yield from _passed_steps(state, node, footing, level, answered(outcomes[0]), until)
+        yield from passed_steps(state, link, footing, level, answered(outcomes[0]), until)
     ):
         return None
     seen = edition_of(outcomes[at + 1])
-    state.editions_seen[node.name] = seen
+    state.editions_seen[node.name] = (seen, link.incarnation)
     if seen != edition or (looks and edition_of(outcomes[at - 1]) != edition):
         raise Outdated(node.shard)
     rows = answered(outcomes[at])
@@ -215,15 +252,8 @@ def _between_looks_steps(
         footing.last = None
     else:
         state.health.interest += 1
-        footing.stand_on(node, level)
+        footing.stand_on(node, level, link.incarnation)
     return rows
-
-
-def _fresh(state: DomainState, node: Node, position: Position, footing: Footing, level: Level) -> bool:
-    if level.name == "bounded":
-        return state.health.staleness_seconds(node) <= level.staleness_seconds
-    floor = footing.floor
-    return floor is None or (position.generation == floor.generation and position.lsn >= floor.lsn)
 
 
 def write_steps(
@@ -325,52 +355,3 @@ def stand_steps(state: DomainState, link: Link, footing: Footing, answer: Rows |
     else:
         footing.raise_floor(place.position)
     footing.unplaced = False
-
-
-def node_steps(state: DomainState, shard: str, footing: Footing, level: Level, until: float | None) -> Steps[Node]:
-    """A node fit for a longer read (a stream): where a guard is needed it is asked beforehand, in its own trip.
-
-    Behind a pooler whoever opens the read asks it, in the read's transaction.
-    """
-    if footing.pending and level.name != "eventual":
-        yield from state.settle_steps(shard, footing, until)
-    seats = state.health.seats(state.name, shard)
-    choice = choose(seats, level, footing.floor, footing.last, state.health, state.next_turn(), state.file.reads)
-    node = choice.node
-    if node is not seats.primary and (footing.unplaced and level.name == "session"):
-        node = seats.primary
-    elif node.pooled:
-        return node
-    elif choice.check is Check.GUARD:
-        pool = state.nodes.pool(node)
-        place: Rows | None = None
-        try:
-            link = yield from pool.take_steps(until)
-            try:
-                place = yield from link.run_steps(state.engine.questions.guard, None, until=until)
-            finally:
-                pool.give(link)
-        except NodeLost as error:
-            state.health.note_lost(node, error)
-        except Error as error:
-            if not generation.without_ledger(error):
-                raise
-        if place is None or generation.without_ledger(place) or not _vouched(state, node, place, footing, level):
-            node = seats.primary
-    if node is seats.primary:
-        footing.unplaced = True
-        footing.last = None
-    else:
-        state.health.interest += 1
-        footing.stand_on(node, level)
-    return node
-
-
-def _vouched(state: DomainState, node: Node, place: Rows, footing: Footing, level: Level) -> bool:
-    position, in_recovery = generation.guard_of(place)
-    if not in_recovery:
-        return False
-    state.health.note_replayed(node, position)
-    fresh = _fresh(state, node, position, footing, level)
-    state.health.note_guard(node, fresh)
-    return fresh

@@ -25,7 +25,6 @@ from outgrow.runtime.result import Result
 from outgrow.runtime.transaction import writes
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.statement import Kind
-from outgrow.topology import Node
 from outgrow.transactions import Xid, owner_of
 from outgrow.waits import Steps
 
@@ -130,12 +129,6 @@ class Conversation:
 
     def footing(self, shard: str) -> Footing:
         return self.footings[shard]
-
-    def stream_node_steps(self, shard: str, read_only: bool, until: float | None) -> Steps[Node]:
-        """The node that a longer read of the shard should use."""
-        if not read_only:
-            return self.state.health.seats(self.state.name, shard).primary
-        return (yield from asking.node_steps(self.state, shard, self.footings[shard], self.level, until))
 
     def _dispatch_steps(
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None, allow_partial: bool

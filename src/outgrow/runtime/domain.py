@@ -65,8 +65,8 @@ class DomainState:
         self.tell: Callable[[Event], None] | None = None
         self.sequences = Sequences(self)
         self.assigning = Assigning()
-        #: Node → the edition that its shard's part of the directory was last seen with there.
-        self.editions_seen: dict[str, int] = {}
+        #: Node → the edition that its shard's part of the directory was last seen with there, and in which incarnation.
+        self.editions_seen: dict[str, tuple[int, str]] = {}
         #: A session of another process knows the directory as of this migration: ask before keys are placed.
         self.migrations_due = 0
         self._taken_at = monotonic()
@@ -234,18 +234,18 @@ class DomainState:
             pool.give(link)
 
     def sample_replica_steps(self, node: Node, footing: Footing, until: float | None) -> Steps[None]:
-        """Ask a replica how far it has got, and stand there; behind a pooler the primary, where another one answers."""
+        """Ask a replica how far it has got, and stand there; the primary, where it is another one or was restarted."""
         pool = self.nodes.pool(node)
         link = yield from pool.take_steps(until)
-        server = ""
         try:
             if node.pooled:
-                rows, server = yield from pooled.server_steps(link, until)
+                rows, incarnation = yield from pooled.server_steps(link, until)
             else:
+                incarnation = yield from generation.incarnation_steps(link, self.engine.questions, until)
                 rows = yield from link.run_steps(self.engine.questions.guard, None, until=until)
         finally:
             pool.give(link)
-        if node.pooled and server != footing.server:
+        if incarnation != footing.incarnation:
             yield from self.sample_steps(self.health.seats(self.name, node.shard).primary, footing, until)
             return
         position, _ = generation.guard_of(rows)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from outgrow import ledger
 from outgrow.errors import Error, InternalError
-from outgrow.nodes import Rows
+from outgrow.nodes import Link, Rows
 from outgrow.route import Position, reachable
+from outgrow.waits import Steps
 
 
 class Questions(NamedTuple):
@@ -22,6 +24,8 @@ class Questions(NamedTuple):
     beat: str
     #: On any node: is it in recovery, and the timeline it writes (0 on a replica).
     role: str
+    #: On any node: which run of which server it is.
+    incarnation: str
     #: The place that an idle replica gets to when the primary's is this.
     reachable: Callable[[int], int]
 
@@ -36,11 +40,16 @@ class Questions(NamedTuple):
 
 def _questions(engine: str, reachable: Callable[[int], int]) -> Questions:
     ours = ledger.queries(engine)
-    return Questions(ours["guard"], ours["token"], ours["beat"], ours["role"], reachable)
+    return Questions(ours["guard"], ours["token"], ours["beat"], ours["role"], ours["incarnation"], reachable)
 
 
 POSTGRESQL = _questions("postgresql", reachable)
 MARIADB = _questions("mariadb", lambda number: number)
+
+
+def incarnation_steps(link: Link, questions: Questions, until: float | None) -> Steps[str]:
+    """Which run of which server is at the link's other end."""
+    return sys.intern(str(_one((yield from link.run_steps(questions.incarnation, None, until=until)))[0]))
 
 
 class Place(NamedTuple):

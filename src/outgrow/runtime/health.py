@@ -37,7 +37,8 @@ class NodeHealth:
         self.failures = 0
         self.retry_at = 0.0
         self.last_error = ""
-        self.replayed: Position | None = None
+        #: A place that it has passed, and in which run of the server: after a crash it may be behind it.
+        self.replayed: tuple[Position, str] | None = None
         self.guard_at = 0.0
         self.guard_pause = _GUARD_PAUSE_FIRST
         #: Of the heartbeat's questions, as a moving mean.
@@ -73,7 +74,13 @@ class Health:
         return self._nodes[node.name].usable
 
     def replayed(self, node: Node) -> Position | None:
-        return self._nodes[node.name].replayed
+        known = self._nodes[node.name].replayed
+        return None if known is None else known[0]
+
+    def replayed_by(self, node: Node, incarnation: str) -> Position | None:
+        """The same, where it is known of this run of the server."""
+        known = self._nodes[node.name].replayed
+        return known[0] if known is not None and known[1] == incarnation else None
 
     def guard_now(self, node: Node) -> bool:
         return self._clock() >= self._nodes[node.name].guard_at
@@ -84,7 +91,7 @@ class Health:
         Only this process's clock is used: if the primary stood at L at local time T, and the replica has replayed L
         by now, its data is at most now - T old.
         """
-        replayed = self._nodes[node.name].replayed
+        replayed = self.replayed(node)
         return float("inf") if replayed is None else self.staleness_at(node, replayed)
 
     def staleness_at(self, node: Node, replayed: Position) -> float:
@@ -96,7 +103,7 @@ class Health:
 
     def behind_bytes(self, node: Node) -> float:
         """How far the primary's newest known place is ahead of what this replica is known to have replayed."""
-        replayed = self._nodes[node.name].replayed
+        replayed = self.replayed(node)
         samples = self._samples[node.domain, node.shard]
         if replayed is None or not samples or samples[-1][1].generation != replayed.generation:
             return float("inf")
@@ -122,12 +129,12 @@ class Health:
 
     # -- what executions report ----------------------------------------------------------------------------------
 
-    def note_replayed(self, node: Node, position: Position) -> None:
-        """A replica was seen at `position`; bounds only rise within a generation."""
+    def note_replayed(self, node: Node, position: Position, incarnation: str) -> None:
+        """A replica was seen at `position`; bounds only rise within a generation, and a run of the server."""
         state = self._nodes[node.name]
         known = state.replayed
-        if known is None or position > known:
-            state.replayed = position
+        if known is None or known[1] != incarnation or position > known[0]:
+            state.replayed = (position, incarnation)
 
     def note_guard(self, node: Node, fresh: bool) -> None:
         state = self._nodes[node.name]

@@ -13,6 +13,7 @@ from outgrow import ledger
 from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.nodes import Link, drive, together
+from outgrow.runtime import generation
 from outgrow.runtime.background import Background
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.timed import Timed
@@ -101,6 +102,8 @@ class Heartbeat:
         link = self._links.get(node.name)
         if link is None:
             link = self._links[node.name] = yield from state.nodes.connect_steps(node, until)
+            if not node.pooled:
+                link.incarnation = yield from generation.incarnation_steps(link, questions, until)
             at = monotonic()
         beat = questions.beat_of((yield from link.run_steps(questions.beat, None, until=until)))
         health.note_latency(node, monotonic() - at)
@@ -109,7 +112,7 @@ class Heartbeat:
         if (node is seats.primary) == beat.in_recovery:
             yield from state.survey_steps(node.shard, monotonic() + _ANSWER_SECONDS, None)
         elif beat.in_recovery:
-            health.note_replayed(node, beat.position)
+            health.note_replayed(node, beat.position, link.incarnation)
         else:
             health.note_primary(node, at, beat.position)
             if node.shard == state.picture.domain.home.name:

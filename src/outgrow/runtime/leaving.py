@@ -72,6 +72,9 @@ def _seen_steps(state: DomainState, seats: Seats, footing: Footing, until: float
     Of a session that came with a token, every replica that has got to its floor has shown all of it.
     """
     read = footing.last
+    if read is None and footing.unplaced:
+        # The replica was restarted since: the floor says nothing of what it had shown.
+        return None
     for node in (read,) if read is not None else seats.replicas:
         if node not in seats.replicas or not state.health.usable(node):
             continue
@@ -81,7 +84,7 @@ def _seen_steps(state: DomainState, seats: Seats, footing: Footing, until: float
             continue
         guard, (xmax, server) = answers[0].rows[0], answers[1].rows[0]
         at_floor = footing.floor is None or Position(guard[0], guard[1] or 0) >= footing.floor
-        same = node is read and (not node.pooled or server == footing.server)
+        same = node is read and server == footing.incarnation
         if guard[2] and guard[3] == server and (same or (at_floor and read is None)):
             return Seen(node, guard[0], xmax)
     return None
@@ -141,7 +144,12 @@ def _wait_steps(state: DomainState, primary: Node, xids: list[int], seconds: flo
     limit = _sooner(until, monotonic() + seconds)
     pause = _PAUSE_FIRST
     while xids:
-        shown = yield from _shown_steps(state, primary, until)
+        try:
+            shown = yield from _shown_steps(state, primary, until)
+        except Error as error:
+            if isinstance(error, NodeLost) or monotonic() < limit:
+                raise
+            return False
         assert isinstance(shown, Shown)
         if shows(shown.snapshot, xids):
             break

@@ -66,7 +66,7 @@ def read_steps(
     if not (primary or settings or check is Check.GUARD):
         state.health.interest += 1
         rows = yield from link.run_steps(sql, params, until=until)
-        footing.stand_on(node, level)
+        footing.stand_on(node, level, "")
         return rows, None
     asks = check is Check.PLACE
     after: list[Asked] = [(state.engine.questions.place, None), _COMMIT] if asks else [_COMMIT]
@@ -204,7 +204,7 @@ def _vouched_steps(
             yield from state.survey_steps(node.shard, until, cause=None)
             return False
         server = _server(answers[-1])
-        state.health.note_replayed(node, position)
+        state.health.note_replayed(node, position, server)
         fresh = _fresh(state, node, server, position, footing, level)
         state.health.note_guard(node, fresh)
         if not fresh:
@@ -217,7 +217,7 @@ def _fresh(state: DomainState, node: Node, server: str, position: Position, foot
     """By what this very server has said, not by what the node was known for: the pooler may lead to another now."""
     if level.name == "bounded":
         return state.health.staleness_at(node, position) <= level.staleness_seconds
-    if footing.last is node and footing.server != server:
+    if footing.last is node and footing.incarnation != server:
         # It would have to have seen what the other one showed.
         return False
     floor = footing.floor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,7 +52,9 @@ def other(fleet: Fleet, other_fleet: Fleet, topology: Topology) -> Iterator[Flee
     for key in (1, 2):
         fleet.directory().migrate(key, "s1", type="int8")
     with other_fleet.session() as session:
-        assert session.execute("SELECT sum(v) FROM t WHERE id IN (1, 2)").fetchone() == (30,)
+        until = time.monotonic() + 20
+        while session.execute("SELECT sum(v) FROM t WHERE id IN (1, 2)").fetchone() != (30,):
+            assert time.monotonic() < until, "its replicas do not have the rows"
     yield other_fleet
     told, seen = editions(topology)
     assert all(told.get(shard, 0) == edition for shard, edition in seen.items())

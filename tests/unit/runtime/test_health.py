@@ -25,16 +25,16 @@ def test_staleness_is_now_minus_the_newest_primary_place_that_was_replayed() -> 
     assert health.staleness_seconds(REPLICA) == float("inf")
     health.note_primary(PRIMARY, 90.0, Position(1, 1000))
     health.note_primary(PRIMARY, 95.0, Position(1, 2000))
-    health.note_replayed(REPLICA, Position(1, 1500))
+    health.note_replayed(REPLICA, Position(1, 1500), "run 1")
     assert health.staleness_seconds(REPLICA) == 10.0
-    health.note_replayed(REPLICA, Position(1, 2000))
+    health.note_replayed(REPLICA, Position(1, 2000), "run 1")
     assert health.staleness_seconds(REPLICA) == 5.0
 
 
 def test_an_idle_primary_does_not_make_a_replica_old() -> None:
     clock = Clock()
     health = Health([DOMAIN], clock)
-    health.note_replayed(REPLICA, Position(1, 2000))
+    health.note_replayed(REPLICA, Position(1, 2000), "run 1")
     for second in range(50, 100):
         health.note_primary(PRIMARY, float(second), Position(1, 2000))
     assert health.staleness_seconds(REPLICA) == 1.0
@@ -43,15 +43,23 @@ def test_an_idle_primary_does_not_make_a_replica_old() -> None:
 def test_places_of_another_generation_say_nothing_about_age() -> None:
     health = Health([DOMAIN], Clock())
     health.note_primary(PRIMARY, 99.0, Position(1, 1))
-    health.note_replayed(REPLICA, Position(2, 500))
+    health.note_replayed(REPLICA, Position(2, 500), "run 1")
     assert health.staleness_seconds(REPLICA) == float("inf")
 
 
 def test_bounds_only_rise() -> None:
     health = Health([DOMAIN], Clock())
-    health.note_replayed(REPLICA, Position(1, 2000))
-    health.note_replayed(REPLICA, Position(1, 1000))
+    health.note_replayed(REPLICA, Position(1, 2000), "run 1")
+    health.note_replayed(REPLICA, Position(1, 1000), "run 1")
     assert health.replayed(REPLICA) == Position(1, 2000)
+
+
+def test_a_restarted_replica_is_where_it_says() -> None:
+    health = Health([DOMAIN], Clock())
+    health.note_replayed(REPLICA, Position(1, 2000), "run 1")
+    assert health.replayed_by(REPLICA, "run 1") == Position(1, 2000) and health.replayed_by(REPLICA, "run 2") is None
+    health.note_replayed(REPLICA, Position(1, 1000), "run 2")
+    assert health.replayed(REPLICA) == Position(1, 1000) and health.replayed_by(REPLICA, "run 1") is None
 
 
 def test_a_failed_guard_pauses_longer_each_time_and_a_good_one_ends_it() -> None:
@@ -88,7 +96,7 @@ def test_a_lost_node_is_asked_again_less_and_less_often() -> None:
 
 def test_new_seats_forget_old_places() -> None:
     health = Health([DOMAIN], Clock())
-    health.note_replayed(REPLICA, Position(1, 2000))
+    health.note_replayed(REPLICA, Position(1, 2000), "run 1")
     assert health.seat("d", "s1", Seats(REPLICA, (PRIMARY,)))
     assert health.replayed(REPLICA) is None
     assert not health.seat("d", "s1", Seats(REPLICA, (PRIMARY,)))

@@ -58,6 +58,7 @@ class MariadbLink(Link):
         self.names = {}
         self.opened_at = self.idle_since = monotonic()
         self.dress = ()
+        self.incarnation = ""
         self.standby = False
         self.abandoned = self.in_flight = False
         self.connection = connection

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from outgrow import ledger
 from outgrow.clock import monotonic
-from outgrow.errors import Error, NodeLost
+from outgrow.errors import Error
 from outgrow.nodes import Asked, Link
 from outgrow.runtime import pooled
 from outgrow.runtime.directories.outdated import Editions, Outdated, check_held, edition_of
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.prepared import Prepared
+from outgrow.runtime.reading import longer
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -57,53 +58,18 @@ class Borrowed:
         if conversation.transaction is not None:
             return (yield from conversation.transaction.link_steps(shard, writes, until))
         read_only = prepared is None or prepared.read_only
-        node = yield from conversation.stream_node_steps(shard, read_only and not on_primary, until)
-        if node.pooled:
-            return (yield from self._pooled_link_steps(node, until))
-        if node is conversation.state.health.seats(conversation.state.name, shard).primary:
-            yield from conversation.footing(shard).leave_steps(conversation.state, shard, until)
-        pool = conversation.state.nodes.pool(node)
         started = monotonic()
-        link = yield from pool.take_steps(until)
+        node, link = yield from longer.link_steps(conversation, shard, read_only and not on_primary, until)
         conversation.noting.visit(conversation.state, node, "stream", -1, started)
         self._held.append((node, link))
+        if node.pooled:
+            return link
         dress = conversation.footing(shard).dress
         if link.dress != dress:
             yield from dressed_steps(link, dress)
         if edition is not None:
             self._begun.append(link)
             yield from _begin_steps(link, edition, read_only, until)
-        return link
-
-    def _pooled_link_steps(self, node: Node, until: float | None) -> Steps[Link]:
-        """In a transaction of its own, which has asked whether the node is what it was chosen for."""
-        conversation, state = self._conversation, self._conversation.state
-        footing = conversation.footing(node.shard)
-        for last_try in (False, False, True):
-            pool = state.nodes.pool(node)
-            started = monotonic()
-            primary = node is state.health.seats(state.name, node.shard).primary
-            try:
-                fit = False
-                if primary:
-                    yield from footing.leave_steps(state, node.shard, until)
-                link = yield from pool.take_steps(until)
-                try:
-                    fit = yield from pooled.opened_steps(state, node, link, footing, conversation.level, until)
-                finally:
-                    if not fit:
-                        pool.give(link)
-            except NodeLost as error:
-                if last_try:
-                    raise
-                state.health.note_lost(node, error)
-                if primary:
-                    yield from state.survey_steps(node.shard, until, cause=error)
-            if fit:
-                break
-            node = state.health.seats(state.name, node.shard).primary
-        conversation.noting.visit(state, node, "stream", -1, started)
-        self._held.append((node, link))
         return link
 
     @property
