@@ -211,7 +211,7 @@ def test_how_much_a_query_may_bring_together() -> None:
     assert finish == FinishLimits(1_000_000, "duckdb", 2 * 2**30, "/var/spill$", 2)
     assert parse(write(parse(text.format(whole)))).domains[0].finish == finish
     wrongs = [("{rows_max: 0}", "045"), ("{row_max: 3}", "003"), ("{engine: sqlite}", "046"), ("{threads: -1}", "047")]
-    for wrong, code in (*wrongs, ("{memory: 512}", "006"), ("{memory: 512 KB}", "047"), ("{memory: 0MB}", "047")):
+    for wrong, code in (*wrongs, ("{memory: 512}", "005"), ("{memory: 512 KB}", "047"), ("{memory: 0MB}", "047")):
         with pytest.raises(ConfigurationError) as caught:
             parse(text.format(wrong))
         assert caught.value.code == f"OG-TOPO-{code}", caught.value
