@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 NAMES = ("point", "scatter", "pool", "pooler", "load", "atomic", "ryw", "keyspace", "ring", "strategies")
+#: Those that take minutes run if they are named.
+LONG = ("tpch",)
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 HEAD = """\
@@ -30,7 +32,9 @@ PACKAGES = ("psycopg", "asyncpg", "uvloop", "SQLAlchemy")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", default=NAMES, help=f"which benches (all: {', '.join(NAMES)})")
+    parser.add_argument(
+        "names", nargs="*", default=NAMES, help=f"which benches ({', '.join(NAMES)}; {', '.join(LONG)})"
+    )
     parser.add_argument("--dry", action="store_true", help="leave RESULTS.md as it is")
     options = parser.parse_args()
     old = sections(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -47,7 +51,7 @@ def main() -> None:
         today = datetime.date.today().isoformat()
         versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
         text = HEAD.format(date=today, versions=versions)
-        RESULTS.write_text(text + "".join(f"\n{old[name]}" for name in NAMES if name in old))
+        RESULTS.write_text(text + "".join(f"\n{old[name]}" for name in NAMES + LONG if name in old))
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +74,12 @@ def test_atomic() -> None:
         assert isinstance(figures[key], float), key
     assert figures["flushes"]["two plain commits, not atomic"] >= 2
     assert figures["flushes"]["two-phase commit, all in parallel"] >= 5
+
+
+@pytest.mark.long
+def test_tpch() -> None:
+    if not shutil.which("tpchgen-cli", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
+        pytest.skip("tpchgen-cli is not installed")
+    figures = last_line("tpch", "--scale", "0.01", "--rounds", "1")
+    assert (figures["layout_a_right"], figures["layout_b_right"], figures["refused"]) == (22, 22, 0)
+    assert isinstance(figures["geomean_b_vs_postgres"], float)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
@@ -63,11 +63,11 @@ def forced(finish: str) -> Iterator[Share]:
             share.unanswered[str(why).splitlines()[0][:60]] += 1
             raise
 
-    original = columnar._rendered
+    original = columnar.render_duckdb
 
-    def looked(brought: Any, values: Sequence[Any], columns: Sequence[Any] = ()) -> Rendered | Unvetted:
-        found = original(brought, values, columns)
-        if isinstance(found, Unvetted) and not columns:
+    def looked(*args: Any) -> Rendered | Unvetted:
+        found = original(*args)
+        if isinstance(found, Unvetted):
             share.unvetted[found.reason[:60]] += 1
         return found
 
@@ -75,6 +75,6 @@ def forced(finish: str) -> Iterator[Share]:
         mock.patch.object(plan, "build", bringing),
         mock.patch.object(DuckFinish, "rows", counted),
         mock.patch.object(columnar._Running, "finished", noted),
-        mock.patch.object(columnar, "_rendered", looked),
+        mock.patch.object(columnar, "render_duckdb", looked),
     ):
         yield share

@@ -12,6 +12,7 @@ import psycopg
 
 import outgrow
 from outgrow.keyspace import coerce
+from outgrow.plan import staging
 from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology
 from tests import pgbouncer
 from tests.differential.block import Case
@@ -159,6 +160,17 @@ def placements(shards: list[str]) -> dict[TableName, Placement]:
 
 
 @contextlib.contextmanager
+def narrowed() -> Iterator[None]:
+    """Rows that are brought are narrowed by others', however few there are."""
+    before = staging.FEW_ROWS, staging.TIMES_FEWER
+    staging.FEW_ROWS, staging.TIMES_FEWER = 0, 1
+    try:
+        yield
+    finally:
+        staging.FEW_ROWS, staging.TIMES_FEWER = before
+
+
+@contextlib.contextmanager
 def opened(
     shards: int = 3,
     seed: int = 1,
@@ -180,6 +192,7 @@ def opened(
         places = Places(domain)
         _fill_shards(topology, seed, places)
         plain = stack.enter_context(_plain(servers, seed))
+        stack.enter_context(narrowed())
         fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
         places.record()
         yield Sides(fleet, plain)

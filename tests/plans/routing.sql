@@ -45,8 +45,8 @@ SELECT * FROM settings, orders WHERE customer_id = 1;
 --   read, keys
 --   scan: reads orders as orders: customer_id = 1
 --   single: s2
---   bring orders as orders (order_id, customer_id, total, qty, status, day) where orders.customer_id = 1
---   then SELECT settings.name, settings.value, orders.order_id, orders.customer_id, orders.total, orders.qty, orders.status, orders.day FROM settings CROSS JOIN unnest($1::int8[], $2::int8[], $3::"numeric"[], $4::int4[], $5::text[], $6::date[]) AS orders (order_id, customer_id, total, qty, status, day) WHERE orders.customer_id = 1
+--   bring b1: SELECT orders.order_id AS c1, orders.customer_id AS c2, orders.total AS c3, orders.qty AS c4, orders.status AS c5, orders.day AS c6 FROM orders WHERE orders.customer_id = 1
+--   then SELECT settings.name, settings.value, b1.c1 AS order_id, b1.c2 AS customer_id, b1.c3 AS total, b1.c4 AS qty, b1.c5 AS status, b1.c6 AS day FROM unnest($1::int8[], $2::int8[], $3::"numeric"[], $4::int4[], $5::text[], $6::date[]) AS b1 (c1, c2, c3, c4, c5, c6) CROSS JOIN settings
 --   because: plan.placing: settings lives on s2 only
 --   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
 

@@ -1,10 +1,11 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
+from outgrow.plan import staging
 from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
-from outgrow.plan.duck import FAMILIES, Output, Rendered, Unvetted, render_duckdb
+from outgrow.plan.duck import FAMILIES, Output, Rendered, Unvetted, render_duckdb, shapes_of
 from outgrow.plan.duck import Type as ColumnType
 from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
@@ -64,5 +65,7 @@ __all__ = [
     "refuse",
     "render_duckdb",
     "sequence_name",
+    "shapes_of",
+    "staging",
     "type_from",
 ]

@@ -11,28 +11,26 @@ refused is what would differ elsewhere: see `vet`, and `_check` for tables.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import NamedTuple
 
 from outgrow.schema import Order, Table, TableKind
-from outgrow.statement import render, transform, type_of
+from outgrow.statement import transform, type_of
 from outgrow.statement.tree import (
     Call,
     CallKind,
-    Cast,
-    Collate,
     ColumnRef,
-    Derived,
+    Exists,
     Expr,
-    FunctionScan,
     Item,
     Join,
     JoinKind,
     Literal,
     Operation,
-    Parameter,
     Query,
     Relation,
     Scan,
@@ -42,26 +40,22 @@ from outgrow.statement.tree import (
 )
 from outgrow.statement.walk import columns_of
 
-from .blocks import first_items, leaves_of, plain_type
-from .brought import Bring, Brought
-from .change import Piece
-from .duck import Type, declared
+from .blocks import first_items, leaves_of, plain_type, transparent
+from .brought import Brought
+from .bundles import BundleScan, bundled
+from .conditions import TRUE, together
+from .decorrelating import decorrelated
+from .gathering import Gathered
+from .linking import links
 from .model import Plan, Reason
-from .moments import type_sql
 from .placing import Copied, Places, Sharded, Single
 from .refusals import Refused, refused
-from .rendering import fragment, piece, with_holes
+from .rendering import fragment
 from .vetting import vet, vet_alike
 from .walking import conjuncts, everything_below
 
-#: Types whose arrays may be brought as they are: elements are parted by commas, and none is an array itself.
-_PLAIN = frozenset(
-    "int2 int4 int8 oid numeric float4 float8 bool uuid bytea text varchar bpchar name date timestamp timestamptz time "
-    "timetz interval json jsonb inet cidr macaddr bit varbit".split()
-)
 #: Engines of which arrays carry rows.
 _ENGINES = frozenset(("postgresql",))
-_RELATION = "brought"
 
 
 def bringing(plan: Plan, places: Places) -> Plan:
@@ -70,7 +64,7 @@ def bringing(plan: Plan, places: Places) -> Plan:
         brought = _brought(plan, places)
     except Refused:
         return plan
-    tables = ", ".join(dict.fromkeys(str(each.table) for each in brought.brings))
+    tables = ", ".join(dict.fromkeys(str(table) for each in brought.brings for table in each.tables))
     reason = Reason("plan.bringing", f"the rows of {tables} are brought to one server, which runs the query over them")
     return replace(plan, brought=brought, reasons=(*plan.reasons, reason))
 
@@ -82,47 +76,54 @@ def _brought(plan: Plan, places: Places) -> Brought:
         raise refused("table form", places.schema.engine)
     vet(statement, alone=True)
     _vet_sums(tree)
+    _mentioned(tree)
     here = plan.fixed[0] if plan.fixed else ""
-    scans = _scans(tree)
-    away = [scan for scan in scans if _check(scan, places, here)]
-    said, mentioned = dict(_said(tree)), _mentioned(tree)
+    for scan in _scans(tree):
+        _check(scan, places, here)
+    dependent = _with_dependents(tree, places)
+    assert isinstance(dependent, Query)
+    words = set(re.findall(r"\w+", statement.sql.lower()))
+    unused = (name for number in count(1) if (name := f"b{number}") not in words)
+    query, bundles = bundled(decorrelated(_existing(dependent), places, unused), places, unused)
+    gathered = Gathered(plan, places, statement.placeholders.count + 1)
+    instead = gathered.bundles(bundles, links(query, bundles))
+    said = dict(_said(query))
+    away = {id(scan): scan for scan in _scans(query) if _check(scan, places, here)}
+    # What its shards have judged need not be judged again, nor its columns brought for that.
+    left = _without(query, {id(each) for at in away for each in said.get(at, ())})
+    mentioned = _mentioned(left)
+    for scan in away.values():
+        table = places.table(scan.table)
+        assert table is not None
+        columns = _columns(scan, table, mentioned)
+        instead[id(scan)] = gathered.table(scan, table, columns, said.get(id(scan), []))
+
+    def change(node: object) -> object:
+        return instead.get(node.alias if isinstance(node, BundleScan) else id(node), node)
+
+    finished = transform(left, change)
+    sql, params = fragment(finished)
     outputs = tuple(item.name for item in first_items(tree))
-    tree = _with_dependents(tree, places)
-    instead: dict[int, Relation] = {}
-    first = statement.placeholders.count + 1
-
-    def bring(scans: list[Scan], first: int) -> tuple[Bring, ...]:
-        brings: dict[Hashable, tuple[Bring, int]] = {}
-        for scan in scans:
-            table = places.table(scan.table)
-            assert table is not None
-            columns = _columns(scan, table, mentioned)
-            made = _bring(scan, table, columns, said.get(id(scan), []), plan, places)
-            # Whoever needs the same rows of the same table shares them.
-            keys = tuple(plan.scans[at].keys for at in made.scans)
-            same: Hashable = made if made.condition else (scan.table, scan.only, columns, keys)
-            if same not in brings:
-                brings[same] = made, first
-                first += len(columns)
-            instead[id(scan)] = _unnested(scan, table, columns, brings[same][1])
-        return tuple(made for made, _ in brings.values())
-
-    far = bring(away, first)
-    sql, params = fragment(transform(tree, lambda node: instead.get(id(node), node)))
-    made = Brought(far, sql, params, outputs, here, places.domain.finish.rows_max)
     # DuckDB has no tables, so it is given those that the server has as well.
-    near = bring([scan for scan in scans if id(scan) not in instead], first + sum(len(each.columns) for each in far))
-    columns = tuple(shape for each in (*far, *near) for shape in _shapes(each, places))
-    whole = transform(tree, lambda node: instead.get(id(node), node))
+    near = Gathered(plan, places, gathered.next)
+    for scan in _scans(finished):
+        table = places.table(scan.table)
+        assert table is not None
+        instead[id(scan)] = near.table(scan, table, _columns(scan, table, mentioned), said.get(id(scan), []))
+    whole = transform(finished, change)
     assert isinstance(whole, Query)
-    return replace(made, tree=whole, columns=columns, near=near, by_bytes=places.schema.default_order is Order.BYTES)
-
-
-def _shapes(bring: Bring, places: Places) -> list[Type]:
-    table = places.table(bring.table)
-    assert table is not None
-    columns = [table.column(name) for name in bring.columns]
-    return [declared(column) for column in columns if column is not None]
+    return Brought(
+        tuple(gathered.brings),
+        sql,
+        params,
+        outputs,
+        here,
+        places.domain.finish.rows_max,
+        not near.brings,
+        whole,
+        tuple(near.brings),
+        places.schema.default_order is Order.BYTES,
+    )
 
 
 def _scans(tree: Tree) -> list[Scan]:
@@ -192,60 +193,6 @@ def _columns(scan: Scan, table: Table, mentioned: _Mentioned) -> tuple[str, ...]
     return tuple(name for name in every if name in names) or every[:1]
 
 
-def _bring(scan: Scan, table: Table, columns: tuple[str, ...], said: list[Expr], plan: Plan, places: Places) -> Bring:
-    plain = replace(scan, column_aliases=())
-    items = []
-    for name in columns:
-        column = table.column(name)
-        assert column is not None
-        ref: Expr = ColumnRef(scan.alias, name)
-        items.append(Item(ref if column.type in _PLAIN else Cast(ref, "text"), name, name))
-    where = Operation("and", tuple(said)) if len(said) > 1 else said[0] if said else None
-    limit = Literal("number", str(places.domain.finish.rows_max + 1))
-    inside = piece(render(with_holes(Select(tuple(items), plain, where, limit=limit))))
-    numbered = [f"c{number}" for number in range(1, len(columns) + 1)]
-    arrays = "".join(f", array_agg({name})::text" for name in numbered)
-    before = f"SELECT count(*){arrays} FROM ("
-    after = f") AS r ({', '.join(numbered)})"
-    texts = [before + inside.texts[0], *inside.texts[1:]]
-    texts[-1] += after
-    scans = tuple(at for at, each in enumerate(plan.scans) if (each.table, each.alias) == (scan.table, scan.alias))
-    standing = places.of(scan.table)
-    shard = standing.shard if isinstance(standing, Single) else ""
-    condition = render(where) if where is not None else ""
-    return Bring(scan.table, scan.alias, columns, Piece(tuple(texts), inside.params), scans, shard, condition)
-
-
-def _unnested(scan: Scan, table: Table, columns: tuple[str, ...], first: int) -> Relation:
-    """The rows again, from parameters `first` and following, with the types and collations that the table has."""
-    arrays: list[Expr] = []
-    items: list[Item] = []
-    for number, name in enumerate(columns, first):
-        column = table.column(name)
-        assert column is not None
-        plain = column.type in _PLAIN
-        arrays.append(Cast(Parameter(number), f"{type_sql(column.type) if plain else 'text'}[]"))
-        value: Expr = ColumnRef(_RELATION, name)
-        if not plain:
-            value = Cast(value, _element_sql(column.type))
-        if column.collation:
-            value = Collate(value, column.collation)
-        items.append(Item(value, name, name))
-    call = Call("unnest", tuple(arrays), kind=CallKind.SET, builtin=True)
-    if all(isinstance(item.expr, ColumnRef) for item in items):
-        return FunctionScan(call, scan.alias, scan.column_aliases + columns[len(scan.column_aliases) :])
-    source = FunctionScan(call, _RELATION, columns)
-    return Derived(Select(tuple(items), source), scan.alias, scan.column_aliases)
-
-
-def _element_sql(name: str) -> str:
-    """A type as the schema names it, arrays too, as SQL."""
-    schema, dot, own = name.rpartition(".")
-    if own.startswith("_"):
-        return f"{type_sql(f'{schema}.{own[1:]}' if dot else own[1:])}[]"
-    return type_sql(name)
-
-
 # --- what is said of one table alone ---------------------------------------------------------------------------------
 
 
@@ -305,6 +252,33 @@ def _of_alone(expr: Expr, alias: str) -> bool:
     return mentioned and vet_alike(expr)
 
 
+def _without(query: Query, gone: set[int]) -> Query:
+    """The query without these conjuncts (by identity)."""
+
+    def change(node: object) -> object:
+        if id(node) in gone:
+            return TRUE
+        if isinstance(node, Operation) and node.operator == "and" and TRUE in node.operands:
+            return together("and", (each for each in node.operands if each != TRUE)) or TRUE
+        return node
+
+    return transform(query, change)
+
+
+# --- what nobody looks at --------------------------------------------------------------------------------------------
+
+
+def _existing(query: Query) -> Query:
+    """EXISTS looks at no column of its rows."""
+
+    def change(node: object) -> object:
+        if not isinstance(node, Exists) or not isinstance(node.query, Select) or not transparent(node.query):
+            return node
+        return Exists(replace(node.query, items=(Item(Literal("number", "1"), "?column?"),), order=()))
+
+    return transform(query, change)
+
+
 # --- what a primary key decides --------------------------------------------------------------------------------------
 
 
@@ -330,8 +304,8 @@ def _with_dependents(tree: Tree, places: Places) -> Tree:
 def _shown(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
     """The columns of an item that the block shows or orders by, which are not among the known ones."""
     found: dict[str, Expr] = {}
-    for part in (*select.items, select.having, *select.order, *select.distinct_on):
-        for ref, depth in columns_of(part) if part is not None else ():
+    for bundle in (*select.items, select.having, *select.order, *select.distinct_on):
+        for ref, depth in columns_of(bundle) if bundle is not None else ():
             if ref.relation == alias and not depth:
                 found.setdefault(ref.name, replace(ref, depth=0))
     return [ref for ref in found.values() if ref not in known]

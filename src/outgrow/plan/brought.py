@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from outgrow.statement.tree import Query
 from outgrow.topology import TableName
 
 from .change import Piece
-from .duck import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Only rows with a value that another bring has had can matter."""
+
+    #: That bring, and the parameter that is its array of values.
+    source: int
+    param: int
+    #: The condition, to be followed by AND.
+    piece: Piece
+    #: As people read it.
+    shown: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bring:
-    """The rows that the query can need of one occurrence of a table.
+    """Rows that the query can need: of one occurrence of a table, or of several that each shard can join alone.
 
-    `piece` is a query of one row: their number, then each column's values as the text of one array.
+    `before` and `behind` make a query of one row: their number, then each column's values as the text of one array;
+    conditions on keys go between them.
     """
 
-    table: TableName
+    tables: tuple[TableName, ...]
     alias: str
     columns: tuple[str, ...]
-    piece: Piece
-    #: Which of the plan's scans say where its keys lie ...
-    scans: tuple[int, ...] = ()
+    before: Piece
+    behind: Piece
+    #: Which of the plan's scans say where its rows lie: on a shard of some scan of every group ...
+    scans: tuple[tuple[int, ...], ...] = ()
     #: ... or the shard that has all of a single table.
     shard: str = ""
-    #: What is asked of the rows, as SQL; "" for all.
-    condition: str = ""
+    #: What is brought, as SQL.
+    shown: str = ""
+    keys: tuple[Keys, ...] = ()
 
-    def describe(self) -> str:
-        where = f" where {self.condition}" if self.condition else ""
-        return f"{self.table} as {self.alias} ({', '.join(self.columns)}){where}"
+    @property
+    def of(self) -> str:
+        return ", ".join(map(str, self.tables))
+
+    def describe(self) -> list[str]:
+        told = [f"  only those with {keys.shown}, where that is selective" for keys in self.keys]
+        return [f"bring {self.shown}", *told]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +68,41 @@ class Brought:
     names: tuple[str, ...]
     #: The shard that runs it; "" for any.
     shard: str
-    #: More rows than this of one table are refused.
+    #: More rows than this of one bring are refused.
     rows_max: int
-    #: The same query with every table replaced, for DuckDB: its `$n` above the user's are the columns of all brings,
-    #: then of `near`, in this order and, as far as the catalogue tells, of these types ...
+    #: It reads nothing else: no copied or single table.
+    alone: bool = False
+    #: The same query for DuckDB, every table replaced: its `$n` above the user's are the columns of all brings, then
+    #: of `near` ...
     tree: Query | None = None
-    columns: tuple[Type, ...] = ()
     #: ... which are the tables that the server has.
     near: tuple[Bring, ...] = ()
     #: Text without a collation of its own compares by bytes.
     by_bytes: bool = False
 
+    @property
+    def linked(self) -> bool:
+        """What some brings bring may narrow what others do."""
+        return any(bring.keys for bring in self.brings)
+
     def describe(self) -> list[str]:
-        return [*(f"bring {each.describe()}" for each in self.brings), f"then {self.sql}"]
+        return [*(line for each in self.brings for line in each.describe()), f"then {self.sql}"]
 
 
-def joined(brings: Sequence[Bring]) -> list[Piece]:
-    """One query of one row for all of them: whether values were written exactly, then what each piece gives.
+def joined(brings: Sequence[Bring], keys: Mapping[int, Sequence[Keys]] = {}) -> list[Piece]:
+    """One query of one row for all of them: whether values were written exactly, then what each bring gives.
 
     One query, so that a shard's rows are of one moment.  Text says a value exactly unless the session had it cut.
+    `keys`: by position in `brings`, what narrows them.
     """
     pieces = [Piece((_EXACT,))]
     for number, bring in enumerate(brings, 1):
-        pieces += [Piece((", (",)), bring.piece, Piece((f") AS b{number}",))]
+        pieces += [Piece((", (",)), *narrowed(bring, keys.get(number - 1, ())), Piece((f") AS b{number}",))]
     return pieces
+
+
+def narrowed(bring: Bring, keys: Sequence[Keys]) -> list[Piece]:
+    return [bring.before, *(each.piece for each in keys), bring.behind]
 
 
 _EXACT = (

@@ -212,6 +212,8 @@ def locate_brings(plan: Plan, params: Params, placer: Placer, absent: Absent = N
     assert plan.brought is not None
     places = [shards_of(scan, params, placer, absent) for scan in plan.scans]
     return [
-        {bring.shard} if bring.shard else set().union(*(places[at] for at in bring.scans))
+        {bring.shard}
+        if bring.shard
+        else set.intersection(*(set().union(*(places[at] for at in scans)) for scans in bring.scans))
         for bring in plan.brought.brings
     ]

@@ -14,7 +14,7 @@ from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.directories import directory
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Prepared
-from outgrow.runtime.reading import columnar
+from outgrow.runtime.reading import bringing, columnar
 from outgrow.waits import Steps
 
 
@@ -65,9 +65,13 @@ def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequen
     if located.rows:
         facts["fragment"] = "the rows of each shard, as the user wrote them"
     elif located.scatter and plan.is_brought:
-        facts["fragment"] = "the rows that are brought"
         assert plan.brought is not None
         facts["finished_by"] = columnar.verdict(plan.brought, conversation.state.file.finish, values)
+        facts["fragment"] = "the rows that are brought"
+        try:
+            facts["stages"] = yield from bringing.stages_steps(conversation, prepared, values)
+        except Error as error:
+            facts["stages"] = [f"not known: {error.code}"]
     elif located.scatter:
         facts["fragment"] = plan.fragment_sql
     else:

@@ -35,6 +35,7 @@ class Prepared:
         *(
             "_fingerprint",
             "drawing",
+            "estimated",
             "located",
             "parameters",
             "placeholders",
@@ -59,6 +60,8 @@ class Prepared:
         self.drawing = plan.drawing
         #: Where it goes whatever its parameters are; None where they decide, or nobody has asked yet.
         self.located: Located | None = None
+        #: What servers said lately of rows that are brought; `runtime.reading.staged` keeps it here.
+        self.estimated: object = None
         self.parameters = placeholders.count
         self._fingerprint: Fingerprint | None = None
         #: It may change rows.  (A locking read goes to the primary, but writes nothing.)

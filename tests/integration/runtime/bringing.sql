@@ -34,3 +34,39 @@ SELECT DISTINCT ROW(note, amount) FROM sales ORDER BY 1
 SELECT count(DISTINCT (note, amount)) FROM sales
 SELECT sum(amount) || '!' FROM sales
 SELECT 1 AS a, g.id AS a FROM goods g WHERE g.id > (SELECT 7) ORDER BY 2
+-- Rows of one side say which of the other matter, NULLs among them; but not where a row without a partner counts.
+SELECT g.label, s.note FROM goods g, sales s WHERE s.good = g.id AND g.price < 4 ORDER BY 1, 2, s.buyer
+SELECT g.id, (SELECT sum(s.amount) FROM sales s WHERE s.good = g.id) FROM goods g WHERE g.price < 4 ORDER BY 1
+SELECT g.id, (SELECT count(*) FROM sales s WHERE s.good = g.id) FROM goods g WHERE g.price < 4 ORDER BY 1
+SELECT g.id FROM goods g WHERE g.price < 8 AND NOT EXISTS (SELECT 1 FROM sales s WHERE s.good = g.id AND s.amount = 3) ORDER BY 1
+SELECT g.id FROM goods g WHERE g.id IN (SELECT s.good FROM sales s WHERE s.amount = 3) ORDER BY 1
+SELECT g.id FROM goods g WHERE g.price < 3 AND g.id IN (SELECT s.good FROM sales s ORDER BY s.amount, s.good LIMIT 5) ORDER BY 1
+SELECT g.id FROM goods g WHERE g.price < 3 AND g.id IN (SELECT max(s.good) FROM sales s GROUP BY s.note) ORDER BY 1
+SELECT g.id FROM goods g WHERE g.price < 5 AND g.id IN (SELECT s.good FROM sales s GROUP BY s.good HAVING count(*) > 3) ORDER BY 1
+SELECT g.id FROM goods g WHERE g.price < 5 AND g.id NOT IN (SELECT s.good FROM sales s WHERE s.amount = 2) ORDER BY 1
+SELECT g.id, x.n FROM goods g JOIN (SELECT good, sum(amount) AS n FROM sales GROUP BY good) x ON x.good = g.id WHERE g.price < 4 ORDER BY 1
+SELECT g.id, x.r FROM goods g JOIN (SELECT good, rank() OVER (ORDER BY amount, note, buyer) AS r FROM sales) x ON x.good = g.id WHERE g.price < 3 ORDER BY 1, 2
+SELECT g.id, x.amount FROM goods g JOIN (SELECT DISTINCT ON (note) good, amount FROM sales ORDER BY note, amount, good) x ON x.good = g.id WHERE g.price < 3 ORDER BY 1
+SELECT g.id, s.buyer FROM goods g LEFT JOIN sales s ON s.good = g.id WHERE g.price < 3 ORDER BY 1, 2
+SELECT g.id, b.id, s.amount FROM goods g JOIN sales s ON s.good = g.id LEFT JOIN goods b ON b.id = s.amount WHERE g.price < 3 ORDER BY 1, 2, 3, s.buyer
+SELECT a.id FROM goods a, goods b, sales s WHERE a.id = s.good AND s.good = b.id AND b.price < 3 ORDER BY 1
+SELECT g.id FROM goods g, sales s WHERE (g.id = s.good AND g.price < 3 AND s.amount > 1) OR (g.id = s.good AND g.price > 8 AND s.note = 'note 1') ORDER BY 1
+SELECT g.id FROM goods g, sales s WHERE (g.id = s.good AND g.price < 3) OR (s.amount = 4 AND g.price > 8) ORDER BY 1
+-- Halves of groups.
+SELECT x.note, g.id FROM (SELECT note, count(*) AS n, sum(amount) AS s, avg(amount) AS a, min(at) AS f FROM sales GROUP BY note) x JOIN goods g ON g.id = x.n ORDER BY 1
+SELECT (SELECT avg(price) FROM goods WHERE id > 100), (SELECT count(price) FROM goods WHERE id > 100), (SELECT sum(price) FROM goods WHERE id < 3)
+SELECT (SELECT avg(amount) FROM sales), (SELECT avg(price) FROM goods), (SELECT count(DISTINCT amount) FROM sales), (SELECT sum(DISTINCT amount) FROM sales)
+SELECT (SELECT count(*) FILTER (WHERE amount > 2) FROM sales), (SELECT bool_or(amount > 3) FROM sales), (SELECT max(note) FROM sales)
+SELECT s.note, sum(sum(s.amount)) OVER (ORDER BY s.note) FROM sales s GROUP BY s.note ORDER BY 1
+SELECT id FROM goods WHERE price > (SELECT avg(s.amount) + 0.5 FROM sales s WHERE s.note = 'note 1') ORDER BY 1
+SELECT (SELECT max(said) FROM kinds), (SELECT min(code) FROM kinds), (SELECT sum(exact) FROM kinds), (SELECT max(zoned)::text FROM kinds)
+-- A copied table belongs to a part by its primary key, and stays out of it otherwise.
+SELECT g.id, c.code, s.amount FROM goods g, countries c, sales s WHERE c.name = g.label AND s.good = g.id AND g.price < 4 ORDER BY 1, 2, 3, s.buyer
+SELECT s.buyer, c.name FROM sales s, countries c, goods g WHERE c.code = s.note AND g.id = s.good ORDER BY 1
+SELECT g.id, x.n FROM goods g JOIN sales s ON s.good = g.id, LATERAL (SELECT g.price * s.amount AS n) x WHERE g.price < 3 ORDER BY 1, 2
+-- Computed for each row outside.
+SELECT s.buyer, s.amount FROM sales s WHERE s.amount > (SELECT 0.5 * avg(t.amount) FROM sales t WHERE t.good = s.good) ORDER BY 1, 2, s.note
+SELECT g.id FROM goods g WHERE g.price > (SELECT sum(t.amount) FROM sales t WHERE t.good = g.id AND t.note <> 'note 2') ORDER BY 1
+SELECT g.id FROM goods g WHERE 3 > (SELECT count(*) FROM sales t WHERE t.good = g.id) ORDER BY 1
+SELECT s.buyer, s.good FROM sales s WHERE 1 <> (SELECT max(t.amount) FROM sales t, goods g WHERE t.good = s.good AND g.id = t.buyer) ORDER BY 1, 2, s.note, s.amount
+SELECT g.id FROM goods g WHERE g.price > (SELECT coalesce(sum(t.amount), 0) FROM sales t WHERE t.good = g.id) ORDER BY 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,18 @@ from outgrow.plan.model import Plan, describe_finish
 
 from .mariadb_world import mariadb_plan
 from .ranged import ranged_located, ranged_plan
+from .tpch import LAYOUTS, queries, tpch_plan
 from .world import plan
 
 DIRECTORY = Path(__file__).parents[2] / "plans"
 FILES = sorted(DIRECTORY.glob("*.sql"))
 #: The statements of a domain whose keys lie by range.
 RANGED = "ranges.sql"
-PLANNERS: dict[str, Callable[[str], Plan]] = {RANGED: ranged_plan, "mariadb.sql": mariadb_plan}
+PLANNERS: dict[str, Callable[[str], Plan]] = {
+    RANGED: ranged_plan,
+    "mariadb.sql": mariadb_plan,
+    **{layout: partial(tpch_plan, layout=layout) for layout in LAYOUTS},
+}
 
 
 def described(sql: str, file: str = "") -> list[str]:
@@ -91,6 +97,13 @@ def test_plans(path: Path) -> None:
         return
     for _, sql, expected in found:
         assert described(sql, path.name) == expected, sql
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_tpch_is_whole(layout: str) -> None:
+    """The 22 queries as the bench asks them."""
+    asked = [(before[-1], sql) for before, sql, _ in cases(DIRECTORY / layout)]
+    assert asked == queries()
 
 
 def test_there_are_plans() -> None:

@@ -53,7 +53,7 @@ TABLES = (
     table("tags", Column("slug", "varchar", order=Order.BYTES), text("tag")),
     table("flags", Column("flag", "bool"), Column("n", "int4")),
     table("events", Column("device", "int8"), text("sort"), Column("n", "int4")),
-    table("loud", text("word", nondeterministic=True)),
+    table("loud", text("word", nondeterministic=True, collation="public.blind")),
     table("numbered", Column("id", "int8", default="nextval('numbered_id_seq'::regclass)", serial=True,
                              default_volatile=True, not_null=True, sequence=name("numbered_id_seq")),
           Column("customer_id", "int8"), primary_key=("id",)),

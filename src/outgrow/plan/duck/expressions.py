@@ -50,7 +50,10 @@ class Expressions:
     def of(self, node: Expr, env: Env) -> Typed:
         match node:
             case ColumnRef():
-                return env.column(node.relation, node.name, node.depth)
+                found = env.column(node.relation, node.name, node.depth)
+                if node.order is Order.LINGUISTIC:
+                    found = replace(found, type=replace(found.type, bytes=False))
+                return found
             case Literal():
                 return constants.literal(node)
             case Parameter():

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from outgrow.schema import Column, Order
-
 INTEGERS = ("int2", "int4", "int8")
 #: Types that are one kind to the vetted list.
 FAMILIES = {
@@ -72,20 +70,6 @@ class Type:
         if self.name == "numeric":
             return f"DECIMAL({DIGITS}, {self.scale})"
         return _SPELLED[self.name]
-
-
-def declared(column: Column) -> Type:
-    """A column's type as far as its table says; its rows say what scale and length they have."""
-    name, typmod = column.type, column.typmod
-    if column.nondeterministic:
-        # Equal is not equal by bytes; no such type is vetted.
-        name = f"{name} with a nondeterministic collation"
-    by_bytes = column.order is not Order.LINGUISTIC
-    if typmod >= 4 and name == "numeric":
-        scale = (typmod - 4) & 0x7FF
-        return Type(name, scale=scale if scale < 1024 else 0)
-    width = typmod - 4 if typmod >= 4 and name == "bpchar" else 0
-    return Type(name, width=width, bytes=by_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from outgrow.errors import NotSupportedError
+from outgrow.errors import NodeLost
 from outgrow.nodes import Field, Rows, together
-from outgrow.plan import Bring, Brought, filled, joined, locate_brings
+from outgrow.plan import Brought, filled, joined, locate_brings
 from outgrow.runtime import asking
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading import columnar, partial
+from outgrow.runtime.reading.gathered import Gathering
+from outgrow.runtime.reading.staged import Staging
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -45,14 +47,70 @@ def run_steps(
 ) -> Steps[Result]:
     brought = prepared.plan.brought
     assert brought is not None
+    if staged(conversation, brought) and not allow_partial:
+        try:
+            return (yield from _staged_steps(conversation, prepared, values, until))
+        except NodeLost:
+            # All at once, by whoever is there.
+            pass
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
-    if columnar.is_for(conversation.state.file.finish, ready.rows):
-        found = yield from columnar.answer_steps(conversation, brought, values, ready, until)
-        if found is not None:
-            return found
-    ((rows, node),) = yield from ask_steps(conversation, [(ready.shard, ready.sql, ready.params)], until)
-    nodes = tuple(dict.fromkeys((*ready.nodes, node)))
-    return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=ready.missing)
+    nodes = list(ready.nodes)
+
+    def ask_steps(asked: Sequence[columnar.Question]) -> Steps[list[Rows]]:
+        """The server that finishes."""
+        found = yield from _ask_steps(conversation, [(ready.shard, *each) for each in asked], until)
+        nodes.extend(node for _, node in found)
+        return [rows for rows, _ in found]
+
+    rows: Rows | None = None
+    limits = conversation.state.file.finish
+    if columnar.is_for(limits, ready.rows):
+        primary = conversation.state.health.seats(conversation.state.name, ready.shard).primary
+        asked = columnar.Finishing(brought, limits, values, ready.arrays, primary)
+        rows = yield from columnar.answer_steps(asked, ask_steps, until)
+    if rows is None:
+        (rows,) = yield from ask_steps([(ready.sql, ready.params)])
+    return _result(brought, rows, tuple(dict.fromkeys(nodes)), ready.missing)
+
+
+def _result(brought: Brought, rows: Rows, nodes: tuple[str, ...], missing: tuple[str, ...] = ()) -> Result:
+    return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=missing)
+
+
+def staged(conversation: Conversation, brought: Brought) -> bool:
+    """Rows may come in stages: what comes first can narrow the rest, and all of a shard's are of one moment.
+
+    In a transaction they would not be (READ COMMITTED), and a pooler's links are not ours for so long.
+    """
+    return brought.linked and conversation.transaction is None and not conversation.state.pooled
+
+
+def stages_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[list[str]]:
+    """For explain: in which order rows would come now, by the servers' estimates."""
+    plan = prepared.plan
+    assert plan.brought is not None
+    if not staged(conversation, plan.brought):
+        return []
+    places, _ = yield from directory.resolved_steps(
+        conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), None
+    )
+    return (yield from Staging(conversation, prepared, values, None).described_steps(places))
+
+
+def _staged_steps(
+    conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
+) -> Steps[Result]:
+    plan = prepared.plan
+    assert plan.brought is not None
+    places, page = yield from directory.resolved_steps(
+        conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), until
+    )
+    shards = sorted(set().union(*places))
+    editions = editions_of(page, shards) if plan.listed else NO_EDITIONS
+    staging = Staging(conversation, prepared, values, until)
+    at = plan.brought.shard or conversation.preferred()
+    rows = yield from staging.run_steps(places, at, editions)
+    return _result(plan.brought, rows, staging.nodes)
 
 
 def ready_steps(
@@ -80,20 +138,19 @@ def ready_steps(
         many = [_read_steps(conversation, *each, until, editions) for each in asked]
         answers, missing = yield from partial.together_steps(shards, many)
     else:
-        answers = yield from ask_steps(conversation, asked, until, editions)
+        answers = yield from _ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
     gathering = Gathering(brought.brings, brought.rows_max)
     for shard, (rows, _) in zip(given, answers, strict=True):
-        gathering.take([brought.brings[number] for number in wanted[shard]], wanted[shard], rows)
+        gathering.take(wanted[shard], rows)
     arrays = gathering.arrays()
     every = [*values, *arrays]
     nodes = tuple(dict.fromkeys(node for _, node in answers))
     at = brought.shard or conversation.preferred()
     if not brought.shard and at in missing:
         at = given[0]
-    return Ready(
-        brought.sql, [every[index - 1] for index in brought.params], at, nodes, missing, arrays, gathering.count
-    )
+    params = [every[index - 1] for index in brought.params]
+    return Ready(brought.sql, params, at, nodes, missing, arrays, gathering.rows)
 
 
 def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:
@@ -101,54 +158,10 @@ def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:
     return [field._replace(name=name) for field, name in zip(fields, brought.names, strict=True)]
 
 
-class Gathering:
-    """The arrays of all shards, each column's laid end to end.
-
-    They are texts of one dimension, so that laying them together is laying their insides together.
-    """
-
-    def __init__(self, brings: Sequence[Bring], rows_max: int) -> None:
-        self._rows_max = rows_max
-        self._counts = [0] * len(brings)
-        self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brings]
-
-    def take(self, brings: Sequence[Bring], numbers: Sequence[int], rows: Rows) -> None:
-        """One shard's answer."""
-        exact, *cells = rows.rows[0]
-        if not exact:
-            raise NotSupportedError(
-                "OG-RUN-101",
-                "rows of several shards are brought together as text, and with this DateStyle or extra_float_digits "
-                "text does not say every value exactly",
-                cure="leave DateStyle at ISO and extra_float_digits at 1 or more",
-            )
-        at = 0
-        for bring, number in zip(brings, numbers, strict=True):
-            self._counts[number] += cells[at]
-            if self._counts[number] > self._rows_max:
-                raise NotSupportedError(
-                    "OG-RUN-100",
-                    f"the query needs more than {self._rows_max:,} rows of {bring.table} on one server",
-                    cure="restrict the query, join on the shard key, or raise the domain's finish: {rows_max: …}",
-                )
-            columns = len(bring.columns)
-            for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
-                if array is not None:
-                    parts.append(array[1:-1])
-            at += 1 + columns
-
-    @property
-    def count(self) -> int:
-        return sum(self._counts)
-
-    def arrays(self) -> list[str]:
-        return ["{" + ",".join(parts) + "}" for bring in self._parts for parts in bring]
-
-
 _Asked = tuple[str, str, list[Any]]
 
 
-def ask_steps(
+def _ask_steps(
     conversation: Conversation, asked: Sequence[_Asked], until: float | None, editions: Editions = NO_EDITIONS
 ) -> Steps[list[tuple[Rows, str]]]:
     """Shards with what each is asked, all at once; the rows, and which server gave them."""

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
+import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from outgrow.errors import NotSupportedError
 from outgrow.finish import DuckFinish, Limits, Unanswered, duckdb_missing
-from outgrow.nodes import Field, elements, late
-from outgrow.plan import Brought, Rendered, Unvetted, filled, joined, render_duckdb
-from outgrow.runtime.reading import bringing
-from outgrow.runtime.result import Result
-from outgrow.topology import FinishLimits
+from outgrow.nodes import Field, Rows, elements, late
+from outgrow.plan import Brought, ColumnType, Rendered, Unvetted, filled, joined, render_duckdb, shapes_of
+from outgrow.runtime.reading.gathered import Gathering
+from outgrow.topology import FinishLimits, Node
 from outgrow.waits import Future, Steps
-
-if TYPE_CHECKING:
-    from outgrow.runtime.conversation import Conversation
-    from outgrow.runtime.reading.bringing import Ready
 
 T = TypeVar("T")
 Zone = datetime.tzinfo | None
+#: A statement and its parameters.
+Question = tuple[str, list[Any]]
+#: Asks the server that would finish; all of it is of one moment, or of the branch.
+Ask = Callable[[Sequence[Question]], Steps[list[Rows]]]
+_NUMERIC = re.compile(r"\{(?:NULL,)*-?[0-9]+\.?([0-9]*)[,}]")
 #: From so many rows on DuckDB is quicker than sending them to a server (finish/DESIGN.md has the measurement).
 ROWS_MIN = 20_000
 
@@ -43,7 +44,10 @@ def verdict(brought: Brought, limits: FinishLimits, values: Sequence[Any]) -> st
         return "PostgreSQL: the domain's finish: {engine: postgresql} says so"
     if missing := duckdb_missing():
         return f"PostgreSQL: {missing}"
-    rendered = _rendered(brought, values)
+    if brought.tree is None:
+        return "PostgreSQL: the query is not read far enough for DuckDB"
+    shapes = shapes_of(brought.tree, brought.by_bytes)
+    rendered = render_duckdb(brought.tree, values, shapes, brought.by_bytes)
     if isinstance(rendered, Unvetted):
         return f"PostgreSQL: not vetted for DuckDB: {rendered.reason}"
     if limits.engine == "duckdb":
@@ -51,100 +55,102 @@ def verdict(brought: Brought, limits: FinishLimits, values: Sequence[Any]) -> st
     return f"DuckDB from {ROWS_MIN:,} rows on, as everything in it is vetted; PostgreSQL below"
 
 
-def answer_steps(
-    conversation: Conversation, brought: Brought, values: Sequence[Any], ready: Ready, until: float | None
-) -> Steps[Result | None]:
-    """The result; None where PostgreSQL is to be asked."""
-    rendered = _rendered(brought, values)
+class Finishing(NamedTuple):
+    """One brought query whose rows are here; `node` is the server that would finish it."""
+
+    brought: Brought
+    limits: FinishLimits
+    values: Sequence[Any]
+    arrays: list[str]
+    node: Node
+
+
+def answer_steps(asked: Finishing, ask_steps: Ask, until: float | None) -> Steps[Rows | None]:
+    """The rows; None where PostgreSQL is to be asked."""
+    brought = asked.brought
+    if brought.tree is None:
+        return None
+    shapes = shapes_of(brought.tree, brought.by_bytes)
+    for number, array in enumerate(asked.arrays, len(asked.values) + 1):
+        if number in shapes and shapes[number].name == "numeric":
+            shapes[number] = replace(shapes[number], scale=_first_scale(array))
+    rendered = render_duckdb(brought.tree, asked.values, shapes, brought.by_bytes)
     if isinstance(rendered, Unvetted):
         return None
-    server = yield from _server_steps(conversation, brought, values, ready, rendered, until)
+    server = yield from _server_steps(asked, rendered, ask_steps)
     if server is None:
         return None
-    limits = conversation.state.file.finish
-    arrays = [*ready.arrays, *server.near]
-    running = _Running(Limits(limits.memory_bytes, limits.spill_directory, limits.threads))
+    running = _Running(asked._replace(arrays=[*asked.arrays, *server.near]), shapes, server.zone)
     try:
-        rows = yield from _on_a_thread_steps(
-            lambda: running.finished(brought, values, arrays, rendered, server.zone), running.interrupt, until
-        )
+        rows = yield from _on_a_thread_steps(lambda: running.finished(rendered), running.interrupt, until)
     except Unanswered:
         return None
     if rows is None:
-        raise late(conversation.state.health.seats(conversation.state.name, ready.shard).primary)
-    nodes = tuple(dict.fromkeys((*ready.nodes, *server.nodes)))
-    return Result(bringing.named(brought, server.fields), rows, "SELECT", len(rows), nodes, missing=ready.missing)
+        raise late(asked.node)
+    return Rows(server.fields, rows, "SELECT", len(rows))
 
 
-def _rendered(brought: Brought, values: Sequence[Any], columns: Sequence[Any] = ()) -> Rendered | Unvetted:
-    if brought.tree is None:
-        return Unvetted("no tree")
-    shapes = dict(enumerate(columns or brought.columns, len(values) + 1))
-    return render_duckdb(brought.tree, values, shapes, brought.by_bytes)
+def _first_scale(array: str) -> int:
+    """Of the first value that is there: what the others have is seen when all of them are read."""
+    found = _NUMERIC.match(array)
+    return len(found[1]) if found is not None else 0
 
 
 class _Server(NamedTuple):
-    """What the result's columns are, who said so, the rows of tables that it has itself, and where it shows moments."""
+    """What the result's columns are, the rows of tables that the server has itself, and where it shows moments."""
 
     fields: tuple[Field, ...]
-    nodes: list[str]
     near: list[str]
     zone: Zone
 
 
-def _server_steps(
-    conversation: Conversation,
-    brought: Brought,
-    values: Sequence[Any],
-    ready: Ready,
-    rendered: Rendered,
-    until: float | None,
-) -> Steps[_Server | None]:
+def _server_steps(asked: Finishing, rendered: Rendered, ask_steps: Ask) -> Steps[_Server | None]:
     """None where it sees other types than DuckDB would give, or has more rows itself than may be brought."""
-    empty = [*values, *("{}" for _ in ready.arrays)]
-    described = f"SELECT * FROM ({ready.sql}) AS described LIMIT 0"
-    asked = [(ready.shard, described, [empty[index - 1] for index in brought.params])]
+    brought, values = asked.brought, asked.values
+    empty = [*values, *("{}" for _ in asked.arrays)]
+    described = f"SELECT * FROM ({brought.sql}) AS described LIMIT 0"
+    questions: list[Question] = [(described, [empty[index - 1] for index in brought.params])]
     sql, used = filled(joined(brought.near))
-    asked.append((ready.shard, sql, [values[index - 1] for index in used]))
+    questions.append((sql, [values[index - 1] for index in used]))
     if any(output.type == "timestamptz" for output in rendered.outputs):
-        asked.append((ready.shard, "SELECT 'epoch'::timestamptz", []))
-    (first, node), (near, other), *zones = yield from bringing.ask_steps(conversation, asked, until)
+        questions.append(("SELECT 'epoch'::timestamptz", []))
+    first, near, *zones = yield from ask_steps(questions)
     if [field.type for field in first.fields] != [output.type for output in rendered.outputs]:
         return None
-    gathering = bringing.Gathering(brought.near, brought.rows_max)
+    gathering = Gathering(brought.near, brought.rows_max)
     try:
-        gathering.take(brought.near, range(len(brought.near)), near)
+        gathering.take(range(len(brought.near)), near)
     except NotSupportedError:
         return None
-    zone = zones[0][0].rows[0][0].tzinfo if zones else None
-    return _Server(first.fields, [node, other], gathering.arrays(), zone)
+    zone = zones[0].rows[0][0].tzinfo if zones else None
+    return _Server(first.fields, gathering.arrays(), zone)
 
 
 class _Running:
     """One query on a thread."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, asked: Finishing, shapes: Mapping[int, ColumnType], zone: Zone) -> None:
+        self._asked = asked
+        self._shapes = dict(shapes)
+        self._zone = zone
         self._finish: DuckFinish | None = None
 
-    def finished(
-        self, brought: Brought, values: Sequence[Any], arrays: list[str], planned: Rendered, zone: Zone
-    ) -> list[tuple[Any, ...]]:
+    def finished(self, planned: Rendered) -> list[tuple[Any, ...]]:
         """Fill the tables, render once more with what their rows have in common, run."""
-        finish = self._finish = DuckFinish(self._limits)
-        columns = list(brought.columns)
-        before = len(values) + 1
+        asked, limits = self._asked, self._asked.limits
+        finish = self._finish = DuckFinish(Limits(limits.memory_bytes, limits.spill_directory, limits.threads))
+        first = len(asked.values) + 1
         try:
             for table, numbers in planned.tables.items():
-                at = [number - before for number in numbers]
-                names = [brought.columns[each].name for each in at]
-                shapes = finish.fill(table, names, [elements(arrays[each]) for each in at])
-                for each, shape in zip(at, shapes, strict=True):
-                    columns[each] = replace(columns[each], scale=shape.scale, width=shape.width)
-            rendered = _rendered(brought, values, columns)
+                names = [self._shapes[number].name for number in numbers]
+                found = finish.fill(table, names, [elements(asked.arrays[number - first]) for number in numbers])
+                for number, shape in zip(numbers, found, strict=True):
+                    self._shapes[number] = replace(self._shapes[number], scale=shape.scale, width=shape.width)
+            assert asked.brought.tree is not None
+            rendered = render_duckdb(asked.brought.tree, asked.values, self._shapes, asked.brought.by_bytes)
             if isinstance(rendered, Unvetted):
                 raise Unanswered(rendered.reason)
-            return finish.rows(rendered, zone)
+            return finish.rows(rendered, self._zone)
         finally:
             self._finish = None
             finish.close()

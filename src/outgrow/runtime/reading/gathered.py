@@ -1,0 +1,53 @@
+"""The arrays of all shards, each column's laid end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from outgrow.errors import NotSupportedError
+from outgrow.nodes import Rows
+from outgrow.plan import Bring
+
+
+class Gathering:
+    """They are texts of one dimension, so that laying them together is laying their insides together."""
+
+    def __init__(self, brings: Sequence[Bring], rows_max: int) -> None:
+        self._brings = brings
+        self._rows_max = rows_max
+        self._counts = [0] * len(brings)
+        self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brings]
+
+    def take(self, numbers: Sequence[int], rows: Rows) -> None:
+        """One shard's answer for these brings."""
+        exact, *cells = rows.rows[0]
+        if not exact:
+            raise NotSupportedError(
+                "OG-RUN-101",
+                "rows of several shards are brought together as text, and with this DateStyle or extra_float_digits "
+                "text does not say every value exactly",
+                cure="leave DateStyle at ISO and extra_float_digits at 1 or more",
+            )
+        at = 0
+        for number in numbers:
+            bring = self._brings[number]
+            self._counts[number] += cells[at]
+            if self._counts[number] > self._rows_max:
+                raise NotSupportedError(
+                    "OG-RUN-100",
+                    f"the query needs more than {self._rows_max:,} rows of {bring.of} on one server",
+                    cure="restrict the query, join on the shard key, or raise the domain's finish: {rows_max: …}",
+                )
+            columns = len(bring.columns)
+            for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
+                if array is not None:
+                    parts.append(array[1:-1])
+            at += 1 + columns
+
+    @property
+    def rows(self) -> int:
+        return sum(self._counts)
+
+    def arrays(self) -> list[str]:
+        """Those of what has not come yet are empty."""
+        return ["{" + ",".join(parts) + "}" for bring in self._parts for parts in bring]
