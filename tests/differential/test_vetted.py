@@ -323,10 +323,30 @@ def test_a_wrong_scale_is_noticed(both: Both) -> None:
 
 def test_values_of_several_scales_stay_with_postgresql(both: Both) -> None:
     both.same("SELECT a FROM grid_numeric102_numeric102 UNION ALL SELECT b FROM grid_numeric102_numeric102 ORDER BY 1")
-    taken = both.share.taken
-    rows = both.session.execute("SELECT coalesce(a, 0) FROM grid_numeric102_numeric102 ORDER BY rid").fetchall()
-    assert both.share.taken == taken
-    assert rows == both.plain.execute("SELECT coalesce(a, 0) FROM grid_numeric102_numeric102 ORDER BY rid").fetchall()
+    for text in (
+        "SELECT a FROM grid_numeric102_numeric124 UNION ALL SELECT b FROM grid_numeric102_numeric124 ORDER BY 1",
+        "SELECT x.v FROM (SELECT rid, coalesce(a, 0) AS v FROM grid_numeric102_numeric102) x ORDER BY rid",
+        "SELECT coalesce(a, 0) * 2 FROM grid_numeric102_numeric102 ORDER BY rid",
+        "SELECT greatest(a, 0) FROM grid_numeric102_numeric102 ORDER BY rid",
+    ):
+        taken = both.share.taken
+        rows = both.session.execute(text).fetchall()
+        assert both.share.taken == taken
+        assert sorted(map(repr, rows)) == sorted(map(repr, both.plain.execute(text).fetchall()))
+
+
+@pytest.mark.parametrize("type", FAMILY_TYPES["numeric"])
+def test_values_of_several_scales_may_go_out(both: Both, type: str) -> None:
+    table = table_of(type, "numeric(12,4)")
+    for item in (
+        "coalesce(a, 0)", "coalesce(a, b)", "coalesce(NULL, b)", "CASE WHEN b > 0 THEN a ELSE 0 END",
+        "CASE WHEN b > 0 THEN a END", "CASE WHEN b > 0 THEN a WHEN b < 0 THEN b ELSE 1.5 END", "coalesce(a, '1.234')",
+    ):  # fmt: skip
+        both.same(f"SELECT rid, {item} FROM {table} ORDER BY rid")
+        for total in (f"sum({item})", f"coalesce(sum({item}), 0)", f"sum({item}) / nullif(sum(b), 0)",
+                      f"sum({item}) FILTER (WHERE b > 1)", f"100.00 * sum(b) / nullif(sum({item}), 0)"):  # fmt: skip
+            both.same(f"SELECT rid % 7, {total} FROM {table} GROUP BY 1 ORDER BY 1")
+            both.same(f"SELECT {total} FROM {table} WHERE rid < 0")
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])

@@ -22,7 +22,7 @@ from outgrow.plan import FAMILIES, ColumnType, Output, Rendered
 
 from .columnar import Limits, connected
 from .errors import spill_full, too_little_memory
-from .numeric import divide
+from .numeric import divide, round_to
 
 #: What a value of the text that PostgreSQL gives is to DuckDB; the rest is a plain cast.
 _READ = {
@@ -30,6 +30,8 @@ _READ = {
     "text": "{0}",
     "bytea": "unhex(substr({0}, 3))",
 }
+#: How many decimals each value of a column shows.
+_DECIMALS = "CASE WHEN contains({0}, '.') THEN length({0}) - strpos({0}, '.') ELSE 0 END AS s{1}"
 #: Digits that fit DuckDB's 64-bit decimals.
 _SHORT = 18
 _LONG = 38
@@ -60,7 +62,7 @@ class DuckFinish:
     def fill(self, table: str, names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> list[ColumnType]:
         """Columns of values as PostgreSQL writes them, of types by their names; what they have in common.
 
-        Raises Unanswered where they have not: DECIMAL has one scale, and char(n) is padded to one length.
+        Raises Unanswered for lengths of char(n) that differ.
         """
         import pyarrow
 
@@ -70,6 +72,7 @@ class DuckFinish:
             f"{_read(type, array, f'c{number}')} AS c{number}"
             for number, (type, array) in enumerate(zip(types, arrays, strict=True), 1)
         ]
+        items += [_DECIMALS.format(f"c{number}", number) for number, type in enumerate(types, 1) if type.varying]
         with self._translated():
             rows = pyarrow.table(arrays, names=[f"c{number}" for number in range(1, len(arrays) + 1)])
             self._connection.register("given", rows)
@@ -118,9 +121,7 @@ def _shape(name: str, texts: Any) -> ColumnType:
         points = compute.find_substring(texts, ".")
         behind = compute.subtract(compute.binary_length(texts), compute.add(points, 1))
         low, high = _extremes(compute.if_else(compute.less(points, 0), 0, behind))
-        if low != high:
-            raise Unanswered("a numeric column whose values have several scales")
-        return ColumnType("numeric", scale=high)
+        return ColumnType("numeric", scale=high, varying=low != high)
     if name == "bpchar":
         low, high = _extremes(compute.utf8_length(texts))
         if low != high:
@@ -144,6 +145,8 @@ def _read(type: ColumnType, texts: Any, column: str) -> str:
     if type.name == "numeric":
         # Sign and point count, so a few are lost; NaN does not pass the cast.
         digits = max(compute.max(compute.binary_length(texts)).as_py() or 1, type.scale + 1)
+        if type.varying:
+            digits += type.scale
         if digits > _LONG:
             raise Unanswered("numerics of so many digits")
         return f"CAST({column} AS DECIMAL({_SHORT if digits <= _SHORT else _LONG}, {type.scale}))"
@@ -169,14 +172,24 @@ def _values(output: Output, found: Any, zone: datetime.tzinfo | None) -> Sequenc
     except (OverflowError, ValueError) as error:
         # Python has no such date; PostgreSQL's driver says so.
         raise Unanswered(str(error)) from error
+    if output.shows is not None:
+        values = _shown(values, found, output.shows)
     if output.divisor is not None:
         divisors = found.column(output.divisor).to_pylist()
+        if output.divisor_shows is not None:
+            divisors = _shown(divisors, found, output.divisor_shows)
         pairs = zip(values, divisors, strict=True)
         return [None if one is None or other is None else _divided(one, other) for one, other in pairs]
     if output.type == "bpchar":
         return [None if value is None else value.ljust(output.width) for value in values]
     made = _MADE.get(output.type)
     return values if made is None else [None if value is None else made(value) for value in values]
+
+
+def _shown(values: Sequence[Any], found: Any, column: int) -> list[Any]:
+    """Each with as many decimals as it shows; those that go are zeros."""
+    decimals = found.column(column).to_pylist()
+    return [value if value is None else round_to(value, digits) for value, digits in zip(values, decimals, strict=True)]
 
 
 def _divided(dividend: Any, divisor: Any) -> Any:

@@ -31,7 +31,20 @@ from outgrow.statement.tree import (
 
 from . import constants
 from .scope import Env, Given
-from .types import BOOL, DIGITS, FAMILIES, NotVetted, Type, Typed, alike, common, comparable, settled
+from .types import (
+    BOOL,
+    DIGITS,
+    FAMILIES,
+    NotVetted,
+    Type,
+    Typed,
+    alike,
+    common,
+    comparable,
+    decimal_scale,
+    settled,
+    shown_of,
+)
 from .vetted import OVER, Vetted, index
 
 #: Renders a query: its SQL, and its columns' types.
@@ -92,7 +105,14 @@ class Expressions:
         return value.sql
 
     def settled(self, node: Expr, env: Env) -> Typed:
-        """As an output column: a bare string is text."""
+        """As an output column: a bare string is text.  All its values look alike."""
+        value = self.item(node, env)
+        if value.shown:
+            raise NotVetted("numerics of several scales")
+        return value
+
+    def item(self, node: Expr, env: Env) -> Typed:
+        """`settled`, for what only goes out."""
         value = self.of(node, env)
         return settled(value, Type("text", bytes=self._given.bytes)) if value.unknown else value
 
@@ -156,7 +176,7 @@ class Expressions:
     def _cast(self, node: Cast, env: Env) -> Typed:
         value, name = self.of(node.operand, env), node.type
         numeric = _NUMERIC.fullmatch(name)
-        if numeric is not None:
+        if numeric is not None and not value.shown:
             return _scaled(value, int(numeric[1]), int(numeric[2] or 0))
         name = catalogue_name(name) if "(" not in name else ""
         if name not in FAMILIES:
@@ -165,7 +185,8 @@ class Expressions:
             return settled(value, Type(name, bytes=self._given.bytes))
         if name == "numeric" and value.type.family in ("int", "numeric"):
             scale = value.type.scale
-            return Typed(f"CAST({value.sql} AS DECIMAL({DIGITS}, {scale}))", Type("numeric", scale), value.constant)
+            sql = f"CAST({value.sql} AS DECIMAL({DIGITS}, {scale}))"
+            return Typed(sql, Type("numeric", scale), value.constant, value.shown)
         entry = index().get(("cast", name, value.type.family))
         if entry is None:
             raise NotVetted(f"a cast from {value.type.name} to {name}")
@@ -204,10 +225,22 @@ class Expressions:
             results.append(self.of(result, env))
         default = self.of(node.default, env) if node.default else constants.literal(Literal("null", ""))
         # ELSE counts as the first.
-        last, *shown = alike([default, *results], "case")
-        pairs = zip(tests, shown, strict=True)
-        whens = " ".join(f"WHEN {test} THEN {result.sql}" for test, result in pairs)
-        return Typed(f"(CASE {whens} ELSE {last.sql} END)", last.type)
+        last, *values = comparable([default, *results], "case")
+        if last.type.family != "numeric":
+            last, *values = alike([default, *results], "case")
+        found = Typed(_chosen_by(tests, [value.sql for value in values], last.sql), last.type)
+        scales = [self._scale(value) for value in (default, *results)]
+        if len({*scales} - {"NULL"}) > 1 and last.type.family == "numeric":
+            found = replace(found, shown=_chosen_by(tests, scales[1:], scales[0]))
+        return found
+
+    def _scale(self, value: Typed) -> str:
+        """How many decimals it shows as a numeric; NULL shows none, whatever the others do."""
+        if value.constant is not None and value.constant.kind == "null":
+            return "NULL"
+        if value.unknown and value.constant is not None:
+            return str(decimal_scale(value.constant.text))
+        return shown_of(value) if value.type.family == "numeric" else "0"
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
@@ -225,17 +258,30 @@ class Expressions:
         return self._chosen("function", node.name, values)
 
     def _same(self, name: str, values: list[Typed]) -> Typed:
-        if name == "nullif":
-            first, other = alike(values, name)
-            if first.type.name != values[0].type.name:
-                raise NotVetted("nullif of several types")
-            return replace(self._chosen("function", name, [first, other]), type=values[0].type)
+        if name == "coalesce" and len(values) == 2 and "numeric" in (value.type.name for value in values):
+            return self._first_there(*values)
+        if name == "nullif" and len(values) == 2 and not values[0].unknown:
+            # The first or NULL, so its look and width stay whatever it is compared with.
+            compared = comparable(values, name)
+            self._chosen("function", name, [replace(each, shown="") for each in compared])
+            sql = f"(CASE WHEN {self.equal(*values)} THEN NULL ELSE {values[0].sql} END)"
+            return replace(values[0], sql=sql, constant=None)
         found = alike(values, name)
         result = found[0]
         for value in found[1:]:
             # Pairwise tells the list; at once keeps it short.
             self._chosen("function", name, [result, value])
         return Typed(f"{name}({', '.join(value.sql for value in found)})", result.type)
+
+    def _first_there(self, one: Typed, two: Typed) -> Typed:
+        """coalesce of numerics, which shows as many decimals as the one that it takes."""
+        first, other = comparable([one, two], "coalesce")
+        plain = [replace(each, shown="") for each in (first, other)]
+        found = replace(self._chosen("function", "coalesce", plain), type=first.type)
+        scales = [self._scale(one), self._scale(two)]
+        if first.type.family == "numeric" and len({*scales} - {"NULL"}) > 1:
+            found = replace(found, shown=_chosen_by([f"{first.sql} IS NOT NULL"], scales[:1], scales[1]))
+        return found
 
     def _aggregate(self, node: Call, env: Env) -> Typed:
         values = [self.of(arg, env) for arg in node.args]
@@ -260,8 +306,16 @@ class Expressions:
             raise NotVetted(f"{node.name} of {value.type.name}")
         if value.type.name == "float8" and node.name in ("sum", "avg") and (node.distinct or beside):
             raise NotVetted(f"{node.name} of float8 with DISTINCT, FILTER or OVER")
+        shown = ""
+        if node.name == "count":
+            value = replace(value, shown="")
+        if value.shown and node.name == "sum" and not node.distinct and node.over is None:
+            # A sum shows as many decimals as any of its values does.
+            there = beside.replace(" FILTER (WHERE ", "", 1)[:-1] if beside else "true"
+            shown = f"max({value.shown}) FILTER (WHERE {value.sql} IS NOT NULL AND {there})"
+            value = replace(value, shown="")
         operand = replace(value, sql=f"DISTINCT {value.sql}") if node.distinct else value
-        return _written(entry, node.name, [operand], beside=beside)
+        return replace(_written(entry, node.name, [operand], beside=beside), shown=shown)
 
     def _beside(self, node: Call, env: Env) -> str:
         """FILTER and OVER, which stand directly behind the aggregate."""
@@ -305,6 +359,11 @@ class Expressions:
         return self._chosen("extract", found[1].lower(), [self.of(node.holes[0], env)])
 
 
+def _chosen_by(tests: Sequence[str], results: Sequence[str], default: str) -> str:
+    whens = " ".join(f"WHEN {test} THEN {result}" for test, result in zip(tests, results, strict=True))
+    return f"(CASE {whens} ELSE {default} END)"
+
+
 def direction(descending: bool, nulls_first: bool) -> str:
     return f"{'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
 
@@ -319,6 +378,8 @@ _HOLE = re.compile(r"\{(\w+)\}")
 
 
 def _written(entry: Vetted, name: str, values: Sequence[Typed], named: Type | None = None, beside: str = "") -> Typed:
+    if any(value.shown for value in values) and entry.gives != "bool":
+        raise NotVetted(f"{name} of numerics of several scales")
     type = named or _result(entry, values)
     if type.name == "numeric" and type.scale > DIGITS:
         raise NotVetted(f"{name} with a scale beyond {DIGITS}")

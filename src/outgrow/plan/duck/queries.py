@@ -46,6 +46,9 @@ class Output:
     divisor: int | None = None
     #: Of a numeric that is no quotient.
     scale: int = 0
+    #: The columns that say how many decimals a numeric shows, where that is not `scale`, and its divisor.
+    shows: int | None = None
+    divisor_shows: int | None = None
     #: So long char(n) is padded to.
     width: int = 0
 
@@ -96,17 +99,26 @@ class _Rendering:
         body = self._source(tree, env)
         shown: list[str] = []
         hidden: list[str] = []
+
+        def behind(sql: str) -> int:
+            """The number of a column that only the result's values are made of."""
+            hidden.append(sql)
+            return len(tree.items) + len(hidden) - 1
+
         outputs = []
         for at, item in enumerate(tree.items):
             sides = self._sides(item.expr, env)
+            value = self._expressions.item(item.expr, env) if sides is None else sides[0]
+            output = _output(value.type, at) if sides is None else Output("numeric", at)
+            if value.shown:
+                output = replace(output, shows=behind(value.shown))
             if sides is not None:
-                shown.append(_decimal(sides[0]))
-                hidden.append(_decimal(sides[1]))
-                outputs.append(Output("numeric", at, len(tree.items) + len(hidden) - 1))
-                continue
-            value = self._expressions.settled(item.expr, env)
-            shown.append(value.sql)
-            outputs.append(_output(value.type, at))
+                other = sides[1]
+                output = replace(output, divisor=behind(_decimal(other)))
+                if other.shown:
+                    output = replace(output, divisor_shows=behind(other.shown))
+            shown.append(_decimal(value) if sides is not None else value.sql)
+            outputs.append(output)
         items = ", ".join((*shown, *hidden))
         return f"{ahead}SELECT {items}{body}{self._ordered(tree, env)}{self._limits(tree)}", tuple(outputs)
 

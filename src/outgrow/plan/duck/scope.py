@@ -6,7 +6,7 @@ DuckDB takes `"Foo"` and `foo` for one column, so nothing keeps its name: relati
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .types import NotVetted, Type, Typed
@@ -21,6 +21,8 @@ class Related:
 
     def column(self, name: str) -> Typed | None:
         for number, (called, type) in enumerate(self.columns, 1):
+            if called == name and type.varying:
+                return Typed(f"{self.name}.c{number}", replace(type, varying=False), shown=f"{self.name}.s{number}")
             if called == name:
                 return Typed(f"{self.name}.c{number}", type)
         return None

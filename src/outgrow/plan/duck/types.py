@@ -51,7 +51,8 @@ class NotVetted(Exception):
 class Type:
     """pg_catalog's name, and what its values have in common.
 
-    A DECIMAL column has one scale where a numeric one may have many: here all values of an expression have `scale`.
+    A DECIMAL column has one scale where a numeric one may have many: here all values of an expression have `scale`, and
+    a column brought of which they have not is `varying` (another says how many decimals each shows).
     A char(n) is held without its padding, and is `width` long again when it goes out.
     """
 
@@ -60,6 +61,7 @@ class Type:
     width: int = 0
     #: Text that compares by bytes; without it only equality is the same.
     bytes: bool = True
+    varying: bool = False
 
     @property
     def family(self) -> str:
@@ -87,6 +89,9 @@ class Typed:
     sql: str
     type: Type
     constant: Constant | None = None
+    #: Of a numeric whose values look differently long: how many decimals this one shows, as SQL.  Equal values are
+    #: equal all the same, so it matters only where the value goes out.
+    shown: str = ""
 
     @property
     def unknown(self) -> bool:
@@ -187,7 +192,8 @@ def _as(value: Typed, target: Type, what: str) -> Typed:
         return Typed(f"CAST({quoted(value.constant.text)} AS DOUBLE)", target, value.constant)
     if target.family == "numeric":
         scale = type.scale if type.family == "numeric" else 0
-        return Typed(f"CAST({value.sql} AS DECIMAL({DIGITS}, {scale}))", Type("numeric", scale), value.constant)
+        sql = f"CAST({value.sql} AS DECIMAL({DIGITS}, {scale}))"
+        return Typed(sql, Type("numeric", scale), value.constant, value.shown)
     if type.family == target.family == "bpchar":
         return value
     if type.name == target.name:
@@ -204,14 +210,21 @@ def comparable(values: Sequence[Typed], what: str) -> list[Typed]:
         return found
     type = Type("numeric", max(value.type.scale for value in found))
     return [
-        value if value.type == type else Typed(f"CAST({value.sql} AS {type.duckdb})", type, value.constant)
+        value if value.type == type else Typed(f"CAST({value.sql} AS {type.duckdb})", type, value.constant, value.shown)
         for value in found
     ]
+
+
+def shown_of(value: Typed) -> str:
+    """How many decimals the value shows, as SQL."""
+    return value.shown or str(value.type.scale)
 
 
 def alike(values: Sequence[Typed], what: str) -> list[Typed]:
     """`common`, where the result is one of the values: then all have to look alike too, scale and padding."""
     found = common(values, what)
+    if any(value.shown for value in found):
+        raise NotVetted(f"{what} of numerics of several scales")
     shapes = {(value.type.scale, value.type.width) for value in found if not _is_null(value)}
     if len(shapes) > 1:
         raise NotVetted(f"{what} of numerics of several scales, or of char(n) of several lengths")

@@ -95,7 +95,7 @@ FUNCTIONS = (
            "ELSE {name}({0}, {1}) END", "code points; a negative count leaves so many out, but for the least integer"),
     Vetted("strpos", "text text", "int4", "CAST(strpos({0}, {1}) AS INTEGER)", "code points from 1"),
     Vetted("replace", "text text text", "text", "replace({0}, {1}, {2})", "left to right, an empty one is left alone"),
-    Vetted("nullif", "X X", "first", "nullif({0}, {1})", "as =", _COMPARED),
+    Vetted("nullif", "X X", "first", "CASE WHEN {0} = {1} THEN NULL ELSE {0} END", "as =", _COMPARED),
     Vetted("greatest least", "X X", "alike", "{name}({0}, {1})", "NULLs are passed over", _SORTED, ordered=True),
     Vetted("coalesce", "X X", "alike", "coalesce({0}, {1})", "the first that is there; one scale, one padding",
            _COMPARED),

@@ -30,7 +30,7 @@ Question = tuple[str, list[Any]]
 Ask = Callable[[Sequence[Question]], Steps[list[Rows]]]
 _NUMERIC = re.compile(r"\{(?:NULL,)*-?[0-9]+\.?([0-9]*)[,}]")
 #: From so many rows on DuckDB is quicker than sending them to a server (finish/DESIGN.md has the measurement).
-ROWS_MIN = 20_000
+ROWS_MIN = 100_000
 
 
 def is_for(limits: FinishLimits, rows: int) -> bool:
@@ -145,7 +145,8 @@ class _Running:
                 names = [self._shapes[number].name for number in numbers]
                 found = finish.fill(table, names, [elements(asked.arrays[number - first]) for number in numbers])
                 for number, shape in zip(numbers, found, strict=True):
-                    self._shapes[number] = replace(self._shapes[number], scale=shape.scale, width=shape.width)
+                    known = self._shapes[number]
+                    self._shapes[number] = replace(known, scale=shape.scale, width=shape.width, varying=shape.varying)
             assert asked.brought.tree is not None
             rendered = render_duckdb(asked.brought.tree, asked.values, self._shapes, asked.brought.by_bytes)
             if isinstance(rendered, Unvetted):
