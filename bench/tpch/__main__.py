@@ -9,7 +9,7 @@ warming and then `--rounds` times; what is shown are medians.
 `geomean_…_vs_postgres` is our time ÷ PostgreSQL's, over those of the 22 that were answered: below 1, the fleet is
 faster.  PostgreSQL computes the subqueries of Q17 and Q20 for each row outside, which takes it minutes;
 `geomean_…_of_quick` leaves out what took it more than ten seconds.  `peak_mb` is what the client's memory rose by at
-most while the fleet was asked.  `--dsn` names another system that speaks PostgreSQL's protocol, which is asked the same.
+most while the fleet was asked.  `--dsn` names another system of the same protocol, which is asked the same.
 """
 
 from __future__ import annotations

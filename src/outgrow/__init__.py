@@ -24,6 +24,7 @@ from outgrow.errors import (
     NotSupportedError,
     OperationalError,
     ProgrammingError,
+    ScatterWarning,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ __all__ = [
     "OperationalError",
     "ProgrammingError",
     "Result",
+    "ScatterWarning",
     "Session",
     "open",
     "uuid7",

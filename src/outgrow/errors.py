@@ -66,6 +66,10 @@ class DataError(DatabaseError):
     """A value does not fit where it should go."""
 
 
+class ScatterWarning(UserWarning):
+    """A statement that several shards must answer, where the domain or the session has `scatter: warn`."""
+
+
 class OperationalError(DatabaseError):
     """A server, the network, a pool or a time limit; trying again may help."""
 

@@ -137,6 +137,16 @@ class ErrorMet:
 
 
 @dataclass(frozen=True, slots=True)
+class ScatterWarned:
+    """A statement that several shards must answer, where `scatter: warn` stands; it is about to be run."""
+
+    fingerprint: Fingerprint
+    domain: str
+    shards: tuple[str, ...]
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionOpened:
     """A pool has one connection more.  Of connections only those are told who asked for it."""
 
@@ -173,7 +183,7 @@ class ConnectionWaited:
 
 
 ConnectionEvent = ConnectionOpened | ConnectionClosed | ConnectionWaited
-Event = StatementEnded | TransactionBegan | TransactionEnded | ErrorMet | ConnectionEvent
+Event = StatementEnded | TransactionBegan | TransactionEnded | ErrorMet | ScatterWarned | ConnectionEvent
 Callback = Callable[[Event], object]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from outgrow import local
+from tests import mariadb
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -17,6 +18,22 @@ SAYS = {
     "orders.py": ["order 1: 99.90, read from app/s", "order 2: 0.10, read from app/s", "orders on all shards: ("],
     "many_at_once.py": ["100 of 100 sessions read their own write", "('NL', 100)"],
     "hand_over.py": [f"round {number}: the other process read [({number},)] from app/s" for number in range(1, 6)],
+}
+
+#: Over several engines: it makes its own servers.
+ACROSS = {
+    "create_order.py": [
+        "order 1 of Ada: 55.00",
+        "order 1 of Bob: 37.50",
+        "rejected: there is no user 9",
+        "rejected: user 3 is not active",
+        "rejected: there is no product 12",
+        "rejected: 2 of Book are wanted, 1 are there",
+        "rejected: order 1 of user 1 is there already",
+        "orders: (2,)",
+        "revenue: GB Abacus 2 25.00\nrevenue: GB Book 1 30.00\nrevenue: NL Abacus 3 37.50",
+        "bring from products: products.products as p (id, name)",
+    ]
 }
 
 
@@ -27,7 +44,7 @@ def fleet_yaml() -> Iterator[Path]:
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} - {"shop.py"} == set(SAYS)
+    assert {path.name for path in EXAMPLES.glob("*.py")} - {"shop.py"} == set(SAYS) | set(ACROSS)
 
 
 @pytest.mark.parametrize("name", SAYS)
@@ -41,6 +58,17 @@ def test_example(name: str, fleet_yaml: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     for line in SAYS[name]:
+        assert line in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("name", ACROSS)
+def test_an_example_over_several_engines(name: str) -> None:
+    mariadb.required()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)], capture_output=True, text=True, timeout=180, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for line in ACROSS[name]:
         assert line in done.stdout, done.stdout
 
 

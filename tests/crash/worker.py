@@ -33,6 +33,13 @@ T = TypeVar("T")
 
 DEBIT = "UPDATE accounts SET balance = balance + %s WHERE id = %s"
 ENTRY = "INSERT INTO transfers (account, transfer, amount) VALUES (%s, %s, %s)"
+#: The same for all accounts at once, by statements that read what they write elsewhere: a transfer's rows go to the
+#: shards of their accounts, and come back to all of those.
+WIDE_ENTRY = "INSERT INTO transfers (account, transfer, amount) SELECT v.a, %s, v.n FROM unnest(%s, %s) AS v (a, n)"
+WIDE_DEBIT = """UPDATE accounts SET balance = balance + (SELECT t.amount FROM transfers t
+    WHERE t.account + 0 = accounts.id AND t.transfer = %s) WHERE id = ANY (%s)"""
+WHOLE = f"""WITH e AS ({WIDE_ENTRY} RETURNING account, amount)
+    UPDATE accounts SET balance = balance + e.amount FROM e WHERE e.account = accounts.id"""
 ENTRIES = "SELECT amount FROM transfers WHERE account = %s AND transfer = %s"
 
 #: Added to a transfer's name for what a savepoint takes back.
@@ -175,6 +182,10 @@ class Worker:
         block = Block(self.session._conversation, "")
         yield from block.enter_steps()
         try:
+            wide = self.rng.random()
+            if wide < 0.3:
+                yield from self.wide_steps(name, parts, whole=wide < 0.15)
+                parts = ()
             for account, amount in parts:
                 nested = self.rng.random()
                 if nested < 0.15:
@@ -185,6 +196,14 @@ class Worker:
             raise
         self.next_stage()
         yield from block.leave_steps(True)
+
+    def wide_steps(self, name: str, parts: Sequence[tuple[int, int]], whole: bool) -> Steps[None]:
+        accounts, amounts = [account for account, _ in parts], [amount for _, amount in parts]
+        result = yield from self.say_steps(WHOLE if whole else WIDE_ENTRY, (name, accounts, amounts))
+        if not whole:
+            result = yield from self.say_steps(WIDE_DEBIT, (name, accounts))
+        if result.rowcount != len(parts):
+            self.journal.anomaly(f"{name} changed {result.rowcount} of {len(parts)} accounts")
 
     def part_steps(self, name: str, account: int, amount: int, nested: bool) -> Steps[None]:
         block = Block(self.session._conversation, "") if nested else None

@@ -8,14 +8,16 @@ import os
 import secrets
 import sys
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
-from tests.differential import mariadb, mariadb_stories
+from tests.differential import domains, mariadb, mariadb_stories
 from tests.differential.block import Block, Case
 from tests.differential.corpus import corpus
 from tests.differential.finishing import FINISHES, forced
+from tests.differential.joined import joins
 from tests.differential.run import Report, described, random_cases, run
-from tests.differential.sides import How, opened
+from tests.differential.sides import How, Sides, opened
 from tests.differential.statements import statement
 from tests.differential.stories import both
 from tests.differential.stories import run as stories
@@ -34,6 +36,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
+    parser.add_argument("--domains", type=int, choices=(1, 2, 3), default=1, help="spread the tables over so many")
+    parser.add_argument("--joins", action="store_true", help="only joins whose tables narrow each other")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
     parser.add_argument(
@@ -78,15 +82,23 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     if options.writes is not None:
         with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)
-    where = {"strategy": options.strategy, "behind": options.behind, "finish": options.finish}
-    with forced(options.finish) as share, opened(options.shards, **where) as sides:
-        cases = list(corpus()) if options.corpus else []
-        report = run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
-        if options.finish != "auto":
-            print(share.told(report.total), file=sys.stderr)
-            for why, count in (share.unvetted + share.unanswered).most_common(25):
-                print(f"{count:6} left to PostgreSQL: {why}", file=sys.stderr)
-        return report
+    with forced(options.finish) as share, sides_of(options) as sides:
+        if options.joins:
+            report = run(sides, joins(options.statements, seed, options.first), seed, progress)
+        else:
+            cases = list(corpus()) if options.corpus else []
+            report = run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
+    if options.finish != "auto":
+        print(share.told(report.total), file=sys.stderr)
+        for why, count in (share.unvetted + share.unanswered).most_common(25):
+            print(f"{count:6} left to PostgreSQL: {why}", file=sys.stderr)
+    return report
+
+
+def sides_of(options: argparse.Namespace) -> AbstractContextManager[Sides]:
+    if options.domains > 1:
+        return domains.opened(options.domains, options.shards, strategy=options.strategy, behind=options.behind)
+    return opened(options.shards, strategy=options.strategy, behind=options.behind, finish=options.finish)
 
 
 class Progress:
@@ -131,8 +143,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         name = f"{first or seed}/{second}"
         case = statement(int(first or seed), int(second))
         how = next(iter(random_cases(1, int(first or seed), int(second))))[2]
-    where = {"strategy": options.strategy, "behind": options.behind, "finish": options.finish}
-    with forced(options.finish), opened(options.shards, **where) as sides:
+    with forced(options.finish), sides_of(options) as sides:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
         text, params = case.render()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import psycopg
 import outgrow
 from outgrow.keyspace import coerce
 from outgrow.plan import staging
-from outgrow.topology import Copied, Placement, Sharded, Single, TableName, Topology
+from outgrow.topology import Copied, Domain, Placement, Sharded, Single, TableName, Topology
 from tests import pgbouncer
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
@@ -190,8 +190,8 @@ def opened(
         domain = replace(domain, finish=replace(domain.finish, engine=finish))
         topology = replace(empty, domains=(domain,))
         places = Places(domain)
-        _fill_shards(topology, seed, places)
-        plain = stack.enter_context(_plain(servers, seed))
+        fill_shards(domain, seed, places)
+        plain = stack.enter_context(plain_side(servers, seed))
         stack.enter_context(narrowed())
         fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
         places.record()
@@ -208,7 +208,7 @@ def stood(stack: contextlib.ExitStack, topology: Topology, behind: str) -> Topol
 
 
 @contextlib.contextmanager
-def _plain(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]:
+def plain_side(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]:
     """One database more, on the first shard's server, that has all rows."""
     primary = servers.domain.home.primary
     servers.sql(primary, "DROP DATABASE IF EXISTS plain WITH (FORCE)", database="postgres")
@@ -221,11 +221,10 @@ def _plain(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _fill_shards(topology: Topology, seed: int, places: Places) -> None:
-    domain = topology.domains[0]
+def fill_shards(domain: Domain, seed: int, places: Places, tables: Sequence[Tab] = TABLES) -> None:
     for shard in domain.shards:
         with psycopg.connect(shard.primary.dsn, autocommit=True) as connection:
-            for table in TABLES:
+            for table in tables:
                 connection.execute(ddl(table))
                 rows = rows_of(table, seed)
                 if table.placement == "single" and shard is not domain.shards[-1]:

@@ -149,8 +149,11 @@ INSERT INTO people (id, name) OVERRIDING USER VALUE VALUES (1, 'a');
 INSERT INTO notes (note) VALUES ('a');
 --   write, keys
 --   single: s2
---   refused over several: OG-PLAN-009 notes lives on one shard only (s2), but the statement needs others too
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0 FROM (SELECT 'a'::text AS v0) AS "outgrow read" (c0)
+--   send them to s2, in portions
 --   because: plan.placing: notes lives on s2 only
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO notes (id, note) VALUES (nextval('notes_id_seq'), 'a');
 --   write, keys
@@ -211,7 +214,15 @@ SELECT nextval('nowhere');
 
 -- And where it is not, or the server would have to be asked.
 INSERT INTO numbered (customer_id) SELECT customer_id FROM orders WHERE customer_id = 1;
---   error: OG-PLAN-041 the INSERT … SELECT into numbered leaves column id to a sequence of each shard, whose numbers would repeat
+--   write, keys
+--   scan: reads orders as orders: customer_id = 1
+--   scan: inserts into numbered as numbered: customer_id = 1
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c0::int8 AS r1 FROM (SELECT orders.customer_id FROM orders WHERE orders.customer_id = 1) AS "outgrow read" (c0)
+--   draw id from numbered_id_seq for each of them
+--   send them to the shards of their keys, in portions
+--   because: plan.writing: inserts into numbered as numbered: customer_id = 1
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO numbered (id, customer_id) SELECT order_id, customer_id FROM orders WHERE customer_id = 1;
 --   write, keys

@@ -67,7 +67,13 @@ INSERT INTO drawn (key, n) VALUES (3, 1);
 --   because: plan.changing: the rows given do not depend on each other
 
 INSERT INTO orders (customer_id) VALUES (abs(1));
---   error: OG-PLAN-025 the shard key of orders (customer_id) in the INSERT is only known to the server
+--   write, keys
+--   scan: inserts into orders as orders: any key
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c0::int8 AS r1 FROM (SELECT abs(1) AS v0) AS "outgrow read" (c0)
+--   send them to the shards of their keys, in portions
+--   because: plan.writing: inserts into orders as orders: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO numbered (customer_id) VALUES (1);
 --   write, keys
@@ -98,9 +104,12 @@ INSERT INTO orders (order_id, customer_id) SELECT 1, customer_id FROM items WHER
 INSERT INTO orders (customer_id, status) SELECT 4, code FROM countries;
 --   write, keys
 --   scan: inserts into orders as orders: customer_id = 4
---   refused over several: OG-PLAN-008 the INSERT … SELECT into orders is not proved to stay on one shard: the value of customer_id is not a constant
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2 FROM (SELECT 4, countries.code FROM countries) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.writing: inserts into orders as orders: customer_id = 4
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO orders (customer_id) SELECT customer_id FROM items;
 --   write, keys
@@ -112,7 +121,14 @@ INSERT INTO orders (customer_id) SELECT customer_id FROM items;
 --   because: plan.changing: the rows selected are written where they are read: the key comes from the key
 
 INSERT INTO orders (customer_id) SELECT qty FROM orders WHERE customer_id = 1;
---   error: OG-PLAN-008 the INSERT … SELECT into orders is not proved to stay on one shard: the value of customer_id is not a constant
+--   write, keys
+--   scan: reads orders as orders: customer_id = 1
+--   scan: inserts into orders as orders: any key
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c0::int8 AS r1 FROM (SELECT orders.qty FROM orders WHERE orders.customer_id = 1) AS "outgrow read" (c0)
+--   send them to the shards of their keys, in portions
+--   because: plan.writing: inserts into orders as orders: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 -- ON CONFLICT.
 INSERT INTO customers (customer_id, name) VALUES (1, 'x') ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name;
@@ -190,8 +206,11 @@ WITH gone AS (DELETE FROM orders WHERE customer_id = 1 RETURNING *) INSERT INTO 
 --   write, keys
 --   scan: writes orders as orders: customer_id = 1
 --   scan: inserts into items as items: customer_id = 1
---   refused over several: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
+--   change: the parts run one after another, and hand on what they return
+--   gone: DELETE orders
+--   then INSERT INTO items (customer_id, note) SELECT 1, gone.status FROM gone
 --   because: plan.writing: inserts into items as items: customer_id = 1
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 -- Copied and single tables.
 INSERT INTO countries VALUES ('x', 'X');
@@ -211,15 +230,21 @@ UPDATE countries SET eu = true;
 INSERT INTO settings VALUES ('a', 'b');
 --   write, keys
 --   single: s2
---   refused over several: OG-PLAN-009 settings lives on one shard only (s2), but the statement needs others too
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT 'a'::text AS v0, 'b'::text AS v1) AS "outgrow read" (c0, c1)
+--   send them to s2, in portions
 --   because: plan.placing: settings lives on s2 only
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO settings SELECT name, code FROM countries;
 --   write, keys
 --   single: s2
---   refused over several: OG-PLAN-009 settings lives on one shard only (s2), but the statement needs others too
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT countries.name, countries.code FROM countries) AS "outgrow read" (c0, c1)
+--   send them to s2, in portions
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.placing: settings lives on s2 only
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 SELECT * FROM orders WHERE customer_id = 1 FOR UPDATE;
 --   write, keys
@@ -273,13 +298,19 @@ UPDATE countries SET name = n.name FROM countries n WHERE n.name = countries.nam
 
 INSERT INTO countries SELECT name, code FROM countries ORDER BY 1 LIMIT 1;
 --   write, all
---   refused over several: OG-PLAN-012 the subquery with LIMIT cannot be computed by each shard alone: each shard could choose other rows
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT countries.name, countries.code FROM countries ORDER BY countries.name LIMIT 1) AS "outgrow read" (c0, c1)
+--   send them to every shard, in portions
 --   because: plan.placing: countries is copied to every shard
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO countries SELECT name, code FROM countries ON CONFLICT DO NOTHING;
 --   write, all
---   refused over several: OG-PLAN-004 every shard must change its copy of countries alike, but which of the selected rows meets a conflict first depends on their order
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1 FROM (SELECT countries.name, countries.code FROM countries) AS "outgrow read" (c0, c1)
+--   send them to every shard, in portions
 --   because: plan.placing: countries is copied to every shard
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 DELETE FROM countries USING countries c WHERE c.name = countries.code;
 --   write, all
@@ -311,16 +342,23 @@ INSERT INTO orders (order_id, customer_id) VALUES (1, $1), ((SELECT count(*) FRO
 --   write, keys
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
---   refused over several: OG-PLAN-012 the subquery cannot be computed by each shard alone: it reads a sharded table for rows that every shard has
+--   change: the rows selected are read first, and then go where they belong
+--   bring b1: SELECT count(*) AS c1 FROM items
+--   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c1::int8 AS r2 FROM (VALUES (1, $1::int8), ((SELECT coalesce(sum(b1.c1), 0)::int8 AS count FROM unnest($2::int8[]) AS b1 (c1)), 5)) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO orders (order_id, customer_id) VALUES (1, $1), (generate_series(1, 2), 5);
 --   write, keys
 --   scan: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
---   refused over several: OG-PLAN-021 a set-returning function in VALUES is not answered over several shards
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c1::int8 AS r2 FROM (VALUES (1, $1::int8), (generate_series(1, 2), 5)) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
 --   because: plan.writing: inserts into orders as orders: (customer_id = $1) or (customer_id = 5)
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
-INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (order_id) DO UPDATE SET qty = (SELECT max(price) FROM items i WHERE i.customer_id = orders.customer_id);
+INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (customer_id, order_id) DO UPDATE SET qty = (SELECT max(price) FROM items i WHERE i.customer_id = orders.customer_id);
 --   write, keys
 --   scan: reads items as i: any key
 --   scan: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
@@ -328,7 +366,7 @@ INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (or
 --   because: plan.writing: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
 --   because: plan.changing: the rows given do not depend on each other
 
-INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (order_id) DO UPDATE SET qty = (SELECT max(price) FROM items);
+INSERT INTO orders (order_id, customer_id) VALUES (1, 1), (2, 2) ON CONFLICT (customer_id, order_id) DO UPDATE SET qty = (SELECT max(price) FROM items);
 --   write, keys
 --   scan: reads items as items: any key
 --   scan: inserts into orders as orders: (customer_id = 1) or (customer_id = 2)
@@ -355,7 +393,15 @@ INSERT INTO orders (customer_id, order_id) SELECT customer_id, count(*) FROM ite
 --   because: plan.changing: the rows selected are written where they are read: the key comes from the key
 
 INSERT INTO orders (customer_id, order_id) SELECT customer_id, 1 FROM items ORDER BY price LIMIT 3;
---   error: OG-PLAN-008 the INSERT … SELECT into orders is not proved to stay on one shard: the value of customer_id is not a constant
+--   write, keys
+--   scan: reads items as items: any key
+--   scan: inserts into orders as orders: any key
+--   change: the rows selected are read first, and then go where they belong
+--   bring b1: SELECT items.customer_id AS c1, items.price AS c2 FROM items
+--   then SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2 FROM (SELECT b1.c1 AS customer_id, 1 FROM unnest($1::int4[], $2::float8[]) AS b1 (c1, c2) ORDER BY b1.c2 LIMIT 3) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
+--   because: plan.writing: inserts into orders as orders: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 INSERT INTO tags (slug) SELECT slug FROM docs WHERE title = 'x';
 --   write, keys
@@ -376,7 +422,14 @@ INSERT INTO events (device, sort) SELECT device, sort FROM events;
 --   because: plan.changing: the rows selected are written where they are read: the key comes from the key
 
 INSERT INTO events (device, sort) SELECT device, 'x' FROM events;
---   error: OG-PLAN-008 the INSERT … SELECT into events is not proved to stay on one shard: the value of device is not a constant
+--   write, keys
+--   scan: reads events as events: any key
+--   scan: inserts into events as events: any key
+--   change: the rows selected are read first, and then go where they belong
+--   read the rows: SELECT "outgrow read".c0::text AS r0, "outgrow read".c1::text AS r1, "outgrow read".c0::int8 AS r2, "outgrow read".c1::text AS r3 FROM (SELECT events.device, 'x'::text AS "?column?" FROM events) AS "outgrow read" (c0, c1)
+--   send them to the shards of their keys, in portions
+--   because: plan.writing: inserts into events as events: any key
+--   because: plan.changing: the rows selected are read first, and then go where they belong
 
 UPDATE orders SET qty = qty + 1 WHERE day < current_date AND EXISTS (SELECT 1 FROM items i WHERE i.customer_id = orders.customer_id) RETURNING order_id, now();
 --   write, keys
@@ -392,7 +445,12 @@ UPDATE orders SET qty = (SELECT count(*) FROM items);
 --   write, keys
 --   scan: writes orders as orders: any key
 --   scan: reads items as items: any key
---   refused over several: OG-PLAN-012 the subquery over items cannot be computed by each shard alone: it is not tied to the shard key of orders
+--   fragment: UPDATE orders SET qty = (SELECT "outgrow answer".c0::"outgrow type 0.0" AS count FROM unnest($1::text[]) AS "outgrow answer" (c0)) with [1]
+--   change: each shard changes its own rows, the counts add up
+--   answered before: bring b1: SELECT count(*) AS c1 FROM items
+--   answered before: then SELECT "outgrow read".c0::text AS r0 FROM (SELECT coalesce(sum(b1.c1), 0)::int8 AS count FROM unnest($1::int8[]) AS b1 (c1)) AS "outgrow read" (c0)
+--   then UPDATE orders SET qty = (SELECT "outgrow answer".c0::"outgrow type 0.0" AS count FROM unnest($1::text[]) AS "outgrow answer" (c0))
+--   because: plan.changing: what its subqueries answer come to every shard that has rows of orders to change
 
 UPDATE orders SET status = c.code FROM countries c WHERE c.name = status;
 --   write, keys
@@ -428,7 +486,11 @@ DELETE FROM orders USING docs d WHERE d.title = status;
 --   write, keys
 --   scan: writes orders as orders: any key
 --   scan: reads docs as d: any key
---   refused over several: OG-PLAN-010 orders and docs are not joined on their shard keys
+--   fragment: DELETE FROM orders USING unnest($1::text[]) AS d (title) WHERE d.title = orders.status with [1]
+--   change: each shard changes its own rows, the counts add up
+--   bring docs as d (title)
+--   then DELETE FROM orders USING unnest($1::text[]) AS d (title) WHERE d.title = orders.status
+--   because: plan.changing: the rows of docs come to every shard that has rows of orders to change
 
 DELETE FROM view_of_orders;
 --   write, keys
@@ -513,13 +575,23 @@ WITH gone AS (UPDATE orders SET qty = 1 RETURNING *) DELETE FROM items USING gon
 --   because: plan.changing: each part stays with its shard, and so do the rows that it hands on
 
 WITH gone AS (DELETE FROM orders RETURNING customer_id, qty) INSERT INTO items (customer_id) SELECT qty FROM gone;
---   error: OG-PLAN-008 the INSERT … SELECT into items is not proved to stay on one shard: the value of customer_id is not a constant
+--   write, keys
+--   scan: writes orders as orders: any key
+--   scan: inserts into items as items: any key
+--   change: the parts run one after another, and hand on what they return
+--   gone: DELETE orders
+--   then INSERT INTO items (customer_id) SELECT gone.qty FROM gone
+--   because: plan.writing: inserts into items as items: any key
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 WITH gone AS (UPDATE orders SET qty = 5 WHERE customer_id = qty RETURNING customer_id, qty) DELETE FROM items USING gone WHERE gone.qty = items.customer_id;
 --   write, keys
 --   scan: writes orders as orders: any key
 --   scan: writes items as items: any key
---   refused over several: OG-PLAN-010 items and orders are not joined on their shard keys
+--   change: the parts run one after another, and hand on what they return
+--   gone: UPDATE orders
+--   then DELETE FROM items USING gone WHERE gone.qty = items.customer_id
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 WITH born AS (INSERT INTO orders (order_id, customer_id) VALUES (1, $1), (2, $2) RETURNING customer_id) INSERT INTO items (customer_id) SELECT customer_id FROM born;
 --   write, keys
@@ -551,8 +623,11 @@ WITH upped AS (UPDATE countries SET name = 'x' RETURNING code) SELECT count(*) F
 WITH upped AS (UPDATE countries SET name = 'x' RETURNING code) DELETE FROM orders USING upped WHERE status = upped.code;
 --   write, all
 --   scan: writes orders as orders: any key
---   refused over several: OG-PLAN-046 the parts of the DELETE that write do not stay together on each shard: countries is copied to every shard, orders is not
+--   change: the parts run one after another, and hand on what they return
+--   upped: UPDATE countries
+--   then DELETE FROM orders USING upped WHERE orders.status = upped.code
 --   because: plan.placing: countries is copied to every shard
+--   because: plan.relay: no part needs what another one writes but by what it returns: one after another
 
 WITH gone AS (DELETE FROM orders RETURNING *) DELETE FROM settings;
 --   write, keys

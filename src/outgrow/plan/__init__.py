@@ -1,12 +1,16 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
 from outgrow.plan import staging
+from outgrow.plan.across import build_across
+from outgrow.plan.answers import type_mark
 from outgrow.plan.bringing import bringing
 from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.delivery import Delivery
 from outgrow.plan.duck import FAMILIES, Output, Rendered, Unvetted, render_duckdb, shapes_of
 from outgrow.plan.duck import Type as ColumnType
+from outgrow.plan.foreign import KEYS_MAX, Across, Portion
 from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
@@ -16,15 +20,19 @@ from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rendering import filled
 from outgrow.plan.rowwise import Part, check_all_answered, parts
+from outgrow.plan.selection import Selection, Typing
 
 __all__ = [
     "FAMILIES",
+    "KEYS_MAX",
     "REFUSALS",
+    "Across",
     "Both",
     "Bring",
     "Brought",
     "Change",
     "ColumnType",
+    "Delivery",
     "Draw",
     "Drawing",
     "Either",
@@ -45,15 +53,19 @@ __all__ = [
     "Placer",
     "Places",
     "Plan",
+    "Portion",
     "Quick",
     "Reason",
     "Rendered",
     "ScanKeys",
+    "Selection",
+    "Typing",
     "Unvetted",
     "Value",
     "Where",
     "bringing",
     "build",
+    "build_across",
     "check_all_answered",
     "drawn_alone",
     "filled",
@@ -68,4 +80,5 @@ __all__ = [
     "shapes_of",
     "staging",
     "type_from",
+    "type_mark",
 ]

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from outgrow.schema import Order, Table, TableKind
 from outgrow.statement import transform, type_of
@@ -41,7 +41,7 @@ from outgrow.statement.tree import (
 from outgrow.statement.walk import columns_of
 
 from .blocks import first_items, leaves_of, plain_type, transparent
-from .brought import Brought
+from .brought import Bring, Brought
 from .bundles import BundleScan, bundled
 from .conditions import TRUE, together
 from .decorrelating import decorrelated
@@ -56,6 +56,7 @@ from .walking import conjuncts, everything_below
 
 #: Engines of which arrays carry rows.
 _ENGINES = frozenset(("postgresql",))
+T = TypeVar("T", bound=Tree)
 
 
 def bringing(plan: Plan, places: Places) -> Plan:
@@ -75,7 +76,7 @@ def _brought(plan: Plan, places: Places) -> Brought:
     if places.schema.engine not in _ENGINES:
         raise refused("table form", places.schema.engine)
     vet(statement, alone=True)
-    _vet_sums(tree)
+    vet_sums(tree)
     _mentioned(tree)
     here = plan.fixed[0] if plan.fixed else ""
     for scan in _scans(tree):
@@ -88,11 +89,11 @@ def _brought(plan: Plan, places: Places) -> Brought:
     gathered = Gathered(plan, places, statement.placeholders.count + 1)
     instead = gathered.bundles(bundles, links(query, bundles))
     said = dict(_said(query))
-    away = {id(scan): scan for scan in _scans(query) if _check(scan, places, here)}
+    alone = away(query, places, here)
     # What its shards have judged need not be judged again, nor its columns brought for that.
-    left = _without(query, {id(each) for at in away for each in said.get(at, ())})
+    left = _without(query, {id(each) for scan in alone for each in said.get(id(scan), ())})
     mentioned = _mentioned(left)
-    for scan in away.values():
+    for scan in alone:
         table = places.table(scan.table)
         assert table is not None
         columns = _columns(scan, table, mentioned)
@@ -126,6 +127,29 @@ def _brought(plan: Plan, places: Places) -> Brought:
     )
 
 
+def away(tree: Tree, places: Places, here: str) -> list[Scan]:
+    """The occurrences of tables whose rows have to be brought to `here`."""
+    return [scan for scan in _scans(tree) if _check(scan, places, here)]
+
+
+def brought_rows(
+    plan: Plan, tree: T, query: Query, scans: list[Scan], first: int, places: Places
+) -> tuple[tuple[Bring, ...], T]:
+    """What is brought for these occurrences, and the tree over it; its arrays are parameters from `first` on.
+
+    `query` is the tree as a query, which says what is asked of each table.
+    """
+    said, mentioned = dict(_said(query)), _mentioned(tree)
+    gathered = Gathered(plan, places, first)
+    instead: dict[int, Relation] = {}
+    for scan in scans:
+        table = places.table(scan.table)
+        assert table is not None
+        instead[id(scan)] = gathered.table(scan, table, _columns(scan, table, mentioned), said.get(id(scan), []))
+    over = transform(_with_dependents(tree, places), lambda node: instead.get(id(node), node))
+    return tuple(gathered.brings), over
+
+
 def _scans(tree: Tree) -> list[Scan]:
     """Each occurrence of a table once, though ORDER BY may repeat an item with its subquery."""
     found = {id(node): node for node in everything_below(tree) if isinstance(node, Scan)}
@@ -151,7 +175,7 @@ def _check(scan: Scan, places: Places, here: str) -> bool:
     raise refused("catalogue", str(scan.table))
 
 
-def _vet_sums(tree: Tree) -> None:
+def vet_sums(tree: Tree) -> None:
     """A sum of float4 has some six digits, of which the last ones depend on the order of the rows."""
     for node in everything_below(tree):
         sums = isinstance(node, Call) and node.name == "sum" and node.args
@@ -282,7 +306,7 @@ def _existing(query: Query) -> Query:
 # --- what a primary key decides --------------------------------------------------------------------------------------
 
 
-def _with_dependents(tree: Tree, places: Places) -> Tree:
+def _with_dependents(tree: T, places: Places) -> T:
     """Columns that a group's primary key decides are grouped by as well: rows that were brought have no key."""
 
     def change(node: object) -> object:
@@ -311,4 +335,4 @@ def _shown(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
     return [ref for ref in found.values() if ref not in known]
 
 
-__all__ = ["bringing"]
+__all__ = ["away", "bringing", "brought_rows", "vet_sums"]

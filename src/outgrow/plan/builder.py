@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from outgrow.errors import Error
 from outgrow.schema import Schema, TableKind
 from outgrow.statement.model import Kind, Statement
-from outgrow.statement.tree import Delete, Insert, Parameter, Scan, Tree, Update, With
+from outgrow.statement.tree import Delete, Insert, Merge, Parameter, Scan, Tree, Update, With
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
 
 from .alike import alike
-from .blocks import Shared, family
+from .blocks import Ctes, Shared, family
 from .bringing import bringing
 from .cascades import check_cascades
+from .change import Change, Gather
 from .changing import spread
+from .delivering import delivering, may_deliver
 from .flows import flowing, has_parts
 from .ids import with_draws
-from .keyset import Match, Value
+from .keyset import Everything, Match, Value
 from .locking import lock
 from .mariadb import over_mariadb
+from .meeting import check_meeting
+from .merging import merging
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
 from .placing import Catalogue, Places, Unlisted
 from .refusals import Refused, refuse
+from .relay import relayed
 from .relocating import relocating
 from .restarts import check_restart
 from .scatter import scatter
-from .survey import Found, Surveyor
+from .supplying import may_supply, supplying
+from .survey import Found, Inserted, Surveyor
 from .truncating import truncate
 from .walking import everything_below
 from .writing import inserted_keys, key_change
@@ -43,6 +50,8 @@ class _Draft:
     catalogues: list[TableName] = field(default_factory=list)
     #: Copied tables that the statement writes.
     copies: list[TableName] = field(default_factory=list)
+    #: Why the rows of an INSERT … SELECT cannot be placed before they are read.
+    unplaced: Error | None = None
 
     def say(self, who: str, what: str) -> None:
         reason = Reason(f"plan.{who}", what)
@@ -73,10 +82,12 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
     if statement.command == "TRUNCATE":
         return truncate(statement, schema, domain)
     places = Places(schema, domain)
+    if isinstance(statement.tree, Merge):
+        return _merged(statement, places)
     draft = _Draft()
     try:
         drawn = with_draws(statement, places)
-        statement = drawn.statement
+        statement, draft.unplaced = drawn.statement, drawn.left
         for what in drawn.drawing.shown if drawn.drawing is not None else ():
             draft.say("ids", f"{what} is drawn for the whole fleet beforehand")
         for shard in drawn.fixed:
@@ -98,7 +109,36 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         listed=any(family(scan.types[0]) in places.listed for scan in draft.scans),
     )
     plan = replace(plan, quick=_quick(plan))
+    if draft.unplaced is not None:
+        return _always_delivered(plan, places)
     return _finished(plan, places, draft) if where is Where.KEYS or draft.copies else plan
+
+
+def _always_delivered(plan: Plan, places: Places) -> Plan:
+    """Its rows are read first in any case."""
+    try:
+        if has_parts(plan.statement.tree):
+            return _relaying(plan, places, always=True)
+        made = delivering(plan, places, _building(places))
+    except Refused as refusal:
+        raise refusal.error from None
+    assert made.change is not None
+    return replace(made, change=replace(made.change, always=True))
+
+
+def _merged(statement: Statement, places: Places) -> Plan:
+    try:
+        return merging(statement, places, _building(places))
+    except Refused as refusal:
+        raise refusal.error from None
+
+
+def _relaying(plan: Plan, places: Places, *, always: bool) -> Plan:
+    """The writing parts one after another; `always`: where one of them writes is known only when it has run."""
+    relay = relayed(plan.statement, places, _building(places))
+    change = Change(Gather.RELAY, always=always)
+    reason = Reason("plan.relay", "no part needs what another one writes but by what it returns: one after another")
+    return replace(plan, change=change, relay=relay, refusal=None, reasons=(*plan.reasons, reason))
 
 
 def _without_tree(statement: Statement, access: str) -> Plan | None:
@@ -131,7 +171,7 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
         target = inserted.tree.table
         standing = places.of(target)
         if isinstance(standing, Sharded):
-            scan = inserted_keys(inserted, places, ctes)
+            scan = _inserted(inserted, tree, places, ctes, draft)
             draft.scans.append(scan)
             draft.say("writing", scan.describe())
             assigned = set(inserted.tree.conflict_assigns) & set(keys_of[target])
@@ -148,9 +188,31 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     for node in everything_below(tree):
         if isinstance(node, Insert | Update | Delete):
             check_cascades(node, places)
+        if isinstance(node, Insert) and places.schema.engine == "postgresql":
+            check_meeting(node, places)
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)
+
+
+def _inserted(inserted: Inserted, tree: Tree, places: Places, ctes: Ctes, draft: _Draft) -> ScanKeys:
+    """The keys that rows are inserted with; where only who reads the rows can tell, the draft says why."""
+    try:
+        return inserted_keys(inserted, places, ctes)
+    except Refused as refusal:
+        if places.schema.engine != "postgresql" or not (has_parts(tree) or may_deliver(tree, places)):
+            raise
+        draft.unplaced = draft.unplaced or refusal.error
+    columns = places.key_columns(inserted.tree.table)
+    return ScanKeys(
+        inserted.tree.table,
+        inserted.tree.alias,
+        tuple(column.name for column in columns),
+        tuple(column.type for column in columns),
+        tuple(column.typmod for column in columns),
+        Everything(),
+        "inserts into",
+    )
 
 
 def _tables(tree: Tree) -> list[TableName]:
@@ -244,9 +306,30 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
             return lock(plan, places)
         return scatter(plan, places)
     except Refused as refusal:
+        otherwise = _otherwise(plan, places)
+        if otherwise is not None:
+            return otherwise
         reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
         refused = replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
         return bringing(refused, places) if plan.statement.read_only else refused
+
+
+def _building(places: Places) -> Callable[[Statement], Plan]:
+    """How a query that is a part of the statement is planned."""
+    return lambda statement: build(statement, places.schema, places.domain)
+
+
+def _otherwise(plan: Plan, places: Places) -> Plan | None:
+    """How a write that the shards cannot do each for itself is done all the same; None where it is not."""
+    tree = plan.statement.tree
+    try:
+        if has_parts(tree):
+            return _relaying(plan, places, always=False)
+        if may_deliver(tree, places):
+            return delivering(plan, places, _building(places))
+        return supplying(plan, places, _building(places)) if may_supply(tree, places) else None
+    except Refused:
+        return None
 
 
 def _elsewhere(plan: Plan, places: Places) -> list[TableName]:

@@ -23,6 +23,12 @@ class Gather(enum.StrEnum):
     FINISH = "finish"
     #: Rows get other keys, and go to the shards of those.
     MOVE = "move"
+    #: Rows that a query gives are read first, and then go where they belong.
+    DELIVER = "deliver"
+    #: Rows of a MERGE's source are read first, and merged where their keys lie.
+    MERGE = "merge"
+    #: Writing parts run one after another, and hand their rows on.
+    RELAY = "relay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Change:
     returns: int = 0
     #: A query that one shard answers beforehand, with the moment that all of them are told; "" where none is needed.
     moment: str = ""
+    #: Also where one shard has all that is read: where its rows go shows only then.
+    always: bool = False
 
 
 _SHOWN = {
@@ -71,6 +79,9 @@ _SHOWN = {
     Gather.TURN: "one shard after another, in their order",
     Gather.FINISH: "each shard changes its own rows, and what it selects is finished",
     Gather.MOVE: "rows that get the key of another shard go there",
+    Gather.DELIVER: "the rows selected are read first, and then go where they belong",
+    Gather.RELAY: "the parts run one after another, and hand on what they return",
+    Gather.MERGE: "the source's rows are read first, and merged where their keys lie",
 }
 _RETURNED = {
     Gather.SUM: "shard by shard",
@@ -79,6 +90,9 @@ _RETURNED = {
     Gather.TURN: "shard by shard",
     Gather.FINISH: "as the query says",
     Gather.MOVE: "shard by shard",
+    Gather.DELIVER: "in the order of the rows selected, where none is skipped",
+    Gather.MERGE: "shard by shard",
+    Gather.RELAY: "as the last part does",
 }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from outgrow.statement import columns_of
 from outgrow.statement.tree import (
     Call,
     CallKind,
-    ColumnRef,
     CteScan,
     Delete,
     Insert,
@@ -42,7 +42,7 @@ def is_sharded(query: Query, places: Places, ctes: Ctes) -> bool:
 
 def check_copies(query: Query, lateral: bool) -> None:
     """The query gives the same rows on every shard, though rows may lie in another order there."""
-    correlated = lateral or any(isinstance(node, ColumnRef) and node.depth > 0 for node in everything_below(query))
+    correlated = lateral or any(depth > 0 for _, depth in columns_of(query))
     for node in everything_below(query):
         limited = isinstance(node, Select | SetOperation) and (node.limit is not None or node.offset is not None)
         if limited and not correlated:

@@ -77,6 +77,8 @@ class Drawn:
     drawing: Drawing | None = None
     #: Shards whose own sequences it asks by name, those of single tables.
     fixed: tuple[str, ...] = ()
+    #: An INSERT … SELECT leaves columns to sequences, and only whoever reads its rows can draw for them.
+    left: Error | None = None
 
 
 def with_draws(statement: Statement, places: Places) -> Drawn:
@@ -90,7 +92,7 @@ def with_draws(statement: Statement, places: Places) -> Drawn:
     written = writer.tree(tree)
     fixed = tuple(dict.fromkeys(_asked(written, places)))
     if not writer.numbers:
-        return Drawn(statement, fixed=fixed)
+        return Drawn(statement, fixed=fixed, left=writer.left)
     kept = None
     if writer.replaced:
         written, kept = _without_unused(written, statement.placeholders.count)
@@ -107,7 +109,7 @@ def with_draws(statement: Statement, places: Places) -> Drawn:
         tree=written,
         effects=tuple(effect for effect in statement.effects if _stays(effect, written)),
     )
-    return Drawn(rewritten, drawing, fixed)
+    return Drawn(rewritten, drawing, fixed, writer.left)
 
 
 def _stays(effect: Effect, tree: Tree) -> bool:
@@ -126,6 +128,8 @@ class _Writer:
     shown: list[str] = field(default_factory=list)
     #: Values that the user wrote were replaced (OVERRIDING USER VALUE).
     replaced: bool = False
+    #: As of `Drawn`.
+    left: Error | None = None
 
     def tree(self, tree: Tree) -> Tree:
         if isinstance(tree, Select) and not _repeats(tree):
@@ -156,7 +160,7 @@ class _Writer:
         drawn = self._columns(insert)
         source = insert.source
         if source is not None and not _plain(source):
-            return _selected(insert, drawn)
+            return self._selected(insert, drawn)
         rows: tuple[tuple[Expr, ...], ...] = source.rows if isinstance(source, Values) else ((),)
         if any(len(row) != len(insert.columns) for row in rows):
             # The server says what is wrong with it.
@@ -183,6 +187,16 @@ class _Writer:
             source=replace(source, rows=filled) if isinstance(source, Values) else Values(filled),
             overriding=self._overriding(insert, [column for _, column in wanted]),
         )
+
+    def _selected(self, insert: Insert, drawn: list[Column]) -> Insert:
+        """INSERT … SELECT: nobody knows beforehand how many numbers it needs."""
+        ignoring = insert.overriding == _USER
+        for column in drawn:
+            if column.name not in insert.columns or (ignoring and column.identity):
+                self.left = refuse("insert select leaves serial", str(insert.table), column.name)
+                if self.places.schema.engine != "postgresql":
+                    raise Refused(self.left)
+        return insert
 
     def _overriding(self, insert: Insert, written: list[Column]) -> str:
         """What lets the drawn values in, and nothing else."""
@@ -245,15 +259,6 @@ def _repeats(select: Select) -> bool:
     """The items may be computed more or less than once."""
     clauses = (select.source, select.where, select.having, select.limit, select.offset, select.group, select.order)
     return any(clauses) or any(isinstance(e, Call) and e.kind is not CallKind.SCALAR for e in walk(select))
-
-
-def _selected(insert: Insert, drawn: list[Column]) -> Insert:
-    """INSERT … SELECT: nobody knows how many numbers it needs, so the columns must be supplied."""
-    ignoring = insert.overriding == _USER
-    for column in drawn:
-        if column.name not in insert.columns or (ignoring and column.identity):
-            raise Refused(refuse("insert select leaves serial", str(insert.table), column.name))
-    return insert
 
 
 def _always(insert: Insert, column: Column) -> Error:

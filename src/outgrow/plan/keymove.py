@@ -19,6 +19,11 @@ from .rendering import filled
 
 #: The rows that are handed over, as a relation; no name of a program looks like it.
 ROWS = '"outgrow rows"'
+#: What a row's text may depend on is set so that it can be read back exactly.
+FAITHFUL = (
+    "current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' "
+    "AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')"
+)
 #: What `pg_typeof` calls types whose bare names would mean a length of 1.
 _SHORT = {"character": "pg_catalog.bpchar", "bit": 'pg_catalog."bit"'}
 

@@ -56,6 +56,8 @@ def _locate(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Locat
     if plan.where is Where.KEYS:
         return _by_keys(plan, params, placer, absent)
     home = placer.shards[0]
+    if plan.where is Where.ACROSS:
+        raise refuse("across here", "no one shard")
     if plan.where is Where.ANY:
         return Located((home,), any=True, reasons=(Reason("plan.locate", "any one shard can answer"),))
     if plan.where is Where.ALL:
@@ -76,6 +78,8 @@ def _by_keys(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Loca
     every = placer.shards
     if len(every) == 1:
         return Located(every, reasons=(Reason("plan.locate", "the domain has one shard"),))
+    if plan.change is not None and plan.change.always:
+        return Located(every, True, reasons=(Reason("plan.locate", "where its rows go is known when they are read"),))
     needed: set[str] = set(plan.fixed)
     reasons: list[Reason] = []
     rows: tuple[str, ...] = ()
@@ -98,6 +102,8 @@ def _by_keys(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Loca
         reasons.append(Reason("plan.locate", f"{scan.describe()}: {shown}"))
     if wanted:
         raise Lookup(wanted, to_give)
+    if plan.brought is not None and plan.change is not None and len(needed) > 1:
+        return _supplied(plan, params, placer, absent, tuple(reasons))
     if not needed:
         needed.add(every[0])
         reasons.append(Reason("plan.locate", f"no row can match: {every[0]} gives the empty result its columns"))
@@ -115,6 +121,17 @@ def _by_keys(plan: Plan, params: Params, placer: Placer, absent: Absent) -> Loca
             why = f"{', '.join(sorted(needed - set(rows)))} is given no rows, but has others to change"
             raise refuse("parts apart", plan.statement.command, why)
     return Located(tuple(name for name in every if name in needed), True, rows=rows, reasons=tuple(reasons))
+
+
+def _supplied(plan: Plan, params: Params, placer: Placer, absent: Absent, reasons: tuple[Reason, ...]) -> Located:
+    """The shards that have rows to change; what they read beside those is brought to them."""
+    assert plan.brought is not None
+    written = {plan.brought.shard} if plan.brought.shard else set()
+    for scan in plan.scans:
+        if scan.role == "writes":
+            written |= shards_of(scan, params, placer, absent)
+    shards = tuple(name for name in placer.shards if name in written)
+    return Located(shards or placer.shards[:1], True, reasons=reasons)
 
 
 def _gives(scan: ScanKeys) -> bool:

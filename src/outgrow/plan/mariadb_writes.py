@@ -43,7 +43,7 @@ def check_meeting(plan: Plan, places: Places) -> None:
     own = {column.name for column in places.key_columns(tree.table)}
     for key in (table.primary_key, *table.unique_keys) if table is not None else ():
         if key and not own <= set(key):
-            raise refused("MariaDB meeting", manner, str(tree.table), ", ".join(key))
+            raise refused("meeting", manner, str(tree.table), ", ".join(key))
     if manner == "REPLACE" and table is not None and table.cascades_to:
         raise refused("MariaDB write", f"REPLACE of rows that {table.cascades_to[0]} refers to with an action")
 

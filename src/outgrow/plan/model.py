@@ -5,18 +5,25 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from outgrow.errors import Error
 from outgrow.plan.brought import Brought
 from outgrow.plan.change import Change, describe_change
+from outgrow.plan.delivery import Delivery
 from outgrow.plan.ids import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
+from outgrow.plan.merge import Merging
 from outgrow.plan.refusals import refuse
+from outgrow.plan.relay import Relay
+from outgrow.plan.selection import Selection
 from outgrow.plan.spec import Finish
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
+
+if TYPE_CHECKING:
+    from outgrow.plan.foreign import Across
 
 
 class Placer(Protocol):
@@ -69,6 +76,8 @@ class Where(enum.StrEnum):
     SESSION = "session"
     #: Only a shard that the user chose explicitly.
     CHOSEN = "chosen"
+    #: Several domains: each gives rows, and a shard of the session's domain makes the answer of them.
+    ACROSS = "across"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,14 @@ class Plan:
     change: Change | None = None
     #: Of a change that gathers by `Gather.MOVE`.
     move: KeyMove | None = None
+    #: Of a change that gathers by `Gather.DELIVER`.
+    delivery: Delivery | None = None
+    #: Of a change that gathers by `Gather.MERGE`.
+    merging: Merging | None = None
+    #: Of a change that gathers by `Gather.RELAY`.
+    relay: Relay | None = None
+    #: Queries that are answered before a change; their rows are parameters behind those computed once.
+    answers: tuple[Selection, ...] = ()
     #: Raised when more than one shard turns out to be needed.
     refusal: Error | None = None
     #: How a query that is refused is answered all the same: its rows come to one server.
@@ -139,6 +156,8 @@ class Plan:
     drawing: Drawing | None = None
     #: Keys of its scans stand in the directory.
     listed: bool = False
+    #: Of a query over several domains: what each gives, and what is made of it.
+    across: Across | None = None
 
     @property
     def is_brought(self) -> bool:
@@ -187,6 +206,18 @@ class Plan:
             shown["change"] = describe_change(self.change)
         if self.move is not None:
             shown["key_move"] = self.move.describe()
+        if self.across is not None:
+            shown["across"] = self.across.describe()
+            if self.across.keyed is not None:
+                shown["first tried"] = self.across.keyed.describe()
+        if self.merging is not None:
+            shown["merge"] = self.merging.describe()
+        if self.relay is not None:
+            shown["relay"] = self.relay.describe()
+        if self.answers:
+            shown["answered"] = [step for answer in self.answers for step in answer.describe()]
+        if self.delivery is not None:
+            shown["delivery"] = self.delivery.describe()
         if self.brought is not None:
             shown["brought"] = self.brought.describe()
         elif self.refusal is not None:

@@ -237,7 +237,7 @@ REFUSALS: dict[str, Refusal] = {
         "{0} is not done over several shards of MariaDB",
         "restrict it to one key, or send it to each shard with `execute(…, shard=…)` in one transaction",
     ),
-    "MariaDB meeting": Refusal(
+    "meeting": Refusal(
         50,
         "{0} on {1} may meet a row of another shard by the unique key ({2}), and would not see it",
         "put the shard key's columns into every unique key of the table; or select first, in a transaction",
@@ -246,6 +246,42 @@ REFUSALS: dict[str, Refusal] = {
         51,
         "INSERT IGNORE into {0} stores a key that does not fit changed, and then on the wrong shard",
         "write ON DUPLICATE KEY UPDATE with an assignment that changes nothing (`n = n`)",
+    ),
+    "across write": Refusal(
+        70,
+        "{0} writes, and names tables of several domains ({1}): a statement that writes stays in one",
+        "read from the other domains first, and write in a session of the domain whose table it is, with the values",
+    ),
+    "across here": Refusal(
+        71,
+        "a query over several domains is run by `execute` and `stream` alone, and {0} runs it",
+        "leave `shard=` out; for COPY, batches and files, query the domains separately",
+    ),
+    "across from": Refusal(
+        72,
+        "the statement names tables of several domains ({0}): that is PostgreSQL's SQL, and {1} speaks another",
+        "ask it of a session of a PostgreSQL domain: fleet.session({2!r})",
+    ),
+    "type elsewhere": Refusal(
+        73,
+        "{0} is of type {1}, which the domain {2} has for itself: its values are not the same elsewhere",
+        "leave the column out, or ask the domain alone and pass what is needed as parameters",
+    ),
+    "collation elsewhere": Refusal(
+        74,
+        "{0} calls texts equal that differ, by a collation of the domain {1} alone",
+        "leave the column out, or ask the domain alone and pass what is needed as parameters",
+    ),
+    "order elsewhere": Refusal(
+        75,
+        "{0} is text in an order that other domains' servers do not have: it can be shown and compared by = alone",
+        'give the column a collation that is everywhere ("C"), or sort in the application',
+    ),
+    "merge": Refusal(
+        52,
+        "the MERGE into {0} is not done over several shards: {1}",
+        "let ON compare the shard key with the source's columns and INSERT that very key, or write it as INSERT … ON "
+        "CONFLICT, UPDATE and DELETE",
     ),
     "assigned from sequence": Refusal(
         45,

@@ -32,7 +32,7 @@ from .change import Change, Gather, Piece
 from .changing import check_literals, per_row, returned, told, with_defaults, writes_below
 from .colocate import Colocation
 from .facts import is_constant, is_default
-from .keymove import Assigned, KeyMove
+from .keymove import FAITHFUL, Assigned, KeyMove
 from .model import Plan
 from .moments import Once, type_sql
 from .placing import Places
@@ -41,12 +41,6 @@ from .rendering import fragment, piece, with_holes
 from .vetting import vet_change
 from .walking import everything_below
 from .written import as_query
-
-#: What a row's text may depend on is set so that it can be read back exactly.
-FAITHFUL = (
-    "current_setting('extra_float_digits')::int > 0 AND current_setting('datestyle') LIKE 'ISO%' "
-    "AND current_setting('intervalstyle') IN ('postgres', 'iso_8601')"
-)
 
 
 def relocating(plan: Plan, places: Places) -> Plan:

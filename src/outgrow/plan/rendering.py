@@ -13,19 +13,26 @@ from .change import Piece
 from .walking import everything_below
 
 N = TypeVar("N")
+T = TypeVar("T", bound=Tree)
 
 
 def fragment(tree: Tree) -> tuple[str, tuple[int, ...]]:
     """The SQL of a fragment, and which of the statement's parameters are its $1, $2, …"""
+    numbered, used = renumbered(tree)
+    return render(numbered), used
+
+
+def renumbered(tree: T) -> tuple[T, tuple[int, ...]]:
+    """The tree with its parameters numbered without gaps, and which of the statement's those are."""
     used = sorted({node.index for node in everything_below(tree) if isinstance(node, Parameter)})
     if used == list(range(1, len(used) + 1)):
-        return render(tree), tuple(used)
-    renumbered = {index: number for number, index in enumerate(used, 1)}
+        return tree, tuple(used)
+    numbers = {index: number for number, index in enumerate(used, 1)}
 
     def change(node: object) -> object:
-        return Parameter(renumbered[node.index]) if isinstance(node, Parameter) else node
+        return Parameter(numbers[node.index]) if isinstance(node, Parameter) else node
 
-    return render(transform(tree, change)), tuple(used)
+    return transform(tree, change), tuple(used)
 
 
 #: A hole in rendered SQL; no SQL that a server accepts has a zero byte.

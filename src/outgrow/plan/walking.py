@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from outgrow.statement.tree import Delete, Expr, Insert, Operation, Query, Update
+from outgrow.statement.tree import Delete, Expr, Insert, Merge, Operation, Query, Update
 
 #: Annotations of fields that can hold nodes; all others are plain values.
-_NODES = re.compile(r"\b(Expr|Query|Relation|Item|SortKey|Window|With|Cte|Insert|Update|Delete)\b")
-_BLOCKS = (Query, Insert, Update, Delete)
+_NODES = re.compile(r"\b(Expr|Query|Relation|Item|SortKey|Window|With|Cte|Insert|Update|Delete|Merge|When)\b")
+_BLOCKS = (Query, Insert, Update, Delete, Merge)
 
 
 @cache

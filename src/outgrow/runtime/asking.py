@@ -42,8 +42,8 @@ def read_steps(
     """
     started = 0.0 if state.tell is None else monotonic()
     health = state.health
-    guards_failed = 0
-    losses = 0
+    # (Of replicas chosen unasked too, where they turn out to have been restarted.)
+    guards_failed = losses = 0
     lagging = False
     if footing.pending and level.name != "eventual":
         yield from state.settle_steps(shard, footing, until)
@@ -51,7 +51,7 @@ def read_steps(
         seats = health.seats(state.name, shard)
         reads = state.file.reads
         choice = choose(seats, level, footing.floor, footing.last, health, state.next_turn(), reads)
-        if lagging or (choice.check is Check.GUARD and guards_failed):
+        if lagging or guards_failed > (0 if choice.check is Check.GUARD else len(seats.replicas)):
             choice = instead(seats.primary, True)
         elif footing.unplaced and choice.node is not seats.primary and level.name == "session":
             # A strong read left no place behind; only the primary can say how far this session has seen.

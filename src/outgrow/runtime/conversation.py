@@ -11,6 +11,7 @@ from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupp
 from outgrow.plan import Located
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, bulk, commands, engines, pooled
+from outgrow.runtime.companions import Companions
 from outgrow.runtime.definitions.defined import unseen
 from outgrow.runtime.directories import listed
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
@@ -20,9 +21,8 @@ from outgrow.runtime.events import telling
 from outgrow.runtime.events.noting import Noting
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.reading import bringing, scattering
+from outgrow.runtime.reading import across, scattering
 from outgrow.runtime.result import Result
-from outgrow.runtime.transaction import writes
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.statement import Kind
 from outgrow.transactions import Xid, owner_of
@@ -38,7 +38,7 @@ _FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
 class Conversation:
     """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
 
-    def __init__(self, state: DomainState, level: Level, token: Token | None) -> None:
+    def __init__(self, state: DomainState, level: Level, token: Token | None, scatter: str | None = None) -> None:
         self.state = state
         self.level = level
         self.transaction: Transaction | None = None
@@ -49,7 +49,10 @@ class Conversation:
         #: A COPY is open.
         self.copying = False
         self.dress: Dress = ()
-        self.noting = Noting()
+        self.noting = Noting(state.name)
+        #: What becomes of statements that several shards must answer: the session's own word, else the domain's.
+        self.scatter = scatter or state.file.scatter
+        self.companions = Companions(self, token, scatter)
         token = token or Token()
         state.migrations_due = max(state.migrations_due, token.epochs.get(f"{state.name}/directory", 0))
         self.footings = {}
@@ -134,6 +137,10 @@ class Conversation:
         self, prepared: Prepared, values: Sequence[Any], until: float | None, shard: str | None, allow_partial: bool
     ) -> Steps[Result]:
         kind = prepared.statement.kind
+        if prepared.plan.across is not None:
+            if self.transaction is not None:
+                self.transaction.defined.check(prepared.statement)
+            return (yield from across.run_steps(self, prepared, values, until, shard))
         if self.transaction is not None:
             engines.check_keeps(self.state.engine, prepared.statement)
         if self.transaction is not None and self.transaction.definitions and kind is not Kind.DDL:
@@ -178,14 +185,9 @@ class Conversation:
         editions: Editions,
     ) -> Steps[Result]:
         """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
-        if located.scatter and prepared.plan.change is not None:
-            return (yield from writes.change_steps(self, prepared, located, values, until, editions))
-        if located.scatter and prepared.plan.is_brought:
-            return (yield from bringing.run_steps(self, prepared, values, until, allow_partial))
         if located.scatter:
-            return (
-                yield from scattering.scatter_steps(self, prepared, located, values, until, allow_partial, editions)
-            )
+            steps = scattering.several_steps(self, prepared, located, values, until, allow_partial, editions)
+            return (yield from steps)
         there = self.preferred() if located.any else located.shards[0]
         return (yield from self.on_one_steps(prepared, there, values, until, editions))
 
@@ -363,7 +365,8 @@ class Conversation:
         if (migrations := self.state.picture.placer.book.page.number) > 0:
             # Whoever reads on must not look for a key where it was before it was migrated.
             epochs[f"{self.state.name}/directory"] = migrations
-        return Token(floors, epochs, pending, ahead)
+        own = Token(floors, epochs, pending, ahead)
+        return (yield from self.companions.with_own_steps(own, until))
 
     def close_steps(self) -> Steps[None]:
         self.closed = True

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, plan, statement
 from outgrow.clock import monotonic
-from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError
+from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.events import Event
 from outgrow.nodes import Link, Nodes, together
 from outgrow.route import Seats
-from outgrow.runtime import generation, pooled, snapshot
+from outgrow.runtime import federated, generation, pooled, snapshot
 from outgrow.runtime.asking import stand_steps
 from outgrow.runtime.directories.directory import Assigning
 from outgrow.runtime.engines import engine_of
 from outgrow.runtime.events.subscribers import Subscribers
+from outgrow.runtime.federated import Federated
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.health import Health
 from outgrow.runtime.numbers.drawing import Sequences
@@ -58,6 +60,11 @@ class DomainState:
         self.next_turn = itertools.count().__next__
         #: The servers' schema or map has changed since the picture was taken.
         self.stale = False
+        #: The fleet's other domains, by name; and their tables together with this one's, once somebody has asked.
+        self.neighbours: Mapping[str, DomainState] = {}
+        self.federated: Federated | None = None
+        #: Called before replicas are read.
+        self.need_heartbeat: Callable[[], None] = lambda: None
         #: Called before a transaction over several shards ends; the fleet starts its recovery then.
         self.need_recovery: Callable[[], None] = lambda: None
         #: The fleet's; and what tells them, None where there are none.
@@ -76,7 +83,16 @@ class DomainState:
     def prepare(self, text: str, parameters: bool) -> Prepared:
         """Bind and plan; pure.  Errors of binding are the caller's to retry after a refresh."""
         picture = self.picture
-        bound = statement.bind(text, picture.schema, parameters=parameters)
+        try:
+            bound = statement.bind(text, picture.schema, parameters=parameters)
+        except ProgrammingError as unknown:
+            if not self.neighbours:
+                raise
+            return federated.instead(self, text, parameters, unknown)
+        if bound.kind is statement.Kind.OPAQUE and self.neighbours:
+            made = federated.perhaps(self, text, parameters)
+            if made is not None:
+                return made
         # DDL is what ends a disagreement.
         tables = (*bound.reads, *bound.writes) if bound.kind is not statement.Kind.DDL else ()
         for table in tables:
@@ -123,6 +139,14 @@ class DomainState:
         """
         if isinstance(error, ConfigurationError) and monotonic() < self._taken_at + _DISAGREEMENT_SECONDS:
             return False
+        changed = yield from self._look_again_steps(until)
+        for neighbour in self.neighbours.values():
+            with contextlib.suppress(NodeLost):
+                # Its tables can be named here; whether it can be asked now is no business of what the error says.
+                changed |= yield from neighbour._look_again_steps(until)
+        return changed
+
+    def _look_again_steps(self, until: float | None) -> Steps[bool]:
         before = self.picture
         yield from self.refresh_steps(until)
         now = self.picture

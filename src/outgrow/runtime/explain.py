@@ -52,6 +52,11 @@ def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequen
     if plan.keyed_by_draws:
         facts["route"] = "depends on the numbers that it draws"
         return Explanation(facts)
+    if plan.across is not None:
+        at = plan.across.shard or conversation.preferred()
+        facts["fragment"] = "the rows that the domains give"
+        facts["route"] = {at: _route(conversation, at, prepared.read_only)}
+        return Explanation(facts)
     values = values if plan.drawing is None else plan.drawing.given(values)
     try:
         located = yield from _located_steps(conversation, prepared, values)
@@ -66,7 +71,7 @@ def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequen
         facts["fragment"] = "the rows of each shard, as the user wrote them"
     elif located.scatter and plan.is_brought:
         assert plan.brought is not None
-        facts["finished_by"] = columnar.verdict(plan.brought, conversation.state.file.finish, values)
+        facts["finished_by"] = columnar.verdict(plan.brought, conversation.state.picture.domain.finish, values)
         facts["fragment"] = "the rows that are brought"
         try:
             facts["stages"] = yield from bringing.stages_steps(conversation, prepared, values)

@@ -14,7 +14,7 @@ from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import doctor, engines, explain, snapshot
+from outgrow.runtime import doctor, engines, explain, rails, snapshot
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.definitions import comparing, ddl, new_tables
 from outgrow.runtime.definitions.comparing import SchemaComparison
@@ -82,18 +82,34 @@ class Fleet:
         )
         for state in self._states.values():
             state.need_recovery = self._recovery.ensure
+            state.need_heartbeat = self._heartbeat.ensure
+            state.neighbours = {name: other for name, other in self._states.items() if other is not state}
 
     def session(
-        self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
+        self,
+        domain: str | None = None,
+        *,
+        level: str | Level = "session",
+        token: str | None = None,
+        scatter: str | None = None,
     ) -> Session:
-        """A conversation for one thread.  `token` (another session's) makes it see what that one has seen."""
-        return Session(self._conversation(domain, level, token), self.topology.secret)
+        """A conversation for one thread.  `token` (another session's) makes it see what that one has seen.
+
+        `scatter` (allow, warn or refuse) says what becomes of statements that several shards must answer, instead of
+        the domain's `scatter:`.
+        """
+        return Session(self._conversation(domain, level, token, scatter), self.topology.secret)
 
     def async_session(
-        self, domain: str | None = None, *, level: str | Level = "session", token: str | None = None
+        self,
+        domain: str | None = None,
+        *,
+        level: str | Level = "session",
+        token: str | None = None,
+        scatter: str | None = None,
     ) -> AsyncSession:
         """The same for asyncio."""
-        return AsyncSession(self._conversation(domain, level, token), self.topology.secret)
+        return AsyncSession(self._conversation(domain, level, token, scatter), self.topology.secret)
 
     def conversation(self, domain: str | None = None, *, level: str | Level = "session") -> Conversation:
         """What a session is made of, for doors that drive its steps themselves."""
@@ -236,13 +252,16 @@ class Fleet:
         self._recovery.stop()
         self._nodes.close()
 
-    def _conversation(self, domain: str | None, level: str | Level, token: str | None) -> Conversation:
+    def _conversation(
+        self, domain: str | None, level: str | Level, token: str | None, scatter: str | None = None
+    ) -> Conversation:
         state = self._state(domain)
+        rails.check_policy(scatter)
         seen = Token.read(token, needed(self.topology.secret)) if token else None
         promised = level_of(level)
         if promised.name != "strong" and any(shard.replicas for shard in state.picture.domain.shards):
             self._heartbeat.ensure()
-        return Conversation(state, promised, seen)
+        return Conversation(state, promised, seen, scatter)
 
     def _state(self, domain: str | None) -> DomainState:
         if domain is None:

@@ -34,6 +34,7 @@ class Prepared:
     __slots__ = (
         *(
             "_fingerprint",
+            "abroad",
             "drawing",
             "estimated",
             "located",
@@ -45,6 +46,7 @@ class Prepared:
             "sql",
             "statement",
         ),
+        "with_parameters",
         "writes",
     )
 
@@ -63,6 +65,9 @@ class Prepared:
         #: What servers said lately of rows that are brought; `runtime.reading.staged` keeps it here.
         self.estimated: object = None
         self.parameters = placeholders.count
+        #: Of a statement over several domains: the pictures of the others that it was planned by.
+        self.abroad: Mapping[str, object] | None = None
+        self.with_parameters = True
         self._fingerprint: Fingerprint | None = None
         #: It may change rows.  (A locking read goes to the primary, but writes nothing.)
         self.writes = statement.kind is not Kind.SESSION and not (

@@ -63,3 +63,7 @@ SELECT current_setting('extra_float_digits'), current_setting('DateStyle'), curr
 -- The same set until the transaction's end.
 SELECT set_config('extra_float_digits', $1, true), set_config('DateStyle', $2, true),
        set_config('IntervalStyle', $3, true);
+
+-- name: for_each_row
+-- What is computed anew for each of $1 rows.
+SELECT {items} FROM generate_series(1, $1::int8);

@@ -3,6 +3,7 @@
 from outgrow.schema.build import build, queries
 from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
+from outgrow.schema.federation import Federation, federate
 from outgrow.schema.mariadb import FUNCTIONS, SEPARATED
 from outgrow.schema.model import (
     Column,
@@ -24,6 +25,7 @@ __all__ = [
     "Catalogue",
     "Column",
     "Difference",
+    "Federation",
     "ForeignKey",
     "Function",
     "Object",
@@ -40,6 +42,7 @@ __all__ = [
     "catalogue",
     "compare",
     "differences",
+    "federate",
     "object_queries",
     "objects",
     "queries",

@@ -59,6 +59,7 @@ class _Server(NamedTuple):
     search_path: tuple[str, ...]
     encoding: str
     default_order: Order
+    default_collation: str
 
 
 def build(domain: str, epoch: int, rows: Mapping[str, Rows]) -> Schema:
@@ -80,12 +81,13 @@ def build(domain: str, epoch: int, rows: Mapping[str, Rows]) -> Schema:
         types=MappingProxyType({name: _TYPE_KINDS[kind] for _, name, kind in rows["types"]}),
         sequences=MappingProxyType(_sequences(rows["sequences"])),
         default_order=server.default_order,
+        default_collation=server.default_collation,
         server_version=server.version,
     )
 
 
 def _server(rows: Rows) -> _Server:
-    version, search_path, encoding, provider, collate, locale = rows[0]
+    version, search_path, encoding, provider, collate, locale, *more = rows[0]
     if version < OLDEST_SERVER:
         raise OperationalError(
             "OG-SCHEMA-001",
@@ -93,7 +95,8 @@ def _server(rows: Rows) -> _Server:
             cure=f"upgrade the server to PostgreSQL {OLDEST_SERVER // 10000} or newer",
         )
     order = _order_of(provider, collate if provider == "c" else locale, encoding)
-    return _Server(version, tuple(search_path), encoding, order)
+    collation = " ".join(str(part) for part in (encoding, provider, collate, locale, *more) if part)
+    return _Server(version, tuple(search_path), encoding, order, collation)
 
 
 def _order_of(provider: str, locale: str | None, encoding: str) -> Order:

@@ -16,6 +16,8 @@ class Order(enum.StrEnum):
     BYTES = "bytes"
     #: By a language's rules (glibc, ICU): only a server can compare them.
     LINGUISTIC = "linguistic"
+    #: As another domain's servers compare, and these may not: nothing is to be compared.
+    ELSEWHERE = "elsewhere"
     #: Not text.
     NONE = "none"
 
@@ -151,9 +153,16 @@ class Schema:
     types: Mapping[str, str] = field(default_factory=dict)
     sequences: Mapping[TableName, SequenceDefinition] = field(default_factory=dict)
     default_order: Order = Order.BYTES
+    #: What the database compares text by, and what it calls letters: equal where they are the same.
+    default_collation: str = ""
     server_version: int = 150000
     #: Whose language and functions these are.
     engine: str = "postgresql"
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains whose tables it has."""
+        return (self.domain,)
 
     def find(self, name: str, schema: str | None = None) -> Table | None:
         """The table that an unqualified or qualified name means under the search_path."""

@@ -3,14 +3,16 @@
 -- Relations of schemas outgrow, pg_toast and pg_temp_* are nobody's business; system relations come without details.
 
 -- name: server
--- One row: version, search_path with implicit schemas, encoding, and the database's default collation.
+-- One row: version, search_path with implicit schemas, encoding, and all that makes the default collation.
 SELECT current_setting('server_version_num')::int4,
        (SELECT array_agg(p.schema::text ORDER BY p.place)
         FROM unnest(current_schemas(true)) WITH ORDINALITY AS p(schema, place) WHERE p.schema NOT LIKE 'pg\_temp\_%'),
        pg_encoding_to_char(d.encoding)::text,
        d.datlocprovider::text,
        d.datcollate::text,
-       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')
+       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+       d.datctype::text,
+       to_jsonb(d) ->> 'datcollversion'
 FROM pg_catalog.pg_database AS d
 WHERE d.datname = current_database();
 

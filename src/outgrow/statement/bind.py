@@ -15,11 +15,12 @@ from outgrow.statement.context import Context
 from outgrow.statement.disguise import Disguise
 from outgrow.statement.languages import Language, language
 from outgrow.statement.lexer import Token, significant
+from outgrow.statement.merges import merge
 from outgrow.statement.model import Effect, Kind, Statement
 from outgrow.statement.placeholders import Prepared, prepare
 from outgrow.statement.queries import query
 from outgrow.statement.scope import Env
-from outgrow.statement.tree import Delete, Insert, Query, Tree, Update
+from outgrow.statement.tree import Delete, Insert, Merge, Query, Tree, Update
 from outgrow.statement.unvetted import Unvetted
 
 
@@ -87,15 +88,17 @@ def _tree(context: Context, disguise: Disguise, first: str, spoken: Language) ->
         raise Unvetted("it")
     node: Any = parsed[0]
     try:
-        if type(node).__name__ in ("Insert", "Update", "Delete"):
-            tree: Tree = change(context, node, Env(rules=spoken.rules))[0]
+        if type(node).__name__ == "Merge":
+            tree: Tree = merge(context, node, Env(rules=spoken.rules))
+        elif type(node).__name__ in ("Insert", "Update", "Delete"):
+            tree = change(context, node, Env(rules=spoken.rules))[0]
         else:
             tree = query(context, node, Env(rules=spoken.rules))[0]
     except RecursionError:
         raise Unvetted("so deep a nesting") from None
     if context.counts != disguise.counts:
         raise Unvetted("it: a word is missing or stands in a wrong place")
-    names: dict[type, str] = {Insert: "INSERT", Update: "UPDATE", Delete: "DELETE"}
+    names: dict[type, str] = {Insert: "INSERT", Update: "UPDATE", Delete: "DELETE", Merge: "MERGE"}
     return tree, names.get(type(tree), "VALUES" if first == "VALUES" else "TABLE" if first == "TABLE" else "SELECT")
 
 

@@ -48,7 +48,7 @@ def change(context: Context, node: exp.Expression, env: Env) -> tuple[Insert | U
     return bound, (outputs, len(returned) != len(bound.returning))
 
 
-def _target(context: Context, node: object, command: str) -> tuple[Table, str, bool, bool]:
+def target(context: Context, node: object, command: str) -> tuple[Table, str, bool, bool]:
     """The table written, its alias, whether ONLY and whether its schema was written."""
     if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
         raise Unvetted(f"the target of this {command}")
@@ -65,12 +65,12 @@ def _target(context: Context, node: object, command: str) -> tuple[Table, str, b
     return table, alias or name, bool(node.args.get("only")), schema is not None
 
 
-def _target_names(table: Table, alias: str) -> Names:
+def target_names(table: Table, alias: str) -> Names:
     visible = relations.table_columns(table, alias)
     return Names((Source(alias, visible, table.name),), visible)
 
 
-def _returning(context: Context, node: exp.Expression, env: Env, names: Names) -> tuple[Item, ...]:
+def returning(context: Context, node: exp.Expression, env: Env, names: Names) -> tuple[Item, ...]:
     clause = node.args.get("returning")
     if clause is None:
         return ()
@@ -101,17 +101,17 @@ def _order(column: Visible) -> Order:
 def _insert(context: Context, node: exp.Insert, outside: Env) -> Insert:
     taken(node, "this", "expression", "conflict", "returning", "with_", "default")
     with_, outside = queries.with_clause(context, node, outside)
-    target: exp.Expression = node.this
+    into: exp.Expression = node.this
     listed: tuple[str, ...] = ()
-    if isinstance(target, exp.Schema):
-        taken(target, "this", "expressions")
-        listed = tuple(plain(column) for column in target.expressions)
-        target = target.this
-    table, alias, only, qualified = _target(context, target, "INSERT")
+    if isinstance(into, exp.Schema):
+        taken(into, "this", "expressions")
+        listed = tuple(plain(column) for column in into.expressions)
+        into = into.this
+    table, alias, only, qualified = target(context, into, "INSERT")
     if only:
         raise Unvetted("INSERT INTO ONLY")
     for name in listed:
-        _known(table, name)
+        known(table, name)
     env = outside.inner()
     source: Query | None = None
     width = 0
@@ -133,16 +133,16 @@ def _insert(context: Context, node: exp.Insert, outside: Env) -> Insert:
             cure="Give every value a column.",
             sqlstate="42601",
         )
-    names = _target_names(table, alias)
+    names = target_names(table, alias)
     insert = Insert(
-        table.name, alias, columns, source, returning=_returning(context, node, env, names), with_=with_,
+        table.name, alias, columns, source, returning=returning(context, node, env, names), with_=with_,
         overriding=context.disguise.overriding, columns_written=bool(listed), qualified=qualified,
     )  # fmt: skip
     conflict = node.args.get("conflict")
     return insert if conflict is None else _conflict(context, conflict, table, insert, env.within(names))
 
 
-def _known(table: Table, name: str) -> None:
+def known(table: Table, name: str) -> None:
     if table.column(name) is None:
         raise unknown_column(f"{table.name}.{name}", name, (column.name for column in table.columns))
 
@@ -165,14 +165,14 @@ def _conflict(context: Context, node: exp.OnConflict, table: Table, insert: Inse
         Visible(column.name, ColumnRef("excluded", column.name, column.type, column.order)) for column in table.columns
     )
     both = env.within(Names((*env.names.sources, Source("excluded", excluded)), env.names.columns))
-    assigns = _assigns(context, node.expressions, table, both)
-    if (action == "update") != bool(assigns):
+    sets = assigns(context, node.expressions, table, both)
+    if (action == "update") != bool(sets):
         raise Unvetted("ON CONFLICT DO UPDATE without SET")
     return replace(
         insert,
         conflict=action,
-        conflict_assigns=tuple(name for name, _ in assigns),
-        conflict_values=tuple(value for _, value in assigns),
+        conflict_assigns=tuple(name for name, _ in sets),
+        conflict_values=tuple(value for _, value in sets),
         conflict_target=tuple(target),
         conflict_target_where=queries.clause(context, node, "index_predicate", env),
         conflict_constraint=plain(constraint) if constraint is not None else "",
@@ -186,24 +186,24 @@ def _conflict(context: Context, node: exp.OnConflict, table: Table, insert: Inse
 def _update(context: Context, node: exp.Update, outside: Env) -> Update:
     taken(node, "this", "expressions", "from_", "where", "returning", "with_")
     with_, outside = queries.with_clause(context, node, outside)
-    table, alias, only, qualified = _target(context, node.this, "UPDATE")
-    names = _target_names(table, alias)
+    table, alias, only, qualified = target(context, node.this, "UPDATE")
+    names = target_names(table, alias)
     source, others = relations.from_clause(context, node, outside.inner())
     names = names.beside(others)
     env = outside.inner().within(names)
-    assigns = _assigns(context, node.expressions, table, env)
-    if not assigns:
+    sets = assigns(context, node.expressions, table, env)
+    if not sets:
         raise Unvetted("UPDATE without SET")
     where = queries.clause(context, node, "where", env)
-    returning = _returning(context, node, env, names)
-    return Update(table.name, alias, assigns, source, where, returning, with_, only, qualified)
+    items = returning(context, node, env, names)
+    return Update(table.name, alias, sets, source, where, items, with_, only, qualified)
 
 
 def _delete(context: Context, node: exp.Delete, outside: Env) -> Delete:
     taken(node, "this", "using", "where", "returning", "with_")
     with_, outside = queries.with_clause(context, node, outside)
-    table, alias, only, qualified = _target(context, node.this, "DELETE")
-    names = _target_names(table, alias)
+    table, alias, only, qualified = target(context, node.this, "DELETE")
+    names = target_names(table, alias)
     source = None
     using = node.args.get("using")
     if using:
@@ -211,11 +211,11 @@ def _delete(context: Context, node: exp.Delete, outside: Env) -> Delete:
         names = names.beside(others)
     env = outside.inner().within(names)
     where = queries.clause(context, node, "where", env)
-    returning = _returning(context, node, env, names)
-    return Delete(table.name, alias, source, where, returning, with_, only, qualified)
+    items = returning(context, node, env, names)
+    return Delete(table.name, alias, source, where, items, with_, only, qualified)
 
 
-def _assigns(context: Context, nodes: list[exp.Expression], table: Table, env: Env) -> tuple[tuple[str, Expr], ...]:
+def assigns(context: Context, nodes: list[exp.Expression], table: Table, env: Env) -> tuple[tuple[str, Expr], ...]:
     assigns: list[tuple[str, Expr]] = []
     for node in nodes:
         if not isinstance(node, exp.EQ):
@@ -235,7 +235,7 @@ def _column(table: Table, node: exp.Expression) -> str:
     if not isinstance(node, exp.Column) or node.args.get("table") is not None:
         raise Unvetted("an assignment to part of a column")
     name = plain(node.this)
-    _known(table, name)
+    known(table, name)
     return name
 
 

@@ -22,7 +22,7 @@ class Command(NamedTuple):
     target: tuple[str | None, str] | None = None
 
 
-PARSED = frozenset({"select", "with", "values", "table", "insert", "update", "delete"})
+PARSED = frozenset({"select", "with", "values", "table", "insert", "update", "delete", "merge"})
 _DDL = frozenset(
     words("create alter drop comment grant revoke reindex security refresh import reassign"),
 )

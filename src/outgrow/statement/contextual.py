@@ -221,7 +221,41 @@ def _grouping(d: Disguise, at: int) -> int:
     return at + 1
 
 
+def _merge(d: Disguise, at: int) -> int:
+    if not d.says(at, "merge", "into"):
+        return 0
+    d.writes.add("merge")
+    d.out.append("MERGE INTO")
+    return at + 2
+
+
+def _matched(d: Disguise, at: int) -> int:
+    """WHEN [NOT] MATCHED [BY SOURCE | BY TARGET]."""
+    if "merge" not in d.writes or not (d.says(at - 1, "when") or d.says(at - 2, "when", "not")):
+        return 0
+    d.out.append("MATCHED")
+    if d.says(at + 1, "by", "source"):
+        d.out.append("BY SOURCE")
+        return at + 3
+    return at + 3 if d.says(at + 1, "by", "target") else at + 1
+
+
+def _delete(d: Disguise, at: int) -> int:
+    if _merges(d, at):
+        d.out.append("DELETE")
+        return at + 1
+    return _pair(d, at)
+
+
+def _merges(d: Disguise, at: int) -> bool:
+    """What stands here is what a WHEN of a MERGE does."""
+    return "merge" in d.writes and d.says(at - 1, "then")
+
+
 def _insert(d: Disguise, at: int) -> int:
+    if _merges(d, at):
+        d.out.append("INSERT")
+        return at + 1
     if not d.says(at, "insert", "into"):
         return 0
     d.out.append("INSERT INTO")
@@ -230,7 +264,7 @@ def _insert(d: Disguise, at: int) -> int:
 
 def _update(d: Disguise, at: int) -> int:
     before = d.token_at(at - 1)
-    if at and not (before.text in ("(", ")") or d.says(at - 1, "do")):
+    if at and not (before.text in ("(", ")") or d.says(at - 1, "do") or _merges(d, at)):
         return 0
     d.out.append("UPDATE")
     return at + 1
@@ -311,6 +345,7 @@ HANDLERS: dict[str, Callable[[Disguise, int], int]] = {
     "collate": _collate,
     "conflict": _conflict,
     "default": _default,
+    "delete": _delete,
     "escape": _escape,
     "fetch": rewrites.fetch,
     "for": rewrites.locking,
@@ -318,6 +353,8 @@ HANDLERS: dict[str, Callable[[Disguise, int], int]] = {
     "in": _in,
     "insert": _insert,
     "join": _join,
+    "matched": _matched,
+    "merge": _merge,
     "operator": _operator_word,
     "overriding": _override,
     "set": _set,

@@ -12,7 +12,8 @@ from outgrow.topology import TableName
 class Kind(enum.StrEnum):
     #: SELECT, VALUES, TABLE, WITH … SELECT: has a `tree`.
     QUERY = "query"
-    #: INSERT, UPDATE, DELETE (also with writing CTEs, also a SELECT over one): has a `tree`.  TRUNCATE, which has none.
+    #: INSERT, UPDATE, DELETE, MERGE (also with writing CTEs, also a SELECT over one): has a `tree`.  TRUNCATE, which
+    #: has none.
     WRITE = "write"
     #: CREATE, ALTER, DROP, COMMENT, GRANT, …: runs on every shard.
     DDL = "ddl"
@@ -22,7 +23,7 @@ class Kind(enum.StrEnum):
     SESSION = "session"
     #: COPY in any direction.
     COPY = "copy"
-    #: VACUUM, ANALYZE, LOCK, NOTIFY, LISTEN, CALL, DO, MERGE, EXPLAIN, and whatever could not be parsed: a write, to
+    #: VACUUM, ANALYZE, LOCK, NOTIFY, LISTEN, CALL, DO, EXPLAIN, and whatever could not be parsed: a write, to
     #: a shard the user chose explicitly, or an error.
     OPAQUE = "opaque"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from outgrow.errors import ProgrammingError
-from outgrow.schema import Order, Table, Volatility
+from outgrow.schema import Federation, Order, Table, Volatility
 from outgrow.statement import calls, queries
 from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
 from outgrow.statement.expressions import expression
@@ -196,15 +196,16 @@ def alias_of(node: object) -> tuple[str, tuple[str, ...]]:
 
 
 def _table(context: Context, node: exp.Table, env: Env) -> Bound:
-    taken(node, "this", "db", "alias", "only", "joins")
+    taken(node, "this", "db", "catalog", "alias", "only", "joins")
     name = plain(node.this)
     schema = plain(node.args["db"]) if node.args.get("db") else None
+    domain = plain(node.args["catalog"]) if node.args.get("catalog") else None
     alias, columns = alias_of(node.args.get("alias"))
     alias = alias or name
     only = bool(node.args.get("only"))
     if schema is None and name in env.ctes:
         return _cte(context, env, name, alias, columns)
-    table = find(context, name, schema)
+    table = find(context, name, schema, domain)
     if table is None:
         owner = schema or "pg_catalog"
         context.effect(f"reads the catalogue ({owner}.{name})", "catalogue")
@@ -229,18 +230,34 @@ def table_columns(table: Table, alias: str, renamed: tuple[str, ...] = ()) -> tu
     return tuple(visible)
 
 
-def find(context: Context, name: str, schema: str | None) -> Table | None:
+def find(context: Context, name: str, schema: str | None, domain: str | None = None) -> Table | None:
     """The table; None for one of the catalogues'.  Error OG-STMT-010."""
-    if schema not in CATALOGUES:
-        table = context.schema.find(name, schema)
+    known = context.schema
+    if domain is not None:
+        if not isinstance(known, Federation):
+            raise Unvetted("a table's name in three parts")
+        table = known.find_in(domain, name, schema)
+        if table is not None:
+            return table
+        schema = f"{domain}.{schema}"
+    elif schema not in CATALOGUES:
+        table = known.find(name, schema)
         if table is not None:
             return table
     if schema in CATALOGUES or (schema is None and name.startswith("pg_")):
         return None
     shown = f"{schema}.{name}" if schema else name
+    near = nearest(name, (table.name for table in known.tables))
+    if isinstance(known, Federation):
+        raise ProgrammingError(
+            "OG-STMT-010",
+            f"none of the domains {', '.join(known.domains)} has a table {shown!r}{near}",
+            cure="Correct the name, or write it with its domain: domain.table or domain.schema.table.",
+            sqlstate="42P01",
+        )
     raise ProgrammingError(
         "OG-STMT-010",
-        f"the schema has no table {shown!r}{nearest(name, (table.name for table in context.schema.tables))}",
+        f"the schema has no table {shown!r}{near}",
         cure="Correct the name. If the table is new, refresh the schema and give it a placement in fleet.yaml.",
         sqlstate="42P01",
     )

@@ -26,6 +26,7 @@ from outgrow.statement.tree import (
     InList,
     Insert,
     Literal,
+    Merge,
     Operation,
     Parameter,
     Quantified,
@@ -48,7 +49,7 @@ _OTHER = PRECEDENCE["||"]
 _TEST = PRECEDENCE["is null"]
 
 
-def render(node: Query | Expr | Insert | Update | Delete, dialect: str = "postgresql") -> str:
+def render(node: Query | Expr | Insert | Update | Delete | Merge, dialect: str = "postgresql") -> str:
     """SQL for a query, a writing statement or an expression.  Error OG-STMT-019 for a dialect that is not there."""
     if dialect != "postgresql":
         raise NotSupportedError("OG-STMT-019", f"there is no dialect {dialect!r}", cure="Use 'postgresql'.")

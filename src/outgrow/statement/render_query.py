@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from outgrow.statement.precedence import PRECEDENCE
 from outgrow.statement.quoting import name_sql
 from outgrow.statement.render import explains_itself, expr_sql, in_parentheses, sort_sql, window_sql
 from outgrow.statement.tree import (
@@ -20,6 +21,7 @@ from outgrow.statement.tree import (
     Item,
     Join,
     JoinKind,
+    Merge,
     Query,
     Relation,
     RowPart,
@@ -28,13 +30,14 @@ from outgrow.statement.tree import (
     SetOperation,
     Update,
     Values,
+    When,
     With,
 )
 from outgrow.statement.walk import transform
 from outgrow.topology import TableName
 
 
-def query_sql(node: Query | Insert | Update | Delete) -> str:
+def query_sql(node: Query | Insert | Update | Delete | Merge) -> str:
     return _RENDER[type(node)](node)
 
 
@@ -251,7 +254,7 @@ def _returning(items: tuple[Item, ...]) -> str:
     return f" RETURNING {_items(items)}" if items else ""
 
 
-def _target(node: Update | Delete) -> str:
+def _target(node: Update | Delete | Merge) -> str:
     text = ("ONLY " if node.only else "") + table_sql(node.table, node.qualified)
     return text + _alias(node.alias, node.table.name, ())
 
@@ -274,9 +277,27 @@ def _delete(node: Delete) -> str:
     return text + _returning(node.returning)
 
 
+def _merge(node: Merge) -> str:
+    text = f"{_with(node.with_)}MERGE INTO {_target(node)} USING {relation_sql(node.source)} ON {expr_sql(node.on)}"
+    return text + "".join(map(_when, node.whens)) + _returning(node.returning)
+
+
+def _when(when: When) -> str:
+    condition = f" AND {in_parentheses(when.condition, PRECEDENCE['and'] + 1)}" if when.condition is not None else ""
+    text = f" WHEN {when.kind.upper()}{condition} THEN "
+    if when.action == "update":
+        return text + f"UPDATE SET {_assigns(when.assigns)}"
+    if when.action == "insert":
+        values = ", ".join(map(expr_sql, when.values))
+        overriding = f" {when.overriding}" if when.overriding else ""
+        return text + f"INSERT{_columns(when.columns)}{overriding} VALUES ({values})"
+    return text + ("DELETE" if when.action == "delete" else "DO NOTHING")
+
+
 _RENDER: dict[type, Callable[..., str]] = {
     Delete: _delete,
     Insert: _insert,
+    Merge: _merge,
     Select: _select,
     SetOperation: _set_operation,
     Update: _update,

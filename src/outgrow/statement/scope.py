@@ -11,7 +11,7 @@ from outgrow.errors import ProgrammingError
 from outgrow.schema import Order
 from outgrow.statement.tree import ColumnRef, Expr, WholeRow
 from outgrow.statement.unvetted import Unvetted
-from outgrow.topology import TableName
+from outgrow.topology import Abroad, TableName
 
 
 class Output(NamedTuple):
@@ -123,7 +123,7 @@ def qualified(env: Env, relation: str, name: str, schema: str | None = None) -> 
     depth, place = 0, env
     while True:
         source = place.names.source(relation)
-        if source is not None and (schema is None or (source.table is not None and source.table.schema == schema)):
+        if source is not None and (schema is None or (source.table is not None and _within(source.table, schema))):
             found = source.column(name, env.rules.folded)
             if found is not None:
                 assert isinstance(found, ColumnRef)
@@ -136,6 +136,11 @@ def qualified(env: Env, relation: str, name: str, schema: str | None = None) -> 
         if place.parent is None:
             raise _unknown_relation(env, relation)
         place, depth = place.parent, depth + 1
+
+
+def _within(table: TableName, schema: str) -> bool:
+    """`schema.table` names it; of another domain's table so does `domain.table`."""
+    return table.schema == schema or (isinstance(table, Abroad) and table.domain == schema)
 
 
 def unqualified(env: Env, name: str) -> Expr | None:

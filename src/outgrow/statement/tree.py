@@ -59,6 +59,7 @@ __all__ = [
     "Join",
     "JoinKind",
     "Literal",
+    "Merge",
     "Operation",
     "Parameter",
     "Quantified",
@@ -75,6 +76,7 @@ __all__ = [
     "Tree",
     "Update",
     "Values",
+    "When",
     "WholeRow",
     "Window",
     "With",
@@ -278,4 +280,34 @@ class Delete:
     qualified: bool = False
 
 
-Tree = Query | Insert | Update | Delete
+@dataclass(frozen=True, slots=True)
+class When:
+    """One WHEN of a MERGE."""
+
+    #: "matched", "not matched", or "not matched by source".
+    kind: str
+    condition: Expr | None
+    #: "update", "insert", "delete", or "nothing".
+    action: str
+    assigns: tuple[tuple[str, Expr], ...] = ()
+    #: Of an INSERT: columns and values, in the same order.
+    columns: tuple[str, ...] = ()
+    values: tuple[Expr, ...] = ()
+    #: "OVERRIDING SYSTEM VALUE" or "".
+    overriding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    table: TableName
+    alias: str
+    source: Relation
+    on: Expr
+    whens: tuple[When, ...]
+    returning: tuple[Item, ...] = ()
+    with_: With = With()
+    only: bool = False
+    qualified: bool = False
+
+
+Tree = Query | Insert | Update | Delete | Merge

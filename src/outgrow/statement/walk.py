@@ -17,17 +17,19 @@ from outgrow.statement.tree import (
     Expr,
     Insert,
     Item,
+    Merge,
     Query,
     Relation,
     SetOperation,
     SortKey,
     Update,
+    When,
     Window,
     With,
 )
 
-_NODES = (Expr, Query, Relation, Item, SortKey, Window, With, Cte, Insert, Update, Delete)
-_QUERIES = (Query, Insert, Update, Delete)
+_NODES = (Expr, Query, Relation, Item, SortKey, Window, With, Cte, Insert, Update, Delete, Merge, When)
+_QUERIES = (Query, Insert, Update, Delete, Merge)
 N = TypeVar("N")
 
 

@@ -2,6 +2,7 @@
 
 from outgrow.topology.dsn import parameters, without_password
 from outgrow.topology.model import (
+    Abroad,
     Copied,
     Domain,
     FinishLimits,
@@ -25,6 +26,7 @@ from outgrow.topology.reader import parse, read, table_name
 from outgrow.topology.writer import write
 
 __all__ = [
+    "Abroad",
     "Copied",
     "Domain",
     "FinishLimits",

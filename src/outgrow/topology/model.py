@@ -64,6 +64,21 @@ class TableName:
 
 
 @dataclass(frozen=True, slots=True)
+class Abroad(TableName):
+    """A table of another domain than the session's."""
+
+    domain: str = ""
+
+    @property
+    def there(self) -> TableName:
+        """What its own domain calls it."""
+        return TableName(self.schema, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.domain}.{self.there}"
+
+
+@dataclass(frozen=True, slots=True)
 class Sharded:
     """Rows live where their key columns say."""
 
@@ -119,6 +134,8 @@ class FinishLimits:
 
     #: Rows of one table that go to the server which finishes the statement.
     rows_max: int = 1_000_000
+    #: Bytes of all its tables together, as text.
+    bytes_max: int = 1 << 30
     #: Who finishes them: auto (DuckDB from many rows on, where it is vetted and installed), postgresql, or duckdb
     #: (however few rows; what is not vetted stays with PostgreSQL).
     engine: str = "auto"
@@ -189,6 +206,8 @@ class Domain:
     finish: FinishLimits = FinishLimits()
     #: Keys of these types lie where the ledger's directory says, under `strategy: directory`; others as with `hash`.
     directory: tuple[Listing, ...] = ()
+    #: What becomes of a statement that several shards must answer: allow, warn or refuse.  A session may say otherwise.
+    scatter: str = "allow"
 
     @property
     def home(self) -> Shard:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from outgrow.topology import dsn as dsns
 from outgrow.topology.directory import directory_of
+from outgrow.topology.finishing import finish_of
 from outgrow.topology.marks import Spot, compose, nearest, refusal
 from outgrow.topology.model import (
     Copied,
@@ -37,7 +37,7 @@ from outgrow.topology.servers import check_poolers, node_of, pooler_of
 ENGINES = ("postgresql", "mariadb")
 STRATEGIES = ("hash", "ring", "range", "directory")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
-FINISHERS = ("auto", "postgresql", "duckdb")
+SCATTER = ("allow", "warn", "refuse")
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
@@ -102,6 +102,7 @@ def _secret(spot: Spot, outside: Outside) -> bytes:
 def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
     known = (
         "engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "pooler", "reads", "finish",
+        "scatter",
     )  # fmt: skip
     fields = spot.fields(known, ("engine", "shards"))
     engine = fields["engine"].one_of(ENGINES, "OG-TOPO-008", "engine")
@@ -138,8 +139,9 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
         tables[table] = _placement(value, text, names)
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    finish = _finish(fields["finish"], outside) if "finish" in fields else FinishLimits()
-    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish, directory)
+    finish = finish_of(fields["finish"], outside) if "finish" in fields else FinishLimits()
+    scatter = fields["scatter"].one_of(SCATTER, "OG-TOPO-060", "scatter") if "scatter" in fields else "allow"
+    return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish, directory, scatter)
 
 
 def _check_engine(engine: str, shards: list[Shard], spot: Spot) -> None:
@@ -229,35 +231,6 @@ def _reads(spot: Spot, outside: Outside) -> Reads:
         )
     zone = expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
     return Reads(balance, seconds, size, zone)
-
-
-def _finish(spot: Spot, outside: Outside) -> FinishLimits:
-    fields = spot.fields(("rows_max", "engine", "memory", "spill_directory", "threads"))
-    limits = FinishLimits()
-    if "rows_max" in fields:
-        limits = replace(limits, rows_max=fields["rows_max"].whole())
-        if limits.rows_max < 1:
-            spot.fail("OG-TOPO-045", f"rows_max is {limits.rows_max}", "allow one row or more")
-    if "engine" in fields:
-        limits = replace(limits, engine=fields["engine"].one_of(FINISHERS, "OG-TOPO-046", "engine of the finish"))
-    if "memory" in fields:
-        limits = replace(limits, memory_bytes=_memory(fields["memory"]))
-    if "spill_directory" in fields:
-        field = fields["spill_directory"]
-        limits = replace(limits, spill_directory=expanded(field, field.text(), outside))
-    if "threads" in fields:
-        limits = replace(limits, threads=fields["threads"].whole())
-        if limits.threads < 0:
-            spot.fail("OG-TOPO-047", f"threads is {limits.threads}", "allow one or more, or 0 for one a core")
-    return limits
-
-
-def _memory(spot: Spot) -> int:
-    text = spot.text()
-    found = re.fullmatch(r"([1-9][0-9]{0,8}) ?(MB|GB)", text)
-    if found is None:
-        spot.fail("OG-TOPO-047", f"memory is {text!r}", "write it as 512MB or 4GB")
-    return int(found[1]) * {"MB": 2**20, "GB": 2**30}[found[2]]
 
 
 def _observe(spot: Spot) -> Observe:

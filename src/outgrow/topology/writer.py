@@ -75,6 +75,8 @@ def _domain(domain: Domain) -> dict[str, Any]:
         document["reads"] = _reads(domain.reads)
     if domain.finish != FinishLimits():
         document["finish"] = _finish(domain.finish)
+    if domain.scatter != "allow":
+        document["scatter"] = domain.scatter
     if domain.tables:
         document["tables"] = {_table(name): _placement(placement) for name, placement in domain.tables.items()}
     return document

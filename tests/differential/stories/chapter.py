@@ -10,11 +10,12 @@ from tests.differential.block import Block, Case
 from tests.differential.stories.changes import Changes
 from tests.differential.stories.inserts import Inserts
 from tests.differential.stories.parts import Parts
+from tests.differential.stories.wide import Wide
 
 #: construct → weight
 WEIGHTS = {
     "rows": 18, "copied": 5, "conflict": 12, "selected": 7, "updated": 18, "deleted": 10, "moved": 10, "locked": 4,
-    "read": 4, "cte": 10, "truncated": 1,
+    "read": 4, "cte": 10, "truncated": 1, "delivered": 12, "supplied": 12, "merged": 8, "relayed": 8,
 }  # fmt: skip
 STATEMENTS = 60
 ISOLATIONS = ("", "", "", "", " ISOLATION LEVEL REPEATABLE READ", " ISOLATION LEVEL SERIALIZABLE")
@@ -70,7 +71,7 @@ def written(rng: random.Random) -> Act:
     """One statement."""
     parts = Parts(rng)
     construct = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-    forms = Inserts(parts) if construct in ("rows", "copied", "conflict", "selected") else Changes(parts)
+    forms = next(each for each in (Inserts(parts), Changes(parts), Wide(parts)) if hasattr(each, construct))
     text, order = getattr(forms, construct)()
     keys = (0,) if order == "keys" else ()
     style = rng.choice(("%s", "%s", "$"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import outgrow
 from outgrow import Fleet, Session
+from outgrow.plan import refuse, relay
+from outgrow.runtime.transaction import relays
 from outgrow.topology import Copied, Placement, Sharded, TableName
 from tests.servers import Servers
 
@@ -109,23 +112,117 @@ def test_copied_tables_change_alike(session: Session) -> None:
         assert sorted(session.execute("SELECT * FROM marks", shard=shard).fetchall()) == [("b", 12), ("c", 13)]
 
 
-@pytest.mark.parametrize(
-    ("sql", "code"),
-    [
-        ("WITH gone AS (DELETE FROM orders RETURNING *) INSERT INTO archive SELECT id, id FROM gone", "OG-PLAN-008"),
-        ("WITH gone AS (DELETE FROM orders RETURNING *) UPDATE rates SET rate = 0", "OG-PLAN-046"),
-        ("WITH gone AS (UPDATE orders SET id = 9 WHERE customer_id = id RETURNING *) DELETE FROM archive USING gone "
-         "WHERE archive.customer_id = gone.id", "OG-PLAN-010"),
-        ("WITH gone AS (DELETE FROM orders RETURNING *) DELETE FROM archive WHERE id IN (SELECT id FROM gone)",
-         "OG-PLAN-012"),
-        ("WITH gone AS (UPDATE orders SET customer_id = 3 RETURNING *) SELECT count(*) FROM gone", "OG-PLAN-007"),
-        ("WITH born AS (INSERT INTO orders VALUES (1, 50, 0), (2, 51, 0), (3, 52, 0), (4, 53, 0) RETURNING *) "
-         "SELECT count(*) FROM born", "OG-PLAN-046"),
-    ],
-)  # fmt: skip
-def test_what_does_not_stay_together_is_refused_and_changes_nothing(session: Session, sql: str, code: str) -> None:
+KEEP = "WITH gone AS (DELETE FROM orders WHERE id > 15 RETURNING *)"
+
+
+def test_what_does_not_stay_with_its_shard_goes_one_after_another(session: Session) -> None:
+    """Each part is a statement of its own, and what it returned a table for those behind it."""
+    moved = session.execute(f"{KEEP} INSERT INTO archive SELECT id + 1, id, total FROM gone RETURNING customer_id")
+    assert (moved.statusmessage, moved.rowcount) == ("INSERT", 5)
+    assert sorted(moved.fetchall()) == [(17,), (18,), (19,), (20,), (21,)]
+    for n in range(16, 21):
+        assert session.execute("SELECT id FROM archive WHERE customer_id = %s", [n + 1]).fetchall() == [(n,)]
+    session.execute(
+        "WITH gone AS (DELETE FROM orders WHERE id = 15 RETURNING total) UPDATE rates SET rate = (SELECT total FROM"
+        " gone) WHERE code = 'a'"
+    )
+    for shard in ("s1", "s2"):
+        assert session.execute("SELECT rate FROM rates WHERE code = 'a'", shard=shard).fetchall() == [(15,)]
+    chain = session.execute(
+        "WITH one AS (UPDATE orders SET total = 50 WHERE customer_id = id AND id < 4 RETURNING id), two AS (DELETE FROM"
+        " archive a USING one WHERE a.id = one.id + 15 RETURNING a.*), three AS (INSERT INTO marks SELECT 'm' || id, id"
+        " FROM two RETURNING n) SELECT count(*), sum(n)::int8 FROM three"
+    )
+    assert chain.fetchall() == [(3, 51)]
+    given = session.execute(
+        "WITH born AS (INSERT INTO orders VALUES (1, 50, 0), (2, 51, 0), (3, 52, 0), (4, 53, 0) RETURNING *) "
+        "SELECT count(*), max(id) FROM born"
+    )
+    assert given.fetchall() == [(4, 53)]
+    none = session.execute(
+        "WITH gone AS (DELETE FROM orders WHERE id < 0 RETURNING total * 1.5 AS t) INSERT INTO archive (customer_id,"
+        " total) SELECT t, t FROM gone"
+    )
+    assert none.rowcount == 0
+
+
+REFUSED = [
+    # Read, or changed, as it was before another part wrote it.
+    (f"{KEEP} SELECT count(*) FROM orders o JOIN gone USING (id)", "OG-PLAN-010"),
+    (f"{KEEP} DELETE FROM orders USING gone WHERE orders.total = gone.id", "OG-PLAN-010"),
+    (f"{KEEP} INSERT INTO archive SELECT id, (SELECT count(*) FROM orders) FROM gone", "OG-PLAN-046"),
+    ("WITH r AS (SELECT random() AS x), gone AS (DELETE FROM orders USING r WHERE total < r.x RETURNING *) INSERT INTO"
+     " archive SELECT id, r.x FROM gone, r", "OG-PLAN-046"),
+    ("WITH gone AS (DELETE FROM orders WHERE id > 15 RETURNING ctid) INSERT INTO marks SELECT ctid::text FROM gone",
+     "OG-PLAN-046"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "code"), REFUSED)
+def test_what_cannot_go_one_after_another_is_refused_and_changes_nothing(session: Session, sql: str, code: str) -> None:
     before = rows(session, "orders"), rows(session, "archive"), rows(session, "rates")
     with pytest.raises(outgrow.NotSupportedError) as refused:
         session.execute(sql)
     assert refused.value.code == code
     assert (rows(session, "orders"), rows(session, "archive"), rows(session, "rates")) == before
+
+
+def test_a_part_that_fails_takes_those_before_it_back(session: Session) -> None:
+    before = rows(session, "orders")
+    sql = f"{KEEP} INSERT INTO archive SELECT id + 1, id, total + 90 FROM gone"
+    with pytest.raises(outgrow.IntegrityError):
+        session.execute(sql)
+    assert rows(session, "orders") == before
+    session.execute("BEGIN")
+    with pytest.raises(outgrow.IntegrityError):
+        session.execute(sql)
+    with pytest.raises(outgrow.OperationalError, match="OG-RUN-020"):
+        session.execute("COMMIT")
+    assert rows(session, "orders") == before
+
+
+def test_mutant_parts_that_see_what_others_wrote(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All parts see the rows from before the statement: 20 orders, of which 5 are being deleted."""
+    sql = f"{KEEP} INSERT INTO archive SELECT id, (SELECT count(*) FROM orders) FROM gone RETURNING id"
+    with pytest.raises(outgrow.NotSupportedError, match="OG-PLAN-046"):
+        session.execute(sql)
+    monkeypatch.setattr(relay, "_check_order", lambda *_: None)
+    assert set(session.execute(f"{sql} ").fetchall()) == {(15,)}
+
+
+def test_mutant_a_table_computed_anew_for_each_part(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = (
+        "WITH r AS (SELECT (random() * 1000000000)::int4 AS x), one AS (INSERT INTO archive (customer_id, id) SELECT g,"
+        " r.x FROM r, generate_series(1, 9) g RETURNING id), two AS (INSERT INTO orders (customer_id, id) SELECT g, r.x"
+        " FROM r, generate_series(1, 9) g RETURNING id) SELECT bool_or(one.id = two.id) FROM one, two"
+    )
+    with pytest.raises(outgrow.NotSupportedError, match="OG-PLAN-"):
+        session.execute(sql)
+    monkeypatch.setattr(relay, "_check_shared", lambda _: None)
+    assert session.execute(f"{sql} ").fetchall() == [(False,)]
+
+
+def test_mutant_a_relay_that_forgets_its_failure(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused behind a part that has been done must not let that part be committed."""
+    calls = iter(range(10))
+    real = relays._run_steps
+
+    def refusing(*args: Any) -> Any:
+        if next(calls) % 2:
+            raise refuse("key move", "orders", "…")
+        return (yield from real(*args))
+
+    monkeypatch.setattr(relays, "_run_steps", refusing)
+    sql = f"{KEEP} INSERT INTO archive SELECT id + 1, id, total FROM gone"
+    before = rows(session, "orders")
+    session.execute("BEGIN")
+    with pytest.raises(outgrow.NotSupportedError):
+        session.execute(sql)
+    with pytest.raises(outgrow.OperationalError, match="OG-RUN-020"):
+        session.execute("COMMIT")
+    assert rows(session, "orders") == before
+    monkeypatch.setattr(relays, "given_up", lambda error: None)
+    monkeypatch.setattr(relays, "Error", ())
+    with session.transaction(), pytest.raises(outgrow.NotSupportedError):
+        session.execute(sql)
+    assert rows(session, "orders") != before

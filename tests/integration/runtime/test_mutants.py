@@ -39,7 +39,7 @@ def test_own_writes_are_never_missed(fleet: Fleet, fleet_servers: Servers) -> No
 def test_mutant_a_guard_whose_answer_is_ignored(
     fleet: Fleet, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_fresh", lambda *_: True)
+    monkeypatch.setattr(asking, "_is_enough", lambda *_: True)
     assert own_writes_missed(fleet, fleet_servers) > 0
 
 
@@ -54,10 +54,10 @@ def test_mutant_a_replica_believed_to_be_ahead(
     fleet: Fleet, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bounds must come from the replica itself, never from hope."""
-    real = Health.replayed
-    monkeypatch.setattr(
-        Health, "replayed", lambda self, node: (known := real(self, node)) and known._replace(lsn=2**62)
-    )
+    real, real_by = Health.replayed, Health.replayed_by
+    ahead = {"lsn": 2**62}
+    monkeypatch.setattr(Health, "replayed", lambda self, node: (known := real(self, node)) and known._replace(**ahead))
+    monkeypatch.setattr(Health, "replayed_by", lambda *asked: (known := real_by(*asked)) and known._replace(**ahead))
     assert own_writes_missed(fleet, fleet_servers) > 0
 
 
@@ -107,6 +107,7 @@ def test_mutant_bounded_that_trusts_an_unknown_age(
     fleet: Fleet, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Health, "staleness_seconds", lambda self, node: 0.0)
+    monkeypatch.setattr(Health, "staleness_at", lambda self, node, replayed: 0.0)
     with fleet.session() as writer:
         writer.execute(WRITE, [1, "old"])
         fleet_servers.wait_replayed()

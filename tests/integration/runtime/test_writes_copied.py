@@ -89,24 +89,18 @@ def test_what_shards_would_draw_differently_is_drawn_once(both: Both) -> None:
     assert len({row[3] for row in found}) == len(found) == 7
     both.refused("UPDATE countries SET token = gen_random_uuid()", "OG-PLAN-018")
     both.refused("UPDATE countries SET token = DEFAULT", "OG-PLAN-004")
-    both.refused("INSERT INTO countries (code) SELECT 'n' || id FROM cities", "OG-PLAN-004")
+    both.session.execute("INSERT INTO countries (code) SELECT 'n' || id FROM cities")
+    found = both.contents()["countries"]
+    assert len({row[3] for row in found}) == len(found) == 7 + len(both.contents()["cities"])
 
 
 REFUSED = [
     ("UPDATE countries SET name = c.name FROM customers c WHERE c.country = code", "OG-PLAN-004"),
-    ("DELETE FROM countries WHERE code NOT IN (SELECT country FROM customers)", "OG-PLAN-004"),
-    ("INSERT INTO cities SELECT customer_id FROM customers", "OG-PLAN-004"),
-    ("UPDATE countries SET name = s.value FROM settings s WHERE s.name = code", "OG-PLAN-004"),
     ("UPDATE countries SET name = c.name FROM cities c WHERE c.country = code", "OG-PLAN-004"),
-    ("INSERT INTO cities SELECT id + 100 FROM cities ORDER BY name LIMIT 2", "OG-PLAN-012"),
-    ("INSERT INTO cities SELECT row_number() OVER () + 100 FROM cities", "OG-PLAN-012"),
-    ("INSERT INTO cities SELECT DISTINCT ON (country) id + 100 FROM cities", "OG-PLAN-012"),
-    ("INSERT INTO cities SELECT id FROM cities ON CONFLICT DO NOTHING", "OG-PLAN-004"),
-    ("INSERT INTO cities (id, name) SELECT 60, string_agg(name, '') FROM cities", "OG-PLAN-012"),
-    ("INSERT INTO cities (id, name) SELECT 60, avg(id::float8)::text FROM cities", "OG-PLAN-004"),
-    ("INSERT INTO countries (code, at) VALUES ('N', 'tomorrow')", "OG-PLAN-017"),
     ("UPDATE countries SET name = 'x' WHERE at < 'now'", "OG-PLAN-017"),
     ("INSERT INTO noted VALUES (1, 1)", "OG-PLAN-004"),
+    ("INSERT INTO noted SELECT customer_id FROM customers", "OG-PLAN-004"),
+    ("INSERT INTO cities (id) SELECT 60 ON CONFLICT (id) DO UPDATE SET name = random()::text", "OG-PLAN-018"),
     ("UPDATE countries SET name = pg_backend_pid()::text", "OG-PLAN-019"),
     ("UPDATE countries SET name = ctid::text", "OG-PLAN-019"),
 ]

@@ -64,10 +64,20 @@ def test_numerics_are_compared_with_one_scale() -> None:
     assert "AS DECIMAL(38, 4)) IN (SELECT CAST(q.v AS DECIMAL(38, 4))" in sql
 
 
-def test_results_of_several_scales_are_left() -> None:
-    text = "SELECT coalesce(o.total, 0) FROM orders o JOIN docs d ON d.slug = o.status"
-    assert isinstance(rendered(text), Unvetted)
-    assert "coalesce(" in sql_of(text.replace("0)", "0.00)"))
+def test_values_of_several_scales_only_go_out() -> None:
+    join = "FROM orders o JOIN docs d ON d.slug = o.status"
+    found = rendered(f"SELECT coalesce(o.total, 0) {join}")
+    assert isinstance(found, Rendered) and found.outputs[0].shows == 1
+    found = rendered(f"SELECT coalesce(o.total, 0.00) {join}")
+    assert isinstance(found, Rendered) and found.outputs[0].shows is None
+    for text in (
+        f"SELECT coalesce(o.total, 0) * 2 {join}",
+        f"SELECT x.v FROM (SELECT coalesce(o.total, 0) AS v {join}) x",
+        f"SELECT DISTINCT coalesce(o.total, 0) {join}",
+        f"SELECT max(coalesce(o.total, 0)) {join}",
+        f"SELECT 1 {join} ORDER BY coalesce(o.total, 0)",
+    ):
+        assert isinstance(rendered(text), Unvetted), text
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from outgrow.errors import Error
 from outgrow.plan.change import Gather, describe_change
 from outgrow.plan.model import Plan, describe_finish
 
+from .domains_world import across_plan
 from .mariadb_world import mariadb_plan
 from .ranged import ranged_located, ranged_plan
 from .tpch import LAYOUTS, queries, tpch_plan
@@ -30,6 +31,7 @@ PLANNERS: dict[str, Callable[[str], Plan]] = {
     RANGED: ranged_plan,
     "mariadb.sql": mariadb_plan,
     **{layout: partial(tpch_plan, layout=layout) for layout in LAYOUTS},
+    "across.sql": across_plan,
 }
 
 
@@ -55,6 +57,16 @@ def described(sql: str, file: str = "") -> list[str]:
         lines.append(f"--   finish: {'; '.join(describe_finish(made.finish))}")
     if made.change is not None:
         lines += [f"--   change: {step}" for step in describe_change(made.change)]
+    if made.across is not None:
+        lines += [f"--   {step}" for step in made.across.describe()]
+        lines += [f"--   first: {step}" for step in (made.across.keyed.describe() if made.across.keyed else ())]
+    lines += [f"--   answered before: {step}" for answer in made.answers for step in answer.describe()]
+    if made.delivery is not None:
+        lines += [f"--   {step}" for step in made.delivery.describe()]
+    if made.merging is not None:
+        lines += [f"--   {step}" for step in made.merging.describe()]
+    if made.relay is not None:
+        lines += [f"--   {step}" for step in made.relay.describe()]
     if made.is_brought and made.brought is not None:
         lines += [f"--   {step}" for step in made.brought.describe()]
     elif made.refusal is not None:

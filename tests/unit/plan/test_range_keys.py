@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outgrow.errors import DataError, Error
+from outgrow.errors import DataError
 
 from .ranged import ranged_located, ranged_plan, ranged_where
 
@@ -188,9 +188,12 @@ def test_rows_are_given_to_their_shards() -> None:
     assert located.rows == ("s3", "s2", "s1", "s1")
 
 
-def test_an_insert_that_knows_no_key_is_refused() -> None:
-    with pytest.raises(Error, match="OG-PLAN-"):
-        ranged_plan("INSERT INTO orders (customer_id) SELECT qty FROM items, orders WHERE qty BETWEEN 10 AND 19")
+def test_an_insert_that_knows_no_key_reads_its_rows_first() -> None:
+    sql = "INSERT INTO orders (customer_id) SELECT qty FROM items, orders WHERE qty BETWEEN 10 AND 19"
+    made, located = ranged_plan(sql), ranged_located(sql)
+    assert made.delivery is not None
+    assert " ".join(located.shards) == ALL
+    assert located.scatter
 
 
 def test_a_wrong_key_is_an_error_and_a_wrong_bound_the_servers_affair() -> None:

@@ -232,6 +232,8 @@ CHANGES = [
 INSERT INTO customers VALUES (10, 'New')
 INSERT INTO customers (customer_id, name) VALUES (10, 'New'), (1, 'y') ON CONFLICT DO NOTHING
 INSERT INTO customers (customer_id, name) SELECT id + 100, coalesce(note, '') FROM orders RETURNING *
+MERGE INTO customers c USING (SELECT DISTINCT customer_id FROM orders WHERE customer_id > 0) o ON c.customer_id = o.customer_id AND c.name > '' WHEN MATCHED AND (c.name = 'a' OR c.name IS NULL) THEN UPDATE SET name = 'b' WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (customer_id, name) VALUES (o.customer_id, DEFAULT)
+MERGE INTO ONLY customers USING (SELECT 1 AS customer_id, 'x' AS w) AS v ON v.customer_id = customers.customer_id WHEN MATCHED AND w = CASE WHEN name = 'a' THEN 'b' END THEN DO NOTHING WHEN NOT MATCHED AND w > 'a' THEN INSERT (customer_id, name) VALUES (v.customer_id, w)
 INSERT INTO customers AS c (customer_id, name) VALUES (1, 'x') ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name || c.name, (spare, born) = (7, NULL) WHERE c.customer_id < 3 RETURNING c.name AS n, *
 INSERT INTO customers (customer_id, name) VALUES (1, 'x') ON CONFLICT ON CONSTRAINT customers_pkey DO NOTHING RETURNING customer_id
 INSERT INTO countries VALUES ('XX') ON CONFLICT (code) WHERE code > 'a' DO UPDATE SET title = (SELECT max(title) FROM countries)

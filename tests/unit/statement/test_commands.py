@@ -49,8 +49,6 @@ T, S, D, C, O = Kind.TRANSACTION, Kind.SESSION, Kind.DDL, Kind.COPY, Kind.OPAQUE
         ("DO $$ BEGIN DELETE FROM orders; END $$", O, "DO", "$$ BEGIN DELETE FROM orders; END $$"),
         ("EXPLAIN SELECT 1", O, "EXPLAIN", "SELECT 1"),
         ("PREPARE p AS SELECT 1", O, "PREPARE", "p AS SELECT 1"),
-        ("MERGE INTO orders USING items ON true WHEN MATCHED THEN DELETE RETURNING *", O, "MERGE",
-         "INTO orders USING items ON true WHEN MATCHED THEN DELETE RETURNING *"),
         ("gibberish here", O, "GIBBERISH", "here"),
         ("42", O, "", ""),
         ("COPY orders FROM STDIN", C, "COPY", "from"),

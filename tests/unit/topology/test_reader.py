@@ -206,15 +206,30 @@ def test_how_much_a_query_may_bring_together() -> None:
     topology = parse(text.format("{rows_max: 500}"))
     assert topology.domains[0].finish == FinishLimits(500)
     assert parse(write(topology)).domains[0].finish == FinishLimits(500)
+    both = parse(text.format("{rows_max: 500, bytes_max: 4096}"))
+    assert parse(write(both)).domains[0].finish == FinishLimits(500, 4096)
     whole = "{engine: duckdb, memory: 2GB, spill_directory: /var/spill$$, threads: 2}"
     finish = parse(text.format(whole)).domains[0].finish
-    assert finish == FinishLimits(1_000_000, "duckdb", 2 * 2**30, "/var/spill$", 2)
+    shown = (finish.engine, finish.memory_bytes, finish.spill_directory, finish.threads)
+    assert shown == ("duckdb", 2 << 30, "/var/spill$", 2)
     assert parse(write(parse(text.format(whole)))).domains[0].finish == finish
-    wrongs = [("{rows_max: 0}", "045"), ("{row_max: 3}", "003"), ("{engine: sqlite}", "046"), ("{threads: -1}", "047")]
-    for wrong, code in (*wrongs, ("{memory: 512}", "005"), ("{memory: 512 KB}", "047"), ("{memory: 0MB}", "047")):
+    wrongs = [("{rows_max: 0}", "045"), ("{bytes_max: 0}", "045"), ("{row_max: 3}", "003"), ("{}", "045")]
+    wrongs += [("{engine: sqlite}", "046"), ("{threads: -1}", "047"), ("{memory: 512}", "005")]
+    for wrong, code in (*wrongs, ("{memory: 512 KB}", "047"), ("{memory: 0MB}", "047")):
         with pytest.raises(ConfigurationError) as caught:
             parse(text.format(wrong))
         assert caught.value.code == f"OG-TOPO-{code}", caught.value
+
+
+def test_what_becomes_of_statements_for_several_shards() -> None:
+    text = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: host=a}}}}{}}}}}"
+    assert parse(text.format("")).domains[0].scatter == "allow"
+    for policy in ("allow", "warn", "refuse"):
+        topology = parse(text.format(f", scatter: {policy}"))
+        assert topology.domains[0].scatter == parse(write(topology)).domains[0].scatter == policy
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text.format(", scatter: refused"))
+    assert caught.value.code == "OG-TOPO-060" and "refuse" in str(caught.value)
 
 
 def test_a_pooler_before_a_node_and_a_way_past_it() -> None:

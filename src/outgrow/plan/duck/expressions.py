@@ -45,7 +45,8 @@ from .types import (
     settled,
     shown_of,
 )
-from .vetted import OVER, Vetted, index
+from .vetted import OVER, index
+from .writing import chosen_by, direction, named, scaled, written
 
 #: Renders a query: its SQL, and its columns' types.
 QueryOf = Callable[[Query, Env], tuple[str, tuple[Type, ...]]]
@@ -94,7 +95,7 @@ class Expressions:
                 return self._call(node, env)
             case Template():
                 return self._template(node, env)
-        raise NotVetted(_shown(node))
+        raise NotVetted(named(node))
 
     def truth(self, node: Expr, env: Env) -> str:
         value = self.of(node, env)
@@ -145,7 +146,7 @@ class Expressions:
         for section in ("prefix", "test"):
             entry = index().get((section, name, value.type.family))
             if entry is not None:
-                return _written(entry, name, [value])
+                return written(entry, name, [value])
         raise NotVetted(f"{name} of {value.type.name}")
 
     def _two(self, name: str, left: Typed, right: Typed) -> Typed:
@@ -154,7 +155,7 @@ class Expressions:
         if entry is not None:
             if "int8" in (left.type.name, right.type.name):
                 raise NotVetted(f"{name} of {left.type.name} and {right.type.name}")
-            return _written(entry, name, [left, right])
+            return written(entry, name, [left, right])
         if left.type.family in ("date", "timestamp") and right.unknown and name in "+-":
             raise NotVetted(f"{name} of {left.type.name} and a bare string")
         values = common([left, right], name) if name in _SCALED else comparable([left, right], name)
@@ -171,13 +172,13 @@ class Expressions:
             constant = values[1].constant
             if constant is None or not re.fullmatch(entry.constant, constant.text, re.DOTALL):
                 raise NotVetted(f"{name} with this pattern")
-        return _written(entry, name, values)
+        return written(entry, name, values)
 
     def _cast(self, node: Cast, env: Env) -> Typed:
         value, name = self.of(node.operand, env), node.type
         numeric = _NUMERIC.fullmatch(name)
         if numeric is not None and not value.shown:
-            return _scaled(value, int(numeric[1]), int(numeric[2] or 0))
+            return scaled(value, int(numeric[1]), int(numeric[2] or 0))
         name = catalogue_name(name) if "(" not in name else ""
         if name not in FAMILIES:
             raise NotVetted(f"a cast to {node.type}")
@@ -190,7 +191,7 @@ class Expressions:
         entry = index().get(("cast", name, value.type.family))
         if entry is None:
             raise NotVetted(f"a cast from {value.type.name} to {name}")
-        return _written(entry, name, [value], Type(name, bytes=value.type.bytes))
+        return written(entry, name, [value], Type(name, bytes=value.type.bytes))
 
     def _collate(self, node: Collate, env: Env) -> Typed:
         value = self.settled(node.operand, env)
@@ -228,10 +229,10 @@ class Expressions:
         last, *values = comparable([default, *results], "case")
         if last.type.family != "numeric":
             last, *values = alike([default, *results], "case")
-        found = Typed(_chosen_by(tests, [value.sql for value in values], last.sql), last.type)
+        found = Typed(chosen_by(tests, [value.sql for value in values], last.sql), last.type)
         scales = [self._scale(value) for value in (default, *results)]
         if len({*scales} - {"NULL"}) > 1 and last.type.family == "numeric":
-            found = replace(found, shown=_chosen_by(tests, scales[1:], scales[0]))
+            found = replace(found, shown=chosen_by(tests, scales[1:], scales[0]))
         return found
 
     def _scale(self, value: Typed) -> str:
@@ -280,7 +281,7 @@ class Expressions:
         found = replace(self._chosen("function", "coalesce", plain), type=first.type)
         scales = [self._scale(one), self._scale(two)]
         if first.type.family == "numeric" and len({*scales} - {"NULL"}) > 1:
-            found = replace(found, shown=_chosen_by([f"{first.sql} IS NOT NULL"], scales[:1], scales[1]))
+            found = replace(found, shown=chosen_by([f"{first.sql} IS NOT NULL"], scales[:1], scales[1]))
         return found
 
     def _aggregate(self, node: Call, env: Env) -> Typed:
@@ -290,7 +291,7 @@ class Expressions:
             entry = index().get(("window", node.name, ""))
             if entry is None:
                 raise NotVetted(f"the window function {node.name}")
-            return _written(entry, node.name, [], beside=beside)
+            return written(entry, node.name, [], beside=beside)
         if node.over is not None and node.name not in OVER:
             raise NotVetted(f"the window function {node.name}")
         if node.star and node.name == "count":
@@ -315,7 +316,7 @@ class Expressions:
             shown = f"max({value.shown}) FILTER (WHERE {value.sql} IS NOT NULL AND {there})"
             value = replace(value, shown="")
         operand = replace(value, sql=f"DISTINCT {value.sql}") if node.distinct else value
-        return replace(_written(entry, node.name, [operand], beside=beside), shown=shown)
+        return replace(written(entry, node.name, [operand], beside=beside), shown=shown)
 
     def _beside(self, node: Call, env: Env) -> str:
         """FILTER and OVER, which stand directly behind the aggregate."""
@@ -355,58 +356,5 @@ class Expressions:
     def _template(self, node: Template, env: Env) -> Typed:
         found = _EXTRACT.fullmatch(node.pieces[0])
         if found is None or len(node.holes) != 1:
-            raise NotVetted(_shown(node))
+            raise NotVetted(named(node))
         return self._chosen("extract", found[1].lower(), [self.of(node.holes[0], env)])
-
-
-def _chosen_by(tests: Sequence[str], results: Sequence[str], default: str) -> str:
-    whens = " ".join(f"WHEN {test} THEN {result}" for test, result in zip(tests, results, strict=True))
-    return f"(CASE {whens} ELSE {default} END)"
-
-
-def direction(descending: bool, nulls_first: bool) -> str:
-    return f"{'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
-
-
-def _scaled(value: Typed, digits: int, scale: int) -> Typed:
-    if value.type.family not in ("int", "numeric") or digits > DIGITS or scale > digits:
-        raise NotVetted(f"a cast from {value.type.name} to numeric({digits},{scale})")
-    return Typed(f"CAST({value.sql} AS DECIMAL({digits}, {scale}))", Type("numeric", scale))
-
-
-_HOLE = re.compile(r"\{(\w+)\}")
-
-
-def _written(entry: Vetted, name: str, values: Sequence[Typed], named: Type | None = None, beside: str = "") -> Typed:
-    if any(value.shown for value in values) and entry.gives != "bool":
-        raise NotVetted(f"{name} of numerics of several scales")
-    type = named or _result(entry, values)
-    if type.name == "numeric" and type.scale > DIGITS:
-        raise NotVetted(f"{name} with a scale beyond {DIGITS}")
-    holes = {"name": name, "type": type.duckdb, "beside": beside}
-    holes |= {str(number): value.sql for number, value in enumerate(values)}
-    # In one pass: a constant may look like a hole.
-    sql = _HOLE.sub(lambda hole: holes[hole[1]], entry.duckdb)
-    if type.family == "int" and entry.gives == "int":
-        # DuckDB folds constants into a wider type.
-        sql = f"CAST({sql} AS {type.duckdb})"
-    return Typed(sql if entry.duckdb == "{0}" else f"({sql})", type)
-
-
-def _result(entry: Vetted, values: Sequence[Typed]) -> Type:
-    types = [value.type for value in values]
-    match entry.gives:
-        case "int" | "same" | "first" | "alike":
-            return replace(types[0], bytes=all(type.bytes for type in types))
-        case "widest":
-            return Type("numeric", max(type.scale for type in types))
-        case "product":
-            return Type("numeric", sum(type.scale for type in types))
-        case "extreme":
-            return replace(types[0], name="text") if types[0].name == "varchar" else types[0]
-        case name:
-            return Type(name, bytes=all(type.bytes for type in types))
-
-
-def _shown(node: object) -> str:
-    return f"{type(node).__name__} {getattr(node, 'name', '')}".strip()

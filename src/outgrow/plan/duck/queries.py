@@ -27,9 +27,10 @@ from outgrow.statement.tree import (
     With,
 )
 
-from .expressions import Expressions, direction
+from .expressions import Expressions
 from .scope import Block, Env, Given, Related
 from .types import DIGITS, NotVetted, Type, Typed
+from .writing import direction
 
 _JOINS = {JoinKind.INNER: "JOIN", JoinKind.LEFT: "LEFT JOIN", JoinKind.RIGHT: "RIGHT JOIN", JoinKind.FULL: "FULL JOIN"}
 

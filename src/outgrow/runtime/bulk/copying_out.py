@@ -11,6 +11,7 @@ from outgrow.moving import BINARY_HEADER, BINARY_TRAILER, LoadFormat, RowForm, s
 from outgrow.nodes import CopyOut, Values, together
 from outgrow.plan import Plan
 from outgrow.plan.spec import Finish, Position
+from outgrow.runtime import rails
 from outgrow.runtime.bulk.targets import target_steps
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import Patience, editions_of
@@ -185,6 +186,7 @@ class Outward:
         if not located.scatter:
             one = conversation.preferred() if located.any else located.shards[0]
             return self._sql, (one,), prepared, page
+        rails.check(conversation, prepared, located.shards)
         return self._scattered(prepared.plan), located.shards, prepared, page
 
     def _holders_steps(self) -> Steps[tuple[tuple[str, ...], Page | None]]:

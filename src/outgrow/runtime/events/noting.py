@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 class Noting:
     """One session's.  Between `begin` and `end` of a statement its parts say here which servers they have visited."""
 
-    __slots__ = ("began", "error", "located", "open", "transaction", "visits")
+    __slots__ = ("began", "domain", "error", "located", "open", "transaction", "visits")
 
-    def __init__(self) -> None:
+    def __init__(self, domain: str = "") -> None:
+        #: The session's: shards of others are told of with their domain.
+        self.domain = domain
         self.open = False
         self.began = 0.0
         self.visits: dict[str, Visit] = {}
@@ -48,17 +50,18 @@ class Noting:
         if not self.open:
             return
         now = monotonic()
-        found = self.visits.get(node.shard)
+        shard = node.shard if node.domain == self.domain else f"{node.domain}/{node.shard}"
+        found = self.visits.get(shard)
         failed = None if error is None else facts_of(state, error)
         if found is not None and found.node == node.name:
             began = self.began + found.offset_seconds
             known = max(0, found.rows) + max(0, rows) if max(found.rows, rows) >= 0 else -1
-            self.visits[node.shard] = found._replace(rows=known, seconds=now - began, error=failed)
+            self.visits[shard] = found._replace(rows=known, seconds=now - began, error=failed)
             return
         role = role_of(state, node)
         why = WHY.get(why, why)
         offset = max(0.0, started - self.began)
-        self.visits[node.shard] = Visit(node.shard, node.name, role, why, rows, offset, now - started, failed)
+        self.visits[shard] = Visit(shard, node.name, role, why, rows, offset, now - started, failed)
 
 
 def role_of(state: DomainState, node: Node) -> str:

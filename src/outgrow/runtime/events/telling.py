@@ -167,6 +167,8 @@ class Telling:
             return "session"
         if kind == Kind.COPY:
             return "table"
+        if prepared is not None and prepared.plan.where is Where.ACROSS:
+            return "across"
         if located is None or prepared is None:
             return "key" if reached else ""
         if located.scatter:
@@ -264,8 +266,9 @@ def _outcome(transaction: Transaction, error: BaseException) -> str:
 def _in_order(conversation: Conversation, visits: Mapping[str, Visit]) -> tuple[Visit, ...]:
     if len(visits) < 2:
         return tuple(visits.values())
-    order = (shard.name for shard in conversation.state.picture.domain.shards)
-    return tuple(visits[shard] for shard in order if shard in visits)
+    order = [shard.name for shard in conversation.state.picture.domain.shards]
+    elsewhere = (shard for shard in visits if shard not in order)
+    return tuple(visits[shard] for shard in (*order, *elsewhere) if shard in visits)
 
 
 def _shards(nodes: Sequence[str], located: Located | None, facts: ErrorFacts | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outgrow.errors import NodeLost
 from outgrow.nodes import Field, Rows, together
-from outgrow.plan import Brought, filled, joined, locate_brings
+from outgrow.plan import Brought, Plan, filled, joined, locate_brings
 from outgrow.runtime import asking
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
@@ -38,8 +38,8 @@ class Ready(NamedTuple):
     shard: str
     nodes: tuple[str, ...]
     missing: tuple[str, ...]
-    arrays: list[str]
-    rows: int
+    arrays: Sequence[str] = ()
+    rows: int = 0
 
 
 def run_steps(
@@ -63,7 +63,7 @@ def run_steps(
         return [rows for rows, _ in found]
 
     rows: Rows | None = None
-    limits = conversation.state.file.finish
+    limits = conversation.state.picture.domain.finish
     if columnar.is_for(limits, ready.rows):
         primary = conversation.state.health.seats(conversation.state.name, ready.shard).primary
         asked = columnar.Finishing(brought, limits, values, ready.arrays, primary)
@@ -117,8 +117,33 @@ def ready_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None, allow_partial: bool
 ) -> Steps[Ready]:
     """Bring the rows.  Raises Outdated where a shard has other keys of the directory by now."""
-    plan, placer = prepared.plan, conversation.state.picture.placer
-    brought = plan.brought
+    brought = prepared.plan.brought
+    assert brought is not None
+    found = yield from arrays_steps(conversation, prepared.plan, values, until, allow_partial)
+    arrays, nodes, given, missing, rows = found
+    every = [*values, *arrays]
+    at = brought.shard or conversation.preferred()
+    if not brought.shard and at in missing:
+        at = given[0]
+    params = [every[index - 1] for index in brought.params]
+    return Ready(brought.sql, params, at, nodes, missing, arrays, rows)
+
+
+class Arrays(NamedTuple):
+    """The rows that were brought, one array for each column, who gave them, and of which shards; which are missing."""
+
+    values: list[str]
+    nodes: tuple[str, ...]
+    given: list[str]
+    missing: tuple[str, ...]
+    rows: int
+
+
+def arrays_steps(
+    conversation: Conversation, plan: Plan, values: Sequence[Any], until: float | None, allow_partial: bool = False
+) -> Steps[Arrays]:
+    """Ask every shard for its rows.  Raises Outdated where a shard has other keys of the directory by now."""
+    brought, placer = plan.brought, conversation.state.picture.placer
     assert brought is not None
     places, page = yield from directory.resolved_steps(
         conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), until
@@ -140,17 +165,12 @@ def ready_steps(
     else:
         answers = yield from _ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
-    gathering = Gathering(brought.brings, brought.rows_max)
+    finish = conversation.state.picture.domain.finish
+    gathering = Gathering(brought.brings, finish.rows_max, finish.bytes_max)
     for shard, (rows, _) in zip(given, answers, strict=True):
         gathering.take(wanted[shard], rows)
-    arrays = gathering.arrays()
-    every = [*values, *arrays]
     nodes = tuple(dict.fromkeys(node for _, node in answers))
-    at = brought.shard or conversation.preferred()
-    if not brought.shard and at in missing:
-        at = given[0]
-    params = [every[index - 1] for index in brought.params]
-    return Ready(brought.sql, params, at, nodes, missing, arrays, gathering.rows)
+    return Arrays(gathering.arrays(), nodes, given, missing, gathering.rows)
 
 
 def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:

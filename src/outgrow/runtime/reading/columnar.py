@@ -61,7 +61,7 @@ class Finishing(NamedTuple):
     brought: Brought
     limits: FinishLimits
     values: Sequence[Any]
-    arrays: list[str]
+    arrays: Sequence[str]
     node: Node
 
 
@@ -117,7 +117,7 @@ def _server_steps(asked: Finishing, rendered: Rendered, ask_steps: Ask) -> Steps
     first, near, *zones = yield from ask_steps(questions)
     if [field.type for field in first.fields] != [output.type for output in rendered.outputs]:
         return None
-    gathering = Gathering(brought.near, brought.rows_max)
+    gathering = Gathering(brought.near, brought.rows_max, asked.limits.bytes_max)
     try:
         gathering.take(range(len(brought.near)), near)
     except NotSupportedError:

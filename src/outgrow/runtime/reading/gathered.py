@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Rows
 from outgrow.plan import Bring
+from outgrow.runtime.reading.size import Size
 
 
 class Gathering:
     """They are texts of one dimension, so that laying them together is laying their insides together."""
 
-    def __init__(self, brings: Sequence[Bring], rows_max: int) -> None:
+    def __init__(self, brings: Sequence[Bring], rows_max: int, bytes_max: int) -> None:
         self._brings = brings
         self._rows_max = rows_max
+        self._size = Size(bytes_max)
         self._counts = [0] * len(brings)
         self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brings]
 
@@ -41,6 +43,7 @@ class Gathering:
             columns = len(bring.columns)
             for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
                 if array is not None:
+                    self._size.add(array)
                     parts.append(array[1:-1])
             at += 1 + columns
 

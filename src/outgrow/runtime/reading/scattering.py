@@ -1,4 +1,4 @@
-"""A read over several shards: the fragment on each, all at once, and the finish over their rows."""
+"""What several shards work on; of a read the fragment on each, all at once, and the finish over their rows."""
 
 from __future__ import annotations
 
@@ -9,18 +9,37 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import together
 from outgrow.plan import Located
-from outgrow.runtime import asking
+from outgrow.runtime import asking, rails
 from outgrow.runtime.directories.outdated import Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import bringing, partial
 from outgrow.runtime.result import Result, finished
+from outgrow.runtime.transaction import writes
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
 
 
-def scatter_steps(
+def several_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    allow_partial: bool,
+    editions: Editions,
+) -> Steps[Result]:
+    """A statement that several shards work on, in whichever way its plan says."""
+    rails.check(conversation, prepared, located.shards)
+    if prepared.plan.change is not None:
+        return (yield from writes.change_steps(conversation, prepared, located, values, until, editions))
+    if prepared.plan.is_brought:
+        return (yield from bringing.run_steps(conversation, prepared, values, until, allow_partial))
+    return (yield from _scatter_steps(conversation, prepared, located, values, until, allow_partial, editions))
+
+
+def _scatter_steps(
     conversation: Conversation,
     prepared: Prepared,
     located: Located,

@@ -56,7 +56,8 @@ class Staging:
         self._until = until
         self._borrowed = Borrowed(conversation)
         self._links: dict[str, Link] = {}
-        self.gathering = Gathering(self._brought.brings, self._brought.rows_max)
+        finish = conversation.state.picture.domain.finish
+        self.gathering = Gathering(self._brought.brings, finish.rows_max, finish.bytes_max)
         self.nodes: tuple[str, ...] = ()
 
     def run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
@@ -112,7 +113,7 @@ class Staging:
                     raise outcome
             return [outcome for outcome in outcomes if isinstance(outcome, Rows)]
 
-        limits = self._state.file.finish
+        limits = self._state.picture.domain.finish
         if not columnar.is_for(limits, self.gathering.rows):
             return None
         asked = columnar.Finishing(self._brought, limits, self._values, arrays, link.node)

@@ -10,12 +10,13 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import Field, Stream, together
 from outgrow.plan import Located
+from outgrow.runtime import rails
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import Patience, editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated
 from outgrow.runtime.events.telling import Telling
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
-from outgrow.runtime.reading import bringing
+from outgrow.runtime.reading import across, bringing
 from outgrow.runtime.reading.borrowing import Borrowed
 from outgrow.statement import Kind
 from outgrow.waits import Steps
@@ -106,6 +107,9 @@ class Streaming:
         values = values_of(prepared.placeholders, self._parameters)
         if prepared.drawing is not None:
             values = yield from state.sequences.values_steps(prepared.drawing, values, self._until)
+        if prepared.plan.across is not None:
+            yield from self._across_steps(prepared, values)
+            return
         patience = Patience(state, self._until)
         while True:
             located, page = yield from directory.located_steps(state, prepared, values, self._until)
@@ -120,6 +124,16 @@ class Streaming:
                 self._borrowed.give_back()
                 yield from patience.again_steps(outdated, page)
 
+    def _across_steps(self, prepared: Prepared, values: Sequence[Any]) -> Steps[None]:
+        """Of several domains: what is brought is here at once; the answer comes in chunks."""
+        made, ready = yield from across.ready_steps(self._conversation, prepared, values, self._until)
+        (link,) = yield from self._borrowed.links_steps((ready.shard,), prepared, self._until, NO_EDITIONS, False)
+        stream = link.stream(ready.sql, ready.params or None, chunk_rows=self._chunk_rows, until=self._until)
+        stream.expendable = self._borrowed.in_transactions
+        self._streams.append(stream)
+        fields = yield from stream.open_steps()
+        self.fields = tuple(field._replace(name=name) for field, name in zip(fields, made.names, strict=True))
+
     def _start_steps(
         self, prepared: Prepared, located: Located, values: Sequence[Any], editions: Editions, on_primaries: bool
     ) -> Steps[None]:
@@ -130,6 +144,8 @@ class Streaming:
                 cure="use execute(), or restrict the statement to one key",
             )
         shards = located.shards
+        if located.scatter:
+            rails.check(self._conversation, prepared, shards)
         brought = prepared.plan.brought if located.scatter and prepared.plan.is_brought else None
         if not located.scatter:
             sql, params = prepared.sql, values or None

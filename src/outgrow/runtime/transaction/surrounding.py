@@ -44,7 +44,7 @@ class Surrounding:
         if self._own:
             yield from self._conversation.rollback_steps()
         elif (transaction := self._conversation.transaction) is not None and transaction.failed is None:
-            transaction.failed = error if isinstance(error, Error) else _given_up(error)
+            transaction.failed = error if isinstance(error, Error) else given_up(error)
 
     def abandon(self) -> None:
         """Nobody waits any more: what is ours is closed."""
@@ -52,7 +52,8 @@ class Surrounding:
             self._conversation.abandon()
 
 
-def _given_up(error: BaseException) -> OperationalError:
+def given_up(error: BaseException) -> OperationalError:
+    """What a transaction has failed with that was left in the middle."""
     return OperationalError(
         "OG-COPY-009",
         f"what was being written was given up: {error!r}",

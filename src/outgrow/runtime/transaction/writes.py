@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from outgrow.errors import OperationalError
 from outgrow.finish import Finisher
-from outgrow.nodes import Field, Rows, together
+from outgrow.nodes import Field, Rows
 from outgrow.plan import Change, Gather, Located, Part, Plan, check_all_answered, parts
 from outgrow.runtime import asking
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
-from outgrow.runtime.transaction import keymoves
+from outgrow.runtime.transaction import deliveries, keymoves, merges, relays, supplies
 from outgrow.runtime.transaction.branches import Transaction
+from outgrow.runtime.transaction.spreading import alike_steps, parts_steps
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -94,22 +94,31 @@ def _run_steps(
         yield from transaction.hold_steps(editions, until)
     if change.once:
         values = [*values, *(yield from _once_steps(conversation, change.once, located, until))]
+    fragment_sql = plan.fragment_sql
+    if plan.brought is not None:
+        fragment_sql, values = yield from supplies.supplied_steps(conversation, plan, located, values, until)
     if change.gather is Gather.MOVE:
         return (yield from keymoves.move_steps(transaction, plan, located, values, until))
+    if change.gather is Gather.DELIVER:
+        return (yield from deliveries.deliver_steps(conversation, plan, located, values, until))
+    if change.gather is Gather.RELAY:
+        return (yield from relays.relay_steps(conversation, plan, located, values, until))
+    if change.gather is Gather.MERGE:
+        return (yield from merges.merge_steps(conversation, plan, located, values, until))
     said = yield from _moment_steps(conversation, change, located, until)
     if change.gather is Gather.ROWS:
         todo = [replace(part, sql=said + part.sql) for part in parts(change, located.rows, values)]
-        answers = yield from _parts_steps(transaction, located.shards, todo, until)
+        answers = yield from parts_steps(transaction, located.shards, todo, until)
         return _in_given_order(plan, todo, answers, _nodes(transaction, located))
     if change.given is not None:
-        answers = yield from _parts_steps(transaction, located.shards, parts(change, located.rows, values), until)
+        answers = yield from parts_steps(transaction, located.shards, parts(change, located.rows, values), until)
         return _added_up(plan, values, answers, _nodes(transaction, located))
-    assert plan.fragment_sql is not None
+    assert fragment_sql is not None
     params = plan.fragment_values(values) or None
-    pairs = [(shard, said + plan.fragment_sql) for shard in located.shards]
+    pairs = [(shard, said + fragment_sql) for shard in located.shards]
     assert plan.finish is not None
     if change.gather is Gather.SAME:
-        first = yield from _alike_steps(transaction, plan, pairs, params, until)
+        first = yield from alike_steps(transaction, plan, pairs, params, until)
         fields = _fields(Finisher(plan.finish, values), [first])
         return Result(fields, first.rows, first.status, first.count, _nodes(transaction, located))
     if change.gather is Gather.TURN:
@@ -170,44 +179,6 @@ def _on_primary_steps(
     footing = conversation.footing(shard)
     rows, node = yield from asking.write_steps(conversation.state, shard, footing, sql, params, until, edition)
     return rows, node.name
-
-
-def _parts_steps(
-    transaction: Transaction, shards: Sequence[str], todo: Sequence[Part], until: float | None
-) -> Steps[list[Rows]]:
-    """The answers in the order of the parts; shards at once, parts of one shard one after another."""
-    answers: dict[int, Rows] = {}
-
-    def shard_steps(shard: str) -> Steps[None]:
-        for at, part in enumerate(todo):
-            if part.shard == shard:
-                (answers[at],) = yield from transaction.run_steps([(shard, part.sql)], part.params or None, True, until)
-
-    yield from transaction.open_steps(shards, until)
-    yield from together([shard_steps(shard) for shard in shards])
-    return [answers[at] for at in range(len(todo))]
-
-
-def _alike_steps(
-    transaction: Transaction,
-    plan: Plan,
-    pairs: Sequence[tuple[str, str]],
-    params: Sequence[Any] | None,
-    until: float | None,
-) -> Steps[Rows]:
-    """The home shard first: who would change the same rows waits there, and not crosswise on two shards for ever."""
-    (first,) = yield from transaction.run_steps(pairs[:1], params, True, until)
-    others = yield from transaction.run_steps(pairs[1:], params, True, until)
-    if any(other.count != first.count for other in others):
-        counts = (f"{shard} {rows.count}" for (shard, _), rows in zip(pairs, (first, *others), strict=True))
-        error = OperationalError(
-            "OG-RUN-035",
-            f"the copies of {plan.statement.writes[0]} have drifted apart: rows changed: {', '.join(counts)}",
-            cure="bring the copies to the same rows, shard by shard: execute(sql, shard=…); nothing was changed",
-        )
-        transaction.failed = error
-        raise error
-    return first
 
 
 def _in_given_order(plan: Plan, todo: Sequence[Part], answers: Sequence[Rows], nodes: tuple[str, ...]) -> Result:
