@@ -143,10 +143,10 @@ def _read(type: ColumnType, texts: Any, column: str) -> str:
     import pyarrow.compute as compute
 
     if type.name == "numeric":
-        # Sign and point count, so a few are lost; NaN does not pass the cast.
-        digits = max(compute.max(compute.binary_length(texts)).as_py() or 1, type.scale + 1)
-        if type.varying:
-            digits += type.scale
+        # Before the point, the sign included; NaN does not pass the cast.
+        points = compute.find_substring(texts, ".")
+        before = compute.if_else(compute.less(points, 0), compute.binary_length(texts), points)
+        digits = (compute.max(before).as_py() or 1) + type.scale
         if digits > _LONG:
             raise Unanswered("numerics of so many digits")
         return f"CAST({column} AS DECIMAL({_SHORT if digits <= _SHORT else _LONG}, {type.scale}))"
