@@ -56,6 +56,12 @@ def test_write_and_read(fleet: str) -> None:
     assert "(2 rows, " in shown
 
 
+def test_on_one_shard(fleet: str) -> None:
+    answer = told(sql(fleet, "SELECT count(*) FROM orders", "--shard", "s2", "--json", "--level", "strong"))
+    assert answer["nodes"] == ["app/s2/primary"]
+    assert sql(fleet, "SELECT 1", "--shard", "s9").returncode == 1
+
+
 def test_explain(fleet: str) -> None:
     query = "SELECT * FROM orders WHERE customer_id = 42"
     facts = told(outgrow("explain", "--fleet", fleet, query, "--json"))

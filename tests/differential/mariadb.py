@@ -54,6 +54,9 @@ RANGES = """
       int8: [{to: 3, shard: s1}, {to: 60, shard: s2}, {to: 61, shard: s1}, {to: 150, shard: s2}, {shard: s1}]
       text: [{to: "ann", shard: s2}, {to: "bob ", shard: s1}, {to: "ss", shard: s2}, {to: "ñ", shard: s1}, {shard: s2}]
 """
+DIRECTORY = """
+    directory: {int8: {assign: least_keys}, text: {assign: round_robin}}
+"""
 WRITES_BETWEEN_LOOKS = 100
 CORPUS = Path(__file__).with_name("mariadb_corpus.sql")
 
@@ -135,7 +138,7 @@ def opened(shards: int, strategy: str = "hash") -> Iterator[World]:
                 cursor.executemany("INSERT INTO regions VALUES (%s, %s)", [(n, f"region {n}") for n in range(5)])
         lines = "".join(f'      {name}: {{primary: "{server.dsn(name)}"}}\n' for name in databases[1:])
         head = f"fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    strategy: {strategy}\n    slots: 64\n"
-        ranges = RANGES if strategy == "range" else ""
+        ranges = {"range": RANGES, "directory": DIRECTORY}.get(strategy, "")
         text = f"{head}{ranges}    shards:\n{lines}    tables:{PLACEMENTS}"
         fleet = stack.enter_context(outgrow.open(parse(text), install=True))
         world = World(fleet, stack.enter_context(fleet.session()), plain)

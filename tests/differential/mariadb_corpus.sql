@@ -123,3 +123,6 @@ SELECT o.id, i.pos FROM items i RIGHT JOIN orders o ON o.id = i.order_id;
 SELECT id, order_id FROM orders LEFT JOIN items ON id = order_id AND qty > 30;
 SELECT r.title, COUNT(o.id) FROM orders o RIGHT JOIN regions r ON r.id = o.region GROUP BY r.title;
 SELECT id FROM orders JOIN (SELECT order_id AS id, MAX(qty) AS q FROM items GROUP BY order_id) x USING (id);
+
+-- names: constants and strings are called by themselves, within parentheses too
+SELECT (TRUE), (1), ((2)), ('a'), ( true ), (NULL), false, null, (1.50), (-1), (1 + 1), (NOT n), id FROM orders WHERE id < 20;

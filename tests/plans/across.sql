@@ -107,3 +107,21 @@ SELECT * FROM nowhere JOIN users.users ON true;
 --   error: OG-STMT-010 none of the domains d, users, stock has a table 'nowhere'
 SELECT * FROM users.nowhere;
 --   error: OG-STMT-010 none of the domains d, users, stock has a table 'users.nowhere'
+SELECT 1 FROM unlisted JOIN users.users u ON true;
+--   error: OG-PLAN-001 table unlisted has no placement in domain d
+SELECT 1 FROM guarded JOIN users.users u ON true;
+--   error: OG-PLAN-021 row security on guarded is not answered over several shards
+SELECT 1 FROM view_of_orders JOIN users.users u ON true;
+--   error: OG-PLAN-019 the view view_of_orders may read or do what only one shard knows
+SELECT 1 FROM orders TABLESAMPLE BERNOULLI (10) JOIN users.users u ON true;
+--   error: OG-PLAN-002 SELECT is not understood well enough to choose a shard for it: outgrow does not understand TABLESAMPLE
+SELECT 1 FROM pg_class JOIN users.users u ON true;
+--   error: OG-PLAN-018 the statement reads the catalogue (pg_catalog.pg_class): that is computed by each shard for itself
+
+-- A single table that lives elsewhere than the first comes to where that one is.
+SELECT s.value, u.name FROM settings s JOIN users.users u ON u.name = s.name JOIN other_settings o ON o.name = u.name;
+--   read, across
+--   bring from d: settings as s (name, value)
+--   bring from users: users.users as u (name)
+--   then SELECT s.value, u.name FROM unnest($1::text[], $2::text[]) AS s (name, value) JOIN unnest($3::text[]) AS u (name) ON u.name = s.name JOIN other_settings AS o ON o.name = u.name
+--   because: plan.across: it names tables of several domains: rows of d, users are brought to d

@@ -52,7 +52,7 @@ INSERT INTO numbered DEFAULT VALUES;
 --   because: plan.writing: inserts into numbered as numbered: customer_id = NULL
 --   because: plan.changing: the rows given do not depend on each other
 
-INSERT INTO numbered AS n (customer_id) VALUES (1) ON CONFLICT (id) DO UPDATE SET customer_id = n.customer_id RETURNING *;
+INSERT INTO numbered AS n (customer_id) VALUES (1) ON CONFLICT (customer_id, id) DO UPDATE SET customer_id = n.customer_id RETURNING *;
 --   error: OG-PLAN-007 the statement changes the shard key of numbered, which could move rows to another shard
 
 -- The key itself may be drawn.
@@ -262,7 +262,7 @@ UPDATE numbered SET id = DEFAULT WHERE customer_id = 1;
 UPDATE orders SET order_id = nextval('s') WHERE customer_id = 1;
 --   error: OG-PLAN-043 nextval(s) stands where nobody knows how often it is computed, and each shard has a sequence of its own
 
-INSERT INTO numbered (id, customer_id) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET id = DEFAULT;
+INSERT INTO numbered (id, customer_id) VALUES (1, 1) ON CONFLICT (customer_id, id) DO UPDATE SET id = DEFAULT;
 --   error: OG-PLAN-045 assigning DEFAULT to column id of numbered draws from a sequence of each shard, whose numbers would repeat
 
 SELECT currval('s');

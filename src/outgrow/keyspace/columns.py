@@ -9,6 +9,7 @@ A column is hashed in blocks that stay in the processor's cache.  Three shapes o
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -42,6 +43,24 @@ class Slices(NamedTuple):
 
 
 Column = Integers | Slices
+
+
+def listed(column: Column | Sequence[Any], uuids: bool) -> Sequence[Any]:
+    """The column's values one by one, texts as str."""
+    values: list[Any]
+    if isinstance(column, Integers):
+        values = column.values.tolist()
+    elif isinstance(column, Slices):
+        data = column.buffer.tobytes()
+        spans = zip(column.starts.tolist(), column.lengths.tolist(), strict=True)
+        parts = (data[start : start + length] for start, length in spans)
+        values = [uuid.UUID(bytes=part) for part in parts] if uuids else [part.decode() for part in parts]
+    else:
+        return column
+    if column.nulls is not None:
+        for at in np.flatnonzero(column.nulls).tolist():
+            values[at] = None
+    return values
 
 
 def integers(values: Sequence[Any]) -> Integers:

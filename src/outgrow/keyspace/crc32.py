@@ -72,14 +72,13 @@ class Crc32:
         self.slot = _slot_of(tuple(text for _, text in self._texts), slots - 1)
 
     def slot_column(self, columns: Sequence[Column | Sequence[Any]]) -> npt.NDArray[np.uint16]:
-        """The slots of many keys, from lists of values.  Error OG-KEY-009 for the columns of a bulk load."""
+        """The slots of many keys, given column by column."""
         import numpy
 
-        if not all(isinstance(column, list | tuple) for column in columns):
-            raise NotSupportedError(
-                "OG-KEY-009", "a bulk load into a MariaDB domain is not there yet", cure="insert rows by statements"
-            )
-        keys = zip(*columns, strict=True)
+        from outgrow.keyspace.columns import listed
+
+        values = [listed(column, type == "uuid") for column, type in zip(columns, self.types, strict=True)]
+        keys = zip(*values, strict=True)
         return numpy.fromiter((self.slot(key) for key in keys), dtype=numpy.uint16)
 
     def sql(self, columns: Sequence[str]) -> str:

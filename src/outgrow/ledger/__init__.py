@@ -39,7 +39,6 @@ from outgrow.ledger.sequences import (
     skip_sequence_steps,
 )
 from outgrow.ledger.steps import (
-    VERSION,
     Answer,
     Runner,
     install_steps,
@@ -49,14 +48,14 @@ from outgrow.ledger.steps import (
     read_epochs_steps,
     read_generation_steps,
     read_steps,
+    version_of,
     version_steps,
 )
-from outgrow.ledger.words import queries
+from outgrow.ledger.words import queries, words_of
 from outgrow.ledger.workers import end_worker_steps, keep_worker_steps, take_worker_steps
 
 __all__ = [
     "UNFINISHED",
-    "VERSION",
     "Answer",
     "Definition",
     "Difference",
@@ -106,5 +105,7 @@ __all__ = [
     "skip_sequence_steps",
     "take_worker_steps",
     "undone_part_steps",
+    "version_of",
     "version_steps",
+    "words_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from outgrow.ledger.steps import Runner, ask_steps
+from outgrow.ledger.steps import Runner, ask_steps, words
 from outgrow.waits import Steps
 
 #: A family of keys, and a key's text.
@@ -36,7 +36,9 @@ def look_directory_steps(
 ) -> Steps[DirectoryPage]:
     """What stands there of `keys`, for a reader who knows it as of the migration `number` with its `edition`."""
     families, texts = [family for family, _ in keys], [text for _, text in keys]
-    answer = yield from ask_steps(home, "directory_look", [families, texts, number, edition])
+    said = words(home)
+    asked = [said.listed(families), said.texts(texts), number, edition]
+    answer = yield from ask_steps(home, "directory_look", asked)
     slots: dict[ListedKey, int] = {}
     editions: dict[str, int] = {}
     migrated: set[ListedKey] = set()
@@ -59,19 +61,21 @@ def assign_directory_steps(home: Runner, slots: Sequence[tuple[ListedKey, int]])
     """Entries for those keys that have none yet.  What stands afterwards `look_directory_steps` tells."""
     families = [key[0] for key, _ in slots]
     texts = [key[1] for key, _ in slots]
-    parameters = [families, texts, [slot for _, slot in slots]]
+    said = words(home)
+    parameters = [said.listed(families), said.texts(texts), said.listed([slot for _, slot in slots])]
     yield from ask_steps(home, "directory_assign", parameters)
 
 
 def count_directory_steps(home: Runner, families: Sequence[str]) -> Steps[dict[tuple[str, int], int]]:
     """(family, slot) → how many keys it has."""
-    answer = yield from ask_steps(home, "directory_counts", [list(families)])
+    answer = yield from ask_steps(home, "directory_counts", [words(home).listed(list(families))])
     return {(family, slot): count for family, slot, count in answer.rows}
 
 
 def directory_entries_steps(home: Runner, keys: Sequence[ListedKey]) -> Steps[list[EntryRow]]:
     """Those of these keys that have an entry, in the order given."""
-    parameters = [[family for family, _ in keys], [text for _, text in keys]]
+    said = words(home)
+    parameters = [said.listed([family for family, _ in keys]), said.texts([text for _, text in keys])]
     answer = yield from ask_steps(home, "directory_entries", parameters)
     return [(family, key, slot, at) for family, key, slot, at in answer.rows]
 
@@ -80,6 +84,7 @@ def directory_keys_steps(
     home: Runner, families: Sequence[str], slots: Sequence[int], after: str, limit: int
 ) -> Steps[list[EntryRow]]:
     """Entries of these families on these slots, in the order of their keys' text, behind `after`."""
-    parameters = [list(families), list(slots), after, limit]
+    listed = words(home).listed
+    parameters = [listed(list(families)), listed(list(slots)), after, limit]
     answer = yield from ask_steps(home, "directory_keys", parameters)
     return [(family, key, slot, at) for family, key, slot, at in answer.rows]

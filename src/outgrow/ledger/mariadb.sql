@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS outgrow_meta (
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
 
 -- name: v3_generation
--- One row, replicated: which history of the server this is, by the server's own id.  A token of another generation means
--- nothing here.
+-- One row, replicated: which history of the server this is, by the server's own id (`timeline`) and the GTID domain that
+-- it writes under (`system`).  A token of another generation means nothing here.
 CREATE TABLE IF NOT EXISTS outgrow_generation (
     one tinyint NOT NULL DEFAULT 1 PRIMARY KEY CHECK (one = 1),
     counter bigint NOT NULL,
@@ -117,11 +117,84 @@ CREATE TABLE IF NOT EXISTS outgrow_definition_parts (
 
 -- name: v3_first_generation
 -- The history that this server is on when the ledger arrives.
-INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, 0);
+INSERT IGNORE INTO outgrow_generation (counter, timeline, `system`) VALUES (1, @@server_id, @@GLOBAL.gtid_domain_id);
 
 -- name: v4_listed
--- The types of the keys that stand in the directory: none here, so far.
+-- The types of the keys that stand in the directory: [] for none.
 ALTER TABLE outgrow_shard_map ADD COLUMN IF NOT EXISTS directory longtext NOT NULL DEFAULT '[]';
+
+-- name: v5_sequences
+-- Home shard only has rows: how far each fleet sequence has got, by table (`schema_name`) and column.  `next` is a
+-- decimal, because behind the greatest bigint there is one more; `first` and `granted` are the block leased last;
+-- timeline the server that leased it.
+CREATE TABLE IF NOT EXISTS outgrow_sequences (
+    domain varchar(64) NOT NULL,
+    schema_name varchar(64) NOT NULL,
+    sequence_name varchar(64) NOT NULL,
+    `next` decimal(20) NOT NULL,
+    `increment` bigint NOT NULL,
+    minimum bigint NOT NULL,
+    maximum bigint NOT NULL,
+    `cycle` boolean NOT NULL,
+    `first` bigint NOT NULL,
+    granted bigint NOT NULL,
+    timeline bigint NOT NULL,
+    `system` bigint NOT NULL,
+    PRIMARY KEY (domain, schema_name, sequence_name)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v5_loads
+-- One row for each load's part on this shard, written in the same transaction as its rows.
+CREATE TABLE IF NOT EXISTS outgrow_loads (
+    `load` varchar(255) NOT NULL,
+    target varchar(255) NOT NULL,
+    `rows` bigint NOT NULL,
+    loaded_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    PRIMARY KEY (`load`, target)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT = 'ledger of outgrow';
+
+-- name: v5_directory
+-- Home shard only has rows: which slot a key has.  An entry is on disk before rows of the key are written.
+CREATE TABLE IF NOT EXISTS outgrow_directory (
+    family varchar(16) NOT NULL,
+    `key` varchar(700) NOT NULL,
+    slot int NOT NULL,
+    assigned_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    PRIMARY KEY (family, `key`)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT = 'ledger of outgrow';
+
+-- name: v5_edition
+-- One row, replicated: which keys of the directory this shard has, as a number that is another one after each migration
+-- from or to it.  Who writes holds a lock on the row from before the number is compared until the end.
+CREATE TABLE IF NOT EXISTS outgrow_edition (
+    one tinyint NOT NULL DEFAULT 1 PRIMARY KEY CHECK (one = 1),
+    edition bigint NOT NULL DEFAULT 0
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT = 'ledger of outgrow';
+
+-- name: v5_first_edition
+-- No key has come or gone yet.
+INSERT IGNORE INTO outgrow_edition (one, edition) VALUES (1, 0);
+
+-- name: v5_editions
+-- Home shard only has rows: the edition that each shard has once the last migration is committed everywhere; 0 where
+-- there is no row.
+CREATE TABLE IF NOT EXISTS outgrow_editions (
+    shard varchar(64) NOT NULL PRIMARY KEY,
+    edition bigint NOT NULL
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT = 'ledger of outgrow';
+
+-- name: v5_migrations
+-- Home shard only has rows: every migration of a key, in order; who knows the directory as of one reads what came later.
+CREATE TABLE IF NOT EXISTS outgrow_migrations (
+    number bigint NOT NULL PRIMARY KEY,
+    edition bigint NOT NULL,
+    family varchar(16) NOT NULL,
+    `key` varchar(700) NOT NULL,
+    source int NOT NULL,
+    target int NOT NULL,
+    `rows` bigint NOT NULL,
+    migrated_at datetime(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin COMMENT = 'ledger of outgrow';
 
 -- name: set_version
 -- The last step of each version.
@@ -206,17 +279,23 @@ SELECT counter, timeline, `system` FROM outgrow_generation;
 -- name: raise_generation
 -- Once per new history: of several processes that meet it, the first writes and the others find it written.  No rows
 -- come back: what stands is read afterwards.  ($1 is a timeline elsewhere; here the server itself says which it is.)
-UPDATE outgrow_generation SET counter = counter + 1, timeline = @@server_id, raised_at = UTC_TIMESTAMP(6)
-WHERE timeline <> @@server_id AND $1 IS NOT NULL;
+UPDATE outgrow_generation
+SET counter = counter + 1, timeline = @@server_id, `system` = @@GLOBAL.gtid_domain_id, raised_at = UTC_TIMESTAMP(6)
+WHERE (timeline <> @@server_id OR `system` <> @@GLOBAL.gtid_domain_id) AND $1 IS NOT NULL;
 
 -- name: identity
--- On a primary, for whoever meets it: its own id now, against that recorded.
-SELECT @@server_id, 0, g.counter, g.timeline, g.`system`
+-- On a primary, for whoever meets it: its own id and GTID domain now, against those recorded.
+SELECT @@server_id, @@GLOBAL.gtid_domain_id, g.counter, g.timeline, g.`system`
 FROM (SELECT 1 AS one) AS o LEFT JOIN outgrow_generation AS g ON g.one = o.one;
 
 -- name: guard
 -- On a replica, as a statement before the read: generation, the number of the last commit applied, still a replica.
-SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_slave_pos, '-', -1) AS UNSIGNED), @@read_only FROM outgrow_generation AS g;
+-- The domain is the primary's, whatever the replica would write under itself.
+SELECT g.counter,
+       CAST(SUBSTRING_INDEX(REGEXP_SUBSTR(@@gtid_slave_pos,
+           CONCAT('(^|,)', g.`system`, '-[0-9]+-[0-9]+')), '-', -1) AS UNSIGNED),
+       @@read_only
+FROM outgrow_generation AS g;
 
 -- name: incarnation
 -- Which run of which server answers.
@@ -233,9 +312,13 @@ SHOW STATUS LIKE 'binlog_snapshot_%';
 
 -- name: token
 -- On a primary, as a statement after the write: generation, the number of the last commit, recorded and actual server.
--- The two differ after a promotion that nobody has recorded yet: raise the generation, then ask again.  A shard has one
--- GTID domain, whose numbers order its commits.
-SELECT g.counter, CAST(SUBSTRING_INDEX(@@gtid_binlog_pos, '-', -1) AS UNSIGNED), g.timeline, @@server_id
+-- The two differ after a promotion that nobody has recorded yet (or a change of domain): raise the generation, then ask
+-- again.  A shard has one GTID domain, whose numbers order its commits; what the log has of other domains, in whatever
+-- order, is passed over.
+SELECT g.counter,
+       CAST(SUBSTRING_INDEX(REGEXP_SUBSTR(@@gtid_binlog_pos,
+           CONCAT('(^|,)', @@GLOBAL.gtid_domain_id, '-[0-9]+-[0-9]+')), '-', -1) AS UNSIGNED),
+       g.timeline, IF(g.`system` = @@GLOBAL.gtid_domain_id, @@server_id, -1)
 FROM outgrow_generation AS g;
 
 -- name: role
@@ -244,7 +327,9 @@ SELECT @@read_only, IF(@@read_only, 0, g.counter) FROM outgrow_generation AS g;
 
 -- name: beat
 -- On any node, regularly: generation, the number of the last commit, still a replica.
-SELECT g.counter, CAST(SUBSTRING_INDEX(IF(@@read_only, @@gtid_slave_pos, @@gtid_binlog_pos), '-', -1) AS UNSIGNED),
+SELECT g.counter,
+       CAST(SUBSTRING_INDEX(REGEXP_SUBSTR(IF(@@read_only, @@gtid_slave_pos, @@gtid_binlog_pos),
+           CONCAT('(^|,)', IF(@@read_only, g.`system`, @@GLOBAL.gtid_domain_id), '-[0-9]+-[0-9]+')), '-', -1) AS UNSIGNED),
        @@read_only
 FROM outgrow_generation AS g;
 
@@ -357,6 +442,68 @@ WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1000;
 -- Their decisions are forgotten.
 DELETE FROM outgrow_stamps
 WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: load_record
+-- In the transaction of a shard's part of a load, after its rows.
+INSERT INTO outgrow_loads (`load`, target, `rows`) VALUES ($1, $2, $3);
+
+-- name: load_rows
+-- How many rows a load has put here; no row: its part is still missing.
+SELECT `rows` FROM outgrow_loads WHERE `load` = $1 AND target = $2;
+
+-- name: sequence_lease
+-- The next block of at most $8 numbers; no row where the sequence is not known, known otherwise, used up, or was last
+-- leased by another server.  (The row is locked before it is read, and UPDATE returns nothing here.)
+INSERT INTO outgrow_sequences
+SELECT s.* FROM (SELECT * FROM outgrow_sequences
+                 WHERE domain = $1 AND schema_name = $2 AND sequence_name = $3
+                   AND `increment` = $4 AND minimum = $5 AND maximum = $6 AND `cycle` = $7
+                   AND `next` BETWEEN minimum AND maximum AND timeline = @@server_id
+                 FOR UPDATE) AS s
+ON DUPLICATE KEY UPDATE
+    `first` = outgrow_sequences.`next`,
+    granted = LEAST((outgrow_sequences.maximum - outgrow_sequences.`next`) DIV outgrow_sequences.`increment` + 1, $8),
+    `next` = outgrow_sequences.`next` + outgrow_sequences.`increment` * outgrow_sequences.granted
+RETURNING `first`, granted;
+
+-- name: sequence_open
+-- Make the sequence known, or known as it is defined now, no earlier than at $8.  On a promoted server what was leased
+-- last may be forgotten: $9 steps are left out.  The same where that was less than a day ago, for a sequence whose very
+-- row was lost.
+INSERT INTO outgrow_sequences
+SELECT $1, $2, $3,
+       $8 + IF(g.timeline <> @@server_id OR (g.counter > 1 AND g.raised_at > UTC_TIMESTAMP(6) - INTERVAL 1 DAY),
+               $9 * $4, 0),
+       $4, $5, $6, $7, $8, 0, @@server_id, 0
+FROM outgrow_generation AS g
+ON DUPLICATE KEY UPDATE
+    `next` = IF((outgrow_sequences.`increment` <> $4 OR outgrow_sequences.minimum <> $5
+                 OR outgrow_sequences.maximum <> $6) AND outgrow_sequences.`next` NOT BETWEEN $5 AND $6,
+                $8, GREATEST(outgrow_sequences.`next`, $8))
+             + IF(outgrow_sequences.timeline = @@server_id, 0, $9 * $4),
+    `increment` = $4, minimum = $5, maximum = $6, `cycle` = $7, timeline = @@server_id;
+
+-- name: sequence_skip
+-- Move a known sequence on, never back: its next number is $4 or beyond.
+INSERT INTO outgrow_sequences
+SELECT s.* FROM (SELECT * FROM outgrow_sequences
+                 WHERE domain = $1 AND schema_name = $2 AND sequence_name = $3 FOR UPDATE) AS s
+ON DUPLICATE KEY UPDATE `next` = GREATEST(outgrow_sequences.`next`, $4)
+RETURNING `next`;
+
+-- name: sequence_patience
+-- What looks at tables has a limit of its own.
+DO 0;
+
+-- name: sequence_place
+-- On one shard: the next number that it would give itself; {sequence} is the table, as a string.
+SELECT AUTO_INCREMENT, 0 FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {sequence} AND AUTO_INCREMENT IS NOT NULL;
+
+-- name: sequence_used
+-- On one shard: the greatest and the least number within $1 and $2 that a column holds already.
+SET STATEMENT lock_wait_timeout = 3 FOR
+SELECT CAST(MAX({column}) AS CHAR), CAST(MIN({column}) AS CHAR) FROM {table} WHERE {column} BETWEEN $1 AND $2;
 
 -- name: worker_take
 -- A worker number whose last holder's milliseconds are over at $2: ours until $3.  Each generation of the server has a
@@ -516,3 +663,120 @@ SET SESSION lock_wait_timeout = $1;
 -- name: definition_impatience
 -- As it was.
 SET SESSION lock_wait_timeout = DEFAULT;
+
+-- name: directory_look
+-- What stands in the directory of these families and keys (as hexadecimal UTF-8); every shard's edition; the latest
+-- migration; and the keys that were migrated since number $3 (-1: nothing is known).  `since` says whether that one is
+-- known with its edition, else all must be forgotten.  All as of one moment.
+WITH asked AS (
+    SELECT f.name AS family, CONVERT(UNHEX(k.name) USING utf8mb4) COLLATE utf8mb4_nopad_bin AS `key`, f.place
+    FROM JSON_TABLE($1, '$[*]' COLUMNS (place FOR ORDINALITY, name varchar(16) PATH '$')) AS f
+    JOIN JSON_TABLE($2, '$[*]' COLUMNS (place FOR ORDINALITY, name varchar(6000) PATH '$')) AS k ON k.place = f.place
+)
+SELECT DISTINCT 'entry' AS what, d.family AS one, d.`key` AS other, CAST(d.slot AS SIGNED) AS value
+FROM asked AS a JOIN outgrow_directory AS d ON d.family = a.family AND d.`key` = a.`key`
+UNION ALL SELECT 'edition', '', shard, edition FROM outgrow_editions
+UNION ALL SELECT 'migrated', family, `key`, number FROM outgrow_migrations WHERE number > $3 AND $3 >= 0
+UNION ALL SELECT 'since', '', '', 1 FROM DUAL
+          WHERE ($3 = 0 AND $4 = 0) OR EXISTS (SELECT 1 FROM outgrow_migrations WHERE number = $3 AND edition = $4)
+UNION ALL (SELECT 'latest', CAST(m.number AS CHAR), '', m.edition FROM outgrow_migrations AS m
+           ORDER BY m.number DESC LIMIT 1);
+
+-- name: directory_assign
+-- Entries for keys that have none; one that is there stays.
+INSERT INTO outgrow_directory (family, `key`, slot)
+SELECT a.family, a.`key`, s.slot
+FROM (SELECT f.name AS family, CONVERT(UNHEX(k.name) USING utf8mb4) COLLATE utf8mb4_nopad_bin AS `key`, f.place
+    FROM JSON_TABLE($1, '$[*]' COLUMNS (place FOR ORDINALITY, name varchar(16) PATH '$')) AS f
+    JOIN JSON_TABLE($2, '$[*]' COLUMNS (place FOR ORDINALITY, name varchar(6000) PATH '$')) AS k ON k.place = f.place) AS a
+    JOIN JSON_TABLE($3, '$[*]' COLUMNS (place FOR ORDINALITY, slot int PATH '$')) AS s ON s.place = a.place
+ORDER BY a.family, a.`key`
+ON DUPLICATE KEY UPDATE slot = outgrow_directory.slot;
+
+-- name: directory_counts
+-- How many keys of each family each slot has.
+SELECT family, slot, COUNT(*) FROM outgrow_directory WHERE JSON_CONTAINS($1, JSON_QUOTE(family)) GROUP BY family, slot;
+
+-- name: edition
+-- On any node: which keys of the directory the shard has.
+SELECT edition FROM outgrow_edition;
+
+-- name: edition_snapshot
+-- Begins a transaction whose reads, the edition among them, are of one snapshot.
+BEGIN NOT ATOMIC
+    SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+    START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+END;
+
+-- name: edition_hold_block
+-- In a transaction, behind its beginning: the comparison itself takes the lock here.
+DO 0;
+
+-- name: edition_check_block
+-- Behind edition_hold_block: the edition as it is now, locked for whoever would change it until the end; fails (a
+-- subquery of two rows) where it is not the one that is expected, if any is.  It takes no snapshot, and the transaction's
+-- is taken behind it.
+SELECT IF($1 IS NULL OR edition = $1, edition, (SELECT 1 UNION ALL SELECT 2)) FROM outgrow_edition LOCK IN SHARE MODE;
+
+-- name: edition_close
+-- Of a migration, on the two shards: from here to its end nobody writes on them, and who is writing ends first.
+SET STATEMENT innodb_lock_wait_timeout = 1 FOR SELECT edition FROM outgrow_edition FOR UPDATE;
+
+-- name: edition_turn
+-- Of a migration, on the two shards: who knows the directory from before must ask again.
+UPDATE outgrow_edition SET edition = $1;
+
+-- name: migration_turn
+-- Of a migration, on the home shard: the same for who asks.
+INSERT INTO outgrow_editions (shard, edition)
+SELECT a.shard, $2 FROM JSON_TABLE($1, '$[*]' COLUMNS (shard varchar(64) PATH '$')) AS a
+ON DUPLICATE KEY UPDATE edition = $2;
+
+-- name: migration_entry
+-- Of a migration, on the home shard: where the key is now; nobody else changes that until the end.
+SELECT slot FROM outgrow_directory WHERE family = $1 AND `key` = $2 FOR UPDATE;
+
+-- name: migration_place
+-- Of a migration, on the home shard: where the key will be.
+UPDATE outgrow_directory SET slot = $3 WHERE family = $1 AND `key` = $2;
+
+-- name: migration_record
+-- Of a migration, on the home shard, under the lock of definitions: its number.
+INSERT INTO outgrow_migrations (number, edition, family, `key`, source, target, `rows`)
+SELECT COALESCE(MAX(m.number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM outgrow_migrations AS m
+RETURNING number;
+
+-- name: edition_holders
+-- Who keeps a migration from closing this shard: connection, user, address, since when, and what it does.  Who holds a
+-- row's lock is told to whoever has PROCESS.
+SELECT r.trx_mysql_thread_id, COALESCE(p.USER, ''), COALESCE(p.HOST, ''), CAST(r.trx_started AS CHAR),
+       COALESCE(LEFT(r.trx_query, 60), IF(r.trx_mysql_thread_id = 0, 'a prepared transaction', 'nothing at the moment'))
+FROM information_schema.INNODB_TRX AS r LEFT JOIN information_schema.PROCESSLIST AS p ON p.ID = r.trx_mysql_thread_id
+WHERE r.trx_mysql_thread_id <> CONNECTION_ID() AND r.trx_rows_locked > 0 ORDER BY r.trx_started LIMIT 3;
+
+-- name: migration_settings
+-- Of a migration: its statements bring their own.
+DO 0;
+
+-- name: migration_deferred
+-- Foreign keys are checked row by row.
+DO 0;
+
+-- name: definition_lock_in_block
+-- The lock is a connection's, and has been taken.
+SELECT 1;
+
+-- name: directory_entries
+-- Entries of these families and keys, for people.
+SELECT d.family, d.`key`, d.slot, CAST(d.assigned_at AS CHAR)
+FROM (SELECT f.name AS family, CONVERT(UNHEX(k.name) USING utf8mb4) COLLATE utf8mb4_nopad_bin AS `key`, f.place
+    FROM JSON_TABLE($1, '$[*]' COLUMNS (place FOR ORDINALITY, name varchar(16) PATH '$')) AS f
+    JOIN JSON_TABLE($2, '$[*]' COLUMNS (place FOR ORDINALITY, name varchar(6000) PATH '$')) AS k ON k.place = f.place) AS a
+    JOIN outgrow_directory AS d ON d.family = a.family AND d.`key` = a.`key`
+ORDER BY a.place;
+
+-- name: directory_keys
+-- At most $4 entries of these families and slots, behind the key $3.
+SELECT family, `key`, slot, CAST(assigned_at AS CHAR) FROM outgrow_directory
+WHERE JSON_CONTAINS($1, JSON_QUOTE(family)) AND JSON_CONTAINS($2, CAST(slot AS CHAR)) AND `key` > $3
+ORDER BY `key`, family LIMIT $4;

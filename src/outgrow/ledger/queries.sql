@@ -681,6 +681,10 @@ SELECT family, slot, count(*) FROM outgrow.directory WHERE family = ANY ($1::tex
 -- On any node: which keys of the directory the shard has.
 SELECT edition FROM outgrow.edition;
 
+-- name: edition_snapshot
+-- Begins a transaction whose reads, the edition among them, are of one snapshot.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
 -- name: edition_hold
 -- Before a write outside of a transaction block, in its own transaction: no key comes or goes until it has ended.  It locks
 -- the table, and no row; the comparison is another statement, whose snapshot is taken when the lock is there.
@@ -744,6 +748,10 @@ SELECT set_config('row_security', 'off', true), set_config('extra_float_digits',
        set_config('DateStyle', 'ISO', true), set_config('IntervalStyle', 'postgres', true),
        set_config('bytea_output', 'hex', true), set_config('lc_monetary', 'C', true),
        set_config('xmloption', 'content', true), set_config('client_encoding', 'UTF8', true);
+
+-- name: migration_deferred
+-- Of a migration: rows of a ring of foreign keys may come in any order.
+SET CONSTRAINTS ALL DEFERRED;
 
 -- name: directory_entries
 -- Entries of these families and keys, for people.

@@ -60,10 +60,10 @@ def skip_sequence_steps(home: Runner, domain: str, sequence: Definition, first: 
     return bool(answer.rows)
 
 
-def sequence_place_steps(shard: Runner, sequence_sql: str) -> Steps[tuple[int, bool]]:
-    """How far a shard's own sequence has got: its last value, and whether that has been handed out."""
+def sequence_place_steps(shard: Runner, sequence_sql: str) -> Steps[tuple[int, bool] | None]:
+    """How far a shard's own sequence has got: its last value, and whether that has been handed out; None for none."""
     answer = yield from shard.run_steps(words(shard).queries["sequence_place"].replace("{sequence}", sequence_sql))
-    return (answer.rows[0][0], answer.rows[0][1])
+    return (answer.rows[0][0], bool(answer.rows[0][1])) if answer.rows else None
 
 
 def sequence_used_steps(

@@ -17,8 +17,10 @@ from outgrow.waits import Steps
 _DEADLOCK = "40P01"
 _DEADLOCKS_MAX = 10
 
-#: The version of the tables that this library writes and reads.
-VERSION = 4
+
+def version_of(engine: str) -> int:
+    """The version of the ledger's tables that this library writes and reads; each engine's has its own count."""
+    return words_of(engine).version
 
 
 class Answer(Protocol):
@@ -141,8 +143,8 @@ def _upgrade_steps(runner: Runner, domain: Domain, shard: str) -> Steps[None]:
             cure="give every shard of every domain a database of its own",
             shard=shard,
         )
-    _refuse_newer(version, shard)
-    for step in range(version + 1, VERSION + 1):
+    _refuse_newer(runner, version, shard)
+    for step in range(version + 1, words(runner).version + 1):
         names = upgrade_names(step, runner.engine)
         for name in names:
             yield from ask_steps(runner, name)
@@ -202,11 +204,11 @@ def read_steps(home: Runner, domain: str) -> Steps[LedgerState | None]:
     if found is None:
         return None
     version = found[0]
-    _refuse_newer(version, None)
-    if version < VERSION:
+    _refuse_newer(home, version, None)
+    if version < words(home).version:
         raise ConfigurationError(
             "OG-LEDGER-002",
-            f"the ledger has version {version}, and this library needs {VERSION}",
+            f"the ledger has version {version}, and this library needs {words(home).version}",
             cure="run `outgrow init`, which upgrades it and keeps what it records",
         )
     answer = yield from ask_steps(home, "state", [domain])
@@ -267,11 +269,11 @@ def meet_primary_steps(runner: Runner) -> Steps[Generation]:
     return (yield from raise_generation_steps(runner, timeline))
 
 
-def _refuse_newer(version: int, shard: str | None) -> None:
-    if version > VERSION:
+def _refuse_newer(runner: Runner, version: int, shard: str | None) -> None:
+    if version > words(runner).version:
         raise ConfigurationError(
             "OG-LEDGER-001",
-            f"the ledger has version {version}, and this library knows only up to {VERSION}",
+            f"the ledger has version {version}, and this library knows only up to {words(runner).version}",
             cure="upgrade outgrow in this environment; another process already has a newer one",
             shard=shard,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -14,16 +15,30 @@ class Words(NamedTuple):
     """One engine's."""
 
     queries: Mapping[str, str]
+    #: The version of the tables that this library writes and reads: the last that the queries lead to.
+    version: int
     #: A list as a parameter, and as it comes back.
     listed: Callable[[Sequence[Any]], Any]
+    #: A list of texts in which anything may stand.
+    texts: Callable[[Sequence[str]], Any]
     read: Callable[[Any], Sequence[Any]]
 
 
 @cache
 def words_of(engine: str) -> Words:
     if engine == "postgresql":
-        return Words(sqlfile.load("outgrow.ledger"), list, lambda value: value or ())
-    return Words(sqlfile.load("outgrow.ledger", "mariadb.sql"), json.dumps, lambda value: json.loads(value or "[]"))
+        queries = sqlfile.load("outgrow.ledger")
+        return Words(queries, _version(queries), list, list, lambda value: value or ())
+    queries = sqlfile.load("outgrow.ledger", "mariadb.sql")
+    return Words(queries, _version(queries), json.dumps, _hexadecimal, lambda value: json.loads(value or "[]"))
+
+
+def _hexadecimal(texts: Sequence[str]) -> str:
+    return json.dumps([text.encode().hex() for text in texts])
+
+
+def _version(queries: Mapping[str, str]) -> int:
+    return max(int(found[1]) for name in queries if (found := re.match(r"v(\d+)_", name)))
 
 
 def queries(engine: str = "postgresql") -> Mapping[str, str]:

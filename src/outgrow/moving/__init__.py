@@ -5,7 +5,7 @@ from outgrow.moving.feed import Feed, SplitFeed, Whole
 from outgrow.moving.load import Loaded, LoadOptions, Opened, Progress, load_steps, open_source, shards_of
 from outgrow.moving.load_lanes import CopyTarget, Lane
 from outgrow.moving.load_layout import LoadColumn, LoadFormat, LoadTable, layout
-from outgrow.moving.load_links import LinkTarget
+from outgrow.moving.load_links import LinkTarget, target_of
 from outgrow.moving.numbering import Numbered, Numbering
 from outgrow.moving.pour import Pour
 
@@ -33,4 +33,5 @@ __all__ = [
     "load_steps",
     "open_source",
     "shards_of",
+    "target_of",
 ]

@@ -18,7 +18,7 @@ from outgrow.errors import DataError, Error, OperationalError
 from outgrow.keyspace import Keyspace
 from outgrow.moving.load_binary import BinarySplitter
 from outgrow.moving.load_lanes import CopyTarget, Lane, all_steps, pump_steps, settle_steps
-from outgrow.moving.load_layout import Layout, LoadFormat, LoadTable, header_names, layout, quoted
+from outgrow.moving.load_layout import Layout, LoadFormat, LoadTable, header_names, layout
 from outgrow.moving.load_split import RECORD_MAX, Splitter
 from outgrow.moving.numbering import Draw, LookUp, Numbering
 from outgrow.moving.pour import LINE, abort_steps, column_of, finish_steps
@@ -129,28 +129,26 @@ def _fill_steps(
                 shard=lane.shard,
             )
     if options.load_id is not None:
-        record = ledger.queries()["load_record"]
+        record = ledger.queries(lanes[0].target.engine)["load_record"]
         rows = {lane.shard: count for lane, count in zip(lanes, splitter.rows, strict=True)}
         target, load_id = str(plan.table.name), options.load_id
         yield from all_steps(lanes, lambda lane: lane.target.run_steps(record, [load_id, target, rows[lane.shard]]))
 
 
 def _skipped_steps(lanes: list[Lane], load_id: str, table: str) -> Steps[dict[str, int]]:
-    query = ledger.queries()["load_rows"]
+    query = ledger.queries(lanes[0].target.engine)["load_rows"]
     answers = yield from all_steps(lanes, lambda lane: lane.target.run_steps(query, [load_id, table]))
     return {lane.shard: answer.rows[0][0] for lane, answer in zip(lanes, answers, strict=True) if answer.rows}
 
 
 def _empty_steps(lanes: list[Lane], plan: Layout, options: LoadOptions) -> Steps[None]:
     name = plan.table.name
-    table = f"{quoted(name.schema)}.{quoted(name.name)}"
     if options.truncate_first:
-        sql = QUERIES["truncate"].format(table=table)
         # One after the other, so that two such loads wait for each other instead of in a ring.
         for lane in lanes:
-            yield from lane.target.run_steps(sql)
+            yield from lane.target.run_steps(lane.target.emptied(name))
     elif not options.append:
-        sql = QUERIES["has_rows"].format(table=table)
+        sql = QUERIES["has_rows"].format(table=lanes[0].target.named(name))
         answers = yield from all_steps(lanes, lambda lane: lane.target.run_steps(sql))
         full = [lane.shard for lane, answer in zip(lanes, answers, strict=True) if answer.rows[0][0]]
         if full:

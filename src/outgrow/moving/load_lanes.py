@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from outgrow.clock import monotonic
 from outgrow.errors import Error
 from outgrow.moving.numbering import Draw
+from outgrow.topology import TableName
 from outgrow.waits import Socket, Sockets, Steps, Wait
 
 T = TypeVar("T")
@@ -33,6 +34,16 @@ class CopyTarget(Protocol):
 
     Its steps wait for sockets only.  An error carries the server's CONTEXT in `details["context"]`, if there is one.
     """
+
+    @property
+    def engine(self) -> str:
+        """Whose words it understands."""
+
+    def named(self, table: TableName) -> str:
+        """The table as SQL."""
+
+    def emptied(self, table: TableName) -> str:
+        """What empties the table in a transaction."""
 
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[Answer]:
         """Run one statement; parameters are $1 … $n."""

@@ -21,6 +21,8 @@ class LoadColumn:
     name: str
     type: str
     typmod: int = -1
+    #: NULL or 0 would be a number that its server draws (AUTO_INCREMENT of several shards).
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

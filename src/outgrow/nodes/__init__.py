@@ -10,7 +10,7 @@ from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.pair import Asked, Outcome, checked_steps
 from outgrow.nodes.pool import Pool, PoolStats
-from outgrow.nodes.rows import Field, Identity, Rows
+from outgrow.nodes.rows import Field, Identity, Inserted, Rows
 from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT, late
@@ -26,6 +26,7 @@ __all__ = [
     "CopyOut",
     "Field",
     "Identity",
+    "Inserted",
     "Link",
     "LinkSettings",
     "Nodes",

@@ -226,6 +226,9 @@ def checked_steps(link: Link, asked: Sequence[Asked], chain: int, until: float |
     For outside a transaction.  Only the chain may write: one whose prepared statements were out of date has done
     nothing and runs once more; what stands beside it is asked again.
     """
+    if link.engine != "postgresql":
+        # (One by one there, and nobody asks for a chain.)
+        return (yield from link.run_many_steps(asked, until=until))
     for prepare in (True, False):
         parts = [_Part(link, sql, params, prepare) for sql, params in asked]
         for part in parts[: max(0, chain - 1)]:

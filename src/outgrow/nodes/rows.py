@@ -41,6 +41,16 @@ class Rows:
         return f"<Rows {self.status} count={self.count} fields={[f.name for f in self.fields]}>"
 
 
+class Inserted(Rows):
+    """Of an INSERT for which the server counted: `number` is the first that it gave."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, status: str, count: int, number: int) -> None:
+        super().__init__((), [], status, count)
+        self.number = number
+
+
 def _builtin_names() -> dict[int, str]:
     """OID → catalogue name of every type that psycopg knows; these OIDs are fixed in PostgreSQL's source."""
     names: dict[int, str] = {}

@@ -8,10 +8,11 @@ from outgrow.plan.brought import Bring, Brought, joined
 from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
 from outgrow.plan.delivery import Delivery
+from outgrow.plan.drawing import Draw, Drawing
 from outgrow.plan.duck import FAMILIES, Output, Rendered, Unvetted, render_duckdb, shapes_of
 from outgrow.plan.duck import Type as ColumnType
 from outgrow.plan.foreign import KEYS_MAX, Across, Portion
-from outgrow.plan.ids import Draw, Drawing, drawn_alone, own_shard, sequence_name
+from outgrow.plan.ids import drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
 from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
 from outgrow.plan.locate import locate, locate_brings

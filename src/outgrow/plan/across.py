@@ -90,10 +90,10 @@ def _is_away(scan: Scan, places: Places, own: bool, here: str) -> bool:
     alone = len(places.domain.shards) == 1
     if table.kind not in _STORED and (not alone or table.kind is TableKind.SEQUENCE):
         raise refused("unvetted", f"the {table.kind} {scan.table}")
-    if own:
-        return not (alone or isinstance(standing, Copied) or (isinstance(standing, Single) and standing.shard == here))
     if not isinstance(standing, Copied | Single | Sharded):
         raise refused("unlisted table", str(name), places.domain.name, places.proposal(name))
+    if own:
+        return not (alone or isinstance(standing, Copied) or (isinstance(standing, Single) and standing.shard == here))
     return True
 
 

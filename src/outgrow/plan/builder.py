@@ -23,6 +23,7 @@ from .ids import with_draws
 from .keyset import Everything, Match, Value
 from .locking import lock
 from .mariadb import over_mariadb
+from .mariadb_ids import with_numbers
 from .meeting import check_meeting
 from .merging import merging
 from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
@@ -86,7 +87,8 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         return _merged(statement, places)
     draft = _Draft()
     try:
-        drawn = with_draws(statement, places)
+        _check_meetings(statement.tree, places)
+        drawn = (with_numbers if schema.engine == "mariadb" else with_draws)(statement, places)
         statement, draft.unplaced = drawn.statement, drawn.left
         for what in drawn.drawing.shown if drawn.drawing is not None else ():
             draft.say("ids", f"{what} is drawn for the whole fleet beforehand")
@@ -157,6 +159,13 @@ def _without_tree(statement: Statement, access: str) -> Plan | None:
     return Plan(statement, access, where, reasons=(Reason("plan.builder", why),))
 
 
+def _check_meetings(tree: Tree | None, places: Places) -> None:
+    """As the user wrote it: columns that are left out are filled by the fleet."""
+    for node in everything_below(tree) if places.schema.engine == "postgresql" else ():
+        if isinstance(node, Insert):
+            check_meeting(node, places)
+
+
 def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     tree = statement.tree
     assert tree is not None
@@ -188,8 +197,6 @@ def _survey(statement: Statement, places: Places, draft: _Draft) -> None:
     for node in everything_below(tree):
         if isinstance(node, Insert | Update | Delete):
             check_cascades(node, places)
-        if isinstance(node, Insert) and places.schema.engine == "postgresql":
-            check_meeting(node, places)
     missing = names - {found.table for found in surveyor.found} - {one.tree.table for one in surveyor.inserts}
     for name in sorted(missing, key=str):
         _place(Found(name, name.name, "reads", Match(())), places, draft)

@@ -41,13 +41,14 @@ def follows(tree: Tree, table_of: Callable[[Scan], Table | None]) -> list[Follow
     return list(found)
 
 
-def compared_as(one: str, other: str) -> str:
-    """The type as which equality means the same on every PostgreSQL; "" where none is known."""
-    if one in _INTEGERS and other in _INTEGERS:
+def compared_as(column: str, source: str) -> str:
+    """As what the source's values are compared with the column, alike on every PostgreSQL; "": as nothing."""
+    if source in _INTEGERS and (column in _INTEGERS or column == "numeric"):
+        # MariaDB's BIGINT UNSIGNED is a numeric here.
         return "int8"
-    if one in _TEXTS and other in _TEXTS:
+    if column in _TEXTS and source in _TEXTS:
         return "text"
-    return one if one == other and one in _SELF else ""
+    return column if column == source and column in _SELF else ""
 
 
 class _Block:

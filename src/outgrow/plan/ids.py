@@ -9,7 +9,7 @@ statement is routed.  The same is done with `nextval('s')` where it is computed 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ from outgrow.statement.tree import (
 )
 from outgrow.topology import Single, TableName
 
+from .drawing import Draw, Drawing
 from .facts import is_default
 from .placing import Copied, Places, Sharded
 from .refusals import Refused, refuse
@@ -43,30 +44,6 @@ _FUNCTIONS = frozenset(("nextval", "currval", "setval", "lastval"))
 #: `nextval('s'::regclass)` as the server prints it, or a quoted string in which the same may stand.
 _NEXTVAL = re.compile(r"(nextval\('(?:[^']|'')+'::regclass\))|'(?:[^']|'')*'")
 _NAME = re.compile(r'\s*(?:("(?:[^"]|"")+"|[A-Za-z_][\w$]*)\.)?("(?:[^"]|"")+"|[A-Za-z_][\w$]*)\s*')
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Numbers of one sequence, and which of the added parameters they become (from 0), in the order of drawing."""
-
-    sequence: SequenceDefinition
-    places: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """What to draw before the statement is routed; the numbers go behind the user's parameters."""
-
-    draws: tuple[Draw, ...]
-    count: int
-    #: Which of the user's parameters (from 0) the rewritten statement still has; None for all of them.
-    kept: tuple[int, ...] | None = None
-    #: What the numbers are for, for people.
-    shown: tuple[str, ...] = ()
-
-    def given(self, values: Sequence[Any]) -> Sequence[Any]:
-        """What is left of the user's parameters."""
-        return values if self.kept is None else [values[at] for at in self.kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +313,7 @@ def own_shard(sequence: TableName, places: Places) -> str | None:
 def drawn_alone(column: Column, places: Places) -> SequenceDefinition | None:
     """The sequence whose numbers are the column's default just as they are; None where more is computed."""
     known = places.schema.sequences.get(column.sequence) if column.sequence else None
-    if column.identity or known is None:
+    if column.identity or known is None or column.default is None:
         return known
     found = _NEXTVAL.search(column.default or "")
     return known if found is not None and found.group(0) == column.default else None

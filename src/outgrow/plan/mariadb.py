@@ -21,6 +21,8 @@ def over_mariadb(plan: Plan, places: Places) -> Plan:
         raise refusal.error from None
     if plan.change is None and plan.move is None and not (plan.fragment_sql and plan.access == "write"):
         return plan
+    if plan.statement.command == "TRUNCATE":
+        return plan
     try:
         return over_shards(plan, places)
     except Refused as refusal:

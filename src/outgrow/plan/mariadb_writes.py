@@ -60,7 +60,7 @@ def over_shards(plan: Plan, places: Places) -> Plan:
     table = places.table(tree.table)
     assert table is not None
     _check_form(tree)
-    _check_once(change, table)
+    _check_once(change, table, tree)
     told = replace(change, once=(), moment=_MOMENT)
     said = (*plan.reasons, Reason("plan.mariadb_writes", "each shard runs it as written, told the same moment"))
     if change.given is not None:
@@ -101,12 +101,12 @@ def _check_form(tree: Write) -> None:
         raise refused("MariaDB write", "a change with a subquery")
 
 
-def _check_once(change: Change, table: Table) -> None:
+def _check_once(change: Change, table: Table, tree: Write) -> None:
     """What was to be computed once is a moment: of anything else, each shard would compute its own."""
     for expression in change.once:
         if not _TIMED.fullmatch(expression.replace('"', "").strip()):
             raise refused("MariaDB write", f"{expression}, which each shard would compute for itself,")
-    if change.gather is Gather.SAME:
+    if change.gather is Gather.SAME and isinstance(tree, Insert):
         drawn = next((column for column in table.columns if column.default_volatile and not column.serial), None)
         if drawn is not None:
             raise refused("MariaDB write", f"the default of {drawn.name}, which each copy would compute for itself,")

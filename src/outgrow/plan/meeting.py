@@ -6,6 +6,7 @@ which this one does not see.  Refused for one shard, too.
 
 from __future__ import annotations
 
+from outgrow.schema import Table
 from outgrow.statement.tree import ColumnRef, Insert
 from outgrow.topology import Sharded
 
@@ -25,6 +26,14 @@ def check_meeting(tree: Insert, places: Places) -> None:
         keys = [tuple(expr.name if isinstance(expr, ColumnRef) else "…" for expr in tree.conflict_target)]
         overlooked = [] if own <= named else keys
     else:
-        overlooked = [key for key in (table.primary_key, *table.unique_keys) if key and not own <= set(key)]
+        keys = [key for key in (table.primary_key, *table.unique_keys) if key and not own <= set(key)]
+        overlooked = [key for key in keys if not any(_is_new(table, name, tree) for name in key)]
     if overlooked:
         raise refused("meeting", "ON CONFLICT", str(tree.table), ", ".join(overlooked[0]))
+
+
+def _is_new(table: Table, name: str, tree: Insert) -> bool:
+    """The INSERT leaves the column to a number of the fleet's, or to chance: no row has its value yet."""
+    column = table.column(name)
+    left = name not in tree.columns and column is not None
+    return left and column is not None and (column.serial or bool(column.identity) or column.default_volatile)

@@ -11,7 +11,7 @@ from outgrow.errors import Error
 from outgrow.plan.brought import Brought
 from outgrow.plan.change import Change, describe_change
 from outgrow.plan.delivery import Delivery
-from outgrow.plan.ids import Drawing
+from outgrow.plan.drawing import Drawing
 from outgrow.plan.keymove import KeyMove
 from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
 from outgrow.plan.merge import Merging

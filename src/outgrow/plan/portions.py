@@ -35,7 +35,7 @@ from .foreign import KEYS_MAX, Part, Portion
 from .gathering import unnested
 from .model import ScanKeys
 from .placing import Places
-from .pushing import Check, pushed
+from .pushing import WHOLE_NUMBERS, Check, pushed
 from .refusals import refused
 from .rendering import piece, with_holes
 from .survey import Surveyor
@@ -95,7 +95,7 @@ class Bringer:
         if self.engine == "postgresql":
             return True
         column = self._theirs(self._occurrences[follow.scan]).column(follow.column)
-        return column is not None and column.type in ("int4", "int8")
+        return column is not None and column.type in WHOLE_NUMBERS
 
     def bring(self, scans: list[Scan], first: int, instead: dict[int, Relation]) -> int:
         """Parts for these occurrences, whose columns are parameters from `first`; the next one that is free."""

@@ -23,7 +23,7 @@ _FAMILIES = {
     "uuid": "uuid", "bool": "bool", "date": "date", "timestamp": "timestamp", "timestamptz": "timestamptz",
 }  # fmt: skip
 #: On MariaDB: numbers that are nothing else there (int2 may be a YEAR, in which 70 is 1970).
-_MARIADB = frozenset(("int4", "int8"))
+WHOLE_NUMBERS = frozenset(("int4", "int8", "mariadb.bigint unsigned"))
 _DATE = r"\d{4}-\d\d-\d\d"
 _TIME = r"[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?"
 _WRITTEN = {
@@ -78,7 +78,7 @@ def _family(column: Expr, alias: str, theirs: Table, engine: str) -> str:
     if known is None or known.nondeterministic:
         return ""
     if engine != "postgresql":
-        return "integer" if known.type in _MARIADB else ""
+        return "integer" if known.type in WHOLE_NUMBERS else ""
     return _FAMILIES.get(known.type, "")
 
 

@@ -35,13 +35,38 @@ def truncate(statement: Statement, schema: Schema, domain: Domain) -> Plan:
             assert isinstance(standing, Sharded | Copied)
         reached = _referring(statement.writes, schema) if cascade else set(statement.writes)
         _check(reached, places, "restart identity" in statement.argument)
+        if schema.engine == "mariadb":
+            _check_deleting(statement.writes[0], places)
     except Refused as refusal:
         reason = Reason("plan.truncating", f"over several shards it is refused: {refusal.error.message}")
         return Plan(statement, "write", Where.ALL, refusal=refusal.error, reasons=(reason,))
+    if schema.engine == "mariadb":
+        return _deleting(statement, reached)
     reason = Reason("plan.truncating", "every shard empties its own: one after another, because it waits for readers")
     return Plan(
         statement, "write", Where.ALL, fragment_sql=statement.sql, finish=Finish((), 0, 0),
         change=Change(Gather.TURN), reasons=(reason,),
+    )  # fmt: skip
+
+
+def _check_deleting(name: TableName, places: Places) -> None:
+    """MariaDB's TRUNCATE fires no triggers, and leaves alone what others refer to."""
+    table = places.table(name)
+    if table is not None and table.triggers:
+        raise refused("MariaDB write", f"TRUNCATE of a table with a trigger ({table.triggers[0]})")
+    for other in places.schema.tables.values():
+        if other.name != name and any(key.table == name for key in other.foreign_keys):
+            raise refused("MariaDB write", f"TRUNCATE of a table that {other.name} refers to")
+
+
+def _deleting(statement: Statement, names: set[TableName]) -> Plan:
+    """MariaDB commits TRUNCATE by itself, on each shard: where there are several, its rows are deleted together."""
+    (name,) = names
+    why = "every shard deletes its rows, in one transaction: a TRUNCATE could not be undone where another one fails"
+    quoted = "`" + name.name.replace("`", "``") + "`"
+    return Plan(
+        statement, "write", Where.ALL, fragment_sql=f"DELETE FROM {quoted}", finish=Finish((), 0, 0),
+        change=Change(Gather.TURN), reasons=(Reason("plan.truncating", why),),
     )  # fmt: skip
 
 

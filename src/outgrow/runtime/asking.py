@@ -15,6 +15,7 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Asked, Link, Outcome, Rows, checked_steps
 from outgrow.route import Check, Choice, Level, Position, choose, instead
 from outgrow.runtime import generation, pooled
+from outgrow.runtime.directories.held import held_block_steps
 from outgrow.runtime.directories.outdated import Outdated, check_held, edition_of
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.events.noting import tell_mended
@@ -226,7 +227,7 @@ def _between_looks_steps(
     long as the server runs.
     """
     node, check, _ = choice
-    look: Asked = (ledger.queries()["edition"], None)
+    look: Asked = (ledger.queries(link.engine)["edition"], None)
     before: list[Asked] = [(state.engine.questions.guard, None)] if check is Check.GUARD else []
     looks = state.editions_seen.get(node.name) != (edition, link.incarnation)
     if looks:
@@ -323,6 +324,8 @@ def _written_steps(
     place_sql = state.engine.questions.place
     if edition is None:
         return (yield from link.run_two_steps((sql, params), (place_sql, None), until=until))
+    if link.engine == "mariadb":
+        return (yield from held_block_steps(link, edition, (sql, params), (place_sql, None), until))
     hold, check, rows, place = yield from checked_steps(
         link, [*_holding(edition), (sql, params), (place_sql, None)], 3, until
     )

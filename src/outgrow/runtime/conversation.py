@@ -20,9 +20,10 @@ from outgrow.runtime.dress import Dress
 from outgrow.runtime.events import telling
 from outgrow.runtime.events.noting import Noting
 from outgrow.runtime.footing import Footing
+from outgrow.runtime.numbers.drawing import DrawnValues
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, scattering
-from outgrow.runtime.result import Result
+from outgrow.runtime.result import Result, answer_of
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.statement import Kind
 from outgrow.transactions import Xid, owner_of
@@ -97,9 +98,13 @@ class Conversation:
                     if there is not None:
                         return (yield from self.on_one_steps(prepared, there, parameters, until))
             values = values_of(prepared.placeholders, parameters)
-            if prepared.drawing is not None:
-                values = yield from state.sequences.values_steps(prepared.drawing, values, until)
-            return (yield from self._dispatch_steps(prepared, values, until, shard, allow_partial))
+            if prepared.drawing is None:
+                return (yield from self._dispatch_steps(prepared, values, until, shard, allow_partial))
+            values = yield from state.sequences.values_steps(prepared.drawing, values, until)
+            result = yield from self._dispatch_steps(prepared, values, until, shard, allow_partial)
+            if isinstance(values, DrawnValues) and values.first is not None:
+                result.lastrowid = values.first
+            return result
         finally:
             self._busy = False
 
@@ -213,7 +218,7 @@ class Conversation:
                 transaction.defined.check(prepared.statement)
             pairs = [(shard, prepared.sql)]
             (rows,) = yield from transaction.run_steps(pairs, params, prepared.writes, until, editions)
-            return Result(rows.fields, rows.rows, rows.status, rows.count, (transaction.branches[shard].node.name,))
+            return answer_of(rows, transaction.branches[shard].node.name)
         footing = self.footings[shard]
         if prepared.read_only:
             rows, node = yield from asking.read_steps(
@@ -221,7 +226,7 @@ class Conversation:
             )
         else:
             rows, node = yield from asking.write_steps(self.state, shard, footing, prepared.sql, params, until, edition)
-        return Result(rows.fields, rows.rows, rows.status, rows.count, (node.name,))
+        return answer_of(rows, node.name)
 
     def load_steps(
         self,

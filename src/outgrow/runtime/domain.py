@@ -203,7 +203,12 @@ class DomainState:
 
         Over when that has been settled: it has been promoted since, or another node is primary.
         """
-        if link.parameter("in_hot_standby") == "off":
+        said = link.parameter("in_hot_standby")
+        if said is None:
+            # MariaDB says so only where it is asked.
+            rows = yield from link.run_steps(self.engine.questions.role, None, until=until)
+            said = "on" if generation.role_of(rows)[0] else "off"
+        if said == "off":
             link.standby = False
         elif not (yield from self.survey_steps(node.shard, until, cause=None)):
             raise OperationalError(

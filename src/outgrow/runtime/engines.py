@@ -29,6 +29,8 @@ class Engine(NamedTuple):
     #: A name as SQL, for savepoints; and a table.
     quoted: Callable[[str], str]
     table: Callable[[TableName], str]
+    #: The server's own sequence of that name, as the ledger asks for its place.
+    sequence: Callable[[TableName], str]
     #: Asks whether a table or view of that name is there: a row where it is.
     present: Callable[[TableName], Asked]
     #: What a DDL text says; and whether the server commits DDL by itself, and with which first words also other things.
@@ -49,7 +51,7 @@ class Engine(NamedTuple):
 
 
 #: What an engine may lack.
-SEQUENCES, COMPARISON, LOADS = "a fleet sequence", "a comparison of schemas", "a bulk load"
+OWN_NUMBERS = "a number of one shard's own"
 
 #: First words of statements that commit the transaction they stand in.
 _COMMITTING = frozenset(
@@ -75,6 +77,7 @@ _ENGINES = {
         lacks=frozenset(),
         quoted=lambda name: '"' + name.replace('"', '""') + '"',
         table=_postgres_table,
+        sequence=_postgres_table,
         present=lambda table: (_PRESENT, [[_postgres_table(table)]]),
         facts=definition_facts,
         commits_ddl=False,
@@ -88,9 +91,11 @@ _ENGINES = {
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,
-        lacks=frozenset((SEQUENCES, COMPARISON, LOADS)),
+        lacks=frozenset((OWN_NUMBERS,)),
         quoted=_mariadb_name,
         table=lambda table: _mariadb_name(table.name),
+        # It has the name of its table and of the column.
+        sequence=lambda sequence: "'" + sequence.schema.replace("\\", "\\\\").replace("'", "''") + "'",
         present=lambda table: (ledger.queries("mariadb")["present"], [json.dumps([table.name])]),
         facts=lambda sql: mariadb_facts(sql) or DefinitionFacts(),
         commits_ddl=True,
@@ -110,7 +115,8 @@ def engine_of(name: str) -> Engine:
 
 def check_keeps(engine: Engine, statement: Statement) -> None:
     """Inside of a transaction: the statement does not commit it unseen."""
-    if statement.kind not in (Kind.DDL, Kind.OPAQUE) or not engine.committing:
+    by_itself = statement.kind in (Kind.DDL, Kind.OPAQUE) or statement.command == "TRUNCATE"
+    if not by_itself or not engine.committing:
         return
     word = statement.command.partition(" ")[0]
     if word in engine.committing:
@@ -126,6 +132,6 @@ def check_has(engine: Engine, domain: str, what: str) -> None:
     if what in engine.lacks:
         raise NotSupportedError(
             "OG-RUN-086",
-            f"{what} is not there yet for the domain {domain}, whose engine has another SQL",
-            cure="use it with a PostgreSQL domain; what this engine has is in docs/mariadb.md",
+            f"{what} is not to be had in the domain {domain} with its engine",
+            cure="let the INSERT draw it; what this engine has is in docs/mariadb.md",
         )

@@ -14,7 +14,7 @@ from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import doctor, engines, explain, rails, snapshot
+from outgrow.runtime import doctor, explain, rails, snapshot
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.definitions import comparing, ddl, new_tables
 from outgrow.runtime.definitions.comparing import SchemaComparison
@@ -117,11 +117,11 @@ class Fleet:
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
-        return FleetSequence(self._with(domain, engines.SEQUENCES), name)
+        return FleetSequence(self._state(domain), name)
 
     def async_sequence(self, name: str, *, domain: str | None = None) -> AsyncFleetSequence:
         """The same for asyncio."""
-        return AsyncFleetSequence(self._with(domain, engines.SEQUENCES), name)
+        return AsyncFleetSequence(self._state(domain), name)
 
     def directory(self, domain: str | None = None) -> FleetDirectory:
         """Which shard has which key, of a domain with `strategy: directory`; assign and migrate keys."""
@@ -197,7 +197,7 @@ class Fleet:
 
     def compare_schema(self, like: str | None = None, domain: str | None = None) -> SchemaComparison:
         """What shards have otherwise than the home shard (or the shard `like`), and the statements that mend it."""
-        return drive(comparing.compare_steps(self._with(domain, engines.COMPARISON), like, None))
+        return drive(comparing.compare_steps(self._state(domain), like, None))
 
     def mend_schema(self, comparison: SchemaComparison, *, allow_drop: bool = False) -> tuple[ObjectDifference, ...]:
         """Run those statements, each recorded as DDL of its shard; what loses rows only with `allow_drop`."""
@@ -273,11 +273,6 @@ class Fleet:
                 cure=f"one of: {', '.join(self._states)}",
             )
         return self._states[domain]
-
-    def _with(self, domain: str | None, what: str) -> DomainState:
-        state = self._state(domain)
-        engines.check_has(state.engine, state.name, what)
-        return state
 
     def __enter__(self) -> Self:
         return self

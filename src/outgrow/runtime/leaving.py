@@ -187,7 +187,7 @@ def _written_steps(link: Link, sql: str, until: float | None) -> Steps[tuple[int
     try:
         rows = yield from link.run_steps(sql, None, until=until)
     except Error as error:
-        if error.sqlstate != "42000":
+        if error.sqlstate != "42501":
             raise
         raise OperationalError(
             "OG-RUN-016",

@@ -7,7 +7,7 @@ from typing import Any
 
 from outgrow.errors import InterfaceError
 from outgrow.finish import Finisher
-from outgrow.nodes import Field, Rows
+from outgrow.nodes import Field, Inserted, Rows
 
 
 class Result:
@@ -15,10 +15,11 @@ class Result:
 
     `rowcount` is the number of rows returned or affected (-1: the server did not say), `node` the server that
     answered, or None where several shards did (`nodes` names them all), `notices` what outgrow has to say about it,
-    `missing` the shards that did not answer, where `allow_partial` was asked for.
+    `missing` the shards that did not answer, where `allow_partial` was asked for.  `lastrowid` is, as MariaDB's
+    drivers have it, the first number that AUTO_INCREMENT gave for the statement; None where there is none.
     """
 
-    __slots__ = ("_at", "_rows", "fields", "missing", "nodes", "notices", "rowcount", "statusmessage")
+    __slots__ = ("_at", "_rows", "fields", "lastrowid", "missing", "nodes", "notices", "rowcount", "statusmessage")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Result:
         self.nodes = nodes
         self.notices = notices
         self.missing = missing
+        self.lastrowid: int | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -82,6 +84,14 @@ class Result:
                 cure="fetch after a SELECT or a statement with RETURNING; `rowcount` has the number of rows affected",
             )
         return self._rows
+
+
+def answer_of(rows: Rows, node: str) -> Result:
+    """The result of one shard's answer."""
+    result = Result(rows.fields, rows.rows, rows.status, rows.count, (node,))
+    if type(rows) is Inserted:
+        result.lastrowid = rows.number
+    return result
 
 
 def finished(finisher: Finisher, answers: Sequence[Rows]) -> tuple[list[Field], list[tuple[Any, ...]]]:

@@ -5,6 +5,7 @@ from outgrow.schema.catalogue import Catalogue, catalogue
 from outgrow.schema.differences import Difference, differences, with_tables_of
 from outgrow.schema.federation import Federation, federate
 from outgrow.schema.mariadb import FUNCTIONS, SEPARATED
+from outgrow.schema.mariadb_objects import mariadb_objects
 from outgrow.schema.model import (
     Column,
     ForeignKey,
@@ -43,6 +44,7 @@ __all__ = [
     "compare",
     "differences",
     "federate",
+    "mariadb_objects",
     "object_queries",
     "objects",
     "queries",

@@ -13,7 +13,17 @@ from types import MappingProxyType
 from typing import Any
 
 from outgrow.schema.build import Rows, cascades
-from outgrow.schema.model import Column, ForeignKey, Function, Order, Schema, Table, TableKind, Volatility
+from outgrow.schema.model import (
+    Column,
+    ForeignKey,
+    Function,
+    Order,
+    Schema,
+    SequenceDefinition,
+    Table,
+    TableKind,
+    Volatility,
+)
 from outgrow.topology import TableName
 
 #: Data type → common name, signed and unsigned.
@@ -25,6 +35,7 @@ _INTEGERS = {
     "bigint": ("int8", ""),
     "year": ("int2", "int2"),
 }
+_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32}
 _PLAIN = {"double": "float8", "date": "date", "uuid": "uuid"}
 _BINARY = frozenset(("varbinary", "tinyblob", "blob", "mediumblob", "longblob"))
 _TEXTS = frozenset(("varchar", "tinytext", "text", "mediumtext", "longtext"))
@@ -106,6 +117,7 @@ def build_mariadb(domain: str, epoch: int, rows: Mapping[str, Rows]) -> Schema:
         epoch=epoch,
         search_path=("public",),
         tables=MappingProxyType(_tables(rows)),
+        sequences=MappingProxyType(_sequences(rows["mariadb_columns"])),
         functions=FUNCTIONS,
         default_order=_order(charset, collation),
         server_version=_version(version),
@@ -162,10 +174,26 @@ def _column(row: Sequence[Any]) -> Column:
         default=default,
         default_volatile=draws or bool(re.search(r"\b(uuid|rand|sys_guid)\s*\(", default or "", re.IGNORECASE)),
         serial=draws,
+        sequence=_sequence(row) if "auto_increment" in extra else None,
         generated="GENERATED" in extra,
         order=order,
         nondeterministic=collation is not None and not collation.endswith("_nopad_bin"),
     )
+
+
+def _sequence(row: Sequence[Any]) -> TableName:
+    """What AUTO_INCREMENT counts with is called by table and column: `orders.id`."""
+    return TableName(row[0], row[1])
+
+
+def _sequences(columns: Rows) -> dict[TableName, SequenceDefinition]:
+    """One for each AUTO_INCREMENT column, up to the greatest number that it holds (and that fits a bigint)."""
+    found = {}
+    for row in columns:
+        if "auto_increment" in row[6]:
+            bits = _BITS.get(row[2], 64) - ("unsigned" not in row[3])
+            found[_sequence(row)] = SequenceDefinition(_sequence(row), maximum=2 ** min(bits, 63) - 1)
+    return found
 
 
 def _type(

@@ -6,7 +6,7 @@ from outgrow.statement.definitions import DefinitionFacts, Form, IndexChange, Na
 from outgrow.statement.fingerprint import fingerprint, fingerprint_of
 from outgrow.statement.inference import catalogue_name, common, order_of, type_of
 from outgrow.statement.mariadb_definitions import mariadb_facts
-from outgrow.statement.mariadb_inserts import rows_written
+from outgrow.statement.mariadb_inserts import numbers_written, rows_written
 from outgrow.statement.mariadb_names import UNNAMED
 from outgrow.statement.mariadb_spelling import respelt
 from outgrow.statement.model import READING, Effect, Kind, Placeholders, Statement
@@ -46,6 +46,7 @@ __all__ = [
     "local_settings",
     "mariadb_facts",
     "name_sql",
+    "numbers_written",
     "order_of",
     "output_name",
     "queries_in",

@@ -24,7 +24,7 @@ from outgrow.statement.model import Kind, Statement
 from outgrow.statement.placeholders import Prepared
 from outgrow.statement.scope import Rules
 from outgrow.statement.tree import Tree
-from outgrow.statement.truncate import truncate
+from outgrow.statement.truncate import truncate, truncate_one
 
 
 class Language(NamedTuple):
@@ -59,6 +59,10 @@ def _early(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) -
     return None
 
 
+def _mariadb_early(text: str, prepared: Prepared, tokens: list[Token], schema: Schema) -> Statement | None:
+    return truncate_one(text, prepared, tokens, schema) if tokens[0].text.lower() == "truncate" else None
+
+
 def _recognise(tokens: list[Token]) -> commands.Command | None:
     return commands.recognise(tokens) or commands.select_into(tokens)
 
@@ -83,7 +87,7 @@ _LANGUAGES = {
     ),
     "mariadb": Language(
         mariadb_lexer.lex,
-        lambda text, prepared, tokens, schema: None,
+        _mariadb_early,
         _mariadb_recognise,
         mariadb_inserts.read,
         special.Forms(mariadb_reading.SPECIAL, frozenset(), mariadb_reading.form),

@@ -157,6 +157,54 @@ def rows_written(sql: str) -> Rows | None:
     return Rows(head, tuple(rows), tail)
 
 
+def numbers_written(sql: str, name: str | None, at: int | None, numbers: Sequence[int | None]) -> str | None:
+    """An INSERT … VALUES whose rows have these parameters (None: nothing new) for one column more, `name`, or for the
+    one at place `at`.  None where it is not written so."""
+    tokens = significant(lex(sql))
+    values = next((n for n in _top(tokens) if _says(tokens, n, "values") or _says(tokens, n, "value")), None)
+    if values is None:
+        return None
+    edits: list[tuple[int, int, str]] = []
+    if name is not None:
+        if tokens[values - 1].text != ")":
+            return None
+        edits.append(_added(tokens, values - 1, "`" + name.replace("`", "``") + "`"))
+    opening = values + 1
+    for number in numbers:
+        if not _is(tokens, opening, "("):
+            return None
+        cells, closing = _cells(tokens, opening)
+        if number is not None and at is None:
+            edits.append(_added(tokens, closing, f"${number}"))
+        elif number is not None and at is not None:
+            first, last = tokens[cells[at][0]], tokens[cells[at][1] - 1]
+            edits.append((first.start, last.start + len(last.text), f"${number}"))
+        opening = closing + 2
+    for start, end, text in reversed(edits):
+        sql = sql[:start] + text + sql[end:]
+    return sql
+
+
+def _added(tokens: Sequence[Token], closing: int, text: str) -> tuple[int, int, str]:
+    """One more in a list, before its closing parenthesis."""
+    place = tokens[closing].start
+    return place, place, text if tokens[closing - 1].text == "(" else f", {text}"
+
+
+def _cells(tokens: Sequence[Token], opening: int) -> tuple[list[tuple[int, int]], int]:
+    """The spans of what a pair of parentheses lists, and the place of the closing one."""
+    cells, depth, at, start = [], 1, opening + 1, opening + 1
+    while True:
+        text = tokens[at].text
+        depth += (text == "(") - (text == ")")
+        if depth == 0 or (depth == 1 and text == ","):
+            cells.append((start, at))
+            start = at + 1
+        if depth == 0:
+            return cells, at
+        at += 1
+
+
 def _cut(sql: str, tokens: Sequence[Token], begin: int, end: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
     texts, numbers, at = [], [], begin
     for token in tokens:

@@ -78,12 +78,21 @@ def _first(tokens: list[Token]) -> int:
 
 
 def _text(sql: str, tokens: list[Token]) -> str:
-    """A string is called by its value; "" for a name that a parameter decides."""
+    """A string is called by its value, and a constant by itself, within parentheses too; "" for a name that a parameter
+    decides."""
     if any(token.kind is Lex.PARAM for token in tokens):
         return ""
+    inner = tokens
+    while len(inner) > 2 and inner[0].text == "(" and inner[-1].text == ")":
+        inner = inner[1:-1]
     first, last = tokens[0], tokens[-1]
-    if len(tokens) == 1 and first.kind is Lex.STRING:
-        return first.value
+    if len(inner) == 1:
+        if inner[0].kind is Lex.STRING:
+            return inner[0].value
+        if inner[0].kind is Lex.NUMBER:
+            return inner[0].text
+        if inner[0].kind is Lex.WORD and inner[0].value in ("true", "false", "null"):
+            return inner[0].text.upper()
     return sql[first.start : last.start + len(last.text)]
 
 

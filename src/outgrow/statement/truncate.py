@@ -45,6 +45,20 @@ def truncate(text: str, prepared: Prepared, tokens: Sequence[Token], schema: Sch
     )  # fmt: skip
 
 
+def truncate_one(text: str, prepared: Prepared, tokens: Sequence[Token], schema: Schema) -> Statement | None:
+    """MariaDB's: of one table, with no words behind it."""
+    at = 2 if len(tokens) == 3 and tokens[1].text.lower() == "table" else 1
+    named = tokens[at] if len(tokens) == at + 1 else None
+    if named is None or named.kind not in (Lex.WORD, Lex.QUOTED) or named.text.lower() == "table":
+        return None
+    table = schema.find(named.value)
+    name = table.name if table is not None else table_names((None, named.value), schema.search_path)[0]
+    effects = (Effect(f"TRUNCATE writes {name}", "writes"),)
+    return Statement(
+        text, prepared.sql, prepared.placeholders, Kind.WRITE, "TRUNCATE", writes=(name,), effects=effects
+    )  # fmt: skip
+
+
 def _says(tokens: Sequence[Token], at: int, *words: str) -> bool:
     if at + len(words) > len(tokens):
         return False

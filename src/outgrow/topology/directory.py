@@ -36,8 +36,8 @@ def directory_of(
         )
     if "directory" not in fields:
         return ()
-    if engine != "postgresql":
-        fields["directory"].fail("OG-TOPO-053", f"no directory in {engine} yet", "choose hash, ring or range")
+    if engine not in ("postgresql", "mariadb"):
+        fields["directory"].fail("OG-TOPO-053", f"no directory in {engine}", "choose hash, ring or range")
     for node in (node for shard in shards for node in shard.nodes if node.pooled):
         fields["directory"].fail(
             "OG-TOPO-054",

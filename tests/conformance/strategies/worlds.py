@@ -50,11 +50,8 @@ POINTS = {
 }  # fmt: skip
 
 
-#: Engine → its strategies. A directory is for PostgreSQL alone (OG-TOPO-053).
-ENGINE_STRATEGIES = {
-    "postgresql": STRATEGIES,
-    "mariadb": tuple(strategy for strategy in STRATEGIES if strategy != "directory"),
-}
+#: Engine → its strategies.
+ENGINE_STRATEGIES = {"postgresql": STRATEGIES, "mariadb": STRATEGIES}
 
 #: Three ways in which new keys of a directory get their shard.
 DIRECTORY = """\

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from dataclasses import replace
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,9 @@ import psycopg
 import pytest
 
 import outgrow
+from outgrow.doors import dbapi
 from outgrow.errors import NotSupportedError, OperationalError, ProgrammingError
 from outgrow.events import StatementEnded
-from outgrow.plan import across as planning
-from outgrow.plan import portions
-from outgrow.runtime.reading import across as running
-from outgrow.topology import FinishLimits
 from tests.integration.across.conftest import Sides
 
 QUERIES = [
@@ -316,55 +314,37 @@ def test_catalogues_of_other_domains_are_no_tables(sides: Sides) -> None:
         sides.fleet.execute("SELECT * FROM users.pg_class")
 
 
-def narrowed(sides: Sides, **limits: int) -> outgrow.Fleet:
-    """The fleet with other limits for the domain that finishes."""
-    sales, *others = sides.fleet.topology.domains
-    return outgrow.open(replace(sides.fleet.topology, domains=(replace(sales, finish=FinishLimits(**limits)), *others)))
+def test_a_connection_lost_in_mid_query_is_made_anew(sides: Sides) -> None:
+    """Nobody has seen a row of the read, so it goes again; also in a transaction, outside of which it is made."""
+    users = sides.fleet.topology.domain("users").home.primary
+    waiting = "pid <> pg_backend_pid() AND datname = current_database() AND wait_event_type = 'Lock'"
+    for within in (False, True):
+        with sides.fleet.session(level="strong") as session, psycopg.connect(users.dsn) as blocker:
+            if within:
+                session.execute("BEGIN")
+                session.execute("INSERT INTO orders (customer, id) VALUES (1, 701)")
+            blocker.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+
+            def lose(blocker: psycopg.Connection[Any] = blocker) -> None:
+                until = time.monotonic() + 10
+                sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waiting}"
+                while not sides.servers.sql(users, sql) and time.monotonic() < until:
+                    time.sleep(0.01)
+                blocker.rollback()
+
+            loser = threading.Thread(target=lose)
+            loser.start()
+            rows = session.execute("SELECT o.id FROM orders o JOIN users u ON u.id = o.customer", timeout_seconds=20)
+            loser.join()
+            assert len(rows.fetchall()) == 40 + within
+            if within:
+                session.execute("ROLLBACK")
 
 
-KEYED = (
-    ("SELECT o.id, u.name FROM orders o JOIN users u ON u.id = o.customer WHERE o.id = %s", [5]),
-    ("SELECT o.id, u.name FROM orders o JOIN users.users u ON u.id = o.customer WHERE o.id IN (%s, 9) ORDER BY 1", [5]),
-    ('SELECT g.label, l.n FROM lines l, goods g WHERE g.id = l.good AND l."order" = %s', [7]),
-    ("SELECT u.name, l.who FROM users u JOIN audit.log l ON l.who = u.id WHERE u.id = %s ORDER BY l.at LIMIT 3", [3]),
-    ("SELECT x.label FROM notes n LEFT JOIN goods x ON x.id = n.id WHERE n.id = %s", [1]),
-)
-
-
-@pytest.mark.parametrize(("sql", "params"), KEYED)
-def test_a_selective_join_does_not_ship_the_other_table(sides: Sides, sql: str, params: list[Any]) -> None:
-    """Four rows of a table may come, and every other table has more."""
-    with narrowed(sides, rows_max=4) as fleet:
-        ours = fleet.execute(sql, params).fetchall()
-    assert ours
-    assert ours == sides.plain.execute(sql.replace("users.users", "users"), params).fetchall()  # type: ignore[call-overload]
-
-
-def test_without_its_values_it_does(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the test above finds out about."""
-    monkeypatch.setattr(planning, "follows", lambda tree, table_of: [])
-    for sql, params in KEYED[:4]:
-        with narrowed(sides, rows_max=4) as fleet, pytest.raises(NotSupportedError, match="OG-RUN-100"):
-            fleet.execute(sql, params)
-
-
-@pytest.mark.parametrize("keys_max", [0, 3])
-def test_what_does_not_narrow_is_given_up(sides: Sides, monkeypatch: pytest.MonkeyPatch, keys_max: int) -> None:
-    """More rows than are worth their values: the same answer, in another way."""
-    monkeypatch.setattr(portions, "KEYS_MAX", keys_max)
-    monkeypatch.setattr(running, "KEYS_MAX", keys_max)
-    with outgrow.open(sides.fleet.topology) as fleet:
-        anew = replace_fleet(sides, fleet)
-        for sql in QUERIES:
-            anew.same(sql)
-        for sql, params in KEYED:
-            anew.same(sql, params, sql.replace("users.users", "users"))
-
-
-def replace_fleet(sides: Sides, fleet: outgrow.Fleet) -> Sides:
-    return Sides(fleet, sides.plain, sides.servers)
-
-
-def test_explain_says_who_comes_first(sides: Sides) -> None:
-    shown = str(sides.fleet.explain(*KEYED[0]))
-    assert "first tried" in shown and "u.id = ANY ($" in shown.replace('"', ""), shown
+def test_the_db_api_asks_too(sides: Sides) -> None:
+    with dbapi.connect(sides.fleet) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orders (customer, id) VALUES (1, 702)")
+        cursor.execute("SELECT u.name, o.id FROM orders o JOIN users u ON u.id = o.customer WHERE o.id = %s", [702])
+        assert cursor.fetchall() == [("user 1", 702)]
+        assert [column[0] for column in cursor.description or ()] == ["name", "id"]
+        connection.rollback()

@@ -291,3 +291,24 @@ def test_values_of_postgresql_say_which_rows_of_mariadb_matter(fleet: Fleet) -> 
         # And the other way round.
         back = "SELECT p.name, s.n FROM prices p JOIN sold s ON s.good = p.id WHERE p.id = 1 ORDER BY 2"
         assert anew.execute(back).fetchall() == [("good 1", n) for n in (1, 7, 13, 19)]
+
+
+def test_unsigned_numbers(fleet: Fleet) -> None:
+    """Beyond int8 too; and they are found by values of int8."""
+    with fleet.session("stock") as session:
+        session.execute("CREATE TABLE skus (id BIGINT UNSIGNED PRIMARY KEY, name VARCHAR(10))", shard="s1")
+        fleet.place("skus", single="s1", domain="stock")
+        session.execute("INSERT INTO skus VALUES (1, 'one'), (2, 'two'), (18446744073709551615, 'last')")
+    try:
+        assert fleet.execute("SELECT name FROM skus WHERE id > 9223372036854775807").fetchall() == [("last",)]
+        assert fleet.execute("SELECT name FROM skus WHERE id > -1 ORDER BY 1").fetchall() == [
+            ("last",),
+            ("one",),
+            ("two",),
+        ]
+        sql = "SELECT s.n, k.name FROM sold s JOIN skus k ON k.id = s.good WHERE s.customer = 1 AND s.n < 9 ORDER BY 1"
+        assert "k.id = ANY" in "".join(fleet.explain(sql).to_dict()["plan"]["first tried"])
+        assert fleet.execute(sql).fetchall() == [(1, "one")]
+    finally:
+        with fleet.session("stock") as session:
+            session.execute("DROP TABLE skus", shard="s1")

@@ -123,7 +123,7 @@ def test_what_is_installed_can_be_read(dsns: dict[str, str]) -> None:
     assert state == read(dsns)
     assert state.placements == TABLES
     assert state.shard_map == ShardMap.first(DOMAIN)
-    assert (state.version, state.schema_epoch, state.shard_map.epoch) == (ledger.VERSION, 1, 1)
+    assert (state.version, state.schema_epoch, state.shard_map.epoch) == (ledger.version_of("postgresql"), 1, 1)
     assert ledger.differs(DOMAIN, state) == ()
 
 

@@ -82,7 +82,6 @@ def test_a_new_table_is_placed_before_it_is_made(fleet):
         "DROP TABLE orders, others",
         "CREATE TABLE other.orders (id bigint)",
         "CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW SET NEW.n = 1",
-        "TRUNCATE TABLE orders",
     ],
 )
 def test_what_is_not_understood_needs_a_shard(fleet, sql):
@@ -97,7 +96,7 @@ def test_nothing_commits_a_transaction_unseen(fleet, mariadb_servers, shard):
         session.execute("BEGIN")
         session.execute("INSERT INTO orders (id, n) VALUES (1, 1), (2, 2), (3, 3), (4, 4)")
         for sql in ("ALTER TABLE orders ADD COLUMN x int", "TRUNCATE TABLE orders", "ANALYZE TABLE orders"):
-            if shard is not None or sql.startswith("ALTER"):
+            if shard is not None or not sql.startswith("ANALYZE"):
                 with pytest.raises(outgrow.NotSupportedError, match="OG-RUN-087"):
                     session.execute(sql, shard=shard)
         session.execute("ROLLBACK")

@@ -96,6 +96,17 @@ def test_the_user_of_a_replica_is_bound_by_read_only(world: World) -> None:
         world.sql("s1/primary", "REVOKE READ ONLY ADMIN ON *.* FROM app@127.0.0.1")
 
 
+def test_a_user_who_may_not_ask_where_the_log_ends(world: World) -> None:
+    world.sql("s1/primary", "REVOKE BINLOG MONITOR, SUPER ON *.* FROM app@127.0.0.1")
+    try:
+        world.wait_replayed()
+        [found] = world.findings()
+        assert (found.severity, found.check, found.where) == ("error", "log position", "sales/s1/primary")
+        assert "BINLOG MONITOR" in found.cure
+    finally:
+        world.sql("s1/primary", "GRANT BINLOG MONITOR, SUPER ON *.* TO app@127.0.0.1")
+
+
 def test_rights_that_are_missing(world: World) -> None:
     world.sql(
         "s2/primary",

@@ -91,7 +91,7 @@ def test_two_writers_commit_together(session):
         ("SELECT SUM(n / 3) FROM orders", "OG-PLAN-048"),
         ("SELECT id FROM orders FULL JOIN orders o ON true", "OG-PLAN-002"),
         ("CREATE TABLE t (a int)", "OG-RUN-056"),
-        ("INSERT INTO orders (id) VALUES (500)", "OG-PLAN-006"),
+        ("INSERT INTO orders SET id = 500", "OG-PLAN-006"),
         ("SELECT id FROM orders WHERE id = '1abc'", "OG-KEY-005"),
     ],
 )
@@ -113,27 +113,6 @@ def test_asyncio(fleet, session):
             return result.fetchall()
 
     assert asyncio.run(main()) == [(20,)]
-
-
-@pytest.mark.parametrize(
-    "verb",
-    [
-        lambda fleet: fleet.sequence("codes"),
-        lambda fleet: fleet.compare_schema(),
-    ],
-    ids=["sequence", "schemas"],
-)
-def test_what_needs_a_ledger_is_refused_by_name(fleet, verb):
-    with pytest.raises(errors.NotSupportedError) as caught:
-        verb(fleet)
-    assert caught.value.code == "OG-RUN-086"
-
-
-def test_a_load_is_refused_by_name(session, tmp_path):
-    path = tmp_path / "orders.csv"
-    path.write_text("id\n1\n")
-    with pytest.raises(errors.NotSupportedError, match="OG-RUN-086"):
-        session.load(path, "orders")
 
 
 def test_there_is_nothing_to_recover(fleet):

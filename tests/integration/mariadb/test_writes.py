@@ -15,8 +15,15 @@ TABLES = (
     "CREATE TABLE countries (code int PRIMARY KEY, name varchar(20), made datetime(6) DEFAULT current_timestamp(6))",
     "CREATE TABLE people (email varchar(50) UNIQUE, id bigint PRIMARY KEY, n int)",
     "CREATE TABLE tokens (id bigint PRIMARY KEY, token uuid DEFAULT uuid())",
+    "CREATE TABLE parents (id bigint PRIMARY KEY)",
+    "CREATE TABLE children (id bigint PRIMARY KEY, FOREIGN KEY (id) REFERENCES parents (id))",
+    "CREATE TABLE watched (id bigint PRIMARY KEY)",
+    "CREATE TRIGGER look BEFORE DELETE ON watched FOR EACH ROW SET @x = 1",
 )
-PLACED = "{items: {shard_by: id}, countries: {copy: everywhere}, people: {shard_by: id}, tokens: {copy: everywhere}}"
+PLACED = (
+    "{items: {shard_by: id}, countries: {copy: everywhere}, people: {shard_by: id}, tokens: {copy: everywhere}, "
+    "parents: {shard_by: id}, children: {shard_by: id}, watched: {shard_by: id}}"
+)
 SHARDS = ("s1", "s2", "s3")
 
 
@@ -146,6 +153,22 @@ def test_rows_are_locked_on_all_shards(fleet, session):
     assert session.execute("SELECT COUNT(*) FROM items").fetchone() == (10,)
 
 
+def test_truncate_empties_every_shard_or_none(fleet, session):
+    rows = ", ".join(f"({id}, 1)" for id in range(30))
+    session.execute(f"INSERT INTO items (id, n) VALUES {rows}")
+    session.execute("INSERT INTO countries (code) VALUES (1), (2)")
+    # One shard cannot: its rows are somebody's.
+    with session.transaction(), fleet.session() as other:
+        session.execute("UPDATE items SET n = 2 WHERE id = 29")
+        with pytest.raises(outgrow.OperationalError):
+            other.execute("TRUNCATE TABLE items", timeout_seconds=1)
+    assert session.execute("SELECT COUNT(*) FROM items").fetchone() == (30,)
+    for sql in ("TRUNCATE TABLE items", "TRUNCATE `countries`"):
+        result = session.execute(sql)
+        assert (result.statusmessage, result.rowcount, result.fields) == ("TRUNCATE", 0, ())
+    assert everywhere(session, "SELECT (SELECT COUNT(*) FROM items), COUNT(*) FROM countries") == [[(0, 0)]] * 3
+
+
 @pytest.mark.parametrize(
     ("sql", "code", "said"),
     [
@@ -160,7 +183,8 @@ def test_rows_are_locked_on_all_shards(fleet, session):
         ("INSERT INTO tokens (id) VALUES (1)", "OG-PLAN-049", "uuid()"),
         ("UPDATE tokens SET token = UUID()", "OG-PLAN-019", "UUID"),
         ("UPDATE items SET n = RAND()", "OG-PLAN-019", "RAND"),
-        ("TRUNCATE TABLE items", "OG-PLAN-002", "TRUNCATE"),
+        ("TRUNCATE TABLE watched", "OG-PLAN-049", "trigger"),
+        ("TRUNCATE TABLE parents", "OG-PLAN-049", "children"),
         ("UPDATE items SET n = 1 LIMIT 3", "OG-PLAN-002", "UPDATE"),
         ("DELETE items FROM items JOIN people USING (id)", "OG-PLAN-002", "DELETE"),
     ],

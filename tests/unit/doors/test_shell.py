@@ -30,7 +30,7 @@ class FakeSession:
         self.ran: list[str] = []
         self.closed = False
 
-    def execute(self, text: str, parameters: None) -> Any:
+    def execute(self, text: str, parameters: None, *, shard: str | None = None) -> Any:
         self.ran.append(text)
         if "boom" in text:
             raise ProgrammingError("OG-X-001", "boom", cure="do not")

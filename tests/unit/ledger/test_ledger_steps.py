@@ -10,7 +10,6 @@ import pytest
 
 from outgrow.errors import ConfigurationError, Error, OperationalError
 from outgrow.ledger import (
-    VERSION,
     Generation,
     install_steps,
     meet_primary_steps,
@@ -19,10 +18,12 @@ from outgrow.ledger import (
     raise_schema_epoch_steps,
     read_generation_steps,
     read_steps,
+    version_of,
 )
 from outgrow.topology import Copied, Domain, Node, Role, Shard, Sharded, ShardMap, Single, TableName
 from outgrow.waits import Steps
 
+VERSION = version_of("postgresql")
 NAMES = {sql: name for name, sql in queries().items()}
 
 

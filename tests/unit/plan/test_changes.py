@@ -62,6 +62,8 @@ def test_what_a_row_meets_must_lie_on_its_own_shard(target: str) -> None:
     with pytest.raises(Error, match="OG-PLAN-050"):
         plan("INSERT INTO numbered (id, customer_id) VALUES (1, 1) ON CONFLICT DO NOTHING")
     assert plan(f"{INTO} (1, 1, 'a') ON CONFLICT DO NOTHING").refusal is None
+    # A number that the fleet draws is nobody's yet.
+    assert plan("INSERT INTO numbered (customer_id) VALUES (1) ON CONFLICT DO NOTHING").refusal is None
 
 
 def test_rows_of_one_shard_are_sent_as_written() -> None:

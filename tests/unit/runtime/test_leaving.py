@@ -14,7 +14,7 @@ from outgrow.runtime import leaving
 
 def test_a_user_who_may_not_ask_is_told_what_to_grant() -> None:
     def run_steps(*_: Any, **__: Any) -> Any:
-        raise OperationalError("OG-NODE-001", "access denied", cure="", sqlstate="42000")
+        raise OperationalError("OG-NODE-001", "access denied", cure="", sqlstate="42501")
         yield
 
     link: Any = SimpleNamespace(run_steps=run_steps, node=SimpleNamespace(name="app/s1/primary"))

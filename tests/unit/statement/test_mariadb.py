@@ -9,7 +9,18 @@ import pytest
 
 from outgrow.errors import ProgrammingError
 from outgrow.schema import FUNCTIONS, Column, Order, Schema, Table, TableKind
-from outgrow.statement import UNNAMED, Kind, Unvetted, bind, fingerprint, fingerprint_of, render, respelt, rows_written
+from outgrow.statement import (
+    UNNAMED,
+    Kind,
+    Unvetted,
+    bind,
+    fingerprint,
+    fingerprint_of,
+    numbers_written,
+    render,
+    respelt,
+    rows_written,
+)
 from outgrow.statement.lexer import Lex
 from outgrow.statement.mariadb_lexer import lex
 from outgrow.statement.tree import Item, Operation, Select, SetOperation, Template
@@ -66,7 +77,8 @@ def test_case_matters_for_names_alone() -> None:
         "INSERT INTO t (id) SELECT id FROM u ON DUPLICATE KEY UPDATE id = u.id",
         "INSERT INTO t SET id := 1",
         "XA START 'a'",
-        "TRUNCATE t",
+        "TRUNCATE t, u",
+        "TRUNCATE t NOWAIT",
         "SET sql_mode = ''",
     ],
 )
@@ -162,6 +174,30 @@ def test_expressions_are_named_by_their_text() -> None:
     assert [item.name for item in items(tree.left)] == [UNNAMED + "1", "a", "?", "id"]
     tree = bind("SELECT id + %s, COUNT(*) FROM t", SCHEMA).tree
     assert [item.name for item in items(tree)] == [UNNAMED + "1", "COUNT(*)"]
+    tree = bind("SELECT (TRUE), ((1)), ( 'a' ), null, (-1), (id + 1) FROM t", SCHEMA).tree
+    assert [item.name for item in items(tree)] == ["TRUE", "1", "a", "NULL", "(-1)", "(id + 1)"]
+
+
+def test_truncate_is_a_write_of_one_table() -> None:
+    for sql in ("TRUNCATE t", "truncate table `t`"):
+        statement = bind(sql, SCHEMA)
+        assert (statement.kind, statement.command, [name.name for name in statement.writes]) == (
+            *(Kind.WRITE, "TRUNCATE", ["t"]),
+        )
+
+
+def test_numbers_are_written_into_the_text_of_an_insert() -> None:
+    sql = "INSERT INTO t (a, `b`) VALUES (f(1, 2), ','), /* ) */ ('(', $1) ON DUPLICATE KEY UPDATE a = VALUES(a)"
+    assert numbers_written(sql, "i`d", None, [2, 3]) == (
+        "INSERT INTO t (a, `b`, `i``d`) VALUES (f(1, 2), ',', $2), /* ) */ ('(', $1, $3) "
+        "ON DUPLICATE KEY UPDATE a = VALUES(a)"
+    )
+    assert numbers_written("REPLACE t VALUES (NULL, 1), ((1 + 1), 2), (DEFAULT, 3)", None, 0, [7, None, 8]) == (
+        "REPLACE t VALUES ($7, 1), ((1 + 1), 2), ($8, 3)"
+    )
+    assert numbers_written("INSERT INTO t () VALUES ()", "id", None, [1]) == "INSERT INTO t (`id`) VALUES ($1)"
+    assert numbers_written("INSERT INTO t VALUES ()", "id", None, [1]) is None
+    assert numbers_written("INSERT INTO t SET a = 1", "id", None, [1]) is None
 
 
 def test_nulls_sort_first() -> None:

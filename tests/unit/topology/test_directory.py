@@ -75,12 +75,11 @@ domains:
 """
 
 
-def test_one_shard_needs_no_directory_and_mariadb_has_none() -> None:
+def test_one_shard_needs_no_directory_and_mariadb_has_one() -> None:
     with pytest.raises(ConfigurationError, match="OG-TOPO-050"):
         parse(ENGINES.format(engine="postgresql", shards="s1: {primary: host=a}"))
     shards = 's1: {primary: "mariadb://a/x"}, s2: {primary: "mariadb://b/x"}'
-    with pytest.raises(ConfigurationError, match="OG-TOPO-053"):
-        parse(ENGINES.format(engine="mariadb", shards=shards))
+    assert parse(ENGINES.format(engine="mariadb", shards=shards)).domains[0].directory
 
 
 def test_behind_a_transaction_pooler_there_is_no_directory() -> None:

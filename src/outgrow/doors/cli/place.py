@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 _UNPLACED = "OG-RUN-056"
 
 
-def execute_asking(fleet: Fleet, session: Session, text: str, values: Sequence[Any] | None) -> Result:
+def execute_asking(
+    fleet: Fleet, session: Session, text: str, values: Sequence[Any] | None, shard: str | None = None
+) -> Result:
     """Run a statement; on a terminal, ask for the placement that a CREATE TABLE lacks, and go on."""
     try:
-        return session.execute(text, values)
+        return session.execute(text, values, shard=shard)
     except ProgrammingError as error:
         if error.code != _UNPLACED or not (sys.stdin.isatty() and sys.stdout.isatty()) or not _ask(fleet, error):
             raise
-    return session.execute(text, values)
+    return session.execute(text, values, shard=shard)
 
 
 def _ask(fleet: Fleet, error: ProgrammingError) -> bool:

@@ -37,12 +37,15 @@ def sql(
     domain: DomainName = None,
     level: Annotated[str, typer.Option(help="strong, session, eventual, or bounded(SECONDS).")] = "session",
     param: Parameters = None,
+    shard: Annotated[str | None, typer.Option(help="Run it on this shard, as it is written.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a statement, each on a line.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Run statements; without any, on a terminal, a shell with history."""
     if json and csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    if shard is not None and statement is None and sys.stdin.isatty():
+        raise typer.BadParameter("--shard is for a statement, or a pipe of them")
     if statement is None and sys.stdin.isatty():
         from outgrow.doors.cli.shell import Shell
 
@@ -54,7 +57,7 @@ def sql(
     with open_fleet(directory, fleet_file) as fleet, fleet.session(domain, level=level) as session:
         for text in texts:
             begun = time.monotonic()
-            result = place.execute_asking(fleet, session, text, values)
+            result = place.execute_asking(fleet, session, text, values, shard)
             if json:
                 print_json(result)
             elif csv:

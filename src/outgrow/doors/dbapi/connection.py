@@ -19,8 +19,6 @@ class CursorFacts:
     def __init__(self, connection: Any, reading: Reading) -> None:
         self._connection = connection
         self._reading = reading
-        #: PEP 249: None where there are no row ids.
-        self.lastrowid = None
 
     @property
     def name(self) -> str | None:
@@ -35,6 +33,11 @@ class CursorFacts:
     def rowcount(self) -> int:
         """Rows returned or affected; -1 where nobody knows (a stream, DDL)."""
         return self._reading.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        """The first number that AUTO_INCREMENT gave for the statement (MariaDB); None where there is none."""
+        return self._reading.lastrowid
 
     @property
     def rownumber(self) -> int | None:

@@ -133,6 +133,7 @@ class Reading:
     def _forget(self, why: str) -> None:
         self.description: list[Column] | None = None
         self.rowcount = -1
+        self.lastrowid: int | None = None
         #: The index of the next row; None where there is no result set.
         self.rownumber: int | None = None
         self._why = why
@@ -198,6 +199,7 @@ class Reading:
 
     def _take(self, result: Result) -> None:
         self.rowcount = result.rowcount
+        self.lastrowid = result.lastrowid
         self.messages += [(Warning, Warning(notice)) for notice in result.notices]
         self._why = f"{result.statusmessage or 'the statement'} returned none"
         if result.fields or result.statusmessage == "SELECT":

@@ -18,7 +18,7 @@ from pymysql.constants import COMMAND, FIELD_TYPE, SERVER_STATUS
 from pymysql.protocol import FieldDescriptorPacket
 
 from outgrow.nodes.mariadb.fields import fields_of
-from outgrow.nodes.rows import Field, Rows
+from outgrow.nodes.rows import Field, Inserted, Rows
 
 #: What an answer may be at most to be read here: a first look, and a second one where that was full.
 _LOOKS = (4096, 65536)
@@ -76,8 +76,10 @@ class Answers:
         if end != len(data):
             return None
         count, at = _number(data, 5)
-        _, at = _number(data, at)
-        return Rows((), [], tag, count) if self._over(data[at : at + 2], end) else None
+        number, at = _number(data, at)
+        if not self._over(data[at : at + 2], end):
+            return None
+        return Inserted(tag, count, number) if number else Rows((), [], tag, count)
 
     def _rows(self, data: bytes, tag: str) -> Rows | None:
         width, first = _number(data, 4)

@@ -39,13 +39,15 @@ def mariadb_link_steps(
         if not (yield Future(opened, limit)):
             raise _failure(node, "OG-NODE-006", "no connection in time", "check that the host answers")
         try:
-            connection = opened.result()
+            connection, standby = opened.result()
         except (pymysql.err.Error, OSError) as error:
             raise _refused(node, error) from error
     except BaseException:
-        worker.end(lambda: opened.exception() is None and opened.result().close())
+        worker.end(lambda: opened.exception() is None and opened.result()[0].close())
         raise
-    return MariadbLink(node, connection, worker, settings)
+    link = MariadbLink(node, connection, worker, settings)
+    link.standby = standby
+    return link
 
 
 def _failure(node: Node, code: str, message: str, cure: str) -> errors.OperationalError:

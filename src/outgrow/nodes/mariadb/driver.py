@@ -14,13 +14,13 @@ from outgrow.topology import Node, parameters
 QUERIES = sqlfile.load("outgrow.nodes.mariadb")
 
 
-def open_connection(node: Node, settings: LinkSettings) -> Any:
-    """PyMySQL's connection, made on the calling thread."""
+def open_connection(node: Node, settings: LinkSettings) -> tuple[Any, bool]:
+    """PyMySQL's connection, made on the calling thread, and whether its server is a replica at this moment."""
     found = parameters(node.dsn)
     place: dict[str, Any] = {"host": found.get("host", "127.0.0.1"), "port": int(found.get("port", 3306))}
     if "socket" in found:
         place = {"unix_socket": found["socket"]}
-    return pymysql.connect(
+    connection = pymysql.connect(
         **place,
         user=found.get("user"),
         password=found.get("password", ""),
@@ -33,3 +33,5 @@ def open_connection(node: Node, settings: LinkSettings) -> Any:
         autocommit=None,
         init_command=QUERIES["pinned"],
     )
+    connection.query(QUERIES["read_only"])
+    return connection, bool(connection._result.rows[0][0])

@@ -34,7 +34,7 @@ from outgrow.nodes.mariadb.translate import STOPPED, from_driver, no_copy, said_
 from outgrow.nodes.mariadb.values import filled
 from outgrow.nodes.mariadb.worker import Worker
 from outgrow.nodes.pair import Asked, Outcome
-from outgrow.nodes.rows import Identity, Rows
+from outgrow.nodes.rows import Identity, Inserted, Rows
 from outgrow.nodes.settings import LinkSettings
 from outgrow.nodes.stream import Stream
 from outgrow.nodes.waiting import undisturbed_steps
@@ -59,8 +59,7 @@ class MariadbLink(Link):
         self.opened_at = self.idle_since = monotonic()
         self.dress = ()
         self.incarnation = ""
-        self.standby = False
-        self.abandoned = self.in_flight = False
+        self.abandoned = self.in_flight = self.standby = False
         self.connection = connection
         self.fd = connection._sock.fileno()
         self.backend_pid = connection.thread_id()
@@ -247,7 +246,8 @@ class MariadbLink(Link):
     def _read(self, tag: str) -> Rows:
         result = self.connection._result
         if result.description is None:
-            return Rows((), [], tag.removesuffix(" TO"), result.affected_rows)
+            tag, count, number = tag.removesuffix(" TO"), result.affected_rows, result.insert_id
+            return Inserted(tag, count, number) if number else Rows((), [], tag, count)
         rows = list(result.rows)
         return Rows(fields_of(result.fields), rows, tag, len(rows))
 
@@ -356,7 +356,7 @@ class MariadbLink(Link):
 
     def _kill(self, killed: ThreadFuture[None]) -> None:
         try:
-            other = open_connection(self.node, self.settings)
+            other, _ = open_connection(self.node, self.settings)
             try:
                 other.query(QUERIES["stop"] % self.backend_pid)
             finally:

@@ -6,6 +6,10 @@
 SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE',
     autocommit = 1, group_concat_max_len = 1048576, div_precision_increment = 4
 
+-- name: read_only
+-- Once for each connection: whether its server is a replica.
+SELECT @@read_only
+
 -- name: identity
 -- What tells one server process from another behind the same address: its id, start and role.
 SELECT @@server_id,

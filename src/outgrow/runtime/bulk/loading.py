@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from outgrow.moving import (
-    LinkTarget,
     Loaded,
     LoadFormat,
     LoadOptions,
@@ -14,10 +13,10 @@ from outgrow.moving import (
     load_steps,
     open_source,
     shards_of,
+    target_of,
 )
 from outgrow.runtime.bulk.targets import numbering, target_steps
 from outgrow.runtime.directories import directory
-from outgrow.runtime.engines import LOADS, check_has
 from outgrow.runtime.transaction.surrounding import Surrounding
 from outgrow.waits import Steps
 
@@ -35,7 +34,6 @@ def run_steps(
 ) -> Steps[Loaded]:
     """Load a file into `table` (`name` or `schema.name`) on every shard it concerns."""
     state = conversation.state
-    check_has(state.engine, state.name, LOADS)
     if state.stale:
         yield from state.refresh_steps(None)
     schema_name, _, name = table.rpartition(".")
@@ -47,7 +45,7 @@ def run_steps(
     try:
         listed = directory.lists(picture.placer, target)
         links = yield from surrounding.links_steps(shards, picture.placer if listed else None)
-        targets = {shard: LinkTarget(link) for shard, link in zip(shards, links, strict=True)}
+        targets = {shard: target_of(link, opened.layout) for shard, link in zip(shards, links, strict=True)}
         look_up = partial(directory.assign_steps, state, picture.placer)
         loaded = yield from load_steps(source, opened, targets, picture.placer, options, progress, look_up)
     except GeneratorExit:

@@ -68,8 +68,11 @@ def target_of(picture: Picture, name: str, schema: str | None) -> tuple[Table, L
             f"the table {shown!r} has no placement",
             cure=f"add it under `tables:` in fleet.yaml, as in `{_proposal(found.name, found.primary_key)}`",
         )
+    shared = len(picture.domain.shards) > 1 and not isinstance(placement, Single)
     columns = tuple(
-        LoadColumn(column.name, column.type, column.typmod) for column in found.columns if not column.generated
+        LoadColumn(column.name, column.type, column.typmod, shared and column.sequence is not None)
+        for column in found.columns
+        if not column.generated
     )
     return found, LoadTable(found.name, columns, placement)
 

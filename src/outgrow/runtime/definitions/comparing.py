@@ -10,7 +10,7 @@ from outgrow import schema
 from outgrow.errors import InterfaceError
 from outgrow.nodes import Link, together
 from outgrow.runtime import snapshot
-from outgrow.runtime.definitions import ddl
+from outgrow.runtime.definitions import ddl, mariadb_objects
 from outgrow.runtime.dress import Dress, Setting
 from outgrow.schema import ObjectDifference, Objects
 from outgrow.topology import Single
@@ -57,7 +57,7 @@ def compared(state: DomainState, like: str, by_shard: Mapping[str, Objects]) -> 
         difference
         for shard in names
         if shard != like
-        for difference in schema.compare(by_shard[like], by_shard[shard], shard, apart)
+        for difference in schema.catalogue(domain.engine).compare(by_shard[like], by_shard[shard], shard, apart)
     ]
     return SchemaComparison(state.name, like, names, tuple(differences))
 
@@ -82,6 +82,8 @@ def _objects_steps(state: DomainState, shard: str, until: float | None) -> Steps
 
 def read_steps(link: Link) -> Steps[Objects]:
     """A server's objects, all in one snapshot, so that what belongs together is seen together."""
+    if link.engine == "mariadb":
+        return (yield from mariadb_objects.read_steps(link))
     answers = {}
     yield from link.run_steps("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", None)
     # The first of them empties the search_path.

@@ -8,6 +8,7 @@ from typing import Any
 
 from outgrow.errors import Error, NotSupportedError
 from outgrow.keyspace import KINDS, key_text
+from outgrow.runtime.directories import mariadb_rows
 from outgrow.runtime.picture import Picture
 from outgrow.schema import Table, TableKind
 from outgrow.statement import name_sql, string_sql
@@ -40,7 +41,8 @@ def keyed_rows(picture: Picture, family: str, value: Any) -> list[KeyedRows]:
             raise disagreement
         if (why := _obstacle(picture, table, keys)) is not None:
             raise _refused(name, why)
-    return [_rows(tables[name], keys[name], family, value) for name in _parents_first(tables)]
+    written = _mariadb_rows if picture.domain.engine == "mariadb" else _rows
+    return [written(tables[name], keys[name], family, value) for name in _parents_first(tables)]
 
 
 def _keys(picture: Picture, family: str) -> dict[TableName, str]:
@@ -62,6 +64,8 @@ def _obstacle(picture: Picture, table: Table, keys: Mapping[TableName, str]) -> 
     for each in (table, *parts):
         if each.triggers:
             return f"its trigger or rule {each.triggers[0]} would see a deletion and an insertion"
+    if picture.domain.engine == "mariadb" and (why := mariadb_rows.lossy(table)) is not None:
+        return why
     if table.row_security:
         return "row security decides about its rows"
     if table.kind not in (TableKind.TABLE, TableKind.PARTITIONED):
@@ -110,6 +114,10 @@ def _rows(table: Table, key: str, family: str, value: Any) -> KeyedRows:
         f"SELECT EXISTS (SELECT FROM {whole} {where})",
         f"SELECT EXISTS (SELECT FROM {whole} {where})",
     )
+
+
+def _mariadb_rows(table: Table, key: str, family: str, value: Any) -> KeyedRows:
+    return KeyedRows(table.name, *mariadb_rows.statements(table, key, family, key_text(family, value)))
 
 
 _COMPARED = {"integer": "int8", "text": "text", "uuid": "uuid"}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from outgrow import ledger
@@ -22,6 +23,8 @@ from outgrow.errors import Error, OperationalError, ProgrammingError
 from outgrow.keyspace import Entry, key_text
 from outgrow.nodes import Link
 from outgrow.runtime import snapshot
+from outgrow.runtime.definitions.exclusive import exclusively_steps
+from outgrow.runtime.directories import mariadb_rows
 from outgrow.runtime.directories.keyed_rows import KeyedRows, keyed_rows
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction.branches import Transaction
@@ -61,12 +64,27 @@ def migrate_steps(
     Raises ProgrammingError OG-RUN-111 for a key without an entry, OperationalError OG-RUN-112 where transactions do
     not end within `patience_seconds`, NotSupportedError OG-RUN-113 for rows that cannot be moved so.
     """
-    limit, wait_ms = monotonic() + patience_seconds, _TRY_MS_FIRST
+    limit = monotonic() + patience_seconds
     if until is not None:
         limit = min(limit, until)
+    if not state.engine.commits_ddl:
+        return (yield from _tries_steps(state, entry, target, patience_seconds, limit, until))
+
+    def alone_steps(link: Link) -> Steps[Migrated]:
+        return (yield from _tries_steps(state, entry, target, patience_seconds, limit, until))
+
+    # A transaction holds no such lock there, but a connection does.
+    return (yield from exclusively_steps(state, until, alone_steps))
+
+
+def _tries_steps(
+    state: DomainState, entry: Entry, target: str, patience_seconds: float, limit: float, until: float | None
+) -> Steps[Migrated]:
+    wait_ms = _TRY_MS_FIRST
     while True:
         transaction = Transaction(state, _BEGIN, (), {s.name: Footing() for s in state.picture.domain.shards})
-        transaction.prologue.append(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
+        if not state.engine.commits_ddl:
+            transaction.prologue.append(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
         busy: Error | None = None
         try:
             migrated = yield from _Migration(state, transaction, entry, target, until).run_steps()
@@ -109,15 +127,20 @@ class _Migration:
         self.key = key_text(*entry)
         self.target = target
         self.until = until
-        self.queries = ledger.queries()
+        self.queries = ledger.queries(state.picture.domain.engine)
+        #: MariaDB: the shard that is touched first decides.
+        self.first = state.engine.named_early
 
     def run_steps(self) -> Steps[Migrated]:
         """Everything but the commit."""
         home = self.state.picture.domain.home.name
+        begun = yield from self._begun_steps() if self.first else _nowhere_steps()
         yield from self._lock_steps(home)
         slot = yield from self._slot_steps(home)
         placer = self.state.picture.placer
         source = placer.owners[slot]
+        if begun not in (None, source):
+            raise _Again
         if source == self.target:
             yield from self.transaction.rollback_steps(self.until)
             return Migrated(self.key, source, self.target)
@@ -133,6 +156,17 @@ class _Migration:
     def _ask_steps(self, shard: str, query: str, params: list[object] | None = None) -> Steps[ledger.Answer]:
         (answer,) = yield from self.transaction.run_steps([(shard, self.queries[query])], params, True, self.until)
         return answer
+
+    def _begun_steps(self) -> Steps[str | None]:
+        """The branch on the shard that has the key now, before any other."""
+        state = self.state
+        ask = partial(ledger.directory_entries_steps, keys=[(self.family, self.key)])
+        found = yield from state.on_home_steps(ask, self.until)
+        if not found:
+            return None
+        source = state.picture.placer.owners[found[0][2]]
+        yield from self.transaction.open_steps([source], self.until)
+        return source
 
     def _lock_steps(self, home: str) -> Steps[None]:
         """Nobody else defines or migrates until the end, and the picture is what the servers have now."""
@@ -162,8 +196,8 @@ class _Migration:
         links = {}
         for shard in (source, self.target):
             links[shard] = yield from self.transaction.link_steps(shard, True, self.until)
-            for sql in (self.queries["migration_settings"], "SET CONSTRAINTS ALL DEFERRED"):
-                yield from links[shard].run_steps(sql, None, until=self.until)
+            for query in ("migration_settings", "migration_deferred"):
+                yield from links[shard].run_steps(self.queries[query], None, until=self.until)
         counts = {}
         for table in tables:
             counts[str(table.name)] = yield from self._copy_steps(table, links[source], links[self.target])
@@ -178,6 +212,13 @@ class _Migration:
         return counts
 
     def _copy_steps(self, table: KeyedRows, source: Link, target: Link) -> Steps[int]:
+        if source.engine == "mariadb":
+            read, written = yield from mariadb_rows.copy_steps(
+                table.copy_out, table.copy_in, source, target, self.until
+            )
+            if read != written:
+                raise self._miscounted(table, f"{read} read, {written} written")
+            return written
         out, into = source.copy_out(until=self.until), target.copy_in(until=self.until)
         yield from out.begin_steps(table.copy_out)
         try:
@@ -209,10 +250,16 @@ class _Migration:
         target = self.state.picture.placer.listed_slot(self.target)
         for shard in both:
             yield from self._ask_steps(shard, "edition_turn", [edition])
-        yield from self._ask_steps(home, "migration_turn", [both, edition])
+        listed = ledger.words_of(self.state.picture.domain.engine).listed
+        yield from self._ask_steps(home, "migration_turn", [listed(both), edition])
         yield from self._ask_steps(home, "migration_place", [self.family, self.key, target])
         recorded: list[object] = [edition, self.family, self.key, slot, target, rows]
         yield from self._ask_steps(home, "migration_record", recorded)
+
+
+def _nowhere_steps() -> Steps[str | None]:
+    yield from ()
+    return None
 
 
 def _busy_steps(state: DomainState, busy: Error | None, patience_seconds: float) -> Steps[Error]:
@@ -223,7 +270,7 @@ def _busy_steps(state: DomainState, busy: Error | None, patience_seconds: float)
         node = state.health.seats(state.name, shard).primary
 
         def holders_steps(link: Link) -> Steps[list[str]]:
-            answer = yield from link.run_steps(ledger.queries()["edition_holders"], None)
+            answer = yield from link.run_steps(ledger.queries(link.engine)["edition_holders"], None)
             return [_holder(*row) for row in answer.rows]
 
         found = yield from snapshot.on_node_steps(state.nodes, node, monotonic() + 5, holders_steps)

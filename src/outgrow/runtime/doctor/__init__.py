@@ -87,6 +87,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
             *mariadb_data.CHECKS,
             placed_rows.ROWS,
             placed_rows.SINGLE_TABLES,
+            *listed_rows.CHECKS,
             mariadb_data.COPIES,
         ),
     }

@@ -18,6 +18,7 @@ def _installed_steps(examination: Examination) -> Steps[list[Finding]]:
     """Every shard has the ledger, in the version that this library knows, of this domain."""
     versions = yield from examination.ask_steps(dict.fromkeys(examination.primaries, ledger.version_steps))
     found = []
+    ours = ledger.version_of(examination.domain.engine)
     for node, known in versions.items():
         if known is None:
             what, cure = "there is no outgrow ledger in its database", "run `outgrow init`"
@@ -28,11 +29,11 @@ def _installed_steps(examination: Examination) -> Steps[list[Finding]]:
             what = f"its ledger is that of the domain {domain}: the database belongs to somebody else"
             cure = "correct the address (or the domain's name) in fleet.yaml"
             found.append(examination.find(Severity.ERROR, node.name, what, cure))
-        if version < ledger.VERSION:
-            what = f"its ledger has version {version}, and this library knows {ledger.VERSION}"
+        if version < ours:
+            what = f"its ledger has version {version}, and this library knows {ours}"
             found.append(examination.find(Severity.ERROR, node.name, what, "run `outgrow init`, which upgrades it"))
-        elif version > ledger.VERSION:
-            what = f"its ledger has version {version}, and this library knows only {ledger.VERSION}"
+        elif version > ours:
+            what = f"its ledger has version {version}, and this library knows only {ours}"
             found.append(examination.find(Severity.ERROR, node.name, what, "upgrade outgrow in this application"))
     return found
 

@@ -11,7 +11,6 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime.doctor import patience
 from outgrow.runtime.doctor.finding import Finding, Severity
-from outgrow.runtime.engines import SEQUENCES
 from outgrow.topology import Domain, Node
 from outgrow.waits import Steps
 
@@ -74,11 +73,6 @@ class Examination:
     def queries(self) -> Mapping[str, str]:
         """What its engine is asked; checks that two engines share ask both by the same names."""
         return MARIADB_QUERIES if self.domain.engine == "mariadb" else QUERIES
-
-    @property
-    def draws(self) -> bool:
-        """Numbers that a column's default draws are the fleet's, not each shard's own."""
-        return SEQUENCES not in self.state.engine.lacks
 
     @property
     def nodes(self) -> list[Node]:

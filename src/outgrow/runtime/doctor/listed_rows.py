@@ -16,7 +16,6 @@ from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.runtime.doctor.placed_rows import key_types
 from outgrow.runtime.doctor.reading import Part, reading, to_read
-from outgrow.statement import name_sql
 from outgrow.topology import Node, Sharded, TableName
 from outgrow.waits import Steps, Until
 
@@ -72,7 +71,7 @@ def _tables(examination: Examination) -> Iterator[_Listed]:
             continue
         types = key_types(examination, name, placed)
         if types and picture.placer.lists(types):
-            yield _Listed(name, family(types[0]), name_sql(placed.columns[0]))
+            yield _Listed(name, family(types[0]), reading(examination).name(placed.columns[0]))
 
 
 def _part_steps(
@@ -130,7 +129,8 @@ def _still_steps(examination: Examination, node: Node, part: Part, table: _Liste
     sql = examination.queries["keys_there"].replace("{key}", table.key).replace("{part}", part.sql)
 
     def there_steps(link: Link) -> Steps[set[str]]:
-        rows = yield from link.run_steps(sql, [keys], prepare=False)
+        asked = ledger.words_of(link.engine).texts(keys)
+        rows = yield from link.run_steps(sql, [asked], prepare=False)
         return {key for (key,) in rows.rows}
 
     before = yield from _owners_steps(examination, table, keys)
@@ -187,7 +187,7 @@ def _page_steps(link: Link) -> Steps[ledger.DirectoryPage]:
 
 
 def _edition_steps(link: Link) -> Steps[int]:
-    rows = yield from link.run_steps(ledger.queries()["edition"], None)
+    rows = yield from link.run_steps(ledger.queries(link.engine)["edition"], None)
     edition: int = rows.rows[0][0]
     return edition
 

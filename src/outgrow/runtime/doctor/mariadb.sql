@@ -120,6 +120,18 @@ WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE';
 -- How many rows of each slot lie in a table, or some rows of it; {slot} is the slot of a row.
 SELECT CAST({slot} AS INT), COUNT(*) FROM {part} GROUP BY 1;
 
+-- name: keys_of_rows
+-- How many rows of each key lie in a table, or some rows of it; {key} is its first key column.
+SELECT k.`key`, COUNT(*)
+FROM (SELECT CAST({key} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin AS `key` FROM {part}) AS k GROUP BY 1;
+
+-- name: keys_there
+-- Which of these keys (as hexadecimal UTF-8) have rows in a table.
+SELECT DISTINCT CAST({key} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin AS `key` FROM {part}
+WHERE CAST({key} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin IN (
+    SELECT CONVERT(UNHEX(j.name) USING utf8mb4) COLLATE utf8mb4_nopad_bin
+    FROM JSON_TABLE($1, '$[*]' COLUMNS (name varchar(6000) PATH '$')) AS j);
+
 -- name: stray
 -- The first few rows' key of slots that are not this shard's; {slot} is the slot of a row.
 SELECT DISTINCT {key} FROM {part} WHERE {slot} IN ({slots}) LIMIT 3;

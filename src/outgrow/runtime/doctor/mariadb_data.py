@@ -107,9 +107,8 @@ def _tables_steps(examination: Examination) -> Steps[list[Finding]]:
 
 
 def _numbers_steps(examination: Examination) -> Steps[list[Finding]]:
-    """AUTO_INCREMENT does not run out of numbers; and over several shards it is no number of the fleet's."""
+    """AUTO_INCREMENT does not run out of numbers: a server goes on behind those that the fleet has given."""
     rows = yield from examination.each_steps(examination.primaries, "tables")
-    sharded = {table.name.name for table, how in placed_tables(examination) if isinstance(how, Sharded)}
     found = []
     for node, answer in rows.items():
         for name, _, _, following, kind in answer:
@@ -122,11 +121,6 @@ def _numbers_steps(examination: Examination) -> Steps[list[Finding]]:
                 what = f"AUTO_INCREMENT of {name} has used {used:.0%} of the numbers of {kind}"
                 cure = "ALTER TABLE … MODIFY the column to a larger type, on every shard"
                 found.append(examination.find(severity, node.name, what, cure))
-    counting = {name for answer in rows.values() for name, _, _, _, kind in answer if kind and name in sharded}
-    if counting and not examination.draws:
-        what = f"AUTO_INCREMENT of {several(sorted(counting))} counts on each shard by itself: numbers come twice"
-        cure = "give the column values that are the fleet's, or see that nothing takes it for unique"
-        found.append(examination.find(Severity.INFO, examination.domain.name, what, cure))
     return found
 
 

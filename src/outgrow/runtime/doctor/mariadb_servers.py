@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from outgrow import ledger
 from outgrow.clock import monotonic
+from outgrow.errors import Error
 from outgrow.nodes import Link
 from outgrow.runtime.doctor.examination import Check, Examination, Row, several
 from outgrow.runtime.doctor.finding import Finding, Severity
@@ -139,14 +141,15 @@ def _of_log(examination: Examination, node: Node, known: Known) -> Iterator[Find
         what = "log_slave_updates is off: promoted, it has no log of what it had replayed"
         cure = "set log_slave_updates, and restart the server"
         yield examination.find(Severity.INFO, node.name, what, cure)
-    domains = [each.partition("-")[0] for each in known["gtid_binlog_pos"].split(",") if each]
-    if [known["gtid_domain_id"]] != domains[-1:] and domains:
+    own, logged = known["gtid_domain_id"], known["gtid_binlog_pos"].split(",")
+    others = {each.partition("-")[0] for each in logged if each} - {own}
+    if others:
         what = (
-            f"its log has the GTID domains {several(domains)}, and its own, {known['gtid_domain_id']}, is not the "
-            "last: a session could not tell which replica has its own writes"
+            f"its log has GTIDs of {several(sorted(others))} beside its own domain, {own}: sessions do not wait for "
+            "replicas to have what is written there"
         )
-        cure = "set gtid_domain_id to a number above the others, the same on all servers of the shard"
-        yield examination.find(Severity.ERROR, node.name, what, cure)
+        cure = "write to it under its own gtid_domain_id only, the same on all servers of the shard"
+        yield examination.find(Severity.INFO, node.name, what, cure)
 
 
 def _of_durability(examination: Examination, node: Node, known: Known) -> Iterator[Finding]:
@@ -281,6 +284,32 @@ def _overrides_steps(examination: Examination) -> Steps[list[Finding]]:
     ]
 
 
+def _log_position_steps(examination: Examination) -> Steps[list[Finding]]:
+    """Where there are replicas, the user may ask a primary where its log ends: sessions that leave a replica do."""
+    primaries = [
+        primary
+        for shard, primary in zip(examination.domain.shards, examination.primaries, strict=True)
+        if len(shard.nodes) > 1
+    ]
+    answers = yield from examination.ask_steps(dict.fromkeys(primaries, _may_ask_steps))
+    what = "the user of its address may not ask where the binary log ends: a session that has read a replica fails here"
+    return [
+        examination.find(Severity.ERROR, node.name, what, "GRANT BINLOG MONITOR ON *.* TO it")
+        for node, may in answers.items()
+        if not may
+    ]
+
+
+def _may_ask_steps(link: Link) -> Steps[bool]:
+    try:
+        yield from link.run_steps(ledger.queries("mariadb")["written"], None)
+    except Error as error:
+        if error.sqlstate != "42501":
+            raise
+        return False
+    return True
+
+
 def _rights_steps(examination: Examination) -> Steps[list[Finding]]:
     """The user may read and write every placed table wherever its rows are; of others it does not even know."""
     answers = yield from examination.each_steps(examination.primaries, "rights")
@@ -322,5 +351,6 @@ CHECKS = (
     Check("replication", _replication_steps, needs_picture=False),
     Check("read-only", _read_only_steps, needs_picture=False),
     Check("overrides", _overrides_steps, needs_picture=False),
+    Check("log position", _log_position_steps, needs_picture=False),
     Check("rights", _rights_steps),
 )

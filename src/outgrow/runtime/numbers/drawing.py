@@ -51,6 +51,14 @@ _ABSENT = ("42P01", "42703", "3F000")
 _all: weakref.WeakSet[Sequences] = weakref.WeakSet()
 
 
+class DrawnValues(list[Any]):
+    """A statement's parameters, and the first number that was drawn for it."""
+
+    def __init__(self, values: Sequence[Any], first: int | None) -> None:
+        super().__init__(values)
+        self.first = first
+
+
 class _Held:
     """What this process holds of one sequence."""
 
@@ -81,9 +89,13 @@ class Sequences:
         self._held: dict[TableName, _Held] = {}
 
     def values_steps(self, drawing: Drawing, values: Sequence[Any], until: float | None) -> Steps[list[Any]]:
-        """The statement's parameters with the drawn numbers behind them."""
+        """The statement's parameters with the drawn numbers behind them, or where NULL asks for one."""
         given = drawing.given(values)
         draws = drawing.draws
+        if drawing.numbers:
+            wanted = drawing.wanted(given)
+            taken = (yield from self.take_steps(draws[0].sequence, wanted, until)) if wanted else []
+            return DrawnValues(drawing.filled(given, iter(taken)), taken[0] if taken else None)
         if len(draws) == 1:
             return [*given, *(yield from self.take_steps(draws[0].sequence, drawing.count, until))]
         numbers = [0] * drawing.count
@@ -196,8 +208,9 @@ class Sequences:
     def _first_steps(self, shard: str, sequence: SequenceDefinition, until: float | None) -> Steps[int]:
         """The first number that neither the shard's own sequence has given nor a column on it holds."""
         step, first = sequence.increment, sequence.start
+        engine = self._state.engine
         place = yield from self._if_there_steps(
-            shard, lambda link: ledger.sequence_place_steps(link, relation_sql(sequence.name)), until
+            shard, lambda link: ledger.sequence_place_steps(link, engine.sequence(sequence.name)), until
         )
         if place is not None:
             first = place[0] + step if place[1] else place[0]
@@ -205,7 +218,7 @@ class Sequences:
             for column in table.columns:
                 if column.sequence != sequence.name or column.type not in _NUMBERS:
                     continue
-                table_sql, column_sql = relation_sql(table.name), name_sql(column.name)
+                table_sql, column_sql = engine.table(table.name), engine.quoted(column.name)
                 used = yield from self._if_there_steps(shard, _used(table_sql, column_sql, sequence), until)
                 if used is not None:
                     edge = used[0] if step > 0 else used[1]
@@ -291,9 +304,9 @@ class Sequences:
 
 def _patiently_steps(link: Timed, ask: Callable[[Timed], Steps[T]]) -> Steps[T]:
     """Ask within a transaction that does not wait for locks for ever."""
-    yield from link.run_steps("BEGIN READ ONLY")
+    yield from link.run_steps("START TRANSACTION READ ONLY")
     try:
-        yield from link.run_steps(ledger.queries()["sequence_patience"])
+        yield from link.run_steps(ledger.queries(link.engine)["sequence_patience"])
         return (yield from ask(link))
     finally:
         with suppress(Error):

@@ -11,6 +11,7 @@ from outgrow import ledger
 from outgrow.errors import InterfaceError, ProgrammingError
 from outgrow.nodes import drive, drive_async
 from outgrow.plan import Places, own_shard, sequence_name
+from outgrow.runtime import engines
 from outgrow.runtime.numbers.drawing import relation_sql
 from outgrow.schema import SequenceDefinition
 from outgrow.waits import Steps
@@ -97,9 +98,10 @@ def _known_steps(state: DomainState, name: str) -> Steps[tuple[SequenceDefinitio
             sqlstate="42P01",
         )
     domain = state.picture.domain
-    if len(domain.shards) == 1:
-        return found, domain.home.name
-    return found, own_shard(found.name, Places(state.picture.schema, domain))
+    own = domain.home.name if len(domain.shards) == 1 else own_shard(found.name, Places(state.picture.schema, domain))
+    if own is not None:
+        engines.check_has(state.engine, state.name, engines.OWN_NUMBERS)
+    return found, own
 
 
 def _find(state: DomainState, name: str) -> SequenceDefinition | None:

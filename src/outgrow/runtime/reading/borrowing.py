@@ -99,10 +99,9 @@ def _begin_steps(link: Link, edition: int, read_only: bool, until: float | None)
 
     What is more than a read (locking rows, say) holds the shard's keys, as a branch does.
     """
-    queries = ledger.queries()
+    queries = ledger.queries(link.engine)
     if read_only:
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        asked: list[Asked] = [(begin, None), (queries["edition"], None)]
+        asked: list[Asked] = [(queries["edition_snapshot"], None), (queries["edition"], None)]
     else:
         asked = [("BEGIN", None), (queries["edition_hold_block"], None), (queries["edition_check_block"], [edition])]
     outcomes = yield from link.run_many_steps(asked, until=until, chained=True)

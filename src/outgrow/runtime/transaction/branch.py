@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
 
 
-def holding() -> list[Asked]:
-    """What goes ahead on a branch, before anything takes a snapshot: no listed key comes or goes from here on.
-
-    The second asks for the shard's edition; see `Held.expect`.
-    """
-    queries = ledger.queries()
-    return [(queries["edition_hold_block"], None), (queries["edition_check_block"], [None])]
-
-
 class Held(transactions.Branch):
     """What this room knows of a branch, whatever the engine: a connection that nobody else uses."""
 
@@ -49,7 +40,7 @@ class Held(transactions.Branch):
     def expect(self, edition: int) -> None:
         """Go on only where this is the shard's edition: raises Outdated, or the first statement will."""
         if self.edition_at is not None:
-            self.ahead[self.edition_at] = (ledger.queries()["edition_check_block"], [edition])
+            self.ahead[self.edition_at] = (ledger.queries(self.link.engine)["edition_check_block"], [edition])
         elif self.edition != edition:
             raise Outdated(self.shard)
 

@@ -19,11 +19,12 @@ from outgrow.route import Position
 from outgrow.runtime import pooled
 from outgrow.runtime.asking import answered
 from outgrow.runtime.definitions.defined import Defined
+from outgrow.runtime.directories.held import holding
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
 from outgrow.runtime.dress import Dress, taken_steps
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction import atomic
-from outgrow.runtime.transaction.branch import Branch, holding, places_steps
+from outgrow.runtime.transaction.branch import Branch, places_steps
 from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
 from outgrow.transactions import branch as limits
 from outgrow.waits import Steps
@@ -255,6 +256,7 @@ class Transaction:
         """A branch on the shard's primary; its BEGIN goes ahead of the first statement."""
         state, id = self.state, self._name(shard)
         begin = state.engine.beginning(self.begin, shard, id)
+        held = holding(state.picture.domain.engine, self.begin) if state.picture.domain.directory else []
         if self.footings[shard].pending:
             yield from state.settle_steps(shard, self.footings[shard], until)
         for last_try in (False, False, True):
@@ -271,11 +273,9 @@ class Transaction:
         ahead: list[Asked] = [(sql, None) for sql in (*begin, *self.prologue)]
         if link.pooled:
             ahead = pooled.opening(self.dress, self.begin, self.prologue)
-        held = bool(state.picture.domain.directory)
-        ahead += holding() if held else []
+        ahead += held
         edition_at = len(ahead) - 1 if held else None
-        quoted = state.engine.quoted
-        ahead += [(f"SAVEPOINT {quoted(name)}", None) for name in self.savepoints]
+        ahead += [(f"SAVEPOINT {state.engine.quoted(name)}", None) for name in self.savepoints]
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None

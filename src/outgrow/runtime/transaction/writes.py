@@ -139,6 +139,9 @@ def _added_up(plan: Plan, values: Sequence[Any], answers: Sequence[Rows], nodes:
         return Result(fields, rows, "SELECT", len(rows), nodes)
     fields = _fields(finisher, answers)
     rows = [row for answer in answers for row in answer.rows]
+    if answers[0].status == "DELETE" and plan.statement.command == "TRUNCATE":
+        # Which counts nothing.
+        return Result((), [], "TRUNCATE", 0, nodes)
     return Result(fields, rows, answers[0].status, _sum(answers), nodes)
 
 
