@@ -348,3 +348,17 @@ def test_the_db_api_asks_too(sides: Sides) -> None:
         assert cursor.fetchall() == [("user 1", 702)]
         assert [column[0] for column in cursor.description or ()] == ["name", "id"]
         connection.rollback()
+
+
+def test_a_scatter_in_another_domain_is_held_up_too(sides: Sides) -> None:
+    sql = "SELECT o.id FROM users u JOIN sales.orders o ON o.customer = u.id"
+    with sides.fleet.session("users", scatter="refuse") as session:
+        with pytest.raises(NotSupportedError, match=r"OG-RUN-135.*s1, s2 of sales"):
+            session.execute(sql)
+        # The key of one shard follows from the join.
+        assert session.execute(sql + " WHERE u.id = 3").fetchall()
+    with (
+        sides.fleet.session("users", scatter="warn") as session,
+        pytest.warns(outgrow.ScatterWarning, match="of sales"),
+    ):
+        assert len(session.execute(sql).fetchall()) == 40
