@@ -293,6 +293,7 @@ MUTANTS = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant[1]}-{mutant[2]}")
 def test_a_wrong_entry_is_noticed(both: Both, mutant: tuple[str, str, str, str]) -> None:
     section, name, takes, wrong = mutant
