@@ -21,7 +21,7 @@ from outgrow.finish import duckdb_missing
 from outgrow.topology import Topology, reader
 
 ENGINES = ("postgresql", "duckdb")
-SIZES = (1_000, 5_000, 20_000, 50_000, 200_000, 800_000)
+SIZES = (1_000, 5_000, 20_000, 50_000, 100_000, 200_000, 800_000)
 #: So many rows of two tables together, `size` being both.
 SETUP = (
     "TRUNCATE visits, sites",
