@@ -97,7 +97,14 @@ def test_finish_knows_only_the_specification() -> None:
 
 @pytest.mark.parametrize(
     ("library", "owner"),
-    [("psycopg", "nodes"), ("pymysql", "nodes"), ("sqlglot", "statement"), ("opentelemetry", "watch")],
+    [
+        ("psycopg", "nodes"),
+        ("pymysql", "nodes"),
+        ("sqlglot", "statement"),
+        ("opentelemetry", "watch"),
+        ("duckdb", "finish"),
+        ("pyarrow", "finish"),
+    ],
 )
 def test_one_room_imports_each_driver_and_parser(library: str, owner: str) -> None:
     users = {

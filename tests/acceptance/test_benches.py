@@ -83,3 +83,10 @@ def test_tpch() -> None:
     figures = last_line("tpch", "--scale", "0.01", "--rounds", "1")
     assert (figures["layout_a_right"], figures["layout_b_right"], figures["refused"]) == (22, 22, 0)
     assert isinstance(figures["geomean_b_vs_postgres"], float)
+
+
+def test_finish() -> None:
+    pytest.importorskip("duckdb")
+    figures = last_line("finish", "--rounds", "5", "--rows-max", "1000")
+    assert isinstance(figures["vs_postgresql_1000"], float)
+    assert "rows_from" in figures

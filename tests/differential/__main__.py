@@ -14,6 +14,7 @@ from typing import Any
 from tests.differential import domains, mariadb, mariadb_stories
 from tests.differential.block import Block, Case
 from tests.differential.corpus import corpus
+from tests.differential.finishing import FINISHES, forced
 from tests.differential.joined import joins
 from tests.differential.run import Report, described, random_cases, run
 from tests.differential.sides import How, Sides, opened
@@ -39,6 +40,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--joins", action="store_true", help="only joins whose tables narrow each other")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
+    parser.add_argument(
+        "--finish", choices=FINISHES, default="auto", help="bring every query that can be, and finish it by this engine"
+    )
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
@@ -78,17 +82,23 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     if options.writes is not None:
         with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)
-    with sides_of(options) as sides:
-        cases = list(corpus()) if options.corpus else []
+    with forced(options.finish) as share, sides_of(options) as sides:
         if options.joins:
-            return run(sides, joins(options.statements, seed, options.first), seed, progress)
-        return run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
+            report = run(sides, joins(options.statements, seed, options.first), seed, progress)
+        else:
+            cases = list(corpus()) if options.corpus else []
+            report = run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
+    if options.finish != "auto":
+        print(share.told(report.total), file=sys.stderr)
+        for why, count in (share.unvetted + share.unanswered).most_common(25):
+            print(f"{count:6} left to PostgreSQL: {why}", file=sys.stderr)
+    return report
 
 
 def sides_of(options: argparse.Namespace) -> AbstractContextManager[Sides]:
     if options.domains > 1:
         return domains.opened(options.domains, options.shards, strategy=options.strategy, behind=options.behind)
-    return opened(options.shards, strategy=options.strategy, behind=options.behind)
+    return opened(options.shards, strategy=options.strategy, behind=options.behind, finish=options.finish)
 
 
 class Progress:
@@ -133,7 +143,7 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         name = f"{first or seed}/{second}"
         case = statement(int(first or seed), int(second))
         how = next(iter(random_cases(1, int(first or seed), int(second))))[2]
-    with sides_of(options) as sides:
+    with forced(options.finish), sides_of(options) as sides:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
         text, params = case.render()

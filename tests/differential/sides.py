@@ -172,7 +172,12 @@ def narrowed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def opened(
-    shards: int = 3, seed: int = 1, servers: Servers | None = None, strategy: str = "hash", behind: str = ""
+    shards: int = 3,
+    seed: int = 1,
+    servers: Servers | None = None,
+    strategy: str = "hash",
+    behind: str = "",
+    finish: str = "auto",
 ) -> Iterator[Sides]:
     """Both sides with data; `servers` that run already are used (then `shards` counts for nothing)."""
     with contextlib.ExitStack() as stack:
@@ -182,6 +187,7 @@ def opened(
         stack.callback(servers.drop, empty)
         names = [shard.name for shard in empty.domains[0].shards]
         domain = placed(empty.domains[0], strategy, placements(names))
+        domain = replace(domain, finish=replace(domain.finish, engine=finish))
         topology = replace(empty, domains=(domain,))
         places = Places(domain)
         fill_shards(domain, seed, places)

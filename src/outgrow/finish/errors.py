@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outgrow.errors import DataError, InternalError, NotSupportedError
+from outgrow.errors import DataError, InternalError, NotSupportedError, OperationalError
 
 
 def disagree(fragment: int, column: int, first: str, other: str) -> InternalError:
@@ -51,4 +51,29 @@ def unvetted_expression(what: str) -> NotSupportedError:
 def invalid_text(type: str, text: str) -> DataError:
     return DataError(
         "OG-FINISH-007", f"invalid input for type {type}: {text!r}", cure="correct the literal", sqlstate="22P02"
+    )
+
+
+def no_spill_directory(directory: str, why: str) -> OperationalError:
+    return OperationalError(
+        "OG-FINISH-010",
+        f"{directory}, where a query that is finished by DuckDB puts what exceeds its memory, takes no files: {why}",
+        cure="make the directory, or name another as the domain's finish: {spill_directory: …}",
+    )
+
+
+def spill_full(directory: str, why: str) -> OperationalError:
+    return OperationalError(
+        "OG-FINISH-011",
+        f"a query that is finished by DuckDB could not put what exceeds its memory into {directory}: {why}",
+        cure="make room there, name another as the domain's finish: {spill_directory: …}, or raise its memory",
+    )
+
+
+def too_little_memory(limit: int, directory: str) -> OperationalError:
+    return OperationalError(
+        "OG-FINISH-012",
+        f"a query that is finished by DuckDB needs more than the {limit / 2**20:,.0f} MB that finish: memory allows, "
+        f"though it may put rows into {directory}",
+        cure="raise the domain's finish: {memory: …}, restrict the query, or set finish: {engine: postgresql}",
     )

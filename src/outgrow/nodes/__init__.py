@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outgrow.nodes.arrays import elements
 from outgrow.nodes.connect import link_steps
 from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.enclosed import enclosed_steps, rolled_back_steps
@@ -12,7 +13,7 @@ from outgrow.nodes.pool import Pool, PoolStats
 from outgrow.nodes.rows import Field, Identity, Inserted, Rows
 from outgrow.nodes.settings import LinkSettings, PoolAges
 from outgrow.nodes.stream import Stream
-from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT
+from outgrow.nodes.translate import LOST_BEFORE, LOST_DURING, TIME_LIMIT, late
 from outgrow.nodes.values import Values, known_types, literal
 from outgrow.nodes.waiting import drive, drive_async, together
 
@@ -39,8 +40,10 @@ __all__ = [
     "checked_steps",
     "drive",
     "drive_async",
+    "elements",
     "enclosed_steps",
     "known_types",
+    "late",
     "link_steps",
     "literal",
     "rolled_back_steps",

@@ -9,6 +9,8 @@ from outgrow.plan.builder import build
 from outgrow.plan.change import Change, Gather, GivenRows, Piece
 from outgrow.plan.delivery import Delivery
 from outgrow.plan.drawing import Draw, Drawing
+from outgrow.plan.duck import FAMILIES, Output, Rendered, Unvetted, render_duckdb, shapes_of
+from outgrow.plan.duck import Type as ColumnType
 from outgrow.plan.foreign import KEYS_MAX, Across, Portion
 from outgrow.plan.ids import drawn_alone, own_shard, sequence_name
 from outgrow.plan.keymove import KeyMove, type_from
@@ -22,6 +24,7 @@ from outgrow.plan.rowwise import Part, check_all_answered, parts
 from outgrow.plan.selection import Selection, Typing
 
 __all__ = [
+    "FAMILIES",
     "KEYS_MAX",
     "REFUSALS",
     "Across",
@@ -29,6 +32,7 @@ __all__ = [
     "Bring",
     "Brought",
     "Change",
+    "ColumnType",
     "Delivery",
     "Draw",
     "Drawing",
@@ -44,6 +48,7 @@ __all__ = [
     "Match",
     "Nothing",
     "Null",
+    "Output",
     "Part",
     "Piece",
     "Placer",
@@ -52,9 +57,11 @@ __all__ = [
     "Portion",
     "Quick",
     "Reason",
+    "Rendered",
     "ScanKeys",
     "Selection",
     "Typing",
+    "Unvetted",
     "Value",
     "Where",
     "bringing",
@@ -69,7 +76,9 @@ __all__ = [
     "own_shard",
     "parts",
     "refuse",
+    "render_duckdb",
     "sequence_name",
+    "shapes_of",
     "staging",
     "type_from",
     "type_mark",

@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import count
 from typing import NamedTuple, TypeVar
 
-from outgrow.schema import Table, TableKind
+from outgrow.schema import Order, Table, TableKind
 from outgrow.statement import transform, type_of
 from outgrow.statement.tree import (
     Call,
@@ -105,8 +105,26 @@ def _brought(plan: Plan, places: Places) -> Brought:
     finished = transform(left, change)
     sql, params = fragment(finished)
     outputs = tuple(item.name for item in first_items(tree))
-    nothing_else = not any(isinstance(node, Scan) for node in everything_below(finished))
-    return Brought(tuple(gathered.brings), sql, params, outputs, here, places.domain.finish.rows_max, nothing_else)
+    # DuckDB has no tables, so it is given those that the server has as well.
+    near = Gathered(plan, places, gathered.next)
+    for scan in _scans(finished):
+        table = places.table(scan.table)
+        assert table is not None
+        instead[id(scan)] = near.table(scan, table, _columns(scan, table, mentioned), said.get(id(scan), []))
+    whole = transform(finished, change)
+    assert isinstance(whole, Query)
+    return Brought(
+        tuple(gathered.brings),
+        sql,
+        params,
+        outputs,
+        here,
+        places.domain.finish.rows_max,
+        not near.brings,
+        whole,
+        tuple(near.brings),
+        places.schema.default_order is Order.BYTES,
+    )
 
 
 def away(tree: Tree, places: Places, here: str) -> list[Scan]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from outgrow.statement.tree import Query
 from outgrow.topology import TableName
 
 from .change import Piece
@@ -71,6 +72,13 @@ class Brought:
     rows_max: int
     #: It reads nothing else: no copied or single table.
     alone: bool = False
+    #: The same query for DuckDB, every table replaced: its `$n` above the user's are the columns of all brings, then
+    #: of `near` ...
+    tree: Query | None = None
+    #: ... which are the tables that the server has.
+    near: tuple[Bring, ...] = ()
+    #: Text without a collation of its own compares by bytes.
+    by_bytes: bool = False
 
     @property
     def linked(self) -> bool:

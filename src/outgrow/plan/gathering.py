@@ -60,6 +60,11 @@ class Gathered:
             self._next += len(made.columns)
         return self._known[same]
 
+    @property
+    def next(self) -> int:
+        """The first parameter that is free."""
+        return self._next
+
     # --- bundles -----------------------------------------------------------------------------------------------------
 
     def bundles(self, bundles: Mapping[str, Bundle], links: list[Link]) -> dict[object, Relation]:

@@ -14,7 +14,7 @@ from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.directories import directory
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Prepared
-from outgrow.runtime.reading import bringing
+from outgrow.runtime.reading import bringing, columnar
 from outgrow.runtime.reading.staged import NoEstimate
 from outgrow.waits import Steps
 
@@ -71,6 +71,8 @@ def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequen
     if located.rows:
         facts["fragment"] = "the rows of each shard, as the user wrote them"
     elif located.scatter and plan.is_brought:
+        assert plan.brought is not None
+        facts["finished_by"] = columnar.verdict(plan.brought, conversation.state.picture.domain.finish, values)
         facts["fragment"] = "the rows that are brought"
         try:
             facts["stages"] = yield from bringing.stages_steps(conversation, prepared, values)

@@ -136,6 +136,14 @@ class FinishLimits:
     rows_max: int = 1_000_000
     #: Bytes of all its tables together, as text.
     bytes_max: int = 1 << 30
+    #: Who finishes them: auto (DuckDB from many rows on, where it is vetted and installed), postgresql, or duckdb
+    #: (however few rows; what is not vetted stays with PostgreSQL).
+    engine: str = "auto"
+    #: Of DuckDB, beyond which it writes to the spill directory ("": the system's for temporary files).
+    memory_bytes: int = 512 * 2**20
+    spill_directory: str = ""
+    #: Of DuckDB; 0: one for each core.
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from outgrow.topology import dsn as dsns
 from outgrow.topology.directory import directory_of
+from outgrow.topology.finishing import finish_of
 from outgrow.topology.marks import Spot, compose, nearest, refusal
 from outgrow.topology.model import (
     Copied,
@@ -138,7 +139,7 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
         tables[table] = _placement(value, text, names)
     pool = _pool(fields["pool"]) if "pool" in fields else PoolLimits()
     reads = _reads(fields["reads"], outside) if "reads" in fields else Reads()
-    finish = _finish(fields["finish"]) if "finish" in fields else FinishLimits()
+    finish = finish_of(fields["finish"], outside) if "finish" in fields else FinishLimits()
     scatter = fields["scatter"].one_of(SCATTER, "OG-TOPO-060", "scatter") if "scatter" in fields else "allow"
     return Domain(name, engine, slots, tuple(shards), tables, pool, strategy, reads, ranges, finish, directory, scatter)
 
@@ -230,15 +231,6 @@ def _reads(spot: Spot, outside: Outside) -> Reads:
         )
     zone = expanded(fields["zone"], fields["zone"].text(), outside) if "zone" in fields else ""
     return Reads(balance, seconds, size, zone)
-
-
-def _finish(spot: Spot) -> FinishLimits:
-    fields = spot.fields(("rows_max", "bytes_max"))
-    limits = {name: fields[name].whole() for name in fields}
-    if not limits or min(limits.values()) < 1:
-        shown = ", ".join(f"{name} is {limit}" for name, limit in limits.items()) or "finish says nothing"
-        spot.fail("OG-TOPO-045", shown, "give rows_max, bytes_max or both, each 1 or more")
-    return FinishLimits(**limits)
 
 
 def _observe(spot: Spot) -> Observe:

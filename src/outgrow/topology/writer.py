@@ -74,11 +74,21 @@ def _domain(domain: Domain) -> dict[str, Any]:
     if domain.reads != Reads():
         document["reads"] = _reads(domain.reads)
     if domain.finish != FinishLimits():
-        document["finish"] = asdict(domain.finish)
+        document["finish"] = _finish(domain.finish)
     if domain.scatter != "allow":
         document["scatter"] = domain.scatter
     if domain.tables:
         document["tables"] = {_table(name): _placement(placement) for name, placement in domain.tables.items()}
+    return document
+
+
+def _finish(limits: FinishLimits) -> dict[str, Any]:
+    usual = FinishLimits()
+    document = {name: value for name, value in asdict(limits).items() if value != getattr(usual, name)}
+    if "memory_bytes" in document:
+        document["memory"] = f"{document.pop('memory_bytes') // 2**20}MB"
+    if "spill_directory" in document:
+        document["spill_directory"] = _dollars(limits.spill_directory)
     return document
 
 

@@ -208,8 +208,14 @@ def test_how_much_a_query_may_bring_together() -> None:
     assert parse(write(topology)).domains[0].finish == FinishLimits(500)
     both = parse(text.format("{rows_max: 500, bytes_max: 4096}"))
     assert parse(write(both)).domains[0].finish == FinishLimits(500, 4096)
-    wrongs = (("{rows_max: 0}", "045"), ("{bytes_max: 0}", "045"), ("{row_max: 3}", "003"), ("{}", "045"))
-    for wrong, code in wrongs:
+    whole = "{engine: duckdb, memory: 2GB, spill_directory: /var/spill$$, threads: 2}"
+    finish = parse(text.format(whole)).domains[0].finish
+    shown = (finish.engine, finish.memory_bytes, finish.spill_directory, finish.threads)
+    assert shown == ("duckdb", 2 << 30, "/var/spill$", 2)
+    assert parse(write(parse(text.format(whole)))).domains[0].finish == finish
+    wrongs = [("{rows_max: 0}", "045"), ("{bytes_max: 0}", "045"), ("{row_max: 3}", "003"), ("{}", "045")]
+    wrongs += [("{engine: sqlite}", "046"), ("{threads: -1}", "047"), ("{memory: 512}", "005")]
+    for wrong, code in (*wrongs, ("{memory: 512 KB}", "047"), ("{memory: 0MB}", "047")):
         with pytest.raises(ConfigurationError) as caught:
             parse(text.format(wrong))
         assert caught.value.code == f"OG-TOPO-{code}", caught.value

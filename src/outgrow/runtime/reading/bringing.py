@@ -16,7 +16,7 @@ from outgrow.runtime import asking
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
-from outgrow.runtime.reading import partial
+from outgrow.runtime.reading import columnar, partial
 from outgrow.runtime.reading.gathered import Gathering
 from outgrow.runtime.reading.staged import NoEstimate, Staging
 from outgrow.runtime.result import Result
@@ -28,13 +28,18 @@ if TYPE_CHECKING:
 
 
 class Ready(NamedTuple):
-    """What one server is to run, now that the rows are here, and who gave them."""
+    """What one server is to run, now that the rows are here, and who gave them.
+
+    `arrays` are those among the parameters, and `rows` is how many they hold.
+    """
 
     sql: str
     params: list[Any]
     shard: str
     nodes: tuple[str, ...]
     missing: tuple[str, ...]
+    arrays: Sequence[str] = ()
+    rows: int = 0
 
 
 def run_steps(
@@ -49,9 +54,27 @@ def run_steps(
             # All at once, by whoever is there.
             pass
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
-    ((rows, node),) = yield from _ask_steps(conversation, [(ready.shard, ready.sql, ready.params)], until)
-    nodes = tuple(dict.fromkeys((*ready.nodes, node)))
-    return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=ready.missing)
+    nodes = list(ready.nodes)
+
+    def ask_steps(asked: Sequence[columnar.Question]) -> Steps[list[Rows]]:
+        """The server that finishes."""
+        found = yield from _ask_steps(conversation, [(ready.shard, *each) for each in asked], until)
+        nodes.extend(node for _, node in found)
+        return [rows for rows, _ in found]
+
+    rows: Rows | None = None
+    limits = conversation.state.picture.domain.finish
+    if columnar.is_for(limits, ready.rows):
+        primary = conversation.state.health.seats(conversation.state.name, ready.shard).primary
+        asked = columnar.Finishing(brought, limits, values, ready.arrays, primary)
+        rows = yield from columnar.answer_steps(asked, ask_steps, until)
+    if rows is None:
+        (rows,) = yield from ask_steps([(ready.sql, ready.params)])
+    return _result(brought, rows, tuple(dict.fromkeys(nodes)), ready.missing)
+
+
+def _result(brought: Brought, rows: Rows, nodes: tuple[str, ...], missing: tuple[str, ...] = ()) -> Result:
+    return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=missing)
 
 
 def staged(conversation: Conversation, brought: Brought) -> bool:
@@ -87,7 +110,7 @@ def _staged_steps(
     staging = Staging(conversation, prepared, values, until)
     at = plan.brought.shard or conversation.preferred()
     rows = yield from staging.run_steps(places, at, editions)
-    return Result(named(plan.brought, rows.fields), rows.rows, rows.status, rows.count, staging.nodes)
+    return _result(plan.brought, rows, staging.nodes)
 
 
 def ready_steps(
@@ -96,12 +119,14 @@ def ready_steps(
     """Bring the rows.  Raises Outdated where a shard has other keys of the directory by now."""
     brought = prepared.plan.brought
     assert brought is not None
-    arrays, nodes, given, missing = yield from arrays_steps(conversation, prepared.plan, values, until, allow_partial)
+    found = yield from arrays_steps(conversation, prepared.plan, values, until, allow_partial)
+    arrays, nodes, given, missing, rows = found
     every = [*values, *arrays]
     at = brought.shard or conversation.preferred()
     if not brought.shard and at in missing:
         at = given[0]
-    return Ready(brought.sql, [every[index - 1] for index in brought.params], at, nodes, missing)
+    params = [every[index - 1] for index in brought.params]
+    return Ready(brought.sql, params, at, nodes, missing, arrays, rows)
 
 
 class Arrays(NamedTuple):
@@ -111,6 +136,7 @@ class Arrays(NamedTuple):
     nodes: tuple[str, ...]
     given: list[str]
     missing: tuple[str, ...]
+    rows: int
 
 
 def arrays_steps(
@@ -139,11 +165,12 @@ def arrays_steps(
     else:
         answers = yield from _ask_steps(conversation, asked, until, editions)
     given = [shard for shard in shards if shard not in missing]
-    gathering = Gathering(brought, conversation.state.picture.domain.finish.bytes_max)
+    finish = conversation.state.picture.domain.finish
+    gathering = Gathering(brought.brings, finish.rows_max, finish.bytes_max)
     for shard, (rows, _) in zip(given, answers, strict=True):
         gathering.take(wanted[shard], rows)
     nodes = tuple(dict.fromkeys(node for _, node in answers))
-    return Arrays(gathering.arrays(), nodes, given, missing)
+    return Arrays(gathering.arrays(), nodes, given, missing, gathering.rows)
 
 
 def named(brought: Brought, fields: Sequence[Field]) -> list[Field]:

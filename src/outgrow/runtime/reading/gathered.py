@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Rows
-from outgrow.plan import Brought
+from outgrow.plan import Bring
 from outgrow.runtime.reading.size import Size
 
 
 class Gathering:
     """They are texts of one dimension, so that laying them together is laying their insides together."""
 
-    def __init__(self, brought: Brought, bytes_max: int) -> None:
-        self._brought = brought
+    def __init__(self, brings: Sequence[Bring], rows_max: int, bytes_max: int) -> None:
+        self._brings = brings
+        self._rows_max = rows_max
         self._size = Size(bytes_max)
-        self._counts = [0] * len(brought.brings)
-        self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brought.brings]
+        self._counts = [0] * len(brings)
+        self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brings]
 
     def take(self, numbers: Sequence[int], rows: Rows) -> None:
         """One shard's answer for these brings."""
@@ -31,12 +32,12 @@ class Gathering:
             )
         at = 0
         for number in numbers:
-            bring = self._brought.brings[number]
+            bring = self._brings[number]
             self._counts[number] += cells[at]
-            if self._counts[number] > self._brought.rows_max:
+            if self._counts[number] > self._rows_max:
                 raise NotSupportedError(
                     "OG-RUN-100",
-                    f"the query needs more than {self._brought.rows_max:,} rows of {bring.of} on one server",
+                    f"the query needs more than {self._rows_max:,} rows of {bring.of} on one server",
                     cure="restrict the query, join on the shard key, or raise the domain's finish: {rows_max: …}",
                 )
             columns = len(bring.columns)
@@ -45,6 +46,10 @@ class Gathering:
                     self._size.add(array)
                     parts.append(array[1:-1])
             at += 1 + columns
+
+    @property
+    def rows(self) -> int:
+        return sum(self._counts)
 
     def arrays(self) -> list[str]:
         """Those of what has not come yet are empty."""

@@ -16,6 +16,7 @@ from outgrow.errors import Error
 from outgrow.nodes import TIME_LIMIT, Asked, Link, Rows, together
 from outgrow.plan import Brought, filled, joined, staging
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
+from outgrow.runtime.reading import columnar
 from outgrow.runtime.reading.borrowing import Borrowed
 from outgrow.runtime.reading.gathered import Gathering
 from outgrow.waits import Steps
@@ -56,11 +57,13 @@ class Staging:
         assert prepared.plan.brought is not None
         self._brought = prepared.plan.brought
         self._prepared = prepared
+        self._state = conversation.state
         self._values = values
         self._until = until
         self._borrowed = Borrowed(conversation)
         self._links: dict[str, Link] = {}
-        self.gathering = Gathering(self._brought, conversation.state.picture.domain.finish.bytes_max)
+        finish = conversation.state.picture.domain.finish
+        self.gathering = Gathering(self._brought.brings, finish.rows_max, finish.bytes_max)
         self.nodes: tuple[str, ...] = ()
 
     def run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
@@ -72,9 +75,12 @@ class Staging:
             yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
             for stage in stages:
                 yield from self._stage_steps(stage, places)
-            every = [*self._values, *self.gathering.arrays()]
-            params = [every[index - 1] for index in self._brought.params]
-            rows = yield from self._finish_steps(self._links[at], params)
+            arrays = self.gathering.arrays()
+            rows = yield from self._columnar_steps(self._links[at], arrays)
+            if rows is None:
+                every = [*self._values, *arrays]
+                params = [every[index - 1] for index in self._brought.params]
+                rows = yield from self._finish_steps(self._links[at], params)
             yield from together([self._one_steps(link, "COMMIT") for link in links])
         finally:
             self._borrowed.give_back()
@@ -101,6 +107,23 @@ class Staging:
         for outcome in (yield from link.run_many_steps(asked, until=self._until, chained=True)):
             if isinstance(outcome, Error):
                 raise outcome
+
+    def _columnar_steps(self, link: Link, arrays: list[str]) -> Steps[Rows | None]:
+        """By DuckDB, if it may; what it asks of the server is of the same snapshot."""
+
+        def ask_steps(asked: Sequence[columnar.Question]) -> Steps[list[Rows]]:
+            whole: list[Asked] = [(sql, params or None) for sql, params in asked]
+            outcomes = yield from link.run_many_steps(whole, until=self._until, prepare=[False] * len(whole))
+            for outcome in outcomes:
+                if isinstance(outcome, Error):
+                    raise outcome
+            return [outcome for outcome in outcomes if isinstance(outcome, Rows)]
+
+        limits = self._state.picture.domain.finish
+        if not columnar.is_for(limits, self.gathering.rows):
+            return None
+        asked = columnar.Finishing(self._brought, limits, self._values, arrays, link.node)
+        return (yield from columnar.answer_steps(asked, ask_steps, self._until))
 
     def _finish_steps(self, link: Link, params: Sequence[Any]) -> Steps[Rows]:
         """Arrays have no statistics and no indexes: joins that rely on either are not to be tried."""
