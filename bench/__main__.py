@@ -14,6 +14,8 @@ NAMES = ("point", "scatter", "pool", "pooler", "load", "atomic", "ryw", "keyspac
 #: Those that take minutes run if they are named.
 LONG = ("tpch",)
 RESULTS = Path(__file__).with_name("RESULTS.md")
+#: What tables do not say: it goes behind them.
+NOTES = Path(__file__).with_name("NOTES.md")
 
 HEAD = """\
 # Measured
@@ -51,7 +53,8 @@ def main() -> None:
         today = datetime.date.today().isoformat()
         versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
         text = HEAD.format(date=today, versions=versions)
-        RESULTS.write_text(text + "".join(f"\n{old[name]}" for name in NAMES + LONG if name in old))
+        tables = "".join(f"\n{old[name]}" for name in NAMES + LONG if name in old)
+        RESULTS.write_text(f"{text}{tables}\n{NOTES.read_text()}")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 
