@@ -12,21 +12,25 @@ from bench.fleet import BenchFleet, Server
 from outgrow.finish import Finisher
 from outgrow.nodes import Field
 
-QUERY = "SELECT bucket, count(*), sum(wait_ms), avg(wait_ms) FROM points GROUP BY bucket"
-GROUPS = 25
+#: Groups → the query that has so many on each shard.
+QUERIES = {
+    25: "SELECT bucket, count(*), sum(wait_ms), avg(wait_ms) FROM points GROUP BY bucket",
+    100: "SELECT id % 100, count(*), sum(wait_ms), avg(wait_ms) FROM points GROUP BY 1",
+}
 
 
-def partials(opened: outgrow.Fleet, running: BenchFleet) -> Callable[[], list[tuple[Any, ...]]]:
+def partials(opened: outgrow.Fleet, running: BenchFleet, groups: int) -> Callable[[], list[tuple[Any, ...]]]:
     """One call finishes once, from the fragments' rows to the result's."""
-    plan = opened._state(None).prepare(QUERY, False).plan
+    query = QUERIES[groups]
+    plan = opened._state(None).prepare(query, False).plan
     spec, sql = plan.finish, plan.fragment_sql
     if spec is None or sql is None:
-        raise SystemExit(f"{QUERY} should need a finish")
+        raise SystemExit(f"{query} should need a finish")
     answers = [fragment(primary, sql) for primary in running.primaries]
     fields = [answer[0] for answer in answers]
     rows = [answer[1] for answer in answers]
-    if any(len(part) != GROUPS for part in rows):
-        raise SystemExit(f"expected {GROUPS} groups from each shard")
+    if any(len(part) != groups for part in rows):
+        raise SystemExit(f"expected {groups} groups from each shard")
 
     def once() -> list[tuple[Any, ...]]:
         finisher = Finisher(spec, ())
@@ -38,8 +42,8 @@ def partials(opened: outgrow.Fleet, running: BenchFleet) -> Callable[[], list[tu
             out += finisher.ready()
         return out
 
-    if len(once()) != GROUPS:
-        raise SystemExit(f"expected {GROUPS} groups in all, not {once()}")
+    if len(once()) != groups:
+        raise SystemExit(f"expected {groups} groups in all, not {once()}")
     return once
 
 

@@ -1,7 +1,7 @@
 """One SELECT over four shards: one after another, threads, asyncpg with uvloop, outgrow.
 
 Once trivial (an index look-up, one row a shard) and once with 5 ms of server time on each shard.  The finish alone
-is timed too: four grouped partial results of 25 rows each.
+is timed too: four grouped partial results of 25 rows each, and of 100.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 
 import psycopg
 
+from bench import finishing as finish
 from bench import harness
 from bench.fleet import BenchFleet, fleet, here
-from bench.harness import Block, Figures, Missing, Peer, calling
+from bench.harness import Block, Figures, Peer, calling
+from outgrow import open as open_fleet
 
 KINDS = 2_000
 ROWS = 4 * KINDS
@@ -107,10 +109,6 @@ def asyncpg_uvloop(stack: ExitStack, dsns: Sequence[str], query: str) -> Block:
 
 
 def outgrow(stack: ExitStack, running: BenchFleet, query: str) -> Block:
-    try:
-        from outgrow import open as open_fleet
-    except ImportError as error:
-        raise Missing("outgrow.open is not there yet") from error
     opened = stack.enter_context(open_fleet(running.path, install=True))
     session = stack.enter_context(opened.session(level="strong"))
     return checked(lambda kind: session.execute(query, (kind,)).fetchall())
@@ -137,7 +135,7 @@ def scattering(stack: ExitStack, running: BenchFleet, query: str) -> harness.Ope
     return harness.open_peers(peers, stack)
 
 
-def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figures, float | None]:
+def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figures, dict[int, float]]:
     """Trivial on one core, trivial on separate cores, and with server time on separate cores; and the finish."""
     client, server = harness.two_cores()
     kinds = list(range(1, KINDS - 200))
@@ -155,16 +153,10 @@ def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figu
     return single, quick, slow, finish_us
 
 
-def finishing(running: BenchFleet, rounds: int) -> float | None:
-    """Microseconds to finish four grouped partial results of 25 rows; None while there is nothing to finish with."""
-    try:
-        from bench import finishing
-        from outgrow import open as open_fleet
-
-        with open_fleet(running.path) as opened:
-            return finishing.timed(finishing.partials(opened, running), rounds)
-    except ImportError:
-        return None
+def finishing(running: BenchFleet, rounds: int) -> dict[int, float]:
+    """Microseconds to finish four grouped partial results, by their number of rows."""
+    with open_fleet(running.path) as opened:
+        return {groups: finish.timed(finish.partials(opened, running, groups), rounds) for groups in finish.QUERIES}
 
 
 def main() -> None:
@@ -184,7 +176,8 @@ def main() -> None:
             "vs_asyncpg_one_core": single.times(ASYNCPG, OURS),
             "vs_threads_5ms": slow.times(THREADS, OURS),
             "vs_asyncpg_5ms": slow.times(ASYNCPG, OURS),
-            "finish_us": finish_us,
+            "finish_us": finish_us[25],
+            "finish_100_us": finish_us[100],
             "median_us_trivial_one_core": single.medians(),
             "median_us_trivial": quick.medians(),
             "median_us_5ms": slow.medians(),
