@@ -16,6 +16,7 @@ from bench import harness
 from bench.fleet import BenchFleet, Server, fleet, here
 from bench.harness import Block, Figures, Missing, Peer, calling
 from bench.proxies import Proxy, pgbouncer, pgpool
+from outgrow import open as open_fleet
 
 ROWS = 100_000
 QUERY = "SELECT id, name, category, price, added FROM items WHERE id = %s"
@@ -51,10 +52,6 @@ def cursor(dsn: str) -> Block:
 
 
 def outgrow(stack: ExitStack, running: BenchFleet, level: str) -> Block:
-    try:
-        from outgrow import open as open_fleet
-    except ImportError as error:
-        raise Missing("outgrow.open is not there yet") from error
     opened = stack.enter_context(open_fleet(running.path, install=True))
     session = stack.enter_context(opened.session(level=level))
     if level == "session":

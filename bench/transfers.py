@@ -20,7 +20,7 @@ import psycopg
 from psycopg.pq import ExecStatus, Format
 
 from bench.fleet import here
-from bench.harness import Missing
+from outgrow import open as open_fleet
 
 #: On each shard about so many; no two transfers of one block share one.
 ACCOUNTS = 20_000
@@ -169,10 +169,6 @@ def on_both(lanes: Sequence[Lane], sql: str) -> None:
 
 
 def outgrow(stack: ExitStack, place: Place) -> Transfer:
-    try:
-        from outgrow import open as open_fleet
-    except ImportError as error:
-        raise Missing("outgrow.open is not there yet") from error
     opened = stack.enter_context(open_fleet(place.path))
     session = stack.enter_context(opened.session())
 
