@@ -69,7 +69,7 @@ def section(name: str, output: str) -> str:
 
 def sections(text: str) -> dict[str, str]:
     """The parts of an earlier page by name."""
-    parts = text.split("\n## bench.")[1:]
+    parts = text.partition("\n## Notes\n")[0].split("\n## bench.")[1:]
     return {part.split("\n", 1)[0]: f"## bench.{part.rstrip()}\n" for part in parts}
 
 
