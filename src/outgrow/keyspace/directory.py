@@ -195,7 +195,7 @@ def assigned(
         if policy == "hash":
             shard = hashed(entry)
         elif policy == "least_keys":
-            shard = min(shards, key=lambda name, held=held: held[name])  # type: ignore[misc]
+            shard = min(shards, key=held.__getitem__)
         elif policy == "round_robin":
             shard = shards[held.total() % len(shards)]
         else:

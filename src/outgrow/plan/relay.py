@@ -61,7 +61,7 @@ class Relay:
         With which parameters: the statement's, and behind them each earlier part's columns as arrays.
         """
         if at == len(self.parts):
-            tree: Tree = replace(self.tree, with_=self._with(None, types))  # type: ignore[type-var]
+            tree: Tree = _under(self._with(None, types), self.tree)
         else:
             name, part = self.parts[at]
             texts = tuple(Item(Cast(item.expr, "text"), f"r{n}", f"r{n}") for n, item in enumerate(part.returning))
@@ -96,7 +96,7 @@ class Relay:
             if cte.name in types:
                 found.append(replace(cte, query=_returned(cte.query.returning, types[cte.name], first)))
             first += widths[cte.name]
-        wanted = _named(own if name is not None else replace(self.tree, with_=With()))  # type: ignore[type-var]
+        wanted = _named(own if name is not None else _under(With(), self.tree))
         for cte in reversed(found):
             wanted |= _named(cte.query) if cte.name in wanted else set()
         return With(tuple(cte for cte in found if cte.name in wanted))
@@ -104,7 +104,7 @@ class Relay:
     def describe(self) -> list[str]:
         """What explain shows, one plain phrase a step."""
         shown = [f"{name}: {type(part).__name__.upper()} {part.table}" for name, part in self.parts]
-        return [*shown, f"then {render(replace(self.tree, with_=With()))}"]  # type: ignore[type-var]
+        return [*shown, f"then {render(_under(With(), self.tree))}"]
 
 
 def _named(node: object) -> set[str]:
@@ -200,7 +200,7 @@ def _check_order(statement: Statement, tree: Tree, parts: Sequence[tuple[str, Wr
     written: list[tuple[Write, set[TableName]]] = []
     reading: list[tuple[object, Write | None]] = [(part, part) for part in every]
     if isinstance(tree, Query):
-        reading.append((replace(tree, with_=With()), None))  # type: ignore[type-var]
+        reading.append((_under(With(), tree), None))
     plain = [cte.query for cte in tree.with_.ctes if not isinstance(cte.query, Insert | Update | Delete)]
     for node, step in reading:
         before = set().union(*(touched for _, touched in written))
@@ -252,3 +252,9 @@ def _check_keys(statement: Statement, earlier: Write, later: Write, places: Plac
         refers = table is not None and any(key.table == parent for key in table.foreign_keys)
         if refers and not inserts and not deletes:
             raise _no(statement, f"a foreign key of {child} to {parent} holds only when all parts are done")
+
+
+def _under(ctes: With, tree: Tree) -> Tree:
+    """The same with these CTEs."""
+    # (Whatever can stand under WITH is a dataclass with that field; `Tree` does not say so.)
+    return replace(tree, with_=ctes)  # type: ignore[type-var]

@@ -59,13 +59,15 @@ def up(
     out = console(stderr=True)
     where = local_directory_of(directory)
     kind = engine.value if engine is not None else None
+
+    def started(show: Callable[[str], None]) -> None:
+        local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy, engine=kind)
+
     if out.is_terminal:
         with out.status("starting") as spinner:
-            show: Callable[[str], None] = lambda line: spinner.update(escape(line))  # noqa: E731
-            local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy, engine=kind)
+            started(lambda line: spinner.update(escape(line)))
     else:
-        show = lambda line: out.print(escape(line))  # noqa: E731
-        local_up(shards, replicas, directory, pg, show, tcp=tcp, strategy=strategy, engine=kind)
+        started(lambda line: out.print(escape(line)))
     if init:
         from outgrow.runtime import open_fleet
 
