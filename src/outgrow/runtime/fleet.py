@@ -14,7 +14,7 @@ from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import doctor, explain, rails, snapshot
+from outgrow.runtime import doctor, explain, rails, snapshot, surveying
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.definitions import comparing, ddl, new_tables
 from outgrow.runtime.definitions.comparing import SchemaComparison
@@ -62,6 +62,7 @@ class Fleet:
         self._states: dict[str, DomainState] = {}
         try:
             for domain in topology.domains:
+                drive(surveying.first_survey_steps(domain, self._nodes, health))
                 if install:
                     drive(snapshot.install_steps(domain, self._nodes, health, until))
                 picture = drive(snapshot.take_steps(domain, self._nodes, health, until))
