@@ -19,6 +19,8 @@ from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session
+from outgrow.runtime.uniqueness.building import UniqueIndex
+from outgrow.runtime.uniqueness.fleet_unique import UniqueIndexes
 from outgrow.statement import Kind
 
 __all__ = [
@@ -40,6 +42,8 @@ __all__ = [
     "Result",
     "Session",
     "Streaming",
+    "UniqueIndex",
+    "UniqueIndexes",
     "batch_steps",
     "drive",
     "drive_async",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from outgrow.clock import monotonic
@@ -25,6 +26,7 @@ from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, scattering
 from outgrow.runtime.result import Result, answer_of
 from outgrow.runtime.transaction.branches import Transaction
+from outgrow.runtime.uniqueness import settling
 from outgrow.statement import Kind
 from outgrow.transactions import Xid, owner_of
 from outgrow.waits import Steps
@@ -174,6 +176,9 @@ class Conversation:
                 pooled.check_on_shard(prepared)
             if kind is Kind.DDL and self.transaction is None:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
+            if prepared.claims:
+                run = partial(self.on_one_steps, prepared, shard, values, until)
+                return (yield from settling.within_steps(self, run, until))
             return (yield from self.on_one_steps(prepared, shard, values, until))
         if prepared.plan.listed:
             return (yield from listed.run_steps(self, prepared, values, until, allow_partial))
@@ -190,11 +195,7 @@ class Conversation:
         editions: Editions,
     ) -> Steps[Result]:
         """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
-        if located.scatter:
-            steps = scattering.several_steps(self, prepared, located, values, until, allow_partial, editions)
-            return (yield from steps)
-        there = self.preferred() if located.any else located.shards[0]
-        return (yield from self.on_one_steps(prepared, there, values, until, editions))
+        return scattering.located_steps(self, prepared, located, values, until, allow_partial, editions)
 
     def preferred(self) -> str:
         """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""

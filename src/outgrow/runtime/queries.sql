@@ -67,3 +67,16 @@ SELECT set_config('extra_float_digits', $1, true), set_config('DateStyle', $2, t
 -- name: for_each_row
 -- What is computed anew for each of $1 rows.
 SELECT {items} FROM generate_series(1, $1::int8);
+
+-- name: unique_keys
+-- Unique keys of a table that hold at once and for all its rows: name, columns, and whether two NULLs are equal.
+SELECT i.relname::text,
+       (SELECT array_agg(a.attname::text ORDER BY k.place)
+        FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.number
+        WHERE k.place <= x.indnkeyatts),
+       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
+FROM pg_catalog.pg_index AS x JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+WHERE x.indrelid = $1::text::regclass AND x.indisunique AND x.indisvalid AND x.indimmediate
+  AND x.indpred IS NULL AND x.indexprs IS NULL
+ORDER BY 1;

@@ -45,7 +45,8 @@ class Seen:
                 continue
             notices.append(
                 f"{key} ({', '.join(columns)}) is unique on each shard only: it lacks the shard key"
-                f" {', '.join(placed.columns)} of {table}"
+                f" {', '.join(placed.columns)} of {table}; `outgrow unique build {table} {' '.join(columns)}` makes"
+                " it hold in the whole domain"
             )
         return Observed(moved, tuple(notices))
 

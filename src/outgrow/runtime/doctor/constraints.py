@@ -14,7 +14,9 @@ from outgrow.waits import Steps
 
 
 def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
-    """Unique keys of sharded tables have the shard key in them; else they are unique on each shard only."""
+    """Unique keys of sharded tables have the shard key in them, or an index of the whole domain; else they hold on each
+    shard only.
+    """
     yield from ()
     found = []
     for table, placed in placed_tables(examination):
@@ -22,6 +24,8 @@ def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
             continue
         for columns in filter(None, (table.primary_key, *table.unique_keys)):
             if set(placed.columns) <= set(columns):
+                continue
+            if any(set(unique.columns) == set(columns) for unique in table.fleet_unique):
                 continue
             kind = "primary key" if columns == table.primary_key else "unique key"
             drawn = any(_is_drawn(table, name) for name in columns)
@@ -34,10 +38,25 @@ def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
                     else ""
                 )
             )
-            cure = "add the shard key's columns to it, or take values that are unique by themselves: fleet.new_id()"
+            cure = (
+                "add the shard key's columns to it, take values that are unique by themselves (fleet.new_id()), or let "
+                f"outgrow keep an index of the whole domain: `outgrow unique build {table.name} {' '.join(columns)}`"
+            )
             severity = Severity.INFO if drawn else Severity.WARNING
             found.append(examination.find(severity, examination.domain.name, what, cure))
+        found += _apart_only(examination, table, placed)
     return found
+
+
+def _apart_only(examination: Examination, table: Table, placed: Sharded) -> Iterator[Finding]:
+    for apart in table.apart:
+        if not set(placed.columns) <= set(apart.columns):
+            what = (
+                f"{apart.name} of {table.name} does not compare its shard key {', '.join(placed.columns)}: it keeps "
+                "rows of one shard apart, and not those of two shards"
+            )
+            cure = "put the shard key's columns into it, as plain columns"
+            yield examination.find(Severity.WARNING, examination.domain.name, what, cure)
 
 
 def _is_drawn(table: Table, name: str) -> bool:

@@ -1,8 +1,11 @@
-"""What several shards work on; of a read the fragment on each, all at once, and the finish over their rows."""
+"""A statement on the shards that it was placed on: as written on one; on several, of a read the fragment on each, all
+at once, and the finish over their rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from outgrow.errors import NotSupportedError
@@ -12,16 +15,49 @@ from outgrow.plan import Located
 from outgrow.runtime import asking, rails
 from outgrow.runtime.directories.outdated import Editions
 from outgrow.runtime.prepared import Prepared
-from outgrow.runtime.reading import bringing, partial
+from outgrow.runtime.reading import bringing
+from outgrow.runtime.reading import partial as partially
 from outgrow.runtime.result import Result, finished
 from outgrow.runtime.transaction import writes
+from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
 
 
-def several_steps(
+def located_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    allow_partial: bool,
+    editions: Editions,
+) -> Steps[Result]:
+    """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
+    run = partial(_placed_steps, conversation, prepared, located, values, until, allow_partial, editions)
+    if prepared.claims:
+        return (yield from settling.within_steps(conversation, run, until))
+    return (yield from run())
+
+
+def _placed_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    allow_partial: bool,
+    editions: Editions,
+) -> Steps[Result]:
+    if located.scatter:
+        return (yield from _several_steps(conversation, prepared, located, values, until, allow_partial, editions))
+    there = conversation.preferred() if located.any else located.shards[0]
+    return (yield from conversation.on_one_steps(prepared, there, values, until, editions))
+
+
+def _several_steps(
     conversation: Conversation,
     prepared: Prepared,
     located: Located,
@@ -67,7 +103,7 @@ def _scatter_steps(
             for shard in located.shards
         ]
         if allow_partial:
-            both, missing = yield from partial.together_steps(located.shards, many)
+            both, missing = yield from partially.together_steps(located.shards, many)
         else:
             both = yield from together(many)
         answers = [rows for rows, _ in both]
