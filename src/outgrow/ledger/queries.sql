@@ -215,6 +215,11 @@ CREATE TABLE outgrow.unique_indexes (
     built_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: v5_unique_numbers
+-- Of the home shard: no number is given twice, so that what a transaction in doubt still brings for an index that was
+-- dropped meanwhile is nobody's.
+CREATE SEQUENCE outgrow.unique_numbers AS int4;
+
 -- name: v5_unique_values
 -- An entry for each value that a row has somewhere, with the shard key of that row: two rows cannot both have it.
 CREATE TABLE outgrow.unique_values (
@@ -886,24 +891,21 @@ WHERE v.key <> g.key OR g.times > 1 ORDER BY 1 LIMIT 3;
 SELECT number, name, schema_name, table_name, columns, shards, built_at::text FROM outgrow.unique_indexes ORDER BY number;
 
 -- name: unique_number
--- On the home shard, under the lock of definitions: the number of the next one.
-SELECT coalesce(max(number), 0) + 1 FROM outgrow.unique_indexes;
+-- On the home shard: a number that no index had so far.
+SELECT nextval('outgrow.unique_numbers')::int4;
 
 -- name: unique_record
 -- On the home shard: it is built.
 INSERT INTO outgrow.unique_indexes (number, name, schema_name, table_name, columns, shards)
-VALUES ($1::int4, $2::text, $3::text, $4::text, $5::text[], $6::text[])
-ON CONFLICT (number) DO UPDATE
-SET name = excluded.name, schema_name = excluded.schema_name, table_name = excluded.table_name,
-    columns = excluded.columns, shards = excluded.shards, built_at = clock_timestamp();
+VALUES ($1::int4, $2::text, $3::text, $4::text, $5::text[], $6::text[]);
 
 -- name: unique_forget
--- On the home shard: it is dropped.
-DELETE FROM outgrow.unique_indexes WHERE number = $1::int4;
+-- On the home shard: no indexes but these.
+DELETE FROM outgrow.unique_indexes WHERE number <> ALL ($1::int4[]);
 
--- name: unique_empty
--- On every shard: no entries of this one.
-DELETE FROM outgrow.unique_values WHERE index = $1::int4;
+-- name: unique_sweep
+-- On every shard: no entries but those of these.
+DELETE FROM outgrow.unique_values WHERE index <> ALL ($1::int4[]);
 
 -- name: unique_misplaced
 -- On every shard: entries of this index that belong on another one; this one is number $3 of $2.

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from outgrow.clock import monotonic
-from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
+from outgrow.errors import ConfigurationError, Error, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.plan import Located
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, bulk, commands, engines, pooled
@@ -107,6 +107,9 @@ class Conversation:
             if isinstance(values, DrawnValues) and values.first is not None:
                 result.lastrowid = values.first
             return result
+        except Error as error:
+            settling.note_unsettled(self.state, error)
+            raise
         finally:
             self._busy = False
 
@@ -286,7 +289,8 @@ class Conversation:
             if self.state.tell is not None:
                 steps = telling.ending_steps(self, transaction, steps, "committed" if xid is None else "prepared")
             places = yield from steps
-        except BaseException:
+        except BaseException as error:
+            settling.note_unsettled(self.state, error)
             # It may be committed all the same.
             self.stood_on(transaction.touched)
             raise

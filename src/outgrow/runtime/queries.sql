@@ -80,3 +80,15 @@ FROM pg_catalog.pg_index AS x JOIN pg_catalog.pg_class AS i ON i.oid = x.indexre
 WHERE x.indrelid = $1::text::regclass AND x.indisunique AND x.indisvalid AND x.indimmediate
   AND x.indpred IS NULL AND x.indexprs IS NULL
 ORDER BY 1;
+
+-- name: unique_removals
+-- Statements that take away the triggers and functions of all indexes of the whole domain but these.
+WITH gone AS (SELECT p.oid, p.proname FROM pg_catalog.pg_proc AS p
+              JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'outgrow' AND p.proname ~ '^unique_[0-9]+$'
+                AND substr(p.proname, 8)::int4 <> ALL ($1::int4[]))
+SELECT 1, format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname)
+FROM gone JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = gone.oid
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+UNION ALL SELECT 2, format('DROP FUNCTION outgrow.%I()', proname) FROM gone
+ORDER BY 1, 2;

@@ -12,12 +12,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from outgrow import ledger, sqlfile
 from outgrow.clock import monotonic
 from outgrow.errors import Error, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
-from outgrow.nodes import Link
+from outgrow.nodes import Asked, Link
 from outgrow.runtime.definitions.exclusive import exclusively_steps
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction.branches import Transaction
@@ -29,7 +30,7 @@ from outgrow.waits import Steps, Until
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
 
-_UNIQUE_KEYS = sqlfile.load("outgrow.runtime")["unique_keys"]
+_QUERIES = sqlfile.load("outgrow.runtime")
 #: How long one try waits for a lock: everybody who comes later waits behind it.
 _TRY_MS = 1000
 #: The lock was not had in time; a deadlock that the server saw.
@@ -74,9 +75,12 @@ def build_steps(
     def body_steps(home: Link) -> Steps[UniqueIndex]:
         yield from state.refresh_steps(until)
         known = yield from read_steps(home)
-        unique, there = yield from _wanted_steps(state, home, table, columns, known)
-        work = _Building(state, unique, there, until)
-        yield from _tries_steps(state, work.run_steps, f"{table} is written", patience_seconds)
+        unique, there = yield from _wanted_steps(state, home, table, columns)
+        old = {one.number for one in known if one.table == table and set(one.columns) == set(columns)}
+        old |= {one.number for one in there.fleet_unique if set(one.columns) == set(columns)}
+        work = _Changing(state, [one.number for one in known if one.number not in old], until)
+        build = partial(work.build_steps, unique=unique, table=there)
+        yield from _tries_steps(state, build, f"{table} is written", patience_seconds)
         return UniqueIndex(unique.number, unique.name, table, unique.columns, unique.shards)
 
     return (yield from _defining_steps(state, body_steps, until))
@@ -88,13 +92,14 @@ def drop_steps(state: DomainState, number: int, patience_seconds: float, until: 
 
     def body_steps(home: Link) -> Steps[UniqueIndex]:
         yield from state.refresh_steps(until)
-        found = [one for one in (yield from read_steps(home)) if one.number == number]
+        known = yield from read_steps(home)
+        found = [one for one in known if one.number == number]
         if not found:
             raise ProgrammingError(
                 "OG-RUN-154", f"there is no index {number}", cure="`outgrow unique show` lists them with their numbers"
             )
-        work = _Dropping(state, found[0], until)
-        yield from _tries_steps(state, work.run_steps, f"{found[0].table} is written", patience_seconds)
+        work = _Changing(state, [one.number for one in known if one.number != number], until)
+        yield from _tries_steps(state, work.drop_steps, f"{found[0].table} is written", patience_seconds)
         return found[0]
 
     return (yield from _defining_steps(state, body_steps, until))
@@ -150,61 +155,55 @@ def _tries_steps(
         yield Until(monotonic() + random.uniform(0.05, 0.5))
 
 
-class _Building:
-    """One index, built in as many tries as it takes."""
+class _Changing:
+    """An index built (the old one goes), or one dropped; as many tries as it takes.
 
-    def __init__(self, state: DomainState, unique: FleetUnique, table: Table, until: float | None) -> None:
+    One that is built anew gets a new number: what a transaction in doubt may still bring to the old one is nobody's.
+    """
+
+    def __init__(self, state: DomainState, live: Sequence[int], until: float | None) -> None:
         self.state = state
-        self.unique = unique
-        self.table = table
+        #: The numbers of those that stay.
+        self.live = list(live)
         self.until = until
+        self.shards = [shard.name for shard in state.picture.domain.shards]
 
-    def run_steps(self, transaction: Transaction) -> Steps[None]:
-        unique, until = self.unique, self.until
-        shards = [shard.name for shard in self.state.picture.domain.shards]
-        lock = f"LOCK TABLE {self.state.engine.table(self.table.name)} IN SHARE ROW EXCLUSIVE MODE"
-        for shard in shards:
+    def build_steps(self, transaction: Transaction, unique: FleetUnique, table: Table) -> Steps[None]:
+        until = self.until
+        lock = f"LOCK TABLE {self.state.engine.table(table.name)} IN SHARE ROW EXCLUSIVE MODE"
+        for shard in self.shards:
             yield from transaction.run_steps([(shard, lock)], None, True, until)
-        empty = settling.QUERIES["unique_empty"]
-        yield from transaction.run_steps([(shard, empty) for shard in shards], [unique.number], True, until)
-        made = triggers.definitions(unique, self.table)
-        for shard in shards:
+        yield from self._sweep_steps(transaction)
+        made = triggers.definitions(unique, table)
+        for shard in self.shards:
             yield from transaction.run_many_steps({shard: [(sql, None) for sql in made]}, until)
-        noted = triggers.noted_rows(unique, self.table)
-        yield from transaction.run_steps([(shard, noted) for shard in shards], None, True, until)
+        noted = triggers.noted_rows(unique, table)
+        yield from transaction.run_steps([(shard, noted) for shard in self.shards], None, True, until)
         try:
             yield from settling.settle_with_steps(transaction, {unique.number: unique}, until)
         except IntegrityError as error:
-            raise _twice(unique, self.table.name, error) from error
+            raise _twice(unique, table.name, error) from error
         home = self.state.picture.domain.home.name
-        recorded = [*(unique.number, unique.name, self.table.name.schema, self.table.name.name)]
+        recorded = [unique.number, unique.name, table.name.schema, table.name.name]
         recorded += [list(unique.columns), list(unique.shards)]
         yield from transaction.run_steps([(home, settling.QUERIES["unique_record"])], recorded, True, until)
         yield from _raise_epoch_steps(self.state, transaction, until)
 
+    def drop_steps(self, transaction: Transaction) -> Steps[None]:
+        yield from self._sweep_steps(transaction)
+        yield from _raise_epoch_steps(self.state, transaction, self.until)
 
-class _Dropping:
-    def __init__(self, state: DomainState, index: UniqueIndex, until: float | None) -> None:
-        self.state = state
-        self.index = index
-        self.until = until
-
-    def run_steps(self, transaction: Transaction) -> Steps[None]:
-        index, until = self.index, self.until
-        schema = self.state.picture.schema
-        there = [table for table in schema.tables.values() if index.number in (u.number for u in table.fleet_unique)]
-        gone = [triggers.removal(index.number)]
-        for table in there:
-            unique = next(unique for unique in table.fleet_unique if unique.number == index.number)
-            gone = [*triggers.removals(unique, table.name), *gone]
-        for shard in [shard.name for shard in self.state.picture.domain.shards]:
-            asked = [(sql, None) for sql in gone]
-            yield from transaction.run_many_steps(
-                {shard: [*asked, (settling.QUERIES["unique_empty"], [index.number])]}, until
-            )
+    def _sweep_steps(self, transaction: Transaction) -> Steps[None]:
+        """Take away all that does not stay."""
+        for shard in self.shards:
+            asked = [(shard, _QUERIES["unique_removals"])]
+            (answer,) = yield from transaction.run_steps(asked, [self.live], True, self.until)
+            gone: list[Asked] = [(sql, None) for _, sql in answer.rows]
+            gone.append((settling.QUERIES["unique_sweep"], [self.live]))
+            yield from transaction.run_many_steps({shard: gone}, self.until)
         home = self.state.picture.domain.home.name
-        yield from transaction.run_steps([(home, settling.QUERIES["unique_forget"])], [index.number], True, until)
-        yield from _raise_epoch_steps(self.state, transaction, until)
+        forget = settling.QUERIES["unique_forget"]
+        yield from transaction.run_steps([(home, forget)], [self.live], True, self.until)
 
 
 def _raise_epoch_steps(state: DomainState, transaction: Transaction, until: float | None) -> Steps[None]:
@@ -229,14 +228,14 @@ def _twice(unique: FleetUnique, table: TableName, error: IntegrityError) -> Inte
 
 
 def _wanted_steps(
-    state: DomainState, home: Link, name: TableName, columns: Sequence[str], known: Sequence[UniqueIndex]
+    state: DomainState, home: Link, name: TableName, columns: Sequence[str]
 ) -> Steps[tuple[FleetUnique, Table]]:
-    """The index that is asked for, by the number that it has or gets."""
+    """The index that is asked for, and its table."""
     table, placed = _sharded(state, name)
     if set(placed.columns) <= set(columns):
         raise _refused(name, columns, "the shard key is among them, so each shard's own unique key is enough")
     _check_types(table, (*columns, *placed.columns))
-    answer = yield from home.run_steps(_UNIQUE_KEYS, [state.engine.table(name)])
+    answer = yield from home.run_steps(_QUERIES["unique_keys"], [state.engine.table(name)])
     native = [row for row in answer.rows if set(row[1]) == set(columns) and len(row[1]) == len(columns)]
     if not native:
         shown = ", ".join(columns)
@@ -248,13 +247,9 @@ def _wanted_steps(
     key_name, ordered, nulls_equal = native[0]
     if nulls_equal:
         raise _refused(name, columns, f"{key_name} takes two NULLs for equal (NULLS NOT DISTINCT)")
-    there = next((one.number for one in table.fleet_unique if set(one.columns) == set(columns)), None)
-    if there is None:
-        there = next((one.number for one in known if one.table == name and set(one.columns) == set(columns)), None)
-    if there is None:
-        [[there]] = (yield from home.run_steps(settling.QUERIES["unique_number"], None)).rows
+    [[number]] = (yield from home.run_steps(settling.QUERIES["unique_number"], None)).rows
     shards = tuple(shard.name for shard in state.picture.domain.shards)
-    return FleetUnique(there, key_name, tuple(ordered), placed.columns, shards), table
+    return FleetUnique(number, key_name, tuple(ordered), placed.columns, shards), table
 
 
 def _sharded(state: DomainState, name: TableName) -> tuple[Table, Sharded]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from outgrow import ledger
-from outgrow.errors import IntegrityError, OperationalError
+from outgrow.errors import Error, IntegrityError, OperationalError
 from outgrow.nodes import Asked
 from outgrow.schema import FleetUnique
 from outgrow.statement import Kind, Statement
@@ -22,14 +22,15 @@ from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
+    from outgrow.runtime.domain import DomainState
     from outgrow.runtime.picture import Picture
     from outgrow.runtime.transaction.branches import Transaction
 
 T = TypeVar("T")
 
-QUERIES = ledger.queries()
-#: SQLSTATE of the check on the server.
-UNSETTLED = "OGU01"
+QUERIES = dict(ledger.queries())
+#: What the check on the server says.
+_UNSETTLED = "OG-NODE-160"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ def concerns(statement: Statement, picture: Picture) -> bool:
     written = [schema.tables[name] for name in statement.writes if name in schema.tables]
     reached = {name for table in written for name in (table.name, *table.cascades_to)}
     return any(schema.tables[name].fleet_unique for name in reached) or any(table.triggers for table in written)
+
+
+def note_unsettled(state: DomainState, error: BaseException) -> None:
+    """Another process may have built an index of which this one did not know."""
+    if isinstance(error, Error) and error.code == _UNSETTLED:
+        state.stale = True
 
 
 def within_steps(conversation: Conversation, run: Callable[[], Steps[T]], until: float | None) -> Steps[T]:

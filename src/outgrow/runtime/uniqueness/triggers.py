@@ -22,7 +22,7 @@ _PART = "hashtextextended(value, 7) & 255"
 
 
 def definitions(unique: FleetUnique, table: Table) -> list[str]:
-    """The statements that make all of it, or make it anew."""
+    """The statements that make all of it."""
     on, function = _sql(table.name), _function(unique)
     changed = " OR ".join(
         f"old.{name_sql(name)} IS DISTINCT FROM new.{name_sql(name)}"
@@ -32,21 +32,10 @@ def definitions(unique: FleetUnique, table: Table) -> list[str]:
     rows, update, truncate = (name_sql(name) for name in _names(unique))
     return [
         _function_sql(unique, table),
-        *removals(unique, table.name),
         f"CREATE TRIGGER {rows} AFTER INSERT OR DELETE ON {on} FOR EACH ROW EXECUTE FUNCTION {function}({said})",
         f"CREATE TRIGGER {update} AFTER UPDATE ON {on} FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION {function}()",
         f"CREATE TRIGGER {truncate} BEFORE TRUNCATE ON {on} FOR EACH STATEMENT EXECUTE FUNCTION {function}()",
     ]
-
-
-def removals(unique: FleetUnique, table: TableName) -> list[str]:
-    """The statements that take the triggers away."""
-    return [f"DROP TRIGGER IF EXISTS {name_sql(name)} ON {_sql(table)}" for name in _names(unique)]
-
-
-def removal(number: int) -> str:
-    """The statement that takes the function away, behind its triggers."""
-    return f"DROP FUNCTION IF EXISTS outgrow.unique_{number}()"
 
 
 def noted_rows(unique: FleetUnique, table: Table) -> str:
@@ -89,7 +78,7 @@ def _function_sql(unique: FleetUnique, table: Table) -> str:
     """TRUNCATE names the table as it is called then."""
     note, there = (sql.replace("%", "%%") for sql in (_note(unique, table, "r", -1), _there(unique.columns, "r")))
     format_sql = string_sql(f"SELECT count({note}) FROM ONLY %I.%I AS r WHERE {there}")
-    return f"""CREATE OR REPLACE FUNCTION {_function(unique)}() RETURNS trigger LANGUAGE plpgsql AS $outgrow$
+    return f"""CREATE FUNCTION {_function(unique)}() RETURNS trigger LANGUAGE plpgsql AS $outgrow$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         EXECUTE format({format_sql}, TG_TABLE_SCHEMA, TG_TABLE_NAME);
