@@ -1,4 +1,4 @@
-"""Who comes second is told so, whatever the moment; and a process that dies in the middle leaves rows and index agreed."""
+"""Who comes second is told so, whatever the moment; and who dies in the middle leaves rows and index agreed."""
 
 from __future__ import annotations
 

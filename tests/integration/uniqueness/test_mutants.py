@@ -75,7 +75,7 @@ def test_notes_that_nobody_settles(fleet: Fleet, fleet_servers: Servers, monkeyp
 def test_an_entry_that_is_about_to_be(
     fleet: Fleet, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch, waits: bool
 ) -> None:
-    """A row is seen when its branch has committed; its entry's branch may come a moment later, also for who deletes it."""
+    """A row is seen when its branch has committed; its entry's may come a moment later, also for who deletes it."""
     (one, *_), _ = placed(fleet).values()
     s1, s2 = (shard.primary for shard in fleet.topology.domains[0].shards)
     [[value]] = fleet_servers.sql(

@@ -1,8 +1,8 @@
 """ON CONFLICT on a sharded table: a row that the new one should meet must be on the new row's own shard.
 
 A unique key without the shard key's columns holds on each shard only, so what meets by it may lie on another shard,
-which this one does not see.  Refused for one shard, too.  Without a target every index counts that keeps rows apart, those
-over expressions or under a condition and exclusion constraints too.
+which this one does not see.  Refused for one shard, too.  Without a target every index counts that keeps rows apart,
+those over expressions or under a condition and exclusion constraints too.
 """
 
 from __future__ import annotations
