@@ -25,6 +25,25 @@ JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE x.indisunique AND n.nspname NOT IN ('outgrow', 'pg_catalog', 'information_schema', 'pg_toast');
 
+-- name: references
+-- Foreign keys by OID, with the columns' types by name; not those that partitions have from their parents.
+SELECT f.oid::int8, f.conname::text, ARRAY[n.nspname, c.relname]::text[], own.names, own.types,
+       ARRAY[rn.nspname, r.relname]::text[], their.names, their.types
+FROM pg_catalog.pg_constraint AS f
+JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class AS r ON r.oid = f.confrelid JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace
+CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname::text ORDER BY k.place) AS names, array_agg(t.typname::text ORDER BY k.place) AS types
+    FROM unnest(f.conkey) WITH ORDINALITY AS k(number, place)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.number
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid) AS own
+CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname::text ORDER BY k.place) AS names, array_agg(t.typname::text ORDER BY k.place) AS types
+    FROM unnest(f.confkey) WITH ORDINALITY AS k(number, place)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.number
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid) AS their
+WHERE f.contype = 'f' AND f.conparentid = 0 AND n.nspname <> 'outgrow';
+
 -- name: holders
 -- Who keeps a backend waiting for a lock; pid 0 is a prepared transaction.
 SELECT b.pid, a.application_name, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8,

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from outgrow.errors import InternalError, OperationalError
-from outgrow.schema import ForeignKey, Order, Schema, TableKind, Volatility, build, queries
+from outgrow.schema import (
+    Apart,
+    FleetUnique,
+    ForeignKey,
+    Order,
+    Schema,
+    TableKind,
+    Volatility,
+    build,
+    fleet_unique_text,
+    queries,
+)
 from outgrow.topology import TableName
 
 COLUMN = ("public", "t", "a", "text", -1, False, None, False, False, False, False)
@@ -127,6 +138,19 @@ def test_keys_triggers_rules_and_partitions() -> None:
     assert part.partition_of == TableName("public", "t")
     assert view is not None
     assert view.definition == " SELECT 1;"
+
+
+def test_what_is_unique_in_the_whole_domain_its_trigger_says() -> None:
+    unique = FleetUnique(7, 'é"key', ("mail",), ("id", "day"), ("s1", "s2"))
+    said = fleet_unique_text(unique)
+    assert said.isascii()
+    relations = [("public", "t", "r", None, None, None, False, None, None, None, [said])]
+    keys = [("other", "public", "t", [], None, "t_lower_idx", None, "", "")]
+    schema = built(relations=relations, keys=keys)
+    found = schema.find("t")
+    assert found is not None
+    assert found.fleet_unique == (unique,) and dict(schema.fleet_unique) == {7: unique}
+    assert found.triggers == () and found.apart == (Apart("t_lower_idx", ()),)
 
 
 def test_overloads_are_listed_under_one_name_and_types_by_kind() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
-from outgrow.keyspace import KINDS, family
+from outgrow.runtime.definitions.references import Reference, apart
 from outgrow.runtime.doctor.examination import Check, Examination, Row, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.schema import ForeignKey, Table, TableKind
-from outgrow.topology import Copied, Node, Placement, Sharded, Single, TableName
+from outgrow.topology import Node, Placement, Sharded, TableName
 from outgrow.waits import Steps
 
 
@@ -49,10 +49,10 @@ def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
 
 
 def _apart_only(examination: Examination, table: Table, placed: Sharded) -> Iterator[Finding]:
-    for apart in table.apart:
-        if not set(placed.columns) <= set(apart.columns):
+    for index in table.apart:
+        if not set(placed.columns) <= set(index.columns):
             what = (
-                f"{apart.name} of {table.name} does not compare its shard key {', '.join(placed.columns)}: it keeps "
+                f"{index.name} of {table.name} does not compare its shard key {', '.join(placed.columns)}: it keeps "
                 "rows of one shard apart, and not those of two shards"
             )
             cure = "put the shard key's columns into it, as plain columns"
@@ -87,36 +87,14 @@ def _apart(
     examination: Examination, table: Table, placed: Placement, key: ForeignKey, other: Placement | None
 ) -> str | None:
     """Why a row and the one that it refers to may lie on different shards; None where they cannot."""
-    match placed, other:
-        case (_, None) | (_, Copied()):
-            return None
-        case Single(here), Single(there):
-            return None if here == there else f"one lives on {here}, the other on {there}"
-        case Sharded(columns), Sharded(others):
-            pairs = dict(zip(key.columns, key.referenced, strict=True))
-            if [pairs.get(column) for column in columns] != list(others):
-                return f"it does not lead from the shard key {', '.join(columns)} to the shard key {', '.join(others)}"
-            referred = examination.state.picture.schema.tables.get(key.table)
-            alike = referred is None or _alike(_types(table, columns), _types(referred, others))
-            return None if alike else "the two shard keys' types hash differently"
-        case Single(here), Sharded():
-            return f"one lives on {here}, the other is sharded"
-        case Sharded() | Copied(), Single(there):
-            return f"one is on every shard, the other lives on {there}"
-        case Copied(), Sharded():
-            return "one is copied to every shard, the other is sharded"
-    return None
+    referred = examination.state.picture.schema.tables.get(key.table)
+    types = _types(table, key.columns)
+    theirs = _types(referred, key.referenced) if referred is not None else types
+    return apart(Reference("", table.name, key.columns, types, key.table, key.referenced, theirs), placed, other)
 
 
-def _types(table: Table, names: tuple[str, ...]) -> list[str]:
-    return [column.type for name in names if (column := table.column(name)) is not None]
-
-
-def _alike(ours: list[str], theirs: list[str]) -> bool:
-    return all(
-        one == other or (one in KINDS and other in KINDS and family(one) == family(other))
-        for one, other in zip(ours, theirs, strict=True)
-    )
+def _types(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(column.type for name in names if (column := table.column(name)) is not None)
 
 
 def _identities_steps(examination: Examination) -> Steps[list[Finding]]:
