@@ -49,6 +49,8 @@ class Conversation:
         #: The id of the latest transaction that was to be committed on several shards.
         self.last_transaction: str | None = None
         self._busy = False
+        #: What a statement writes is brought to the index of what is unique in the whole domain when it is done.
+        self.settles = False
         #: A COPY is open.
         self.copying = False
         self.dress: Dress = ()

@@ -36,21 +36,9 @@ def located_steps(
     editions: Editions,
 ) -> Steps[Result]:
     """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
-    run = partial(_placed_steps, conversation, prepared, located, values, until, allow_partial, editions)
-    if prepared.claims:
+    if prepared.claims and not conversation.settles:
+        run = partial(located_steps, conversation, prepared, located, values, until, allow_partial, editions)
         return (yield from settling.within_steps(conversation, run, until))
-    return (yield from run())
-
-
-def _placed_steps(
-    conversation: Conversation,
-    prepared: Prepared,
-    located: Located,
-    values: Sequence[Any],
-    until: float | None,
-    allow_partial: bool,
-    editions: Editions,
-) -> Steps[Result]:
     if located.scatter:
         return (yield from _several_steps(conversation, prepared, located, values, until, allow_partial, editions))
     there = conversation.preferred() if located.any else located.shards[0]

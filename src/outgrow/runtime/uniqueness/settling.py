@@ -70,6 +70,7 @@ def within_steps(conversation: Conversation, run: Callable[[], Steps[T]], until:
     own = conversation.transaction is None
     if own:
         conversation.begin()
+    conversation.settles = True
     try:
         result = yield from run()
         assert conversation.transaction is not None
@@ -82,6 +83,8 @@ def within_steps(conversation: Conversation, run: Callable[[], Steps[T]], until:
         if own:
             yield from conversation.rollback_steps()
         raise
+    finally:
+        conversation.settles = False
     if own:
         yield from conversation.commit_steps(until)
     return result
