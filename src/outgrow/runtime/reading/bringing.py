@@ -80,9 +80,11 @@ def _result(brought: Brought, rows: Rows, nodes: tuple[str, ...], missing: tuple
 def staged(conversation: Conversation, brought: Brought) -> bool:
     """Rows may come in stages: what comes first can narrow the rest, and all of a shard's are of one moment.
 
-    In a transaction they would not be (READ COMMITTED), and a pooler's links are not ours for so long.
+    In a transaction they would not be (READ COMMITTED), and a pooler's links are not ours for so long.  Atomic reads
+    have a transaction.
     """
-    return brought.linked and conversation.transaction is None and not conversation.state.pooled
+    alone = conversation.transaction is None and not conversation.atomic_reads
+    return brought.linked and alone and not conversation.state.pooled
 
 
 def stages_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[list[str]]:
