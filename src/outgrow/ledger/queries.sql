@@ -414,17 +414,18 @@ SELECT gid FROM pg_prepared_xacts WHERE database = current_database();
 
 -- name: see
 -- In a snapshot: its mark; whether the next statement has the same one; and the transactions over several shards that it
--- shows and the mark $1 did not, or that are among $2.  (A stamp that was restored from a dump has another server's xid.)
+-- shows and the mark $1 did not, or that are among $2.  (A stamp that was restored from a dump has another server's xid: it
+-- may lie in the future here.)
 SELECT pg_current_snapshot()::text,
        concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
                  extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), inet_server_addr(), current_setting('port')),
        current_setting('transaction_isolation') IN ('repeatable read', 'serializable'),
        ARRAY(SELECT s.id::text || ' ' || array_to_string(s.shards, ' ') FROM (
            (SELECT id, shards FROM outgrow.stamps
-            WHERE xid >= pg_snapshot_xmax($1::pg_snapshot) AND xmin = xid::xid ORDER BY xid DESC LIMIT $3::int8)
+            WHERE xid >= pg_snapshot_xmax($1::pg_snapshot) AND xid < pg_snapshot_xmax(pg_current_snapshot())
+            ORDER BY xid DESC LIMIT $3::int8)
            UNION ALL
-           SELECT id, shards FROM outgrow.stamps
-           WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))) AND xmin = xid::xid
+           SELECT id, shards FROM outgrow.stamps WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
            UNION ALL
            SELECT id, shards FROM outgrow.stamps WHERE id = ANY ($2::uuid[])) AS s);
 

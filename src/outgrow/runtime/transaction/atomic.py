@@ -100,10 +100,13 @@ def collect_steps(state: DomainState, kept_seconds: float | None = None) -> Step
 
 def agree_steps(state: DomainState, views: Mapping[str, PostgresView], until: float | None) -> Steps[Agreement]:
     """Snapshots of these shards that agree; each read begins where the one before it has looked."""
-    gate = PostgresGate([shard.name for shard in state.picture.domain.shards], _Wires(state))
-    agreement = Agreement(views, _MEANS, gate, until)
+    agreement = Agreement(views, _MEANS, gate_of(state), until)
     state.cuts.keep((yield from agreement.run_steps(state.cuts.find(views.keys(), monotonic()))))
     return agreement
+
+
+def gate_of(state: DomainState) -> PostgresGate:
+    return PostgresGate([shard.name for shard in state.picture.domain.shards], _Wires(state))
 
 
 def outcome_steps(state: DomainState, id: TransactionId) -> Steps[Outcome]:
