@@ -25,6 +25,7 @@ from outgrow.runtime.numbers.drawing import DrawnValues
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, scattering
 from outgrow.runtime.result import Result, answer_of
+from outgrow.runtime.transaction import agreed
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.runtime.uniqueness import settling
 from outgrow.statement import Kind
@@ -40,6 +41,9 @@ _FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
 
 class Conversation:
     """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
+
+    #: Reads over several shards see each transaction wholly or not at all.
+    atomic_reads = False
 
     def __init__(self, state: DomainState, level: Level, token: Token | None, scatter: str | None = None) -> None:
         self.state = state
@@ -80,7 +84,7 @@ class Conversation:
         if self.state.tell is not None and not self.noting.open:
             return (yield from telling.statement_steps(self, sql, parameters, timeout_seconds, shard, allow_partial))
         if self.closed or self._busy:
-            raise self._unusable()
+            raise commands.unusable(self)
         self._busy = True
         try:
             until = None if timeout_seconds is None else monotonic() + timeout_seconds
@@ -181,10 +185,8 @@ class Conversation:
                 pooled.check_on_shard(prepared)
             if kind is Kind.DDL and self.transaction is None:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
-            if prepared.claims:
-                run = partial(self.on_one_steps, prepared, shard, values, until)
-                return (yield from settling.within_steps(self, run, until))
-            return (yield from self.on_one_steps(prepared, shard, values, until))
+            run = partial(self.on_one_steps, prepared, shard, values, until)
+            return (yield from (settling.within_steps(self, run, until) if prepared.claims else run()))
         if prepared.plan.listed:
             return (yield from listed.run_steps(self, prepared, values, until, allow_partial))
         located = self.noting.located = prepared.locate(values, self.state.picture.placer)
@@ -253,7 +255,7 @@ class Conversation:
     def hold(self) -> None:
         """Take the session for something of several calls."""
         if self.closed or self._busy:
-            raise self._unusable()
+            raise commands.unusable(self)
         self._busy = True
 
     def release(self) -> None:
@@ -277,7 +279,7 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, self.dress, self.footings)
+        self.transaction = agreed.transaction_of(self, sql)
         telling.begun(self, self.transaction)
 
     def commit_steps(self, until: float | None = None, xid: Xid | None = None) -> Steps[None]:
@@ -383,18 +385,3 @@ class Conversation:
     def close_steps(self) -> Steps[None]:
         self.closed = True
         yield from self.rollback_steps()
-
-    def _unusable(self) -> InterfaceError:
-        if self.closed:
-            return InterfaceError("OG-RUN-008", "the session is closed", cure="open another with fleet.session()")
-        if self.copying:
-            return InterfaceError(
-                "OG-COPY-003",
-                "the session is in the middle of a COPY",
-                cure="leave the block of session.copy(…) first, or use another session",
-            )
-        return InterfaceError(
-            "OG-RUN-009",
-            "two threads or tasks are using one session at the same time",
-            cure="give each its own session; the fleet is what may be shared",
-        )

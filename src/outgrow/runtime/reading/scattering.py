@@ -18,7 +18,7 @@ from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import bringing
 from outgrow.runtime.reading import partial as partially
 from outgrow.runtime.result import Result, finished
-from outgrow.runtime.transaction import writes
+from outgrow.runtime.transaction import agreed, writes
 from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps
 
@@ -40,9 +40,27 @@ def located_steps(
         run = partial(located_steps, conversation, prepared, located, values, until, allow_partial, editions)
         return (yield from settling.within_steps(conversation, run, until))
     if located.scatter:
-        return (yield from _several_steps(conversation, prepared, located, values, until, allow_partial, editions))
+        return (yield from several_steps(conversation, prepared, located, values, until, allow_partial, editions))
     there = conversation.preferred() if located.any else located.shards[0]
     return (yield from conversation.on_one_steps(prepared, there, values, until, editions))
+
+
+def several_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    allow_partial: bool,
+    editions: Editions,
+) -> Steps[Result]:
+    """A statement that several shards work on, in whichever way its plan says."""
+    rails.check(conversation, prepared, located.shards)
+    if agreed.needed(conversation, prepared, allow_partial):
+        scope = agreed.scope_of(conversation, prepared, located.shards)
+        steps = _several_steps(conversation, prepared, located, values, until, allow_partial, editions)
+        return (yield from agreed.within_steps(conversation, scope, steps))
+    return (yield from _several_steps(conversation, prepared, located, values, until, allow_partial, editions))
 
 
 def _several_steps(
@@ -54,8 +72,6 @@ def _several_steps(
     allow_partial: bool,
     editions: Editions,
 ) -> Steps[Result]:
-    """A statement that several shards work on, in whichever way its plan says."""
-    rails.check(conversation, prepared, located.shards)
     if prepared.plan.change is not None:
         return (yield from writes.change_steps(conversation, prepared, located, values, until, editions))
     if prepared.plan.is_brought:
