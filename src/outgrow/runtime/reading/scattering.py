@@ -36,6 +36,9 @@ def located_steps(
     editions: Editions,
 ) -> Steps[Result]:
     """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
+    if prepared.claims and not conversation.settles and not (located.scatter or located.any):
+        one = partial(settling.one_steps, conversation, prepared, located.shards[0], values, until, editions)
+        return (yield from settling.within_steps(conversation, one, until, settled=True))
     if prepared.claims and not conversation.settles:
         run = partial(located_steps, conversation, prepared, located, values, until, allow_partial, editions)
         return (yield from settling.within_steps(conversation, run, until))

@@ -9,13 +9,15 @@ commit or prepare a branch with notes that nobody has taken.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow import ledger
 from outgrow.errors import Error, IntegrityError, OperationalError
-from outgrow.nodes import Asked
+from outgrow.nodes import Asked, Rows
+from outgrow.runtime.directories.outdated import Editions
+from outgrow.runtime.result import Result, answer_of
 from outgrow.schema import FleetUnique
 from outgrow.statement import Kind, Statement
 from outgrow.waits import Steps
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
     from outgrow.runtime.domain import DomainState
     from outgrow.runtime.picture import Picture
+    from outgrow.runtime.prepared import Prepared
     from outgrow.runtime.transaction.branches import Transaction
 
 T = TypeVar("T")
@@ -65,8 +68,13 @@ def note_unsettled(state: DomainState, error: BaseException) -> None:
         state.stale = True
 
 
-def within_steps(conversation: Conversation, run: Callable[[], Steps[T]], until: float | None) -> Steps[T]:
-    """`run` in the open transaction or in one of its own, and the index kept with what it wrote."""
+def within_steps(
+    conversation: Conversation, run: Callable[[], Steps[T]], until: float | None, *, settled: bool = False
+) -> Steps[T]:
+    """`run` in the open transaction or in one of its own, and the index kept with what it wrote.
+
+    `settled`: it does so itself.
+    """
     own = conversation.transaction is None
     if own:
         conversation.begin()
@@ -74,7 +82,8 @@ def within_steps(conversation: Conversation, run: Callable[[], Steps[T]], until:
     try:
         result = yield from run()
         assert conversation.transaction is not None
-        yield from settle_steps(conversation.transaction, until)
+        if not settled:
+            yield from settle_steps(conversation.transaction, until)
     except GeneratorExit:
         if own:
             conversation.abandon()
@@ -101,9 +110,37 @@ def settle_with_steps(transaction: Transaction, known: Mapping[int, FleetUnique]
     """The same, with the indexes given by number."""
     drain = QUERIES["unique_drain"]
     wrote = [(shard, drain) for shard, branch in transaction.branches.items() if branch.wrote]
-    if not wrote:
-        return
-    answers = yield from transaction.run_steps(wrote, None, False, until)
+    if wrote:
+        answers = yield from transaction.run_steps(wrote, None, False, until)
+        yield from _bring_steps(transaction, known, answers, until)
+
+
+def one_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    shard: str,
+    values: Sequence[Any],
+    until: float | None,
+    editions: Editions,
+) -> Steps[Result]:
+    """A statement on one shard as written, and what it has noted in the same message."""
+    transaction = conversation.transaction
+    assert transaction is not None
+    if transaction.definitions:
+        transaction.defined.check(prepared.statement)
+    if editions:
+        yield from transaction.hold_steps(editions, until)
+    asked: list[Asked] = [(prepared.sql, values or None), (QUERIES["unique_drain"], None)]
+    rows, noted = yield from transaction.run_many_steps({shard: asked}, until)
+    node = transaction.branches[shard].node.name
+    yield from _bring_steps(transaction, transaction.state.picture.schema.fleet_unique, [noted], until)
+    return answer_of(rows, node)
+
+
+def _bring_steps(
+    transaction: Transaction, known: Mapping[int, FleetUnique], answers: Sequence[Rows], until: float | None
+) -> Steps[None]:
+    """What branches have noted, to the shards that have the entries."""
     noted: dict[str, list[_Noted]] = defaultdict(list)
     for answer in answers:
         for number, place, *rest in answer.rows:
