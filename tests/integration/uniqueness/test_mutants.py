@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
 import pytest
 
 from outgrow import DatabaseError, Fleet
+from outgrow.nodes import drive
 from outgrow.runtime.uniqueness import settling, triggers
-from outgrow.waits import Steps
+from tests.integration.transactions.test_interrupted import interrupted_steps
 from tests.integration.uniqueness.test_statements import INSERT, placed, right
 from tests.servers import Servers
 
@@ -49,11 +51,7 @@ def test_a_write_that_no_trigger_notes(
 
 def test_notes_that_nobody_settles(fleet: Fleet, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server refuses them; without its check the index would lack the value."""
-
-    def nothing_steps(*given: object) -> Steps[None]:
-        yield from ()
-
-    monkeypatch.setattr(settling, "settle_steps", nothing_steps)
+    monkeypatch.setitem(settling.QUERIES, "unique_drain", "SELECT 1, 1, true, 1, '', '' WHERE false")
     with fleet.session() as session:
         with pytest.raises(DatabaseError, match="OG-NODE-160"):
             session.execute(INSERT, [1, "a"])
@@ -69,6 +67,35 @@ def test_notes_that_nobody_settles(fleet: Fleet, fleet_servers: Servers, monkeyp
         session.execute(INSERT, [1, "a"])
     with pytest.raises(AssertionError):
         right(fleet)
+
+
+@pytest.mark.parametrize("careful", [True, False])
+def test_a_statement_that_is_interrupted_in_a_transaction(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, careful: bool
+) -> None:
+    """Its notes may have been taken, and not brought: whoever catches the interruption and goes on must not commit."""
+    if not careful:
+        monkeypatch.setattr(settling, "_all_or_failed", lambda transaction: contextlib.nullcontext())
+    wrong = 0
+    (one, *_), (other, *_) = placed(fleet).values()
+    with fleet.session() as session:
+        for wait in range(20):
+            session.execute("DELETE FROM people")
+            session.execute("BEGIN")
+            session.execute("SELECT count(*) FROM people WHERE id IN (%s, %s)", [one, other])
+            came = True
+            with contextlib.suppress(KeyboardInterrupt):
+                steps = session._conversation.execute_steps(INSERT, [one, f"v {wait}"], None, None)
+                came = drive(interrupted_steps(steps, wait, KeyboardInterrupt()))
+            with contextlib.suppress(DatabaseError):
+                session.execute("COMMIT")
+            session.execute("SELECT 1 FROM people WHERE id = %s", [one])
+            wrong += not all(compared.right for compared in fleet.unique().check())
+            if not careful:
+                fleet.unique().build("people", "email")
+            if not came:
+                break
+    assert wrong == 0 if careful else wrong > 0
 
 
 @pytest.mark.parametrize("waits", [True, False])

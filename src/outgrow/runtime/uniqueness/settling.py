@@ -9,7 +9,8 @@ commit or prepare a branch with notes that nobody has taken.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,8 +112,9 @@ def settle_with_steps(transaction: Transaction, known: Mapping[int, FleetUnique]
     drain = QUERIES["unique_drain"]
     wrote = [(shard, drain) for shard, branch in transaction.branches.items() if branch.wrote]
     if wrote:
-        answers = yield from transaction.run_steps(wrote, None, False, until)
-        yield from _bring_steps(transaction, known, answers, until)
+        with _all_or_failed(transaction):
+            answers = yield from transaction.run_steps(wrote, None, False, until)
+            yield from _bring_steps(transaction, known, answers, until)
 
 
 def one_steps(
@@ -131,10 +133,23 @@ def one_steps(
     if editions:
         yield from transaction.hold_steps(editions, until)
     asked: list[Asked] = [(prepared.sql, values or None), (QUERIES["unique_drain"], None)]
-    rows, noted = yield from transaction.run_many_steps({shard: asked}, until)
-    node = transaction.branches[shard].node.name
-    yield from _bring_steps(transaction, transaction.state.picture.schema.fleet_unique, [noted], until)
+    with _all_or_failed(transaction):
+        rows, noted = yield from transaction.run_many_steps({shard: asked}, until)
+        node = transaction.branches[shard].node.name
+        yield from _bring_steps(transaction, transaction.state.picture.schema.fleet_unique, [noted], until)
     return answer_of(rows, node)
+
+
+@contextmanager
+def _all_or_failed(transaction: Transaction) -> Iterator[None]:
+    """Notes that were taken and not brought are known to nobody: whatever stopped it, the transaction cannot commit."""
+    try:
+        yield
+    except BaseException as error:
+        if transaction.failed is None:
+            interrupted = _again("was interrupted while it was brought to its index")
+            transaction.failed = error if isinstance(error, Error) else interrupted
+        raise
 
 
 def _bring_steps(
@@ -156,14 +171,16 @@ def _bring_steps(
 
 def _unknown(transaction: Transaction) -> OperationalError:
     transaction.state.stale = True
-    error = OperationalError(
+    return _again("was changed while the transaction ran")
+
+
+def _again(why: str) -> OperationalError:
+    return OperationalError(
         "OG-RUN-151",
-        "what is unique in the whole domain was changed while the transaction ran",
+        f"what is unique in the whole domain {why}",
         cure="run the transaction again",
         sqlstate="40001",
     )
-    transaction.failed = error
-    return error
 
 
 def _shard_steps(transaction: Transaction, shard: str, noted: list[_Noted], until: float | None) -> Steps[None]:
@@ -199,5 +216,4 @@ def _taken_steps(transaction: Transaction, shard: str, claimed: _Noted, until: f
         sqlstate="23505",
     )
     error.details = {"constraint": unique.name, "detail": f"Key {shown} already exists."}
-    transaction.failed = error
     return error
