@@ -19,6 +19,7 @@ from typing import TypeVar
 from outgrow.plan.blocks import first_items, plain_type, transparent
 from outgrow.plan.bringing.brought import Bring, Brought
 from outgrow.plan.bringing.bundles import BundleScan, bundled
+from outgrow.plan.bringing.condensing import condensed
 from outgrow.plan.bringing.conditions import TRUE, together
 from outgrow.plan.bringing.decorrelating import decorrelated
 from outgrow.plan.bringing.gathering import Gathered
@@ -76,7 +77,8 @@ def _brought(plan: Plan, places: Places) -> Brought:
     assert isinstance(dependent, Query)
     words = set(re.findall(r"\w+", statement.sql.lower()))
     unused = (name for number in count(1) if (name := f"b{number}") not in words)
-    query, bundles = bundled(decorrelated(_existing(dependent), places, unused), places, unused)
+    joined = decorrelated(_existing(dependent), places, unused)
+    query, bundles = bundled(condensed(joined, places, unused), places, unused)
     gathered = Gathered(plan, places, statement.placeholders.count + 1)
     instead = gathered.bundles(bundles, links(query, bundles))
     said = dict(said_of_each(query))

@@ -42,6 +42,11 @@ def rows_of(plan: Any) -> float:
     return float(below[0]["Plan Rows"] if below else whole["Plan"]["Plan Rows"])
 
 
+def top_rows(plan: Any) -> float:
+    """The rows that such a plan itself gives."""
+    return float(plan[0]["Plan"]["Plan Rows"])
+
+
 def stages(brought: Brought, estimates: Sequence[float]) -> list[Stage]:
     """Those with few rows, or with nobody to narrow them, first."""
     # Who narrows stands before whom it narrows, so nothing goes round.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from outgrow.errors import NotSupportedError
 from outgrow.nodes import Rows
 from outgrow.plan import Bring
+from outgrow.runtime.measuring import Came, size_of
 from outgrow.runtime.reading.size import Size
 
 
@@ -50,6 +51,13 @@ class Gathering:
     @property
     def rows(self) -> int:
         return sum(self._counts)
+
+    def came(self, expected: Sequence[float] = ()) -> list[Came]:
+        """What each bring has brought, beside what was expected of it."""
+        return [
+            Came(bring.alias, self._counts[at], sum(map(size_of, self._parts[at])), expected[at] if expected else None)
+            for at, bring in enumerate(self._brings)
+        ]
 
     def arrays(self) -> list[str]:
         """Those of what has not come yet are empty."""

@@ -16,6 +16,7 @@ from outgrow.errors import Error
 from outgrow.nodes import TIME_LIMIT, Asked, Link, Rows, together
 from outgrow.plan import Brought, filled, joined, staging
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
+from outgrow.runtime.measuring import BRING, FINISH
 from outgrow.runtime.reading import columnar
 from outgrow.runtime.reading.borrowing import Borrowed
 from outgrow.runtime.reading.gathered import Gathering
@@ -57,7 +58,7 @@ class Staging:
         assert prepared.plan.brought is not None
         self._brought = prepared.plan.brought
         self._prepared = prepared
-        self._state = conversation.state
+        self._state, self._noting = conversation.state, conversation.noting
         self._values = values
         self._until = until
         self._borrowed = Borrowed(conversation)
@@ -71,11 +72,13 @@ class Staging:
         try:
             links = yield from self._open_steps([at], places, editions)
             self.nodes = tuple(link.node.name for link in links)
-            stages = (yield from self.estimated_steps(places)).stages
+            known = yield from self.estimated_steps(places)
             yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
-            for stage in stages:
+            for stage in known.stages:
                 yield from self._stage_steps(stage, places)
             arrays = self.gathering.arrays()
+            if self._noting.measuring is not None:
+                self._noting.measuring.came = self.gathering.came(known.estimates)
             rows = yield from self._columnar_steps(self._links[at], arrays)
             if rows is None:
                 every = [*self._values, *arrays]
@@ -112,34 +115,44 @@ class Staging:
         """By DuckDB, if it may; what it asks of the server is of the same snapshot."""
 
         def ask_steps(asked: Sequence[columnar.Question]) -> Steps[list[Rows]]:
-            whole: list[Asked] = [(sql, params or None) for sql, params in asked]
-            outcomes = yield from link.run_many_steps(whole, until=self._until, prepare=[False] * len(whole))
-            for outcome in outcomes:
-                if isinstance(outcome, Error):
-                    raise outcome
-            return [outcome for outcome in outcomes if isinstance(outcome, Rows)]
+            return (yield from self._many_steps(link, [(sql, params or None) for sql, params in asked]))
 
         limits = self._state.picture.domain.finish
         if not columnar.is_for(limits, self.gathering.rows):
             return None
-        asked = columnar.Finishing(self._brought, limits, self._values, arrays, link.node)
+        asked = columnar.Finishing(self._brought, limits, self._values, arrays, link.node, self._noting)
         return (yield from columnar.answer_steps(asked, ask_steps, self._until))
 
     def _finish_steps(self, link: Link, params: Sequence[Any]) -> Steps[Rows]:
         """Arrays have no statistics and no indexes: joins that rely on either are not to be tried."""
         settings = staging.settings(self._brought)
+        self._noting.phase(FINISH)
         asked: list[Asked] = [(settings, None), (self._brought.sql, params or None)]
-        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False, False])
+        return (yield from self._many_steps(link, asked, 1))[-1]
+
+    def _many_steps(self, link: Link, asked: list[Asked], ahead: int = 0) -> Steps[list[Rows]]:
+        """In one flush, of which those `ahead` are not told of.
+
+        Never prepared: a plan that does not know how many values its arrays have is a bad one.
+        """
+        started = monotonic()
+        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False] * len(asked))
+        found = []
         for outcome in outcomes:
             if isinstance(outcome, Error):
                 raise outcome
-        rows = outcomes[-1]
-        assert isinstance(rows, Rows)
-        return rows
+            found.append(outcome)
+        self._noting.measured(link.node, found[ahead:], started, asked[-1][1])
+        return found
 
     def _one_steps(self, link: Link, sql: str, params: Sequence[Any] | None = None) -> Steps[Rows]:
-        """Never prepared: a plan that does not know how many values its arrays have is a bad one."""
         return (yield from link.run_steps(sql, params or None, until=self._until, prepare=False))
+
+    def _bring_steps(self, link: Link, sql: str, params: Sequence[Any]) -> Steps[Rows]:
+        started = monotonic()
+        rows = yield from self._one_steps(link, sql, params)
+        self._noting.measured(link.node, [rows], started, params)
+        return rows
 
     # --- estimates -------------------------------------------------------------------------------------------------
 
@@ -203,7 +216,8 @@ class Staging:
         for shard, positions in wanted.items():
             brings = [self._brought.brings[stage[at].bring] for at in positions]
             sql, used = filled(joined(brings, {number: narrowing[at] for number, at in enumerate(positions)}))
-            asked.append(self._one_steps(self._links[shard], sql, [arrays[index - 1] for index in used]))
+            asked.append(self._bring_steps(self._links[shard], sql, [arrays[index - 1] for index in used]))
+        self._noting.phase(BRING, ", ".join(self._brought.brings[turn.bring].alias for turn in stage))
         answers = yield from together(asked)
         for positions, rows in zip(wanted.values(), answers, strict=True):
             self.gathering.take([stage[at].bring for at in positions], rows)
