@@ -13,7 +13,7 @@ import datetime
 import importlib.metadata
 import importlib.util
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +35,8 @@ _DECIMALS = "CASE WHEN contains({0}, '.') THEN length({0}) - strpos({0}, '.') EL
 #: Digits that fit DuckDB's 64-bit decimals.
 _SHORT = 18
 _LONG = 38
+#: More text has no place in one array of Arrow's; a character has up to four bytes.
+_ARROW_BYTES = 2**31
 VETTED_VERSION = "2.0."
 
 
@@ -59,14 +61,17 @@ class DuckFinish:
         with self._translated():
             self._connection = connected(limits)
 
-    def fill(self, table: str, names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> list[ColumnType]:
-        """Columns of values as PostgreSQL writes them, of types by their names; what they have in common.
+    def fill(
+        self, table: str, names: Sequence[str], columns: Sequence[str], unquoted: Callable[[str], Sequence[str | None]]
+    ) -> list[ColumnType]:
+        """Columns as the texts of PostgreSQL's arrays, of types by their names; what their values have in common.
 
-        Raises Unanswered for lengths of char(n) that differ.
+        `unquoted` gives the elements of an array with quotes in it.  Raises Unanswered for lengths of char(n) that
+        differ.
         """
         import pyarrow
 
-        arrays = [pyarrow.array(column, pyarrow.string()) for column in columns]
+        arrays = [_texts(column, unquoted) for column in columns]
         types = [_shape(name, array) for name, array in zip(names, arrays, strict=True)]
         items = [
             f"{_read(type, array, f'c{number}')} AS c{number}"
@@ -111,6 +116,17 @@ class DuckFinish:
         if "max_temp_directory_size" in text:
             return spill_full(self._limits.directory, text.splitlines()[0])
         return too_little_memory(self._limits.memory_bytes, self._limits.directory)
+
+
+def _texts(array: str, unquoted: Callable[[str], Sequence[str | None]]) -> Any:
+    """The elements as Arrow has text; where none is quoted, without an object of Python's for each."""
+    import pyarrow
+    import pyarrow.compute as compute
+
+    if '"' in array or array == "{}" or len(array) > _ARROW_BYTES // 4:
+        return pyarrow.array(unquoted(array), pyarrow.string())
+    elements = compute.split_pattern(pyarrow.array([array[1:-1]], pyarrow.string()), ",").values
+    return compute.if_else(compute.equal(elements, "NULL"), None, elements)
 
 
 def _shape(name: str, texts: Any) -> ColumnType:

@@ -76,7 +76,7 @@ class Noting:
         if self.open:
             count = sum([rows.count for rows in answers if rows.count >= 0] or [-1])
             self.visit(state, node, "branch", count, started, error)
-        if self.measuring is not None and error is None:
+        if self.measuring is not None and answers:
             self.measured(node, answers, started, [value for _, params in asked for value in params or ()])
 
     def visit(

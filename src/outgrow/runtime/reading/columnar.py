@@ -151,7 +151,7 @@ class _Running:
         try:
             for table, numbers in planned.tables.items():
                 names = [self._shapes[number].name for number in numbers]
-                found = finish.fill(table, names, [elements(asked.arrays[number - first]) for number in numbers])
+                found = finish.fill(table, names, [asked.arrays[number - first] for number in numbers], elements)
                 for number, shape in zip(numbers, found, strict=True):
                     known = self._shapes[number]
                     self._shapes[number] = replace(known, scale=shape.scale, width=shape.width, varying=shape.varying)

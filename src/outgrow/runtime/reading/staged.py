@@ -40,12 +40,12 @@ class NoEstimate(Exception):
 class Estimated:
     """What servers said of a statement's brings, and the stages that follow from it."""
 
-    __slots__ = ("estimates", "stages", "until", "values")
+    __slots__ = ("expected", "stages", "until", "values")
 
-    def __init__(self, values: Sequence[Any], brought: Brought, estimates: Sequence[float]) -> None:
+    def __init__(self, values: Sequence[Any], brought: Brought, expected: Sequence[staging.Expected]) -> None:
         self.values = list(values)
-        self.estimates = tuple(estimates)
-        self.stages = staging.stages(brought, self.estimates)
+        self.expected = tuple(expected)
+        self.stages = staging.stages(brought, self.expected)
         self.until = monotonic() + KEPT_SECONDS
 
 
@@ -78,7 +78,7 @@ class Staging:
                 yield from self._stage_steps(stage, places)
             arrays = self.gathering.arrays()
             if self._noting.measuring is not None:
-                self._noting.measuring.came = self.gathering.came(known.estimates)
+                self._noting.measuring.came = self.gathering.came([each.rows for each in known.expected])
             rows = yield from self._columnar_steps(self._links[at], arrays)
             if rows is None:
                 every = [*self._values, *arrays]
@@ -96,7 +96,7 @@ class Staging:
             known = yield from self.estimated_steps(places)
         finally:
             self._borrowed.give_back()
-        return staging.describe_stages(self._brought, known.estimates, known.stages)
+        return staging.describe_stages(self._brought, known.expected, known.stages)
 
     def _open_steps(self, first: list[str], places: Sequence[set[str]], editions: Editions) -> Steps[list[Link]]:
         shards = list(dict.fromkeys([*first, *(shard for having in places for shard in sorted(having))]))
@@ -168,31 +168,33 @@ class Staging:
         patience = monotonic() + ESTIMATE_SECONDS
         until = patience if self._until is None else min(patience, self._until)
         try:
-            many = [self._estimate_steps(self._links[shard], asked[shard], until) for shard in asked]
+            many = [self._estimate_steps(self._links[shard], asked[shard], places, until) for shard in asked]
             answers = yield from together(many)
         except Error as error:
             if error.code != TIME_LIMIT or until == self._until:
                 raise
             raise NoEstimate from error
-        estimates = [0.0] * len(places)
+        expected = [staging.Expected(0.0)] * len(places)
         for numbers, found in zip(asked.values(), answers, strict=True):
-            for number, rows in zip(numbers, found, strict=True):
-                estimates[number] = rows * len(places[number])
-        self._prepared.estimated = made = Estimated(self._values, self._brought, estimates)
+            for number, each in zip(numbers, found, strict=True):
+                expected[number] = each
+        self._prepared.estimated = made = Estimated(self._values, self._brought, expected)
         return made
 
-    def _estimate_steps(self, link: Link, numbers: Sequence[int], until: float) -> Steps[list[float]]:
+    def _estimate_steps(
+        self, link: Link, numbers: Sequence[int], places: Sequence[set[str]], until: float
+    ) -> Steps[list[staging.Expected]]:
         asked = []
         for number in numbers:
             sql, used = filled(staging.estimate(self._brought.brings[number]))
             asked.append((sql, [self._values[index - 1] for index in used] or None))
         outcomes = yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked))
         found = []
-        for outcome in outcomes:
+        for number, outcome in zip(numbers, outcomes, strict=True):
             if isinstance(outcome, Error):
                 raise outcome
             plan = outcome.rows[0][0]
-            found.append(staging.rows_of(json.loads(plan) if isinstance(plan, str) else plan))
+            found.append(staging.expected_of(json.loads(plan) if isinstance(plan, str) else plan, len(places[number])))
         return found
 
     # --- stages ----------------------------------------------------------------------------------------------------

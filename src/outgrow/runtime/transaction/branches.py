@@ -139,7 +139,7 @@ class Transaction:
         yield from self._ask_steps(shard, [], until)
         branch = self.branches[shard]
         branch.wrote |= writes
-        self._note(shard, (), monotonic())
+        self._note(shard, [], [], monotonic(), None)
         return branch.link
 
     def _on_branch_steps(
