@@ -25,7 +25,9 @@ TABLES: dict[TableName, Placement] = {
 }
 PARTS, USES = 3_000, 90
 JOIN = "SELECT u.place, p.label FROM uses u JOIN parts p ON p.id = u.part ORDER BY u.place LIMIT 5"
-GROUPED = "SELECT k.name, count(*) FROM uses u JOIN parts p ON p.id = u.part JOIN kinds k ON k.id < p.kind + 1 GROUP BY 1"
+GROUPED = (
+    "SELECT k.name, count(*) FROM uses u JOIN parts p ON p.id = u.part JOIN kinds k ON k.id < p.kind + 1 GROUP BY 1"
+)
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +135,8 @@ def test_what_was_for_nothing_is_not_counted(opened: Any, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("inside", [False, True])
 def test_duckdb(opened: Any, inside: bool) -> None:
     fleet = opened(engine="duckdb")
-    with fleet.session() as session:
-        with session.transaction() if inside else contextlib.nullcontext():
-            facts, shown = analyzed(fleet, GROUPED, session=session)
+    with fleet.session() as session, session.transaction() if inside else contextlib.nullcontext():
+        facts, shown = analyzed(fleet, GROUPED, session=session)
     finish = facts["finish"]
     assert (finish["by"], finish["at"], finish["rows"], finish["rows_of_server"]) == ("DuckDB", "this process", 7, 7)
     assert "before: types, and 7 rows of tables that a server has itself" in shown

@@ -1,7 +1,7 @@
 """In which order rows are brought, so that few rows say which of many matter.
 
-Decided from estimates that the servers gave (`expected_of`), at each execution: they say nothing about what is right, only
-what is quick.
+Decided from estimates that the servers gave (`expected_of`), at each execution: they say nothing about what is right,
+only what is quick.
 """
 
 from __future__ import annotations
