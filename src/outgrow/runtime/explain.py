@@ -19,7 +19,7 @@ from outgrow.runtime.directories import directory
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import bringing, columnar
-from outgrow.runtime.reading.staged import NoEstimate
+from outgrow.runtime.reading.staged import NotStaged
 from outgrow.waits import Steps
 
 
@@ -113,7 +113,7 @@ def _explained_steps(
         facts["fragment"] = "the rows that are brought"
         try:
             facts["stages"] = yield from bringing.stages_steps(conversation, prepared, values)
-        except (Error, NoEstimate):
+        except (Error, NotStaged):
             facts["stages"] = ["not known: a shard does not say how many rows it expects"]
     elif located.scatter:
         facts["fragment"] = plan.fragment_sql
