@@ -122,6 +122,18 @@ def test_rows_all_at_once(opened: Any) -> None:
     assert facts["finish"]["rows_in"] == PARTS + USES + 1
 
 
+@pytest.mark.parametrize("isolation", ["", "REPEATABLE READ"])
+def test_rows_in_stages_in_a_transaction(opened: Any, isolation: str) -> None:
+    fleet = opened()
+    with fleet.session() as session, session.transaction():
+        if isolation:
+            session.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+        facts, _ = analyzed(fleet, JOIN, session=session)
+    assert {part["asked_for"] for part in facts["parts"]} == {"b1", "b2"}
+    assert facts["finish"]["rows_in"] == 2 * USES
+    assert [each["rows_expected"] for each in facts["brought"]] == [USES, PARTS]
+
+
 def test_what_was_for_nothing_is_not_counted(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages that end in the loss of a server are left for one try of all at once."""
     lost = outgrow.errors.NodeLost("OG-NODE-001", "gone")

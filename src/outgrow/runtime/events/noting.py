@@ -48,6 +48,11 @@ class Noting:
         self.open = False
         self.located = self.error = None
 
+    def anew(self) -> None:
+        """What was measured so far was for nothing."""
+        if self.measuring is not None:
+            self.measuring.begin()
+
     def phase(self, phase: str, what: str = "") -> None:
         if self.measuring is not None:
             self.measuring.phase(phase, what)

@@ -114,8 +114,7 @@ def _brought_steps(
     every = list(values)
     nodes: dict[str, None] = {}
     size = Size(across.limits.bytes_max)
-    if conversation.noting.measuring is not None:
-        conversation.noting.measuring.begin()
+    conversation.noting.anew()
     first = 0
     for count in across.stages:
         portions = across.portions[first : first + count]

@@ -55,8 +55,7 @@ def run_steps(
         except NotStaged:
             # All at once, by whoever is there.
             pass
-    if conversation.noting.measuring is not None:
-        conversation.noting.measuring.begin()
+    conversation.noting.anew()
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
     nodes = list(ready.nodes)
 
@@ -105,6 +104,7 @@ def _staged_steps(
     )
     shards = sorted(set().union(*places))
     editions = editions_of(page, shards) if plan.listed else NO_EDITIONS
+    conversation.noting.anew()
     staging = Staging(conversation, prepared, values, ground, until)
     at = plan.brought.shard or conversation.preferred()
     rows = yield from staging.run_steps(places, at, editions)

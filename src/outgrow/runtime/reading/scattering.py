@@ -54,8 +54,7 @@ def _scatter_steps(
     plan, transaction = prepared.plan, conversation.transaction
     assert plan.fragment_sql is not None and plan.finish is not None
     params, measuring = plan.fragment_values(values) or None, conversation.noting.measuring
-    if measuring is not None:
-        measuring.begin()
+    conversation.noting.anew()
     nodes: tuple[str, ...]
     missing: tuple[str, ...] = ()
     if transaction is not None:
