@@ -23,6 +23,7 @@ from outgrow.plan import FAMILIES, ColumnType, Output, Rendered
 from .columnar import Limits, connected
 from .errors import spill_full, too_little_memory
 from .numeric import divide, round_to
+from .texts import column_of
 
 #: What a value of the text that PostgreSQL gives is to DuckDB; the rest is a plain cast.
 _READ = {
@@ -35,8 +36,6 @@ _DECIMALS = "CASE WHEN contains({0}, '.') THEN length({0}) - strpos({0}, '.') EL
 #: Digits that fit DuckDB's 64-bit decimals.
 _SHORT = 18
 _LONG = 38
-#: More text has no place in one array of Arrow's; a character has up to four bytes.
-_ARROW_BYTES = 2**31
 VETTED_VERSION = "2.0."
 
 
@@ -62,16 +61,16 @@ class DuckFinish:
             self._connection = connected(limits)
 
     def fill(
-        self, table: str, names: Sequence[str], columns: Sequence[str], unquoted: Callable[[str], Sequence[str | None]]
+        self, table: str, names: Sequence[str], columns: Sequence[str], unescaped: Callable[[str], Sequence[str | None]]
     ) -> list[ColumnType]:
         """Columns as the texts of PostgreSQL's arrays, of types by their names; what their values have in common.
 
-        `unquoted` gives the elements of an array with quotes in it.  Raises Unanswered for lengths of char(n) that
-        differ.
+        `unescaped` gives the elements of an array with backslashes in it.  Raises Unanswered for char(n) of several
+        lengths.
         """
         import pyarrow
 
-        arrays = [_texts(column, unquoted) for column in columns]
+        arrays = [column_of(column, unescaped) for column in columns]
         types = [_shape(name, array) for name, array in zip(names, arrays, strict=True)]
         items = [
             f"{_read(type, array, f'c{number}')} AS c{number}"
@@ -116,17 +115,6 @@ class DuckFinish:
         if "max_temp_directory_size" in text:
             return spill_full(self._limits.directory, text.splitlines()[0])
         return too_little_memory(self._limits.memory_bytes, self._limits.directory)
-
-
-def _texts(array: str, unquoted: Callable[[str], Sequence[str | None]]) -> Any:
-    """The elements as Arrow has text; where none is quoted, without an object of Python's for each."""
-    import pyarrow
-    import pyarrow.compute as compute
-
-    if '"' in array or array == "{}" or len(array) > _ARROW_BYTES // 4:
-        return pyarrow.array(unquoted(array), pyarrow.string())
-    elements = compute.split_pattern(pyarrow.array([array[1:-1]], pyarrow.string()), ",").values
-    return compute.if_else(compute.equal(elements, "NULL"), None, elements)
 
 
 def _shape(name: str, texts: Any) -> ColumnType:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from unittest import mock
 
-from outgrow.finish import duck, duckdb_missing
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outgrow.finish import duckdb_missing, texts
 from outgrow.nodes import elements
 
 pytestmark = pytest.mark.skipif(bool(duckdb_missing()), reason=duckdb_missing())
@@ -28,14 +32,37 @@ pytestmark = pytest.mark.skipif(bool(duckdb_missing()), reason=duckdb_missing())
         '{"2024-01-01 00:00:00+00"}',
     ],
 )
-def test_both_ways_give_the_same(array: str) -> None:
-    assert duck._texts(array, elements).to_pylist() == elements(array)
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, texts._PIECE])
+def test_both_ways_give_the_same(array: str, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_PIECE", piece)
+    found = texts.column_of(array, elements)
+    found.validate(full=True)
+    assert found.to_pylist() == elements(array)
 
 
-def test_without_quotes_no_object_is_made_for_a_value() -> None:
+@given(
+    st.lists(st.none() | st.text(st.sampled_from('ab, "NUL{}é€\\'), max_size=6), max_size=400),
+    st.integers(1, 40),
+)
+def test_whatever_the_elements_are(values: list[str | None], piece: int) -> None:
+    def written(value: str | None) -> str:
+        if value is None:
+            return "NULL"
+        if not value or value.upper() == "NULL" or set(value) & set(', "{}\\'):
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return value
+
+    array = "{" + ",".join(map(written, values)) + "}"
+    with mock.patch.object(texts, "_PIECE", piece):
+        found = texts.column_of(array, elements)
+    found.validate(full=True)
+    assert found.to_pylist() == values == elements(array)
+
+
+def test_no_object_is_made_for_a_value() -> None:
     def never(array: str) -> list[str | None]:
         raise AssertionError(array)
 
-    assert duck._texts("{1,NULL,2}", never).to_pylist() == ["1", None, "2"]
+    assert texts.column_of('{1,NULL,"a,b"}', never).to_pylist() == ["1", None, "a,b"]
     with pytest.raises(AssertionError):
-        duck._texts('{"1"}', never)
+        texts.column_of(r'{"\\"}', never)
