@@ -23,6 +23,7 @@ from outgrow.runtime.measuring import BRING, FINISH, Came, size_of
 from outgrow.runtime.reading.bringing import Ready
 from outgrow.runtime.reading.size import Size
 from outgrow.runtime.result import Result
+from outgrow.transactions import not_agreed
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def ready_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
 ) -> Steps[tuple[Across, Ready]]:
     """Bring the rows of all domains, for the plan that holds now."""
+    if conversation.atomic_reads:
+        raise not_agreed("other domains are read at moments of their own", "ask each domain in a session of its own")
     prepared = yield from _fresh_steps(conversation, prepared, until)
     across = prepared.plan.across
     if across is None:
