@@ -20,6 +20,10 @@ TIMES_FEWER = 2
 KEYS_MAX = 50_000
 
 
+#: What the finishing server is told to leave: always the first, and the others where only arrays are read.
+PLANNER = ("enable_mergejoin", "enable_nestloop")
+
+
 class Turn(NamedTuple):
     """One bring of a stage, and what narrows it."""
 
@@ -72,7 +76,7 @@ def settings(brought: Brought) -> str:
     It knows how many rows arrays have, but not how many values: it takes joins for selective that are not, sorts what
     they yield, or goes through one array for each row of another.  Hashing is never far off.
     """
-    off = ["enable_mergejoin", *(["enable_nestloop"] if brought.alone else [])]
+    off = PLANNER if brought.alone else PLANNER[:1]
     return "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in off)
 
 

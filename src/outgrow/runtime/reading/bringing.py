@@ -18,7 +18,7 @@ from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading import columnar, partial
 from outgrow.runtime.reading.gathered import Gathering
-from outgrow.runtime.reading.staged import NoEstimate, Staging
+from outgrow.runtime.reading.staged import NoEstimate, NoSnapshot, Staging, may_keep_one_snapshot
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -50,9 +50,10 @@ def run_steps(
     if staged(conversation, brought) and not allow_partial:
         try:
             return (yield from _staged_steps(conversation, prepared, values, until))
-        except (NodeLost, NoEstimate):
+        except (NodeLost, NoEstimate, NoSnapshot) as without:
+            if isinstance(without, NodeLost) and conversation.transaction is not None:
+                raise
             # All at once, by whoever is there.
-            pass
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
     nodes = list(ready.nodes)
 
@@ -80,16 +81,18 @@ def _result(brought: Brought, rows: Rows, nodes: tuple[str, ...], missing: tuple
 def staged(conversation: Conversation, brought: Brought) -> bool:
     """Rows may come in stages: what comes first can narrow the rest, and all of a shard's are of one moment.
 
-    In a transaction they would not be (READ COMMITTED), and a pooler's links are not ours for so long.
+    In a transaction at READ COMMITTED they would not be, and outside of one a pooler's links are not ours for so long.
     """
-    return brought.linked and conversation.transaction is None and not conversation.state.pooled
+    if conversation.transaction is not None:
+        return brought.linked and may_keep_one_snapshot(conversation.transaction)
+    return brought.linked and not conversation.state.pooled
 
 
 def stages_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[list[str]]:
     """For explain: in which order rows would come now, by the servers' estimates."""
     plan = prepared.plan
     assert plan.brought is not None
-    if not staged(conversation, plan.brought):
+    if conversation.transaction is not None or not staged(conversation, plan.brought):
         return []
     places, _ = yield from directory.resolved_steps(
         conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), None

@@ -1,7 +1,7 @@
 """Rows that are brought in stages: what comes first says which rows of the others matter.
 
 All of a shard's rows, and what the finishing server reads itself, are of one moment for each shard: one snapshot of a
-read-only transaction there.
+read-only transaction there, or of the session's own where it keeps to one (REPEATABLE READ and above).
 """
 
 from __future__ import annotations
@@ -24,16 +24,26 @@ from outgrow.waits import Steps
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
     from outgrow.runtime.prepared import Prepared
+    from outgrow.runtime.transaction.branches import Transaction
 
 #: How long estimates serve for the same statement with the same values.
 KEPT_SECONDS = 10.0
 #: A shard that takes longer to say what it expects waits for a lock, say: others shall not wait with it.
 ESTIMATE_SECONDS = 1.0
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+#: Asked of a branch, it also begins the snapshot.  What follows the isolation level is put back behind the query.
+_KEPT = "SELECT current_setting('transaction_isolation'), " + ", ".join(
+    f"current_setting('{name}')" for name in staging.PLANNER
+)
+_PUT_BACK = "SELECT " + ", ".join(f"set_config('{name}', ${at}, true)" for at, name in enumerate(staging.PLANNER, 1))
 
 
 class NoEstimate(Exception):
     """A shard did not say in time what it expects."""
+
+
+class NoSnapshot(Exception):
+    """The session's transaction sees each statement's own moment."""
 
 
 class Estimated:
@@ -48,6 +58,12 @@ class Estimated:
         self.until = monotonic() + KEPT_SECONDS
 
 
+def may_keep_one_snapshot(transaction: Transaction) -> bool:
+    """Whether somebody has said so; only servers know, and are asked then."""
+    said = " ".join((transaction.begin, *transaction.prologue, *(setting.sql for setting in transaction.dress)))
+    return any(word in said.lower() for word in ("repeatable", "serializable"))
+
+
 class Staging:
     """One execution: its links, and what has come so far."""
 
@@ -58,19 +74,27 @@ class Staging:
         self._brought = prepared.plan.brought
         self._prepared = prepared
         self._state = conversation.state
+        self._transaction = conversation.transaction
         self._values = values
         self._until = until
         self._borrowed = Borrowed(conversation)
         self._links: dict[str, Link] = {}
+        #: What the transaction has set of the planner, to be put back.
+        self._planner: list[Any] = []
         finish = conversation.state.picture.domain.finish
         self.gathering = Gathering(self._brought.brings, finish.rows_max, finish.bytes_max)
         self.nodes: tuple[str, ...] = ()
 
     def run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
-        """Bring the rows from their places in stages, and run the query `at` a shard."""
+        """Bring the rows from their places in stages, and run the query `at` a shard.
+
+        Raises NoSnapshot, and has brought nothing, where the session's transaction does not keep to one.
+        """
         try:
             links = yield from self._open_steps([at], places, editions)
             self.nodes = tuple(link.node.name for link in links)
+            if self._transaction is not None:
+                yield from self._check_steps(links)
             stages = (yield from self.estimated_steps(places)).stages
             yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
             for stage in stages:
@@ -81,10 +105,22 @@ class Staging:
                 every = [*self._values, *arrays]
                 params = [every[index - 1] for index in self._brought.params]
                 rows = yield from self._finish_steps(self._links[at], params)
-            yield from together([self._one_steps(link, "COMMIT") for link in links])
+            if self._transaction is None:
+                yield from together([self._one_steps(link, "COMMIT") for link in links])
+        except Error as error:
+            if self._transaction is not None:
+                self._transaction.failed = self._transaction.failed or error
+            raise
         finally:
             self._borrowed.give_back()
         return rows
+
+    def _check_steps(self, links: Sequence[Link]) -> Steps[None]:
+        """All branches keep to one snapshot, which begins now where it has not begun before."""
+        for rows in (yield from together([self._one_steps(link, _KEPT) for link in links])):
+            isolation, *self._planner = rows.rows[0]
+            if isolation not in ("repeatable read", "serializable"):
+                raise NoSnapshot
 
     def described_steps(self, places: Sequence[set[str]]) -> Steps[list[str]]:
         """What explain shows: the stages of an execution now."""
@@ -97,6 +133,8 @@ class Staging:
 
     def _open_steps(self, first: list[str], places: Sequence[set[str]], editions: Editions) -> Steps[list[Link]]:
         shards = list(dict.fromkeys([*first, *(shard for having in places for shard in sorted(having))]))
+        if self._transaction is not None:
+            yield from self._transaction.open_steps(shards, self._until)
         links = yield from self._borrowed.links_steps(shards, self._prepared, self._until, editions)
         self._links = dict(zip(shards, links, strict=True))
         return links
@@ -129,11 +167,13 @@ class Staging:
         """Arrays have no statistics and no indexes: joins that rely on either are not to be tried."""
         settings = staging.settings(self._brought)
         asked: list[Asked] = [(settings, None), (self._brought.sql, params or None)]
-        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False, False])
+        if self._planner:
+            asked.append((_PUT_BACK, self._planner))
+        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False] * len(asked))
         for outcome in outcomes:
             if isinstance(outcome, Error):
                 raise outcome
-        rows = outcomes[-1]
+        rows = outcomes[1]
         assert isinstance(rows, Rows)
         return rows
 
@@ -153,7 +193,10 @@ class Staging:
             if having:
                 asked[sorted(having)[number % len(having)]].append(number)
         patience = monotonic() + ESTIMATE_SECONDS
-        until = patience if self._until is None else min(patience, self._until)
+        until: float | None = patience if self._until is None else min(patience, self._until)
+        if self._transaction is not None:
+            # What is cancelled there has failed.
+            until = self._until
         try:
             many = [self._estimate_steps(self._links[shard], asked[shard], until) for shard in asked]
             answers = yield from together(many)
@@ -168,7 +211,7 @@ class Staging:
         self._prepared.estimated = made = Estimated(self._values, self._brought, estimates)
         return made
 
-    def _estimate_steps(self, link: Link, numbers: Sequence[int], until: float) -> Steps[list[float]]:
+    def _estimate_steps(self, link: Link, numbers: Sequence[int], until: float | None) -> Steps[list[float]]:
         asked = []
         for number in numbers:
             sql, used = filled(staging.estimate(self._brought.brings[number]))
