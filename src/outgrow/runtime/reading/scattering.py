@@ -13,6 +13,7 @@ from outgrow.runtime import asking, rails
 from outgrow.runtime.directories.outdated import Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import bringing, partial
+from outgrow.runtime.reading.disagreeing import agreed_steps
 from outgrow.runtime.result import Result, finished
 from outgrow.runtime.transaction import writes
 from outgrow.waits import Steps
@@ -33,10 +34,12 @@ def several_steps(
     """A statement that several shards work on, in whichever way its plan says."""
     rails.check(conversation, prepared, located.shards)
     if prepared.plan.change is not None:
-        return (yield from writes.change_steps(conversation, prepared, located, values, until, editions))
-    if prepared.plan.is_brought:
-        return (yield from bringing.run_steps(conversation, prepared, values, until, allow_partial))
-    return (yield from _scatter_steps(conversation, prepared, located, values, until, allow_partial, editions))
+        steps = writes.change_steps(conversation, prepared, located, values, until, editions)
+    elif prepared.plan.is_brought:
+        steps = bringing.run_steps(conversation, prepared, values, until, allow_partial)
+    else:
+        steps = _scatter_steps(conversation, prepared, located, values, until, allow_partial, editions)
+    return (yield from agreed_steps(conversation.state, prepared, steps, until))
 
 
 def _scatter_steps(

@@ -18,6 +18,7 @@ from outgrow.runtime.events.telling import Telling
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, bringing
 from outgrow.runtime.reading.borrowing import Borrowed
+from outgrow.runtime.reading.disagreeing import agreed_steps
 from outgrow.statement import Kind
 from outgrow.waits import Steps
 
@@ -117,7 +118,8 @@ class Streaming:
                 self._telling.located = located
             editions = editions_of(page, located.shards) if prepared.plan.listed else NO_EDITIONS
             try:
-                yield from self._start_steps(prepared, located, values, editions, patience.tried)
+                steps = self._start_steps(prepared, located, values, editions, patience.tried)
+                yield from agreed_steps(state, prepared, steps, self._until)
                 return
             except Outdated as outdated:
                 yield from self._borrowed.finish_steps(whole=False)
