@@ -67,9 +67,10 @@ def test_the_same_answer(sides: Sides, sql: str) -> None:
     sides.same(sql)
 
 
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
 @pytest.mark.parametrize("sql", QUERIES)
-def test_the_same_answer_inside_a_transaction(sides: Sides, sql: str) -> None:
-    with sides.fleet.session() as session, session.transaction("REPEATABLE READ"):
+def test_the_same_answer_inside_a_transaction(sides: Sides, sql: str, isolation: str) -> None:
+    with sides.fleet.session() as session, session.transaction(isolation):
         sides.same(sql, None, session)
 
 

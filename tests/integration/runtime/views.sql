@@ -32,3 +32,5 @@ SELECT * FROM invoker ORDER BY 1
 -- The view's table, not what the statement calls so.
 WITH countries AS (SELECT 'DE' AS code, 'x' AS name) SELECT n.name, g.id, s.buyer FROM near n JOIN countries c USING (code) JOIN goods g ON g.label = n.name JOIN sales s ON s.good = g.id ORDER BY 1, 2, 3, s.amount
 SELECT a.one, b.two FROM renamed a, renamed b WHERE a.one = 3 AND b.one = 4
+-- A transaction has one moment, in views too.
+SELECT DISTINCT r.at = now() FROM recent r JOIN goods g ON g.id = r.good WHERE g.price < 3
