@@ -18,7 +18,7 @@ T = TypeVar("T")
 _UNKNOWN_THERE = frozenset(("42703", "42P01", "42883", "42804", "42846"))
 
 
-def agreed_steps(state: DomainState, prepared: Prepared, steps: Steps[T], until: float | None) -> Steps[T]:
+def explained_steps(state: DomainState, prepared: Prepared, steps: Steps[T], until: float | None) -> Steps[T]:
     """What `steps` give; an error that comes of shards with other tables says which shard has which table otherwise.
 
     The picture is taken anew for that, so that the next statement is refused before anything is asked.
