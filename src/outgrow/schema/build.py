@@ -125,7 +125,8 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
     reached = cascades(foreign)
     tables = {}
     for row in rows["relations"]:
-        schema, relation, kind, parent_schema, parent, definition, security, triggers, rules, by_statement, own = row
+        schema, relation, kind, parent_schema, parent, definition, security, triggers, rules = row[:9]
+        by_statement, barrier, own = row[9:12]
         name = TableName(schema, relation)
         tables[name] = Table(
             name=name,
@@ -141,6 +142,7 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             partition_of=TableName(parent_schema, parent) if parent else None,
             definition=definition,
             row_security=security,
+            security_barrier=barrier,
             fleet_unique=tuple(_fleet_unique(said) for said in own or ()),
         )
     return tables

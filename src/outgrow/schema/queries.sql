@@ -18,8 +18,8 @@ WHERE d.datname = current_database();
 
 -- name: relations
 -- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules, and
--- which of the triggers run FOR EACH STATEMENT, behind their tgtype; and what outgrow's own triggers say of what is unique
--- in the whole domain.
+-- which of the triggers run FOR EACH STATEMENT, behind their tgtype; whether a view is a security barrier; and what
+-- outgrow's own triggers say of what is unique in the whole domain.
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        pn.nspname::text, p.relname::text,
        CASE WHEN c.relkind IN ('v', 'm') AND NOT s.system THEN pg_get_viewdef(c.oid) END,
@@ -38,6 +38,8 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
              FROM pg_catalog.pg_trigger AS t
              WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0 AND t.tgfoid <> ALL (own.functions))
        END,
+       c.relkind = 'v' AND coalesce((SELECT o.option_value::bool FROM pg_options_to_table(c.reloptions) AS o
+                                     WHERE o.option_name = 'security_barrier'), false),
        CASE WHEN c.relhastriggers AND NOT s.system THEN
             (SELECT array_agg(convert_from(substr(t.tgargs, 1, length(t.tgargs) - 1), 'UTF8') ORDER BY t.tgname)
              FROM pg_catalog.pg_trigger AS t

@@ -33,7 +33,7 @@ def server(
 
 
 def table(name: str, kind: str = "r") -> tuple:
-    return ("public", name, kind, None, None, None, False, None, None, None, None)
+    return ("public", name, kind, None, None, None, False, None, None, None, False, None)
 
 
 def foreign(child: str, parent: str, on_delete: str) -> tuple:
@@ -115,9 +115,9 @@ def test_cascades_are_followed_to_the_end_and_through_circles() -> None:
 
 def test_keys_triggers_rules_and_partitions() -> None:
     relations = [
-        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["52 audit"], None),
-        ("public", "t1", "r", "public", "t", None, False, None, None, None, None),
-        ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None, None),
+        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["52 audit"], False, None),
+        ("public", "t1", "r", "public", "t", None, False, None, None, None, False, None),
+        ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None, True, None),
     ]
     keys = [
         ("primary", "public", "t", ["a", "b"], None, None, None, "", ""),
@@ -137,14 +137,14 @@ def test_keys_triggers_rules_and_partitions() -> None:
     assert part is not None
     assert part.partition_of == TableName("public", "t")
     assert view is not None
-    assert view.definition == " SELECT 1;"
+    assert (view.definition, view.security_barrier) == (" SELECT 1;", True)
 
 
 def test_what_is_unique_in_the_whole_domain_its_trigger_says() -> None:
     unique = FleetUnique(7, 'é"key', ("mail",), ("id", "day"), ("s1", "s2"))
     said = fleet_unique_text(unique)
     assert said.isascii()
-    relations = [("public", "t", "r", None, None, None, False, None, None, None, [said])]
+    relations = [("public", "t", "r", None, None, None, False, None, None, None, False, [said])]
     keys = [("other", "public", "t", [], None, "t_lower_idx", None, "", "")]
     schema = built(relations=relations, keys=keys)
     found = schema.find("t")
