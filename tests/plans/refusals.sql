@@ -328,7 +328,7 @@ SELECT mine(qty) FROM orders;
 SELECT peek() FROM orders;
 --   read, keys
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-019 the function peek may read or do what only one shard knows
+--   refused over several: OG-PLAN-102 the function peek is STABLE: it may read tables, of which each shard has its part only
 
 SELECT unknown_function(qty) FROM orders;
 --   write, keys

@@ -16,6 +16,10 @@ def bring(alias: str, *columns: str) -> Bring:
     return Bring((), alias, columns, Piece(("",)), Piece(("",)))
 
 
+#: What the arrays of two columns hold, and of one.
+TWO, ONE = ["int8[]", "text[]"], ["text[]"]
+
+
 def answer(*cells: object) -> Rows:
     return Rows((), [(True, *cells)], "SELECT", 1)
 
@@ -23,10 +27,10 @@ def answer(*cells: object) -> Rows:
 def test_what_comes_later_is_laid_behind_what_was_there() -> None:
     gathering = Gathering([bring("b1", "c1", "c2"), bring("b2", "c1")], 10, 1_000)
     assert gathering.arrays() == ["{}", "{}", "{}"]
-    gathering.take([0, 1], answer(2, "{1,NULL}", '{"a,b",c}', 0, None))
+    gathering.take([0, 1], answer(2, "{1,NULL}", '{"a,b",c}', TWO, 0, None, ONE))
     assert gathering.arrays() == ["{1,NULL}", '{"a,b",c}', "{}"]
-    gathering.take([0], answer(1, "{3}", '{"}"}'))
-    gathering.take([1], answer(1, "{x}"))
+    gathering.take([0], answer(1, "{3}", '{"}"}', TWO))
+    gathering.take([1], answer(1, "{x}", ONE))
     for _ in range(2):
         assert gathering.arrays() == ["{1,NULL,3}", '{"a,b",c,"}"}', "{x}"]
     assert gathering.rows == 4
@@ -36,6 +40,6 @@ def test_what_comes_later_is_laid_behind_what_was_there() -> None:
 
 def test_the_limits() -> None:
     with pytest.raises(NotSupportedError, match="OG-RUN-100"):
-        Gathering([bring("b1", "c1")], 1, 1_000).take([0], answer(2, "{1,2}"))
+        Gathering([bring("b1", "c1")], 1, 1_000).take([0], answer(2, "{1,2}", ONE))
     with pytest.raises(NotSupportedError, match="OG-RUN-136"):
-        Gathering([bring("b1", "c1")], 10, 4).take([0], answer(2, "{1,2}"))
+        Gathering([bring("b1", "c1")], 10, 4).take([0], answer(2, "{1,2}", ONE))

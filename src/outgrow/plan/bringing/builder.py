@@ -152,7 +152,7 @@ def _check(scan: Scan, places: Places, here: str) -> bool:
     table, kind, standing = places.table(scan.table), places.kind(scan.table), places.of(scan.table)
     if scan.sample:
         raise refused("table form", f"TABLESAMPLE on {scan.table}")
-    if kind in (TableKind.VIEW, TableKind.FOREIGN, TableKind.SEQUENCE):
+    if kind not in (TableKind.TABLE, TableKind.PARTITIONED):
         raise refused("unvetted", f"the {kind} {scan.table}")
     if table is None or table.row_security:
         raise refused("table form", f"row security on {scan.table}")

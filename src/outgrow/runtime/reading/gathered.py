@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from outgrow.errors import NotSupportedError
+from outgrow.finish import brought_apart
 from outgrow.nodes import Rows
 from outgrow.plan import Bring
 from outgrow.runtime.measuring import Came, size_of
@@ -21,6 +22,7 @@ class Gathering:
         self._brings = brings
         self._rows_max = rows_max
         self._size = Size(bytes_max)
+        self._types: dict[int, Sequence[str]] = {}
         self._counts = [0] * len(brings)
         self._parts: list[list[list[str]]] = [[[] for _ in bring.columns] for bring in brings]
 
@@ -45,11 +47,22 @@ class Gathering:
                     cure="restrict the query, join on the shard key, or raise the domain's finish: {rows_max: …}",
                 )
             columns = len(bring.columns)
+            self._check_types(number, cells[at + 1 + columns])
             for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
                 if array is not None:
                     self._size.add(array)
                     parts.append(array)
-            at += 1 + columns
+            at += 2 + columns
+
+    def _check_types(self, number: int, types: Sequence[str]) -> None:
+        """Arrays are laid end to end unread, so what they hold has to be of one type."""
+        known = self._types.setdefault(number, types)
+        if known != types:
+            bring = self._brings[number]
+            column, one, other = next(
+                each for each in zip(bring.columns, known, types, strict=True) if each[1] != each[2]
+            )
+            raise brought_apart(f"{column} of {bring.of}", one.removesuffix("[]"), other.removesuffix("[]"))
 
     @property
     def rows(self) -> int:

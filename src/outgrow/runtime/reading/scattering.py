@@ -15,6 +15,7 @@ from outgrow.runtime.directories.outdated import Editions
 from outgrow.runtime.measuring import Finish
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import bringing, partial
+from outgrow.runtime.reading.disagreeing import explained_steps
 from outgrow.runtime.result import Result, finished
 from outgrow.runtime.transaction import agreed, writes
 from outgrow.waits import Steps
@@ -51,10 +52,12 @@ def _several_steps(
     editions: Editions,
 ) -> Steps[Result]:
     if prepared.plan.change is not None:
-        return (yield from writes.change_steps(conversation, prepared, located, values, until, editions))
-    if prepared.plan.is_brought:
-        return (yield from bringing.run_steps(conversation, prepared, values, until, allow_partial))
-    return (yield from _scatter_steps(conversation, prepared, located, values, until, allow_partial, editions))
+        steps = writes.change_steps(conversation, prepared, located, values, until, editions)
+    elif prepared.plan.is_brought:
+        steps = bringing.run_steps(conversation, prepared, values, until, allow_partial)
+    else:
+        steps = _scatter_steps(conversation, prepared, located, values, until, allow_partial, editions)
+    return (yield from explained_steps(conversation.state, prepared, steps, until))
 
 
 def _scatter_steps(

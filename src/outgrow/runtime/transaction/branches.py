@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow import transactions
-from outgrow.clock import monotonic
+from outgrow.clock import monotonic, wall_ns
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
@@ -23,10 +23,9 @@ from outgrow.runtime.directories.held import holding
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
 from outgrow.runtime.dress import Dress, taken_steps
 from outgrow.runtime.footing import Footing
-from outgrow.runtime.transaction import atomic
+from outgrow.runtime.transaction import atomic, waiting
 from outgrow.runtime.transaction.branch import Branch, places_steps
 from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
-from outgrow.transactions import branch as limits
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class Transaction:
         self.touched: set[str] = set()
         #: What will tell this transaction from all others, and when its beginning was told of.
         self.chance = os.urandom(10)
+        self.begun = wall_ns() // 1_000_000
         self.told_at: float | None = None
         #: The shard that was touched first, and what the transaction is called, once it has a name.
         self.first: str | None = None
@@ -151,14 +151,11 @@ class Transaction:
     def _many_on_branch_steps(
         self, shard: str, asked: list[Asked], writes: bool, until: float | None
     ) -> Steps[list[Rows]]:
-        started, several = monotonic(), len(self.branches) > 1
+        started = monotonic()
         try:
-            answers = yield from self._ask_steps(shard, asked, until)
+            answers = yield from waiting.watched_steps(self, self._ask_steps(shard, asked, until))
         except Error as error:
             self._note(shard, asked, [], started, error)
-            # (A statement that did not want to wait, NOWAIT, fails at once.)
-            if several and error.sqlstate == "55P03" and monotonic() - started > limits.LOCK_TIMEOUT_SECONDS / 2:
-                raise transactions.lock_timeout(error) from error
             raise
         finally:
             if writes and shard in self.branches:
@@ -280,7 +277,7 @@ class Transaction:
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
         self.branches[shard] = branch = state.engine.branch(shard, link.node, link, ahead, place_sql)
-        branch.id, branch.edition_at = id, edition_at
+        branch.id, branch.edition_at, branch.begun = id, edition_at, self.begun
         self.touched.add(shard)
 
     def commit_steps(self, until: float | None, xid: Xid | None = None) -> Steps[dict[str, Position]]:
