@@ -114,7 +114,7 @@ SELECT 1 FROM guarded JOIN users.users u ON true;
 SELECT 1 FROM view_of_orders JOIN users.users u ON true;
 --   error: OG-PLAN-019 the view view_of_orders may read or do what only one shard knows
 SELECT 1 FROM orders TABLESAMPLE BERNOULLI (10) JOIN users.users u ON true;
---   error: OG-PLAN-002 SELECT is not understood well enough to choose a shard for it: outgrow does not understand TABLESAMPLE
+--   error: OG-PLAN-021 TABLESAMPLE on orders is not answered over several shards
 SELECT 1 FROM pg_class JOIN users.users u ON true;
 --   error: OG-PLAN-018 the statement reads the catalogue (pg_catalog.pg_class): that is computed by each shard for itself
 
