@@ -84,6 +84,9 @@ FILLED = (
         + ")"
         for n in range(1, 6)
     ),
+    # Equal to those of others, and not the same.
+    "INSERT INTO kinds (id, exact) SELECT n, 1.500 FROM generate_series(11, 20) n",
+    "INSERT INTO kinds (id, exact) SELECT n, 1.5 FROM generate_series(21, 30) n",
 )
 
 

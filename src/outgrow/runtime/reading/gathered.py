@@ -8,11 +8,15 @@ from outgrow.errors import NotSupportedError
 from outgrow.finish import brought_apart
 from outgrow.nodes import Rows
 from outgrow.plan import Bring
+from outgrow.runtime.measuring import Came, size_of
 from outgrow.runtime.reading.size import Size
 
 
 class Gathering:
-    """They are texts of one dimension, so that laying them together is laying their insides together."""
+    """They are texts of one dimension, so that laying them together is laying their insides together.
+
+    No text is held twice for longer than that takes.
+    """
 
     def __init__(self, brings: Sequence[Bring], rows_max: int, bytes_max: int) -> None:
         self._brings = brings
@@ -47,7 +51,7 @@ class Gathering:
             for parts, array in zip(self._parts[number], cells[at + 1 : at + 1 + columns], strict=True):
                 if array is not None:
                     self._size.add(array)
-                    parts.append(array[1:-1])
+                    parts.append(array)
             at += 2 + columns
 
     def _check_types(self, number: int, types: Sequence[str]) -> None:
@@ -64,6 +68,20 @@ class Gathering:
     def rows(self) -> int:
         return sum(self._counts)
 
+    def came(self, expected: Sequence[float] = ()) -> list[Came]:
+        """What each bring has brought, beside what was expected of it."""
+        return [
+            Came(bring.alias, self._counts[at], sum(map(size_of, self._parts[at])), expected[at] if expected else None)
+            for at, bring in enumerate(self._brings)
+        ]
+
     def arrays(self) -> list[str]:
         """Those of what has not come yet are empty."""
-        return ["{" + ",".join(parts) + "}" for bring in self._parts for parts in bring]
+        return [_whole(parts) for bring in self._parts for parts in bring]
+
+
+def _whole(parts: list[str]) -> str:
+    """The array of all, which takes the place of its parts."""
+    if len(parts) > 1:
+        parts[:] = ["{" + ",".join([part[1:-1] for part in parts]) + "}"]
+    return parts[0] if parts else "{}"
