@@ -22,7 +22,7 @@ class Attempts:
 
     def __init__(self, most: int) -> None:
         if most < 1:
-            raise InterfaceError("OG-RUN-150", f"a transaction cannot be run {most} times", cure="pass 1 or more")
+            raise InterfaceError("OG-RUN-160", f"a transaction cannot be run {most} times", cure="pass 1 or more")
         self._left = most - 1
         self._longest = _FIRST_SECONDS
 

@@ -27,7 +27,7 @@ from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.numbers.ids import Ids
 from outgrow.runtime.numbers.sequence import AsyncFleetSequence, FleetSequence
-from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.runtime.transaction import agreed, atomic
@@ -193,14 +193,21 @@ class Fleet:
             return session.execute(sql, parameters)
 
     def explain(
-        self, sql: str, parameters: Parameters = None, *, domain: str | None = None, session: Session | None = None
+        self,
+        sql: str,
+        parameters: Parameters = None,
+        *,
+        domain: str | None = None,
+        session: Session | None = None,
+        analyze: bool = False,
     ) -> explain.Explanation:
-        """Where the statement would go, and why; it is not run."""
+        """Where the statement would go, and why; it is not run.
+
+        With `analyze` a SELECT is run, its rows are thrown away, and what each part gave and took is told too.
+        """
         conversation = session._conversation if session else self._conversation(domain, "session", None)
         prepared = drive(conversation.prepared_steps(sql, parameters is not None, None))
-        known = parameters is not None or not prepared.parameters
-        values = values_of(prepared.placeholders, parameters) if known else None
-        return drive(explain.explain_steps(conversation, prepared, values))
+        return drive(explain.explain_steps(conversation, prepared, parameters, analyze))
 
     def subscribe(self, callback: Callback, *, connections: bool = False) -> Callable[[], None]:
         """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).

@@ -139,7 +139,7 @@ class Transaction:
         yield from self._ask_steps(shard, [], until)
         branch = self.branches[shard]
         branch.wrote |= writes
-        self._note(shard, (), monotonic())
+        self._note(shard, [], [], monotonic(), None)
         return branch.link
 
     def _on_branch_steps(
@@ -155,20 +155,20 @@ class Transaction:
         try:
             answers = yield from waiting.watched_steps(self, self._ask_steps(shard, asked, until))
         except Error as error:
-            self._note(shard, (), started, error)
+            self._note(shard, asked, [], started, error)
             raise
         finally:
             if writes and shard in self.branches:
                 self.branches[shard].wrote = True
         if writes and any(rows.count > 0 and rows.status in _COUNTING for rows in answers):
             self.branches[shard].certain = True
-        self._note(shard, answers, started)
+        self._note(shard, asked, answers, started, None)
         return answers
 
-    def _note(self, shard: str, answers: Sequence[Rows], started: float, error: Error | None = None) -> None:
-        if self.state.tell is not None and shard in self.branches:
-            count = sum([rows.count for rows in answers if rows.count >= 0] or [-1])
-            self.footings[shard].noting.visit(self.state, self.branches[shard].node, "branch", count, started, error)
+    def _note(self, shard: str, asked: list[Asked], answers: list[Rows], started: float, error: Error | None) -> None:
+        if shard in self.branches:
+            node = self.branches[shard].node
+            self.footings[shard].noting.on_branch(self.state, node, asked, answers, started, error)
 
     def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[list[Rows]]:
         """Run statements on a branch, in one flush with what has to go ahead of them (BEGIN, mostly).
