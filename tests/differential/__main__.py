@@ -48,6 +48,7 @@ def arguments() -> argparse.Namespace:
         "--finish", choices=FINISHES, default="auto", help="bring every query that can be, and finish it by this engine"
     )
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
+    parser.add_argument("--atomic", action="store_true", help="ask in sessions with atomic_reads")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
     parser.add_argument("--replay", help="one statement, or chapter of writes, again: NUMBER or SEED/NUMBER")
@@ -105,7 +106,13 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
 def sides_of(options: argparse.Namespace) -> AbstractContextManager[Sides]:
     if options.domains > 1:
         return domains.opened(options.domains, options.shards, strategy=options.strategy, behind=options.behind)
-    return opened(options.shards, strategy=options.strategy, behind=options.behind, finish=options.finish)
+    return opened(
+        options.shards,
+        strategy=options.strategy,
+        behind=options.behind,
+        finish=options.finish,
+        atomic=options.atomic,
+    )
 
 
 class Progress:
