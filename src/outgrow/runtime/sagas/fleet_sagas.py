@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -237,9 +238,8 @@ def _forget_steps(crew: SagaCrew, over_days: float) -> Steps[int]:
             if state.file.engine != "postgresql":
                 continue
             for shard in state.picture.domain.shards:
-                yield from state.sequences.on_primary_steps(
-                    shard.name, lambda link, ids=ids: ledger.forget_marks_steps(link, ids), None
-                )
+                forget_steps = partial(ledger.forget_marks_steps, sagas=ids)
+                yield from state.sequences.on_primary_steps(shard.name, forget_steps, None)
 
 
 def id_of(id: UUID | str) -> UUID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ class SagaResult:
     @property
     def value(self) -> Any:
         """What the last step returned."""
-        return next(reversed(self.results.values())) if self.results else None
+        return list(self.results.values())[-1] if self.results else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def result_of(note: SagaNote) -> SagaResult:
     return SagaResult(note.id, note.name, note.key, _results(_NAMES.findall(note.shape or ""), note.results))
 
 
-def result_at(progress: kernel.Progress, steps: tuple[kernel.Step, ...]) -> SagaResult:
+def result_at(progress: kernel.Progress, steps: Sequence[kernel.Step]) -> SagaResult:
     """The same, of one that this process has brought to its end."""
     if progress.state != kernel.DONE:
         raise kernel.compensated(progress.id, progress.name, progress.key, progress.failure or "")
@@ -101,5 +101,5 @@ def result_at(progress: kernel.Progress, steps: tuple[kernel.Step, ...]) -> Saga
     return SagaResult(progress.id, progress.name, progress.key, _results(names, progress.results))
 
 
-def _results(names: list[str], texts: Any) -> dict[str, Any]:
+def _results(names: list[str], texts: Sequence[str]) -> dict[str, Any]:
     return {name: json.loads(text) for name, text in zip(names, texts, strict=False)}

@@ -13,6 +13,7 @@ import concurrent.futures
 import enum
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -94,12 +95,18 @@ class Writer:
             answers[:] = yield from self._answers_steps([one.row for one in batch])
         finally:
             for one, answer in zip(batch, answers, strict=True):
+                if one is mine:
+                    # It was told already: to lead.
+                    continue
                 if isinstance(answer, Error):
                     one.answer.set_exception(answer)
                 else:
                     one.answer.set_result(answer)
             self._pass_on()
-        return bool(mine.answer.result())
+        own = answers[batch.index(mine)]
+        if isinstance(own, Error):
+            raise own
+        return own is True
 
     def _pass_on(self) -> None:
         with self._lock:
@@ -136,9 +143,7 @@ class Writer:
         yield from state.sequences.on_primary_steps(home, write_steps, None)
         missing = [row for row in rows if row.id not in done]
         for row in missing:
-            there, _ = yield from state.sequences.on_primary_steps(
-                home, lambda link, row=row: _stands_steps(link, row), None
-            )
+            there, _ = yield from state.sequences.on_primary_steps(home, partial(_stands_steps, row), None)
             if there:
                 done.add(row.id)
         return [row.id in done for row in rows]
@@ -156,7 +161,7 @@ class Writer:
         return asked
 
 
-def _stands_steps(link: Timed, row: Row) -> Steps[bool]:
+def _stands_steps(row: Row, link: Timed) -> Steps[bool]:
     """Whether this very row was written, by a try whose answer was lost.  Nobody else has its id, or its epoch."""
     if isinstance(row, SagaBegin):
         known = yield from ledger.saga_by_key_steps(link, row.name, row.key)
