@@ -1,4 +1,4 @@
-"""Thousands of sagas whose workers are killed, paused and cut off at any wait; and what is said of missing protections."""
+"""Thousands of sagas whose workers are killed, paused and cut off at any wait; and what is said without protections."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ class Threads:
         self._lock = threading.Lock()
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: threading.Thread | None = None
 
     def pool(self) -> concurrent.futures.ThreadPoolExecutor:
         with self._lock:
@@ -42,16 +43,23 @@ class Threads:
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="outgrow-saga-loop", daemon=True).start()
+                self._loop = loop = asyncio.new_event_loop()
+
+                def run() -> None:
+                    loop.run_forever()
+                    loop.close()
+
+                self._runner = threading.Thread(target=run, name="outgrow-saga-loop", daemon=True)
+                self._runner.start()
             return self._loop
 
     def close(self) -> None:
         with self._lock:
             if self._pool is not None:
                 self._pool.shutdown(wait=False, cancel_futures=True)
-            if self._loop is not None:
+            if self._loop is not None and self._runner is not None:
                 self._loop.call_soon_threadsafe(self._loop.stop)
+                self._runner.join(timeout=5)
 
 
 class Caller:
