@@ -960,7 +960,7 @@ ON CONFLICT DO NOTHING
 RETURNING true;
 
 -- name: saga_marked
--- The marker of a step.
+-- The mark of a step.
 SELECT tombstone, result FROM outgrow.applied WHERE saga = $1::uuid AND step = $2::int4 AND kind = 'step';
 
 -- name: saga_mark_result
@@ -974,5 +974,5 @@ DELETE FROM outgrow.sagas WHERE id IN (
 ) RETURNING id;
 
 -- name: saga_marks_forget
--- The markers of sagas that are forgotten.
+-- The marks of sagas that are forgotten.
 DELETE FROM outgrow.applied WHERE saga = ANY ($1::uuid[]);

@@ -1,4 +1,4 @@
-"""Sagas in the ledger: rows at home, markers on every shard, as steps.  What they mean `transactions` says."""
+"""Sagas in the ledger: rows at home, marks on every shard, as steps.  What they mean `transactions` says."""
 
 from __future__ import annotations
 
@@ -177,5 +177,5 @@ def forget_sagas_steps(home: Runner, over_seconds: float) -> Steps[list[UUID]]:
 
 
 def forget_marks_steps(shard: Runner, sagas: Sequence[UUID]) -> Steps[None]:
-    """The markers of sagas that are forgotten."""
+    """The marks of sagas that are forgotten."""
     yield from ask_steps(shard, "saga_marks_forget", [list(sagas)])

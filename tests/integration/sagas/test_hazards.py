@@ -132,7 +132,7 @@ def dying(self: LedgerJournal, *_: Any) -> Any:
 
 
 def test_two_processes_in_one_step(shop: Shop) -> None:
-    """The second waits for the first, on the marker; the first, which was taken for dead, is refused its checkpoint."""
+    """The second waits for the first, on the mark; the first, which was taken for dead, is refused its checkpoint."""
     others: list[threading.Thread] = []
 
     def meanwhile() -> None:

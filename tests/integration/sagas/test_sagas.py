@@ -11,7 +11,7 @@ import pytest
 
 import outgrow
 from outgrow import Rejected, Retry, Saga, SagaContext, SagaFailed
-from outgrow.errors import ConfigurationError, Error, InterfaceError, OperationalError, ProgrammingError
+from outgrow.errors import Error, InterfaceError, OperationalError
 from tests.integration.sagas.conftest import Shop
 
 QUICK = Retry(tries=3, first_seconds=0.02, longest_seconds=0.05)
@@ -290,103 +290,8 @@ def test_forgotten(shop: Shop) -> None:
     assert shop.fleet.sagas.run(order, {"product": 1, "total": 5}, key="o1").id != done.id
 
 
-def test_results_are_what_json_has(shop: Shop) -> None:
-    """So that a saga that is resumed sees nothing else than one that is not."""
-    saga = Saga("json")
-    seen = []
-
-    @saga.step(compensate=None)
-    def first(ctx: SagaContext) -> Any:
-        return (1, {2: "zwei\0\ud800"})
-
-    @saga.transaction(compensate=None)
-    def second(ctx: SagaContext, session: outgrow.Session) -> Any:
-        seen.append(ctx.results["first"])
-        return {"big": 2**70}
-
-    done = shop.fleet.sagas.run(saga, key="j")
-    assert seen == [[1, {"2": "zwei\0\ud800"}]]
-    assert done.value == {"big": 2**70}
-    assert shop.fleet.sagas.run(saga, key="j").results == done.results
-    with pytest.raises(ProgrammingError, match="OG-TX-047"):
-        shop.fleet.sagas.run(saga, object())
-
-
-def test_a_result_that_json_has_not(shop: Shop) -> None:
-    saga = Saga("json")
-    undone = []
-
-    @saga.step(compensate=lambda ctx: undone.append(ctx.attempt))
-    def first(ctx: SagaContext) -> Any:
-        return {float("nan")}
-
-    with pytest.raises(SagaFailed, match="OG-TX-047"):
-        shop.fleet.sagas.run(saga)
-    assert undone == [1]
-
-
-def test_a_definition_that_changed(shop: Shop) -> None:
-    def definition(*names: str, version: int = 1) -> Saga:
-        saga = Saga("changing", version=version)
-        for name in names:
-
-            def function(ctx: SagaContext) -> None: ...
-
-            function.__name__ = name
-            saga.step(compensate=None)(function)
-        return saga
-
-    old = shop.fleet.sagas.start(definition("a", "b"))
-    for use in (shop.fleet.sagas.run, shop.fleet.sagas.start, shop.fleet.sagas.work):
-        with pytest.raises(ConfigurationError) as changed:
-            use(definition("a", "c", "b"))
-        assert changed.value.code == "OG-TX-042"
-    # A new version stands beside the old one, whose sagas wait for those who know it.
-    new = definition("a", "c", "b", version=2)
-    assert shop.fleet.sagas.run(new).results == {"a": None, "c": None, "b": None}
-    assert shop.fleet.sagas.work(new, until_idle=True) == 0
-    assert shop.fleet.sagas.show(old).state == "running"
-    assert shop.fleet.sagas.work(new, definition("a", "b"), until_idle=True) == 1
-    assert shop.fleet.sagas.show(old).state == "done"
-
-
-def test_refused(shop: Shop) -> None:
-    saga = Saga("s")
-    for declare in (saga.step(), saga.transaction()):
-        with pytest.raises(ProgrammingError, match="OG-TX-040"):
-            declare(lambda ctx: None)
-    with pytest.raises(ProgrammingError, match="OG-TX-041"):
-        saga.step(compensate=None)(lambda: None)
-    with pytest.raises(ProgrammingError, match="OG-TX-041"):
-        saga.transaction(compensate=lambda ctx: None)(lambda ctx, session: None)
-    with pytest.raises(ProgrammingError, match="OG-TX-041"):
-        shop.fleet.sagas.run(saga)
-    saga.step(compensate=None)(order_saga)
-    for wrong in ("", "a\0b", "\ud800", 5):
-        with pytest.raises(InterfaceError, match="OG-TX-055"):
-            shop.fleet.sagas.run(saga, key=wrong)  # type: ignore[arg-type]
-    with pytest.raises(ProgrammingError, match="OG-TX-056"):
-        shop.fleet.sagas.work()
-    with pytest.raises(InterfaceError, match="OG-TX-057"):
-        shop.fleet.sagas.list("lost")
-
-
-@pytest.mark.parametrize(
-    "where", [{"on": "stock"}, {"on": "nowhere"}, {"domain": "nowhere"}, {"on": "stock", "key": lambda ctx: (1, 2)}]
-)
-def test_a_step_that_has_no_place(shop: Shop, where: dict[str, Any]) -> None:
-    saga = Saga("lost")
-
-    @saga.transaction(compensate=None, retry=Retry(tries=1), **where)
-    def first(ctx: SagaContext, session: outgrow.Session) -> None:
-        raise AssertionError
-
-    with pytest.raises(SagaFailed, match="OG-TX-051"):
-        shop.fleet.sagas.run(saga)
-
-
 def test_a_step_over_both_shards(shop: Shop) -> None:
-    """The marker, on one of them, is committed with all of it."""
+    """The mark, on one of them, is committed with all of it."""
     saga = Saga("move")
 
     @saga.transaction(compensate=None, on="stock", key=lambda ctx: 1)
@@ -396,17 +301,6 @@ def test_a_step_over_both_shards(shop: Shop) -> None:
     done = shop.fleet.sagas.run(saga)
     assert set(shop.stock().values()) == {9}
     assert [mark[1] for mark in shop.marks(done.id)] == ["step"]
-
-
-def test_a_step_that_ends_its_transaction(shop: Shop) -> None:
-    saga = Saga("wilful")
-
-    @saga.transaction(compensate=None, retry=Retry(tries=1))
-    def first(ctx: SagaContext, session: outgrow.Session) -> None:
-        session.execute("ROLLBACK")
-
-    with pytest.raises(SagaFailed, match="OG-TX-053"):
-        shop.fleet.sagas.run(saga)
 
 
 def test_waiting_has_an_end(shop: Shop) -> None:

@@ -1,6 +1,6 @@
 """Sagas in a world in which everything breaks: workers, a ledger, one shard and a service outside; one seed a story.
 
-The workers run the engine and the marker protocol themselves; modelled are what they speak to.  A process may be killed
+The workers run the engine and the mark protocol themselves; modelled are what they speak to.  A process may be killed
 or paused at every wait, its connection may break with the answer lost, functions fail before or after their work.
 """
 

@@ -43,8 +43,8 @@ class WithoutFencing(World):
     fences = False
 
 
-class MarkerAside(World):
-    """The marker is committed by itself, behind the work."""
+class MarkAside(World):
+    """The mark is committed by itself, behind the work."""
 
     @staticmethod
     def do(marks: Marks, saga: UUID, step: int, work: Generator[Any, Any, str]) -> Generator[Any, Any, str]:
@@ -69,7 +69,7 @@ class WithoutTombstone(World):
 
 
 class CompensatesTwice(World):
-    """Compensations leave no marker."""
+    """Compensations leave no mark."""
 
     @staticmethod
     def undo(marks: Marks, saga: UUID, step: int, work: Generator[Any, Any, None]) -> Generator[Any, Any, None]:
@@ -94,7 +94,7 @@ class TrustsForEver(World):
 
 
 @pytest.mark.parametrize(
-    "mutant", [WithoutFencing, MarkerAside, WithoutTombstone, CompensatesTwice, AbortsAtOnce, TrustsForEver]
+    "mutant", [WithoutFencing, MarkAside, WithoutTombstone, CompensatesTwice, AbortsAtOnce, TrustsForEver]
 )
 def test_a_missing_protection_is_found(mutant: type[World]) -> None:
     for seed in range(SEEDS_MUTANT):

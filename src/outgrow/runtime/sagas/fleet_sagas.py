@@ -103,7 +103,7 @@ class FleetSagas:
         return drive(_abort_steps(self._crew, id, why))
 
     def forget(self, *, over_days: float = 30.0) -> int:
-        """Delete sagas that were over so long ago, with their markers; how many.  Their keys are free again."""
+        """Delete sagas that were over so long ago, with their marks; how many.  Their keys are free again."""
         return drive(_forget_steps(self._crew, over_days))
 
     def _working(self, sagas: Sequence[Saga], pool: concurrent.futures.ThreadPoolExecutor, concurrency: int) -> Working:
@@ -227,7 +227,7 @@ def _abort_steps(crew: SagaCrew, id: UUID | str, why: str) -> Steps[SagaRecord]:
 
 
 def _forget_steps(crew: SagaCrew, over_days: float) -> Steps[int]:
-    """Markers go after the rows: what is left of a process that dies in between harms nobody."""
+    """Marks go after the rows: what is left of a process that dies in between harms nobody."""
     count = 0
     while True:
         ids = yield from crew.on_home_steps(lambda link: ledger.forget_sagas_steps(link, over_days * 86400.0))

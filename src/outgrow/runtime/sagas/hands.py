@@ -1,4 +1,4 @@
-"""What a saga's steps do on this fleet: functions outside, and transactions with a marker beside their rows."""
+"""What a saga's steps do on this fleet: functions outside, and transactions with a mark beside their rows."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class FleetHands:
         if place not in conversation.footings:
             raise OperationalError(
                 "OG-TX-052",
-                f"the step {step.name} has its marker on the shard {place}, which the fleet does not have any more",
+                f"the step {step.name} has its mark on the shard {place}, which the fleet does not have any more",
                 cure="put the shard back into the fleet file until its sagas are over",
             )
         function = step.compensate if undo else step.function
@@ -139,7 +139,7 @@ class FleetHands:
             raise ProgrammingError(
                 "OG-TX-053",
                 f"the step {step.name} has ended its transaction itself",
-                cure="leave COMMIT, ROLLBACK and close() out of it: it is committed with its marker when it returns",
+                cure="leave COMMIT, ROLLBACK and close() out of it: it is committed with its mark when it returns",
             )
         return "" if undo else encoded(result, f"what {step.name} returned")
 

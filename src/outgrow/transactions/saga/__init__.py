@@ -26,7 +26,7 @@ from outgrow.transactions.saga.failures import (
     under_way,
     unknown_saga,
 )
-from outgrow.transactions.saga.markers import Mark, Marks, do_steps, undo_steps
+from outgrow.transactions.saga.marks import Mark, Marks, do_steps, undo_steps
 from outgrow.transactions.saga.model import (
     COMPENSATED,
     COMPENSATING,

@@ -68,10 +68,10 @@ class Step:
     retry: Retry
     compensate_retry: Retry
     timeout_seconds: float | None
-    #: It works inside a domain, in a transaction that has a marker with its rows.
+    #: It works inside a domain, in a transaction that has a mark with its rows.
     transaction: bool = False
     domain: str | None = None
-    #: Where its marker lies: the shard of this table's row with this key; without them the domain's home shard.
+    #: Where its mark lies: the shard of this table's row with this key; without them the domain's home shard.
     on: str | None = None
     key: Callable[[SagaContext], Any] | None = None
 
@@ -152,9 +152,9 @@ class Saga:
         compensate_retry: Retry = PATIENT,
         timeout_seconds: float | None = None,
     ) -> Callable[[F], F]:
-        """The next step, inside a domain: `function(ctx, session)`, in one transaction with its marker.
+        """The next step, inside a domain: `function(ctx, session)`, in one transaction with its mark.
 
-        The marker lies where the row of table `on` with that `key` lies, so that a step on one shard commits there
+        The mark lies where the row of table `on` with that `key` lies, so that a step on one shard commits there
         alone; without them on the domain's home shard.
         """
 

@@ -37,7 +37,7 @@ class Hands(Protocol):
     """What runs the application's functions.  They raise what the functions raise."""
 
     def place_steps(self, step: Step, context: SagaContext) -> Steps[str]:
-        """The shard for the marker of a transaction."""
+        """The shard for the mark of a transaction."""
 
     def act_steps(self, step: Step, context: SagaContext, undo: bool, until: float | None) -> Steps[str]:
         """A step outside, or its compensation; the result as JSON text."""
@@ -45,7 +45,7 @@ class Hands(Protocol):
     def transact_steps(
         self, step: Step, context: SagaContext, index: int, place: str, undo: bool, until: float | None
     ) -> Steps[str]:
-        """A transaction with its marker (`markers`), or its compensation."""
+        """A transaction with its mark (`marks`), or its compensation."""
 
 
 class SagaMeans(NamedTuple):
@@ -165,7 +165,7 @@ class Work:
 
 
 def place_steps(hands: Hands, steps: Sequence[Step], progress: Progress) -> Steps[str | None]:
-    """Where the next step's marker will lie; None where that cannot be told now, which the step then says itself."""
+    """Where the next step's mark will lie; None where that cannot be told now, which the step then says itself."""
     step = steps[progress.step]
     if not step.transaction:
         return ""

@@ -36,7 +36,7 @@ class Progress:
     #: JSON texts.
     input: str
     results: tuple[str, ...] = ()
-    #: For each step that may have begun: the shard that has its marker, "" for steps outside.
+    #: For each step that may have begun: the shard that has its mark, "" for steps outside.
     places: tuple[str, ...] = ()
     state: str = RUNNING
     step: int = 0

@@ -1,4 +1,4 @@
-"""A step inside a shard happens exactly once, and never behind its compensation: markers, written with its rows.
+"""A step inside a shard happens exactly once, and never behind its compensation: marks, written with its rows.
 
     step          inserts (saga, step, 'step').         Refused: it is done, or a tombstone stands there
     compensation  inserts the same as a tombstone.      Accepted: there is nothing to undo, and now there never will be
@@ -30,10 +30,10 @@ class Marks(Protocol):
         """False: there is one already."""
 
     def read_steps(self, saga: UUID, step: int) -> Steps[Mark]:
-        """The marker of the step."""
+        """The mark of the step."""
 
     def keep_steps(self, saga: UUID, step: int, result: str) -> Steps[None]:
-        """What the step has returned, into its marker."""
+        """What the step has returned, into its mark."""
 
 
 def do_steps(marks: Marks, saga: UUID, step: int, work: Steps[str]) -> Steps[str]:
