@@ -35,6 +35,8 @@ T = TypeVar("T")
 _PATIENCE_SECONDS = 100.0
 #: Between two looks at a saga that another process works on.
 _LOOK_SECONDS, _LOOK_LONGEST_SECONDS = 0.02, 1.0
+#: How long the ledger may take to answer.
+_ASK_SECONDS = 10.0
 #: Between two tries to write a checkpoint.
 _AGAIN_SECONDS = 0.2
 
@@ -58,7 +60,8 @@ class SagaCrew:
 
     def on_home_steps(self, ask: Callable[[Timed], Steps[T]], until: float | None = None) -> Steps[T]:
         state = self.home
-        answer, _ = yield from state.sequences.on_primary_steps(state.picture.domain.home.name, ask, until)
+        limit = monotonic() + _ASK_SECONDS if until is None else until
+        answer, _ = yield from state.sequences.on_primary_steps(state.picture.domain.home.name, ask, limit)
         return answer
 
     def known_steps(self, saga: Saga) -> Steps[tuple[Step, ...]]:

@@ -90,7 +90,7 @@ class Leases:
                 hold.lost = True
 
     def _run(self, stop: threading.Event) -> None:
-        while not stop.wait(min(self._period, 1.0)):
+        while not stop.wait(min(self._period / 2, 0.5)):
             with self._lock:
                 due = [h for h in self._held.values() if not h.lost and monotonic() > h.until - h.lease * 2 / _RENEWALS]
             if not due:

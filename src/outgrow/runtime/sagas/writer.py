@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from outgrow import ledger
+from outgrow.clock import monotonic
 from outgrow.errors import Error, OperationalError
 from outgrow.ledger import SagaBegin, SagaCheckpoint
 from outgrow.nodes import Asked
@@ -28,6 +29,10 @@ from outgrow.waits import Future, Steps
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
 
+#: How long to wait for whoever writes: his loop may be held up, perhaps by the very call that waits.
+_PATIENCE_SECONDS = 5.0
+#: How long one transaction may take.
+_WRITE_SECONDS = 10.0
 #: Rows of one transaction.
 _TOGETHER_MAX = 500
 
@@ -39,6 +44,8 @@ class _Turn(enum.Enum):
     LEAD = "lead"
     #: Whoever wrote was stopped, and does not know: write it again.
     AGAIN = "again"
+    #: Whoever writes does not come to an end: write it yourself.
+    ALONE = "alone"
 
 
 class _Waiting:
@@ -71,12 +78,22 @@ class Writer:
                 turn = yield from self._await_steps(mine)
             if turn is _Turn.LEAD:
                 return (yield from self._lead_steps(mine))
+            if turn is _Turn.ALONE:
+                (own,) = yield from self._answers_steps([row])
+                if isinstance(own, Error):
+                    raise own
+                return own
             if turn is not _Turn.AGAIN:
                 return turn
 
     def _await_steps(self, mine: _Waiting) -> Steps[bool | _Turn]:
         try:
-            yield Future(mine.answer)
+            if not (yield Future(mine.answer, monotonic() + _PATIENCE_SECONDS)):
+                with self._lock:
+                    if not mine.answer.done():
+                        if mine in self._waiting:
+                            self._waiting.remove(mine)
+                        return _Turn.ALONE
         except BaseException:
             with self._lock:
                 if mine in self._waiting:
@@ -140,10 +157,11 @@ class Writer:
             for outcome in (yield from link.run_chained_steps(asked)):
                 done.update(row[0] for row in answered(outcome).rows if isinstance(row[0], UUID))
 
-        yield from state.sequences.on_primary_steps(home, write_steps, None)
+        until = monotonic() + _WRITE_SECONDS
+        yield from state.sequences.on_primary_steps(home, write_steps, until)
         missing = [row for row in rows if row.id not in done]
         for row in missing:
-            there, _ = yield from state.sequences.on_primary_steps(home, partial(_stands_steps, row), None)
+            there, _ = yield from state.sequences.on_primary_steps(home, partial(_stands_steps, row), until)
             if there:
                 done.add(row.id)
         return [row.id in done for row in rows]
