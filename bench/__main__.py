@@ -11,18 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 NAMES = (
-    "point",
-    "scatter",
-    "pool",
-    "pooler",
-    "load",
-    "atomic",
-    "ryw",
-    "keyspace",
-    "ring",
-    "strategies",
-    "finish",
-    "saga",
+    *("point", "scatter", "pool", "pooler", "load", "atomic", "atomic_reads", "ryw"),
+    *("keyspace", "ring", "strategies", "finish", "saga"),
 )
 #: Those that take minutes run if they are named.
 LONG = ("tpch",)
