@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import outgrow
-from outgrow import Retry, Saga, SagaContext, SagaFailed
+from outgrow import Rejected, Retry, Saga, SagaContext, SagaFailed
 from outgrow.errors import ConfigurationError, InterfaceError, ProgrammingError
 from tests.integration.sagas.conftest import Shop
 
@@ -32,6 +32,18 @@ def test_results_are_what_json_has(shop: Shop) -> None:
     assert shop.fleet.sagas.run(saga, key="j").results == done.results
     with pytest.raises(ProgrammingError, match="OG-TX-047"):
         shop.fleet.sagas.run(saga, object())
+
+
+@pytest.mark.parametrize("error", [Rejected("a\0b\ud800"), ValueError("a\0b\ud800")])
+def test_an_error_that_a_database_has_not(shop: Shop, error: Exception) -> None:
+    saga = Saga("odd")
+
+    @saga.step(compensate=None, retry=Retry(tries=2, first_seconds=0.01))
+    def first(ctx: SagaContext) -> Any:
+        raise error
+
+    with pytest.raises(SagaFailed, match=r"a b\?"):
+        shop.fleet.sagas.run(saga)
 
 
 def test_a_result_that_json_has_not(shop: Shop) -> None:
@@ -116,3 +128,22 @@ def test_a_step_that_ends_its_transaction(shop: Shop) -> None:
 
     with pytest.raises(SagaFailed, match="OG-TX-053"):
         shop.fleet.sagas.run(saga)
+
+
+def test_the_doctor_sees_who_needs_help(shop: Shop) -> None:
+    saga = Saga("order", version=3)
+
+    @saga.step(compensate=None)
+    def first(ctx: SagaContext) -> None: ...
+
+    def findings() -> list[str]:
+        return [finding.what for finding in shop.fleet.doctor() if finding.check == "sagas"]
+
+    ids = [shop.fleet.sagas.start(saga, number) for number in range(3)]
+    assert findings() == []
+    shop.set(ids[0], "stuck = true, trouble = 'no answer', wake_at = now() + interval '1 hour'")
+    shop.set(ids[1], "wake_at = now() - interval '10 minutes'")
+    assert findings() == [
+        "1 of the saga order, version 3, cannot be undone and are tried once an hour; the last said: no answer",
+        "1 of the saga order, version 3, have been due for 5 minutes, and nobody works on them",
+    ]

@@ -113,7 +113,7 @@ class Work:
         except Fenced:
             raise
         except Rejected as error:
-            return model.undoing(index, steps, f"{step.name}: {error}")
+            return model.undoing(index, steps, f"{step.name}: {line(str(error))}")
         except Exception as error:
             return self._bounded(
                 model.failed(progress, steps, told(error), self.means.chance(), self._late() or _hopeless(error))
@@ -179,7 +179,12 @@ def told(error: BaseException) -> str:
     """An error in one line."""
     text = error.message if isinstance(error, Error) else str(error)
     kind = error.code if isinstance(error, Error) else type(error).__name__
-    return " ".join(f"{kind}: {text}".replace("\0", " ").split())[:2000]
+    return line(f"{kind}: {text}")
+
+
+def line(text: str) -> str:
+    """What a database takes as text, and people read in a table."""
+    return " ".join(text.replace("\0", " ").encode(errors="replace").decode().split())[:2000]
 
 
 def _hopeless(error: Exception) -> bool:
