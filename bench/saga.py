@@ -326,7 +326,7 @@ def main() -> None:
     options = parser.parse_args()
     print(harness.conditions())
     client, server = harness.two_cores()
-    many_calls = options.calls * 8
+    many_calls = options.calls * 16
     with fleet(1, 0, {"effects": {"shard_by": "id"}}, options.pg) as running:
         for primary in running.primaries:
             quiet(primary)

@@ -52,7 +52,7 @@ def test_who_leads_is_interrupted(shop: Shop) -> None:
     crew = shop.fleet._saga_crew()
     leading = crew.begin_steps(saga, "led", 1, None, None)
     wait = leading.send(None)
-    while not crew.writer._led:
+    while not (crew.writer._led and isinstance(wait, Socket)):
         wait = leading.send({wait.fd: 1} if isinstance(wait, Socket) else None)
     ends: list[Any] = []
     threads = [

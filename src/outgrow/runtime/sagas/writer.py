@@ -24,7 +24,7 @@ from outgrow.ledger import SagaBegin, SagaCheckpoint
 from outgrow.nodes import Asked
 from outgrow.runtime.asking import answered
 from outgrow.runtime.timed import Timed
-from outgrow.waits import Future, Steps
+from outgrow.waits import Future, Steps, Until
 
 if TYPE_CHECKING:
     from outgrow.runtime.domain import DomainState
@@ -105,12 +105,19 @@ class Writer:
         return mine.answer.result()
 
     def _lead_steps(self, mine: _Waiting) -> Steps[bool]:
-        with self._lock:
-            batch, self._waiting = self._waiting[:_TOGETHER_MAX], self._waiting[_TOGETHER_MAX:]
-        answers: list[bool | Error | _Turn] = [_Turn.AGAIN] * len(batch)
+        batch: list[_Waiting] = []
+        answers: list[bool | Error | _Turn] = []
         try:
+            # Those who have come this far at the same moment come along: sagas that were answered together do.
+            yield Until(0.0)
+            with self._lock:
+                batch, self._waiting = self._waiting[:_TOGETHER_MAX], self._waiting[_TOGETHER_MAX:]
+            answers = [_Turn.AGAIN] * len(batch)
             answers[:] = yield from self._answers_steps([one.row for one in batch])
         finally:
+            if not batch:
+                with self._lock:
+                    self._waiting.remove(mine)
             for one, answer in zip(batch, answers, strict=True):
                 if one is mine:
                     # It was told already: to lead.
