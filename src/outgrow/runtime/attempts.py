@@ -12,9 +12,9 @@ from outgrow.waits import Steps, Until
 ATTEMPTS = 10
 #: Before the second attempt, at most; each pause is up to twice as long as the one before, as far as the second.
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.01, 1.0
-#: Serialization failures and deadlocks, and a lock that was not to be had in time.
+#: Serialization failures and deadlocks; a lock that was not to be had in time, an index that was not known yet.
 _AGAIN_SQLSTATES = ("40001", "40P01")
-_AGAIN_CODES = ("OG-TX-008",)
+_AGAIN_CODES = ("OG-TX-008", "OG-NODE-160")
 
 
 class Attempts:
