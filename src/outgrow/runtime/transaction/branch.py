@@ -31,6 +31,8 @@ class Held(transactions.Branch):
         self.ahead = ahead
         #: Asks for the place behind COMMIT; None where nobody compares places.
         self.place_sql = place_sql
+        #: What follows its commit in the same message, where it commits alone; whatever comes of that.
+        self.behind: list[Asked] = []
         #: Nothing has run on it yet.
         self.fresh = True
         #: The shard's edition, which stays what it is as long as the branch is open; where in `ahead` it is asked for.
@@ -49,7 +51,7 @@ class Held(transactions.Branch):
         done: Rows | Error
         try:
             place: list[Asked] = [(self.place_sql, None)] if self.wrote and self.place_sql is not None else []
-            if behind := [*place, *self.parting()]:
+            if behind := [*place, *self.parting(), *self.behind]:
                 done, *others = yield from self.link.run_many_steps(
                     [("COMMIT", None), *behind], until=until, chained=True
                 )
