@@ -178,7 +178,7 @@ class DomainState:
         node = self.health.seats(self.name, self.picture.domain.home.name).primary
         return (yield from snapshot.on_node_steps(self.nodes, node, until, ask))
 
-    def survey_steps(self, shard: str, until: float | None, cause: BaseException | None) -> Steps[bool]:
+    def survey_steps(self, shard: str, until: float | None) -> Steps[bool]:
         """Ask every node of the shard which role it plays; True when the primary is another one now."""
         return surveying.survey_steps(self.file, shard, self.nodes, self.health, until)
 
@@ -194,7 +194,7 @@ class DomainState:
             said = "on" if generation.role_of(rows)[0] else "off"
         if said == "off":
             link.standby = False
-        elif not (yield from self.survey_steps(node.shard, until, cause=None)):
+        elif not (yield from self.survey_steps(node.shard, until)):
             raise OperationalError(
                 "OG-RUN-014",
                 f"the shard {node.shard} has no primary: {node.name} is a replica now",

@@ -114,9 +114,11 @@ class Fleet:
         """The same for asyncio."""
         return AsyncSession(self._conversation(domain, level, token, scatter), self.topology.secret)
 
-    def conversation(self, domain: str | None = None, *, level: str | Level = "session") -> Conversation:
+    def conversation(
+        self, domain: str | None = None, *, level: str | Level = "session", scatter: str | None = None
+    ) -> Conversation:
         """What a session is made of, for doors that drive its steps themselves."""
-        return self._conversation(domain, level, None)
+        return self._conversation(domain, level, None, scatter)
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""
