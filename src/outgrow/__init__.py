@@ -28,7 +28,7 @@ from outgrow.errors import (
 )
 
 if TYPE_CHECKING:
-    from outgrow.runtime import AsyncSession, Fleet, Result, Session, uuid7
+    from outgrow.runtime import AsyncSession, Fleet, Message, Result, Session, uuid7
     from outgrow.topology import Observe, Topology
 
 __version__ = "0.1.0"
@@ -43,6 +43,7 @@ __all__ = [
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "Message",
     "NodeLost",
     "NotSupportedError",
     "Observe",
@@ -85,7 +86,7 @@ def open(
 
 def __getattr__(name: str) -> object:
     """What the runtime has is imported when first named: `import outgrow` alone stays light for the CLI."""
-    if name in ("AsyncSession", "Fleet", "Result", "Session", "uuid7"):
+    if name in ("AsyncSession", "Fleet", "Message", "Result", "Session", "uuid7"):
         import outgrow.runtime
 
         return getattr(outgrow.runtime, name)

@@ -202,9 +202,8 @@ class MessagesDelivered:
 
 
 ConnectionEvent = ConnectionOpened | ConnectionClosed | ConnectionWaited
-Event = (
-    StatementEnded | TransactionBegan | TransactionEnded | ErrorMet | ScatterWarned | MessagesDelivered | ConnectionEvent
-)
+StatementEvent = StatementEnded | TransactionBegan | TransactionEnded | ErrorMet | ScatterWarned
+Event = StatementEvent | MessagesDelivered | ConnectionEvent
 Callback = Callable[[Event], object]
 
 

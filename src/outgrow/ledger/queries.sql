@@ -856,6 +856,10 @@ LISTEN outgrow_outbox;
 SELECT t.topic FROM unnest($1::text[]) AS t(topic)
 WHERE pg_try_advisory_lock(hashtextextended('outgrow relay ' || t.topic, 8816678312871386365));
 
+-- name: outbox_release
+-- Others may claim them, at once: the server notices late that a connection is closed.
+SELECT pg_advisory_unlock_all();
+
 -- name: outbox_read
 -- The next messages of a topic behind $2, but for those of keys that are blocked.
 SELECT o.number, o.id, o.family, o.key, o.headers, o.form, o.body, o.emitted_at, 0
@@ -944,8 +948,10 @@ WHERE $1::text IS NULL OR b.topic = $1::text
 ORDER BY b.attempts DESC, b.failed_at LIMIT $2::int8;
 
 -- name: outbox_keep
--- Before a key migrates: a relay that has delivered one of its messages deletes it before, or finds it gone.
-SELECT count(*) FROM (SELECT FROM outgrow.outbox WHERE family = $1::text AND key = $2::text FOR UPDATE) AS k;
+-- Before a key migrates, on both shards: a relay that has delivered one of its messages deletes it before, or finds it
+-- gone; and whoever draws numbers has a transaction number.
+SELECT pg_current_xact_id()::text, count(*)
+FROM (SELECT FROM outgrow.outbox WHERE family = $1::text AND key = $2::text FOR UPDATE) AS k;
 
 -- name: inbox_once
 -- In the consumer's transaction: no row where it has seen the message before.

@@ -15,16 +15,21 @@ from outgrow.runtime.directories.migrating import Migrated
 from outgrow.runtime.explain import Explanation
 from outgrow.runtime.fleet import Fleet, open_fleet
 from outgrow.runtime.numbers.ids import uuid7
+from outgrow.runtime.outbox.fleet_outbox import FleetOutbox
+from outgrow.runtime.outbox.looking import BlockedKey, OutboxLag
+from outgrow.runtime.outbox.relay import Relay, Relayed
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session
 from outgrow.statement import Kind
+from outgrow.transactions.outbox import Message
 
 __all__ = [
     "AsyncCopy",
     "AsyncFleetDirectory",
     "AsyncSession",
+    "BlockedKey",
     "Conversation",
     "Copy",
     "DirectoryEntry",
@@ -33,10 +38,15 @@ __all__ = [
     "Field",
     "Fleet",
     "FleetDirectory",
+    "FleetOutbox",
     "Kind",
     "Level",
+    "Message",
     "Migrated",
+    "OutboxLag",
     "Parameters",
+    "Relay",
+    "Relayed",
     "Result",
     "Session",
     "Streaming",

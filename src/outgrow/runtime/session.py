@@ -249,9 +249,7 @@ class AsyncSession:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> UUID:
-        return await drive_async(
-            emitting.emit_steps(self._conversation, topic, payload, key, headers, timeout_seconds)
-        )
+        return await drive_async(emitting.emit_steps(self._conversation, topic, payload, key, headers, timeout_seconds))
 
     async def once(
         self,

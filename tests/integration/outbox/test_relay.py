@@ -46,7 +46,7 @@ def test_a_running_relay_is_woken(fleet: Fleet, keys: tuple[int, int]) -> None:
 
     sent: dict[int, float] = {}
     with relaying(fleet, {"orders": take}, poll_seconds=30.0) as relay, fleet.session() as session:
-        eventually(lambda: not relay.now.waiting)
+        eventually(lambda: len(relay.now.serving) == 2)
         # Long enough for it to sleep.
         time.sleep(1.0)
         for n in range(10):
@@ -171,20 +171,19 @@ def test_a_target_that_is_down_is_left_alone_and_catches_up(fleet: Fleet) -> Non
 
 def test_two_relays_deliver_once_and_the_second_takes_over(fleet: Fleet, keys: tuple[int, int]) -> None:
     got: list[tuple[str, int]] = []
-    with fleet.session() as session:
-        with relaying(fleet, {"orders": lambda m: got.append(("first", m.payload))}) as first:
-            eventually(lambda: not first.now.waiting)
-            with relaying(fleet, {"orders": lambda m: got.append(("second", m.payload))}) as second:
-                eventually(lambda: len(second.now.waiting) == 2)
-                for n in range(20):
-                    session.emit("orders", n, key=keys[n % 2])
-                eventually(lambda: len(got) == 20)
-                assert {who for who, _ in got} == {"first"}
-                first.stop()
-                eventually(lambda: not second.now.waiting)
-                for n in range(20, 40):
-                    session.emit("orders", n, key=keys[n % 2])
-                eventually(lambda: len(got) == 40)
+    with fleet.session() as session, relaying(fleet, {"orders": lambda m: got.append(("first", m.payload))}) as first:
+        eventually(lambda: len(first.now.serving) == 2)
+        with relaying(fleet, {"orders": lambda m: got.append(("second", m.payload))}) as second:
+            eventually(lambda: len(second.now.waiting) == 2)
+            for n in range(20):
+                session.emit("orders", n, key=keys[n % 2])
+            eventually(lambda: len(got) == 20)
+            assert {who for who, _ in got} == {"first"}
+            first.stop()
+            eventually(lambda: len(second.now.serving) == 2)
+            for n in range(20, 40):
+                session.emit("orders", n, key=keys[n % 2])
+            eventually(lambda: len(got) == 40)
     assert {who for who, n in got if n >= 20} == {"second"}
     assert sorted(n for _, n in got) == list(range(40))
 

@@ -1,4 +1,4 @@
-"""`session.emit`: a message is written on the shard where its key lives, in the session's transaction or one of its own."""
+"""`session.emit`: a message is written where rows of its key live, in the session's transaction or one of its own."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def _placed_steps(conversation: Conversation, emitted: Emitted, until: float | N
     assert transaction is not None
     run = partial(_write_steps, transaction, emitted, until)
     shard = yield from on_home_of_steps(conversation, emitted.key, None, run, until)
-    transaction.emitted.setdefault(shard, set()).add(emitted.topic)
+    branch = transaction.branches[shard]
+    branch.emitted.add(emitted.topic)
+    branch.waking = conversation.state.waking
 
 
 def _write_steps(

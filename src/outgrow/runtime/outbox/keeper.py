@@ -75,7 +75,7 @@ class Keeper:
         """Another server may be the primary by now."""
         if isinstance(error, NodeLost) or error.sqlstate == "25006":
             try:
-                yield from self._state.survey_steps(self.shard, monotonic() + _ASK_SECONDS, cause=error)
+                yield from self._state.survey_steps(self.shard, monotonic() + _ASK_SECONDS)
             except Error as second:
                 self.trouble = second
 
@@ -100,6 +100,7 @@ class Keeper:
                     yield from self._done.wait_steps(None)
                 else:
                     yield from self._hear_steps(link, monotonic() + CLAIM_SECONDS * random.uniform(0.8, 1.2))
+            yield from link.run_steps(_SQL["outbox_release"], None, until=monotonic() + _ASK_SECONDS)
         finally:
             link.close()
 

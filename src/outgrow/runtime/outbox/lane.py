@@ -213,8 +213,8 @@ class Lane:
 
         try:
             return (yield from snapshot.on_node_steps(state.nodes, node, until, flush_steps, past=True))
-        except NodeLost as error:
-            yield from state.survey_steps(self._keeper.shard, until, cause=error)
+        except NodeLost:
+            yield from state.survey_steps(self._keeper.shard, until)
             raise
 
     def _settle_rest_steps(self) -> Steps[None]:

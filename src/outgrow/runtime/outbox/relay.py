@@ -34,6 +34,8 @@ class Relayed:
     refused: Mapping[str, int] = field(default_factory=dict)
     #: `topic on shard` → why nothing is delivered there now: another relay serves it, or what was in the way last.
     waiting: Mapping[str, str] = field(default_factory=dict)
+    #: `topic on shard`, as far as it serves them now.
+    serving: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,16 @@ class Relay:
     @property
     def now(self) -> Relayed:
         """What it has done so far, and what it waits for.  From any thread."""
-        waiting = dict(self._unavailable)
+        waiting, serving = dict(self._unavailable), []
         for keeper, lane in list(self._lanes):
             name = f"{lane.topic} on {keeper.shard}"
+            if keeper.holds(lane.topic):
+                serving.append(name)
             if (trouble := lane.trouble or keeper.trouble) is not None:
                 waiting[name] = f"{trouble.code}: {trouble.message}"
             elif lane.elsewhere:
                 waiting[name] = "another relay serves it"
-        return Relayed(dict(self._delivered), dict(self._refused), waiting)
+        return Relayed(dict(self._delivered), dict(self._refused), waiting, tuple(serving))
 
     def _drive(self, once: bool) -> Relayed:
         loops = Loops(None)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: A process wakes the relay of a topic once in so many seconds.  A relay that was woken looks for longer than that before
-#: it sleeps again (`lane.LINGER_SECONDS`), so it finds what came without a call.
+from outgrow.clock import monotonic
+from outgrow.nodes import Asked
+from outgrow.transactions.outbox import waking
+
+#: A process calls for a topic on a shard once in so many seconds.  A relay that was woken looks for longer than that
+#: before it sleeps again (`lane.LINGER_SECONDS`), so it finds what came without a call.
 REST_SECONDS = 0.005
 
 
@@ -14,6 +18,11 @@ class Waking:
 
     def __init__(self) -> None:
         self._called: dict[tuple[str, str], float] = {}
+
+    def calls(self, shard: str, topics: Iterable[str]) -> list[Asked]:
+        """What is to be run behind a commit there, with messages of these topics."""
+        due = self.due(shard, topics, monotonic())
+        return [waking(due)] if due else []
 
     def due(self, shard: str, topics: Iterable[str], now: float) -> list[str]:
         """Those of the topics that are to be called for now."""

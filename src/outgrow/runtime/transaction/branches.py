@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from outgrow import transactions
@@ -26,7 +25,7 @@ from outgrow.runtime.dress import Dress, taken_steps
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction import atomic
 from outgrow.runtime.transaction.branch import Branch, places_steps
-from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures, outbox
+from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
 from outgrow.transactions import branch as limits
 from outgrow.waits import Steps
 
@@ -55,8 +54,6 @@ class Transaction:
         #: How many DDL statements ran, and what they changed: statements are planned without knowing it.
         self.definitions = 0
         self.defined = Defined()
-        #: Shard → the topics of messages that were emitted there.
-        self.emitted: dict[str, set[str]] = {}
         #: Every shard that had a branch.
         self.touched: set[str] = set()
         #: What will tell this transaction from all others, and when its beginning was told of.
@@ -323,7 +320,6 @@ class Transaction:
             self._release(branch)
         if xid is None and len(self.branches) < 2:
             for branch in self.branches.values():
-                branch.behind = self._calls(branch.shard)
                 yield from branch.commit_steps(until)
             return
         if self.id is not None and self.id.decider not in self.branches:
@@ -333,22 +329,6 @@ class Transaction:
         commit = self.commit = atomic.commit(self.state, many, self._named, until, xid, self.decider)
         self.state.need_recovery()
         yield from commit.run_steps()
-        if self.emitted and xid is None:
-            yield from together([self._call_steps(shard, until) for shard in self.emitted])
-
-    def _calls(self, shard: str) -> list[Asked]:
-        """What wakes the relays of what was emitted there."""
-        if shard not in self.emitted:
-            return []
-        topics = self.state.waking.due(shard, self.emitted[shard], monotonic())
-        return [outbox.waking(topics)] if topics else []
-
-    def _call_steps(self, shard: str, until: float | None) -> Steps[None]:
-        """The same behind a commit of several branches.  Without it they look by themselves, a little later."""
-        branch = self.branches.get(shard)
-        if branch is not None and branch.link.at_rest and (calls := self._calls(shard)):
-            with suppress(Error):
-                yield from branch.link.run_steps(*calls[0], until=until)
 
     def abandon(self) -> None:
         """Nobody waits any more: close what is open; what is prepared is left to recovery."""

@@ -40,7 +40,7 @@ class Unavailable(Exception):
 
 
 class Target(Protocol):
-    """Takes messages.  Shards are at it at once, each in a thread (or task) of its own; those of one key come from one."""
+    """Takes messages.  Shards are at it at once, each in a thread (or task) of its own; a key comes from one."""
 
     def deliver(self, messages: Sequence[Message]) -> Sequence[Verdict] | Awaitable[Sequence[Verdict]]:
         """Deliver these, those of one key in their order and none behind one that was not; what became of each.
