@@ -69,14 +69,6 @@ def test_a_writer_is_killed_at_every_wait_of_its_commit(
     fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers
 ) -> None:
     got: list[tuple[int, int]] = []
-    for waits in range(12):
-        with child(killed_writer, fleet.topology, keys, waits, waits) as (_, says):
-            try:
-                said = says.recv()
-            except EOFError:
-                said = "killed"
-        if said == "committed":
-            break
     shards = fleet.topology.domains[0].shards
     prepared = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
 
@@ -84,10 +76,18 @@ def test_a_writer_is_killed_at_every_wait_of_its_commit(
         fleet.recover()
         return all(fleet_servers.sql(shard.primary, prepared) == [(0,)] for shard in shards)
 
-    eventually(settled, 30)
-    # What the dead had sent may be worked off a moment later.
-    time.sleep(0.3)
-    eventually(settled, 30)
+    for waits in range(12):
+        with child(killed_writer, fleet.topology, keys, waits, waits) as (_, says):
+            try:
+                said = says.recv()
+            except EOFError:
+                said = "killed"
+        # Its keys' locks are held until then.  What the dead had sent may be worked off a moment later.
+        eventually(settled, 30)
+        time.sleep(0.2)
+        eventually(settled, 30)
+        if said == "committed":
+            break
     fleet.relay({"orders": lambda message: got.append((message.key, message.payload))}).run_once()
     rows = fleet.execute("SELECT customer, id FROM orders").fetchall()
     assert sorted(got) == sorted(rows)
