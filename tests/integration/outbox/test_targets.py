@@ -172,8 +172,7 @@ def test_a_broker_that_dies_and_comes_back_loses_nothing(fleet: Fleet, broker: R
 
 
 def test_redis_without_memory_takes_nothing_and_then_everything(fleet: Fleet) -> None:
-    import redis
-
+    redis = pytest.importorskip("redis")
     with _brokers("redis") as broker, redis.Redis.from_url(broker.broker.url) as client:
         client.config_set("maxmemory", 1)
         write(fleet, 30)
