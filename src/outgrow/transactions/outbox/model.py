@@ -37,6 +37,8 @@ class Message:
     emitted_at: datetime | None = None
     #: How often it could not be delivered so far.
     attempts: int = 0
+    #: See `lane`, where it is known already.
+    stored: tuple[str, str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def payload(self) -> Any:
@@ -46,6 +48,8 @@ class Message:
     @property
     def lane(self) -> tuple[str, str]:
         """What it is in order with: a message without a key stands for itself."""
+        if self.stored is not None:
+            return self.stored
         return stored_key(self.key) if self.key is not None else ("", str(self.id))
 
 

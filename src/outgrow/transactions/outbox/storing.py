@@ -112,4 +112,5 @@ def _message(shard: str, topic: str, row: tuple[Any, ...]) -> Message:
         number=number,
         emitted_at=emitted_at,
         attempts=attempts,
+        stored=(family, key),
     )
