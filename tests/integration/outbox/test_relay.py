@@ -248,3 +248,30 @@ def test_order_of_each_key_with_many_writers(fleet: Fleet, fleet_servers: Server
             writer.join()
         eventually(lambda: left(fleet) == 0)
     assert got == {key: list(range(1, 26)) for key in range(1, 7)}
+
+
+def test_reads_begin_behind_what_is_deleted(fleet: Fleet, fleet_servers: Servers, keys: tuple[int, int]) -> None:
+    """Also where somebody's snapshot keeps the dead rows; and what a slow transaction commits late is found."""
+    got: list[int] = []
+    primary = fleet.topology.domains[0].shards[0].primary
+    slow = fleet.session()
+    with relaying(fleet, {"orders": lambda m: got.append(m.payload)}, poll_seconds=0.1) as relay, slow:
+        (lane,) = (lane for keeper, lane in eventually_lanes(relay) if keeper.shard == "s1")
+        slow.execute("BEGIN")
+        slow.emit("orders", -1, key=keys[0])
+        with fleet.session() as session:
+            for n in range(50):
+                session.emit("orders", n)
+        eventually(lambda: len(got) == 50)
+        time.sleep(0.5)
+        ((slow_one,),) = fleet_servers.sql(primary, "SELECT min(number) FROM outgrow.outbox") or [(None,)]
+        assert slow_one is None and lane._floor.number == 0
+        slow.execute("COMMIT")
+        eventually(lambda: got[-1] == -1)
+        ((drawn,),) = fleet_servers.sql(primary, "SELECT last_value FROM outgrow.outbox_number")
+        eventually(lambda: lane._floor.number == drawn)
+
+
+def eventually_lanes(relay: Any) -> Any:
+    eventually(lambda: len(relay.now.serving) == 2)
+    return relay._lanes
