@@ -946,10 +946,10 @@ FROM outgrow.outbox_number AS s, (SELECT pg_current_snapshot() AS now) AS n;
 
 -- name: outbox_delivered
 -- They are where they should be.  Its own flush is not waited for: what a crash of the server brings back is delivered
--- twice.
+-- twice.  By number and id: a server that took over without all of the log gives numbers again.
 WITH lazy AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS done)
 DELETE FROM outgrow.outbox AS o USING lazy
-WHERE lazy.done IS NOT NULL AND o.topic = $1::text AND o.number = ANY ($2::int8[]);
+WHERE lazy.done IS NOT NULL AND o.topic = $1::text AND o.number = ANY ($2::int8[]) AND o.id = ANY ($3::uuid[]);
 
 -- name: outbox_block
 -- These keys' first messages could not be delivered.

@@ -44,7 +44,7 @@ def check_first_ones(log: list[tuple[str, int, int]], count: int) -> int:
 
 
 def test_a_relay_is_killed_between_delivery_and_deletion(consuming: Fleet, tmp_path: Path, seed: int) -> None:
-    chance, log, count = random.Random(seed), tmp_path / "log", 60
+    chance, log, count = random.Random(seed), tmp_path / "log", 40
     with consuming.session() as session:
         for n in range(count):
             session.emit("orders", n, key=n % KEYS)
@@ -173,3 +173,47 @@ def test_two_shards_relay_by_themselves(fleet: Fleet, keys: tuple[int, int]) -> 
         finally:
             go_on.set()
         eventually(lambda: got == [2, 1])
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_server_that_took_over_gives_numbers_again(
+    fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers, noticed: bool
+) -> None:
+    """Lost are the messages that it never had; not new ones that have their numbers.
+
+    What was delivered is written down there before anybody has `noticed` that it is another server.
+    """
+    got: list[str] = []
+    inside, go_on = threading.Event(), threading.Event()
+    primary = fleet.topology.domains[0].shards[0].primary
+
+    def take(message: Message) -> None:
+        got.append(message.payload)
+        if message.payload == "held":
+            inside.set()
+            go_on.wait(20)
+
+    with relaying(fleet, {"orders": take}, poll_seconds=0.1) as relay, fleet.session() as session:
+        eventually(lambda: len(relay.now.serving) == 2)
+        for _ in range(20):
+            session.emit("orders", "before", key=keys[0])
+        # The floor is behind them.
+        (lane,) = (lane for keeper, lane in relay._lanes if keeper.shard == "s1")
+        eventually(lambda: lane._floor.number == 20)
+        session.emit("orders", "held", key=keys[0])
+        assert inside.wait(20)
+        claim = lane._keeper.claim("orders")
+        locks = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+        if noticed:
+            fleet_servers.sql(primary, locks)
+            eventually(lambda: lane._keeper.claim("orders") not in (None, claim))
+        # As one that had none of it.
+        fleet_servers.sql(primary, "DELETE FROM outgrow.outbox")
+        fleet_servers.sql(primary, "SELECT setval('outgrow.outbox_number', 20)")
+        session.emit("orders", "in its place", key=keys[0])
+        if noticed:
+            fleet_servers.sql(primary, "SELECT setval('outgrow.outbox_number', 1, false)")
+            session.emit("orders", "below the floor", key=keys[0])
+        go_on.set()
+        eventually(lambda: "in its place" in got and ("below the floor" in got or not noticed))
+        eventually(lambda: left(fleet) == 0)

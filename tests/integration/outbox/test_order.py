@@ -95,7 +95,7 @@ def test_deleting_before_delivery_loses(fleet: Fleet, keys: tuple[int, int], mon
     deliver_steps = Lane._deliver_steps
 
     def early_steps(lane: Lane, messages: Sequence[Message]) -> Any:
-        done = Settlement(tuple(message.number for message in messages))
+        done = Settlement(tuple(message.number for message in messages), tuple(message.id for message in messages))
         yield from lane._ask_steps(outbox.settling(lane.topic, done, lambda: 0.5))
         return (yield from deliver_steps(lane, messages))
 

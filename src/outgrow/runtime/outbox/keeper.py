@@ -39,7 +39,9 @@ class Keeper:
         self._bells = bells
         self._once = once
         self._stopping = stopping
-        self._held: set[str] = set()
+        #: Topic → which of our connections claims it.
+        self._held: dict[str, int] = {}
+        self._connections = 0
         self._left = set(bells)
         self._done = Bell()
         #: It has tried to claim, or could not; and what went wrong.
@@ -48,6 +50,10 @@ class Keeper:
 
     def holds(self, topic: str) -> bool:
         return topic in self._held
+
+    def claim(self, topic: str) -> int | None:
+        """Another number where the claim was lost in between: then another server may answer by now."""
+        return self._held.get(topic)
 
     def leave(self, topic: str) -> None:
         """Its lane has ended; the claims go when all have."""
@@ -93,6 +99,7 @@ class Keeper:
             if link.standby:
                 yield from state.not_primary_steps(node, link, monotonic() + _ASK_SECONDS)
                 return
+            self._connections += 1
             yield from link.run_steps(_SQL["outbox_listen"], None, until=monotonic() + _ASK_SECONDS)
             while self._left:
                 yield from self._claim_steps(link)
@@ -109,7 +116,7 @@ class Keeper:
         answer = yield from link.run_steps(_SQL["outbox_claim"], [wanted], until=monotonic() + _ASK_SECONDS)
         self.trouble = None
         claimed = [topic for (topic,) in answer.rows]
-        self._held.update(claimed)
+        self._held.update(dict.fromkeys(claimed, self._connections))
         self._ring(claimed if self.tried else list(self._bells))
         self.tried = True
 

@@ -74,6 +74,8 @@ class Lane:
         self.trouble: Error | None = None
         self.elsewhere = False
         self._again = _AGAIN_FIRST
+        #: The keeper's, under which what is known of the shard was learnt.
+        self._claim: int | None = None
         self._start_over()
 
     def _start_over(self) -> None:
@@ -89,18 +91,21 @@ class Lane:
         try:
             while not self._stopping.rung:
                 self._bell.hush()
-                held = self._keeper.holds(self.topic)
-                self.elsewhere = self._keeper.tried and not held
-                if held:
+                claim = self._keeper.claim(self.topic)
+                self.elsewhere = self._keeper.tried and claim is None
+                if claim != self._claim:
+                    # A server that took over meanwhile may give numbers again.
+                    self._start_over()
+                    self._claim = claim
+                if claim is not None:
                     if (yield from self._turn_steps()):
                         return
                 elif self._once and self._keeper.tried:
                     self.trouble = self._keeper.trouble
                     return
                 else:
-                    self._start_over()
                     yield from self._bell.wait_steps(monotonic() + 1.0)
-            if self._unsettled and self._keeper.holds(self.topic):
+            if self._unsettled and self._keeper.claim(self.topic) == self._claim:
                 yield from self._settle_rest_steps()
         finally:
             self._keeper.leave(self.topic)
@@ -153,8 +158,7 @@ class Lane:
             if rise is not None:
                 self._floor.rise(rise)
             return False
-        if not self._keeper.holds(self.topic):
-            self._start_over()
+        if self._keeper.claim(self.topic) != self._claim:
             return True
         verdicts, unavailable = yield from self._deliver_steps(batch.messages)
         settlement = outbox.settled(batch, verdicts)

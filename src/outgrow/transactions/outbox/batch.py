@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from outgrow.transactions.outbox.model import Message
 from outgrow.transactions.outbox.port import UNTRIED, Refused, Untried, Verdict
@@ -28,8 +29,9 @@ class Block:
 class Settlement:
     """What has become of a batch."""
 
-    #: Numbers to delete.
+    #: Numbers to delete, and the ids that they had.
     delivered: tuple[int, ...] = ()
+    ids: tuple[UUID, ...] = ()
     blocked: tuple[Block, ...] = ()
     #: Keys that were blocked, and of which nothing waits any more, with the last number that was delivered (0: none).
     freed: tuple[tuple[Lane, int], ...] = ()
@@ -57,6 +59,7 @@ def chains(messages: Sequence[Message]) -> list[list[int]]:
 def settled(batch: Batch, verdicts: Sequence[Verdict]) -> Settlement:
     """`verdicts` are the target's, one for each message."""
     delivered: list[int] = []
+    ids: list[UUID] = []
     blocked: dict[Lane, Block] = {}
     last: dict[Lane, int] = {}
     waiting: set[Lane] = set()
@@ -64,6 +67,7 @@ def settled(batch: Batch, verdicts: Sequence[Verdict]) -> Settlement:
         lane = message.lane
         if verdict is None:
             delivered.append(message.number)
+            ids.append(message.id)
             last[lane] = message.number
         elif isinstance(verdict, Refused) and lane not in waiting:
             error = verdict.reason[:_ERROR_CHARACTERS]
@@ -74,7 +78,7 @@ def settled(batch: Batch, verdicts: Sequence[Verdict]) -> Settlement:
     freed = tuple((lane, last.get(lane, 0)) for lane, whole in batch.due.items() if whole and lane not in waiting)
     untried = any(isinstance(verdict, Untried) and message.lane not in blocked
                   for message, verdict in zip(batch.messages, verdicts, strict=True))  # fmt: skip
-    return Settlement(tuple(delivered), tuple(blocked.values()), freed, not untried)
+    return Settlement(tuple(delivered), tuple(ids), tuple(blocked.values()), freed, not untried)
 
 
 def none_of(messages: Sequence[Message]) -> list[Verdict]:

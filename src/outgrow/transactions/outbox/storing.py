@@ -45,7 +45,7 @@ def settling(topic: str, settlement: Settlement, chance: Callable[[], float]) ->
     """What has become of a batch, to be written."""
     asked: list[Asked] = []
     if settlement.delivered:
-        asked.append((_SQL["outbox_delivered"], [topic, list(settlement.delivered)]))
+        asked.append((_SQL["outbox_delivered"], [topic, list(settlement.delivered), list(settlement.ids)]))
     if blocked := settlement.blocked:
         waits = [key_wait(block.attempts, chance()) for block in blocked]
         columns: list[Any] = [
