@@ -28,7 +28,21 @@ from outgrow.errors import (
 )
 
 if TYPE_CHECKING:
-    from outgrow.runtime import AsyncSession, Fleet, Message, Result, Session, uuid7
+    from outgrow.runtime import (
+        AsyncSession,
+        Fleet,
+        Message,
+        Rejected,
+        Result,
+        Retry,
+        Saga,
+        SagaContext,
+        SagaFailed,
+        SagaRecord,
+        SagaResult,
+        Session,
+        uuid7,
+    )
     from outgrow.topology import Observe, Topology
 
 __version__ = "0.1.0"
@@ -49,12 +63,26 @@ __all__ = [
     "Observe",
     "OperationalError",
     "ProgrammingError",
+    "Rejected",
     "Result",
+    "Retry",
+    "Saga",
+    "SagaContext",
+    "SagaFailed",
+    "SagaRecord",
+    "SagaResult",
     "ScatterWarning",
     "Session",
     "open",
     "uuid7",
 ]
+
+_OF_RUNTIME = frozenset(
+    (
+        "AsyncSession Fleet Message Rejected Result Retry Saga SagaContext SagaFailed SagaRecord SagaResult "
+        "Session uuid7"
+    ).split()
+)
 
 
 def open(
@@ -86,7 +114,7 @@ def open(
 
 def __getattr__(name: str) -> object:
     """What the runtime has is imported when first named: `import outgrow` alone stays light for the CLI."""
-    if name in ("AsyncSession", "Fleet", "Message", "Result", "Session", "uuid7"):
+    if name in _OF_RUNTIME:
         import outgrow.runtime
 
         return getattr(outgrow.runtime, name)

@@ -21,13 +21,20 @@ from outgrow.runtime.outbox.relay import Relay, Relayed
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
+from outgrow.runtime.sagas.fleet_sagas import AsyncFleetSagas, FleetSagas
+from outgrow.runtime.sagas.records import SagaRecord, SagaResult
+from outgrow.runtime.sagas.working import Working
 from outgrow.runtime.session import AsyncSession, Session
+from outgrow.runtime.uniqueness.building import UniqueIndex
+from outgrow.runtime.uniqueness.fleet_unique import UniqueIndexes
 from outgrow.statement import Kind
 from outgrow.transactions.outbox import Message
+from outgrow.transactions.saga import Rejected, Retry, Saga, SagaContext, SagaFailed
 
 __all__ = [
     "AsyncCopy",
     "AsyncFleetDirectory",
+    "AsyncFleetSagas",
     "AsyncSession",
     "BlockedKey",
     "Conversation",
@@ -39,17 +46,28 @@ __all__ = [
     "Fleet",
     "FleetDirectory",
     "FleetOutbox",
+    "FleetSagas",
     "Kind",
     "Level",
     "Message",
     "Migrated",
     "OutboxLag",
     "Parameters",
+    "Rejected",
     "Relay",
     "Relayed",
     "Result",
+    "Retry",
+    "Saga",
+    "SagaContext",
+    "SagaFailed",
+    "SagaRecord",
+    "SagaResult",
     "Session",
     "Streaming",
+    "UniqueIndex",
+    "UniqueIndexes",
+    "Working",
     "batch_steps",
     "drive",
     "drive_async",

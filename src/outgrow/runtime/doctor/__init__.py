@@ -28,10 +28,12 @@ from outgrow.runtime.doctor import (
     placed_rows,
     poolers,
     replication,
+    sagas,
     sequences,
     servers,
     settings,
     transactions,
+    uniqueness,
 )
 from outgrow.runtime.doctor.examination import Check, Examination, Progress
 from outgrow.runtime.doctor.finding import Finding, Severity
@@ -70,9 +72,11 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
             *constraints.CHECKS,
             *sequences.CHECKS,
             *transactions.CHECKS,
+            *sagas.CHECKS,
             *placed_rows.CHECKS,
             *listed_rows.CHECKS,
             *copies.CHECKS,
+            *uniqueness.CHECKS,
         ),
         "mariadb": (
             servers.SERVERS,
