@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 NAMES = (
-    *("point", "scatter", "pool", "pooler", "load", "atomic", "atomic_reads", "ryw"),
+    *("point", "scatter", "pool", "pooler", "load", "atomic", "outbox", "atomic_reads", "ryw"),
     *("keyspace", "ring", "strategies", "finish", "saga"),
 )
 #: Those that take minutes run if they are named.

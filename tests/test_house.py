@@ -29,9 +29,11 @@ ARROWS: dict[str, set[str]] = {
         *("topology", "schema", "statement", "keyspace", "plan", "route", "nodes", "finish", "ledger"),
         *("transactions", "moving"),
     },
+    # Targets of relays, behind the port of whoever delivers to them.
+    "targets": {"transactions"},
     "watch": {"nodes", "topology", "route"},
     "local": {"topology"},
-    "doors": {"runtime", "moving", "local", "topology", "outgrow"},
+    "doors": {"runtime", "moving", "local", "topology", "targets", "outgrow"},
 }
 
 PURE = ("topology", "schema", "statement", "keyspace", "plan", "route")
@@ -104,6 +106,8 @@ def test_finish_knows_only_the_specification() -> None:
         ("opentelemetry", "watch"),
         ("duckdb", "finish"),
         ("pyarrow", "finish"),
+        ("redis", "targets"),
+        ("nats", "targets"),
     ],
 )
 def test_one_room_imports_each_driver_and_parser(library: str, owner: str) -> None:

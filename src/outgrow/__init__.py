@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from outgrow.runtime import (
         AsyncSession,
         Fleet,
+        Message,
         Rejected,
         Result,
         Retry,
@@ -56,6 +57,7 @@ __all__ = [
     "IntegrityError",
     "InterfaceError",
     "InternalError",
+    "Message",
     "NodeLost",
     "NotSupportedError",
     "Observe",
@@ -76,7 +78,10 @@ __all__ = [
 ]
 
 _OF_RUNTIME = frozenset(
-    "AsyncSession Fleet Rejected Result Retry Saga SagaContext SagaFailed SagaRecord SagaResult Session uuid7".split()
+    (
+        "AsyncSession Fleet Message Rejected Result Retry Saga SagaContext SagaFailed SagaRecord SagaResult "
+        "Session uuid7"
+    ).split()
 )
 
 

@@ -182,8 +182,28 @@ class ConnectionWaited:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesDelivered:
+    """A relay has given messages of the outbox to their target."""
+
+    topic: str
+    domain: str
+    shard: str
+    #: How many the target has taken, and of how many keys it has refused one.
+    delivered: int
+    refused: int
+    #: It took nothing more: all messages of the topic wait.
+    unavailable: bool
+    #: How long ago the oldest of them was emitted, by the server's clock then and this machine's now.
+    oldest_seconds: float
+    at_ns: int
+    #: From reading them until the target had answered.
+    seconds: float
+
+
 ConnectionEvent = ConnectionOpened | ConnectionClosed | ConnectionWaited
-Event = StatementEnded | TransactionBegan | TransactionEnded | ErrorMet | ScatterWarned | ConnectionEvent
+StatementEvent = StatementEnded | TransactionBegan | TransactionEnded | ErrorMet | ScatterWarned
+Event = StatementEvent | MessagesDelivered | ConnectionEvent
 Callback = Callable[[Event], object]
 
 

@@ -76,6 +76,15 @@ def test_atomic() -> None:
     assert figures["flushes"]["two-phase commit, all in parallel"] >= 5
 
 
+def test_outbox() -> None:
+    figures = last_line("outbox", "--rounds", "2", "--calls", "5", "--messages", "500", "--rates", "50")
+    assert (figures["lost"], figures["duplicated"], figures["out_of_order"]) == (0, 0, 0)
+    for key in ("messages_per_second", "vs_by_hand", "added_us", "added_us_by_hand"):
+        assert isinstance(figures[key], int | float), key
+    # Redis comes from Debian's packages: None where it is missing.
+    assert "to_redis_per_second" in figures and figures["lag"]["outgrow, 50/s"]["p99_ms"] > 0
+
+
 def test_atomic_reads() -> None:
     figures = last_line("atomic_reads", "--reads", "500")
     assert figures["torn"] == 0

@@ -7,6 +7,7 @@ from outgrow.nodes.connect import link_steps
 from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.enclosed import enclosed_steps, rolled_back_steps
 from outgrow.nodes.link import Link
+from outgrow.nodes.listening import heard_steps
 from outgrow.nodes.nodes import Nodes
 from outgrow.nodes.notified import notified_steps
 from outgrow.nodes.pair import Asked, Outcome, checked_steps
@@ -43,6 +44,7 @@ __all__ = [
     "drive_async",
     "elements",
     "enclosed_steps",
+    "heard_steps",
     "known_types",
     "late",
     "link_steps",

@@ -15,6 +15,9 @@ from outgrow.runtime.directories.migrating import Migrated
 from outgrow.runtime.explain import Explanation
 from outgrow.runtime.fleet import Fleet, open_fleet
 from outgrow.runtime.numbers.ids import uuid7
+from outgrow.runtime.outbox.fleet_outbox import FleetOutbox
+from outgrow.runtime.outbox.looking import BlockedKey, OutboxLag
+from outgrow.runtime.outbox.relay import Relay, Relayed
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
@@ -25,6 +28,7 @@ from outgrow.runtime.session import AsyncSession, Session
 from outgrow.runtime.uniqueness.building import UniqueIndex
 from outgrow.runtime.uniqueness.fleet_unique import UniqueIndexes
 from outgrow.statement import Kind
+from outgrow.transactions.outbox import Message
 from outgrow.transactions.saga import Rejected, Retry, Saga, SagaContext, SagaFailed
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "AsyncFleetDirectory",
     "AsyncFleetSagas",
     "AsyncSession",
+    "BlockedKey",
     "Conversation",
     "Copy",
     "DirectoryEntry",
@@ -40,12 +45,17 @@ __all__ = [
     "Field",
     "Fleet",
     "FleetDirectory",
+    "FleetOutbox",
     "FleetSagas",
     "Kind",
     "Level",
+    "Message",
     "Migrated",
+    "OutboxLag",
     "Parameters",
     "Rejected",
+    "Relay",
+    "Relayed",
     "Result",
     "Retry",
     "Saga",

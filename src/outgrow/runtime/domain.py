@@ -22,6 +22,7 @@ from outgrow.runtime.federated import Federated
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.health import Health
 from outgrow.runtime.numbers.drawing import Sequences
+from outgrow.runtime.outbox.waking import Waking
 from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
 from outgrow.runtime.timed import Timed
@@ -74,6 +75,7 @@ class DomainState:
         #: Where atomic reads begin to compare.
         self.cuts = Cuts()
         self.assigning = Assigning()
+        self.waking = Waking()
         #: Node → the edition that its shard's part of the directory was last seen with there, and in which incarnation.
         self.editions_seen: dict[str, tuple[int, str]] = {}
         #: A session of another process knows the directory as of this migration: ask before keys are placed.

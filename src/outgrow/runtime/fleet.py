@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,8 @@ from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.numbers.ids import Ids
 from outgrow.runtime.numbers.sequence import AsyncFleetSequence, FleetSequence
+from outgrow.runtime.outbox.fleet_outbox import FleetOutbox
+from outgrow.runtime.outbox.relay import Relay
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.sagas.crew import SagaCrew
@@ -314,6 +316,26 @@ class Fleet:
     def _outcome_steps(self, transaction: str) -> Steps[Outcome]:
         id = TransactionId.read(transaction)
         return atomic.outcome_steps(self._state(id.domain), id)
+
+    def relay(
+        self,
+        targets: Mapping[str, Any],
+        *,
+        domain: str | None = None,
+        batch: int = 500,
+        poll_seconds: float = 2.0,
+        workers: int = 1,
+    ) -> Relay:
+        """What delivers the messages of these topics: topic → a function of one message, or a target.
+
+        `batch` messages at once; it looks by itself every `poll_seconds` where nobody calls.  `workers` call a function
+        for several keys at once.
+        """
+        return Relay(self._state(domain), targets, batch=batch, poll_seconds=poll_seconds, workers=workers)
+
+    def outbox(self, domain: str | None = None) -> FleetOutbox:
+        """What is emitted and not delivered, and what to do about what is stuck."""
+        return FleetOutbox(self._state(domain))
 
     def close(self) -> None:
         """End the heartbeat, recovery and every connection; sessions still open fail at their next statement."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +16,16 @@ from outgrow.runtime.block import Block
 from outgrow.runtime.bulk.copy import AsyncCopy, Copy
 from outgrow.runtime.bulk.unloading import Unloaded, written
 from outgrow.runtime.conversation import Conversation
+from outgrow.runtime.outbox import emitting, seeing
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from outgrow.moving import Loaded, LoadFormat, LoadOptions, Progress
+    from outgrow.transactions.outbox import Message, MessageKey
 
 
 class Session:
@@ -97,6 +101,36 @@ class Session:
             drive(block.leave_steps(False))
             raise
         drive(block.leave_steps(True))
+
+    def emit(
+        self,
+        topic: str,
+        payload: object,
+        *,
+        key: MessageKey = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> UUID:
+        """Write a message that a relay (`fleet.relay`) delivers once the transaction is committed, and only then.
+
+        In the session's transaction, or one of its own; on the shard where rows of `key` live.  Messages of one topic
+        and key are delivered in the order of their commits.  `payload` is what JSON has, or bytes.  Returns its id.
+        """
+        return drive(emitting.emit_steps(self._conversation, topic, payload, key, headers, timeout_seconds))
+
+    def once(
+        self,
+        message: Message,
+        *,
+        key: MessageKey = None,
+        consumer: str = "default",
+        timeout_seconds: float | None = None,
+    ) -> bool:
+        """Within the transaction that does what a message asks for: False where it was done before.
+
+        It is noted where rows of `key` live (the message's own key, if none is given), for seven days.
+        """
+        return drive(seeing.once_steps(self._conversation, message, key, consumer, timeout_seconds))
 
     def load(
         self,
@@ -206,6 +240,27 @@ class AsyncSession:
             await drive_async(block.leave_steps(False))
             raise
         await drive_async(block.leave_steps(True))
+
+    async def emit(
+        self,
+        topic: str,
+        payload: object,
+        *,
+        key: MessageKey = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> UUID:
+        return await drive_async(emitting.emit_steps(self._conversation, topic, payload, key, headers, timeout_seconds))
+
+    async def once(
+        self,
+        message: Message,
+        *,
+        key: MessageKey = None,
+        consumer: str = "default",
+        timeout_seconds: float | None = None,
+    ) -> bool:
+        return await drive_async(seeing.once_steps(self._conversation, message, key, consumer, timeout_seconds))
 
     async def load(
         self,

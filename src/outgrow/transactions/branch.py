@@ -50,6 +50,10 @@ class Branch:
         """What follows its end, whatever that was."""
         return []
 
+    def calls(self) -> list[Asked]:
+        """What follows its commit in the same message, after the question for its place; whatever comes of that."""
+        return []
+
     def attend_steps(self, id: TransactionId, until: float | None) -> Steps[None]:
         asked, self.ahead = [*self.ahead, *self.attending(id.presence)], []
         for outcome in (yield from self.link.run_many_steps(asked, until=until, chained=True)):

@@ -85,7 +85,7 @@ class PostgresBranch(Branch):
             raise retold(Unclear, committed) if self.link.broken else committed
         if committed.status != "COMMIT":
             raise failures.rolled_back(self.shard)
-        self.place = place[0] if place else None
+        self.place = place[0] if self.placed else None
 
     def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
         # Nothing is decided here: what is prepared must not hold the gate.
@@ -107,9 +107,9 @@ class PostgresBranch(Branch):
         if prepared.status != "PREPARE TRANSACTION":
             raise failures.rolled_back(self.shard)
 
-    def _placing(self) -> list[tuple[str, None]]:
-        """Behind the commit (which ends there, whatever shares its Sync): the question for the server's place."""
-        return [(_SQL["token"], None)] if self.placed else []
+    def _placing(self) -> list[Asked]:
+        """Behind the commit (which ends there, whatever shares its Sync): for the server's place, and more."""
+        return [(_SQL["token"], None), *self.calls()] if self.placed else self.calls()
 
     def commit_steps(self, until: float | None) -> Steps[None]:
         answer = yield from self.link.run_steps("COMMIT", None, until=until)
@@ -122,7 +122,7 @@ class PostgresBranch(Branch):
             asked, until=until, prepare=[False] + [True] * (len(asked) - 1), chained=True
         )
         finished = _finished(done)
-        self.place = place[0] if place else None
+        self.place = place[0] if self.placed else None
         return finished
 
     def stamped_steps(self, id: TransactionId, until: float | None) -> Steps[bool]:

@@ -14,9 +14,18 @@ from opentelemetry import trace
 from opentelemetry.metrics import Meter
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from outgrow.events import ConnectionEvent, ErrorFacts, Event, StatementEnded, TransactionEnded, Visit
+from outgrow.events import (
+    ConnectionEvent,
+    ErrorFacts,
+    Event,
+    MessagesDelivered,
+    StatementEnded,
+    TransactionEnded,
+    Visit,
+)
 from outgrow.topology import Domain, Node, Topology, dsn
 from outgrow.watch.connections import BUCKETS_SECONDS, Connections
+from outgrow.watch.outbox import Deliveries
 
 #: The name of the scope that spans and the histogram belong to.
 SCOPE = "outgrow"
@@ -40,6 +49,7 @@ class Telemetry:
     def __init__(self, topology: Topology, connections: Connections, meter: Meter, tracer_provider: Any = None) -> None:
         self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
         self._connections = connections
+        self._deliveries = Deliveries(meter)
         self._durations = meter.create_histogram(
             "db.client.operation.duration",
             unit="s",
@@ -64,6 +74,8 @@ class Telemetry:
                 self._end(event, None)
         elif isinstance(event, ConnectionEvent):
             self._connections.tell(event)
+        elif isinstance(event, MessagesDelivered):
+            self._deliveries.tell(event)
 
     def _statement(self, event: StatementEnded) -> None:
         ended = self._held.pop(event.transaction, None) if event.transaction is not None else None

@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from outgrow.doors.cli import directory, doctor, fleets, loading, placing, recovery, sagas, schema, statements, unique
+from outgrow.doors.cli import (
+    directory,
+    doctor,
+    fleets,
+    loading,
+    outbox,
+    placing,
+    recovery,
+    sagas,
+    schema,
+    statements,
+    unique,
+)
 from outgrow.doors.cli.printing import failure
 from outgrow.errors import Error
 
@@ -35,6 +47,7 @@ app.add_typer(schema.app, name="schema")
 app.add_typer(directory.app, name="directory")
 app.add_typer(unique.app, name="unique")
 app.add_typer(sagas.app, name="saga")
+app.add_typer(outbox.app, name="outbox")
 app.command()(doctor.doctor)
 app.command()(recovery.recover)
 

@@ -45,6 +45,33 @@ def keyed_rows(picture: Picture, family: str, value: Any) -> list[KeyedRows]:
     return [written(tables[name], keys[name], family, value) for name in _parents_first(tables)]
 
 
+def messages(picture: Picture, family: str, value: Any) -> list[KeyedRows]:
+    """What waits in the outbox for such a key to be delivered, and what consumers have seen of it.
+
+    Messages get new numbers where they arrive, in their order: whoever emits there does so later.
+    """
+    if picture.domain.engine != "postgresql":
+        return []
+    where = f"WHERE family = {string_sql(family)} AND key = {string_sql(key_text(family, value))}"
+    return [
+        _own("outbox", "topic, id, family, key, headers, form, body, emitted_at", where, "ORDER BY number"),
+        _own("inbox", "id, consumer, family, key, seen_at", where, ""),
+    ]
+
+
+def _own(table: str, columns: str, where: str, order: str) -> KeyedRows:
+    whole = f"outgrow.{table}"
+    there = f"SELECT EXISTS (SELECT FROM {whole} {where})"
+    return KeyedRows(
+        TableName("outgrow", table),
+        f"COPY (SELECT {columns} FROM {whole} {where} {order}) TO STDOUT",
+        f"COPY {whole} ({columns}) FROM STDIN",
+        f"DELETE FROM {whole} {where}",
+        there,
+        there,
+    )
+
+
 def _keys(picture: Picture, family: str) -> dict[TableName, str]:
     """Table → its first key column.  What lies in partitions is their parent's."""
     found = {}

@@ -25,7 +25,7 @@ from outgrow.nodes import Link
 from outgrow.runtime import snapshot
 from outgrow.runtime.definitions.exclusive import exclusively_steps
 from outgrow.runtime.directories import mariadb_rows
-from outgrow.runtime.directories.keyed_rows import KeyedRows, keyed_rows
+from outgrow.runtime.directories.keyed_rows import KeyedRows, keyed_rows, messages
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.runtime.uniqueness import settling
@@ -145,12 +145,16 @@ class _Migration:
         if source == self.target:
             yield from self.transaction.rollback_steps(self.until)
             return Migrated(self.key, source, self.target)
-        tables = keyed_rows(self.state.picture, self.family, self.value)
+        tables = [
+            *keyed_rows(self.state.picture, self.family, self.value),
+            *messages(self.state.picture, self.family, self.value),
+        ]
         both = [shard for shard in placer.shards if shard in (source, self.target)]
         for shard in both:
             yield from self._ask_steps(shard, "edition_close")
         rows = yield from self._move_steps(tables, source)
         yield from settling.settle_steps(self.transaction, self.until)
+        rows = {name: count for name, count in rows.items() if count or not name.startswith("outgrow.")}
         yield from self._turn_steps(home, both, slot, sum(rows.values()))
         self.transaction.decider = source
         return Migrated(self.key, source, self.target, rows)
@@ -200,6 +204,9 @@ class _Migration:
             links[shard] = yield from self.transaction.link_steps(shard, True, self.until)
             for query in ("migration_settings", "migration_deferred"):
                 yield from links[shard].run_steps(self.queries[query], None, until=self.until)
+            if "outbox_keep" in self.queries:
+                held = [self.family, self.key]
+                yield from links[shard].run_steps(self.queries["outbox_keep"], held, until=self.until)
         counts = {}
         for table in tables:
             counts[str(table.name)] = yield from self._copy_steps(table, links[source], links[self.target])

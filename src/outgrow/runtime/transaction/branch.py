@@ -13,6 +13,7 @@ from outgrow.route import Position
 from outgrow.runtime.asking import stand_steps
 from outgrow.runtime.directories.outdated import Outdated
 from outgrow.runtime.footing import Footing
+from outgrow.runtime.outbox.waking import Waking
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -31,6 +32,9 @@ class Held(transactions.Branch):
         self.ahead = ahead
         #: Asks for the place behind COMMIT; None where nobody compares places.
         self.place_sql = place_sql
+        #: The topics of messages that were emitted on it, and who knows which relays are to be called for them.
+        self.emitted: set[str] = set()
+        self.waking: Waking | None = None
         #: Nothing has run on it yet.
         self.fresh = True
         #: The shard's edition, which stays what it is as long as the branch is open; where in `ahead` it is asked for.
@@ -44,12 +48,15 @@ class Held(transactions.Branch):
         elif self.edition != edition:
             raise Outdated(self.shard)
 
+    def calls(self) -> list[Asked]:
+        return [] if self.waking is None else self.waking.calls(self.shard, self.emitted)
+
     def commit_steps(self, until: float | None) -> Steps[None]:
         """An ordinary COMMIT; where it wrote, the server's place behind it is asked in the same message."""
         done: Rows | Error
         try:
             place: list[Asked] = [(self.place_sql, None)] if self.wrote and self.place_sql is not None else []
-            if behind := [*place, *self.parting()]:
+            if behind := [*place, *self.parting(), *self.calls()]:
                 done, *others = yield from self.link.run_many_steps(
                     [("COMMIT", None), *behind], until=until, chained=True
                 )

@@ -14,6 +14,7 @@ from outgrow.errors import Error
 from outgrow.nodes import drive
 from outgrow.runtime.background import Background
 from outgrow.runtime.domain import DomainState
+from outgrow.runtime.outbox.seeing import KEPT_SECONDS, forget_steps
 from outgrow.runtime.transaction import atomic
 
 #: Between two looks, on average (seconds); each is between half and one and a half of it, so that processes that were
@@ -45,6 +46,7 @@ class Recovery:
                     drive(atomic.recover_steps(state))
                     if due:
                         drive(atomic.collect_steps(state))
+                        drive(forget_steps(state, KEPT_SECONDS))
                 except Error:
                     # Whatever it was, the next look may fare better.
                     continue
