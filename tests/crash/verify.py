@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
-from tests.crash.journal import Told
-from tests.crash.worker import GHOST
-from tests.crash.world import FIRST_BALANCE, Held
+from tests.crash.journal import Attempt, Told
+from tests.crash.worker import GHOST, LOST
+from tests.crash.world import ACCOUNTS, FIRST_BALANCE, Held
 
 
 class Verifier:
     """Holds what the servers have against what the workers were told; remembers what it found in doubt before."""
 
-    def __init__(self) -> None:
+    def __init__(self, lossy: bool = False) -> None:
+        #: Replicas that had not got all were promoted: what such a primary alone had is gone.
+        self.lossy = lossy
+        #: Transfers that were lost so → whether only in part.
+        self.lost: dict[str, bool] = {}
         #: Transfers whose worker got no clear answer → whether they were there when all was at rest.
         self.settled: dict[str, bool] = {}
 
@@ -20,6 +24,10 @@ class Verifier:
         yield from told.anomalies
         for shard, gid in sorted(held.prepared):
             yield f"{gid} is still prepared on {shard}"
+        for account in sorted(held.doubled):
+            yield f"account {account} is on several shards"
+        if len(held.balances) != ACCOUNTS:
+            yield f"there are {len(held.balances)} of {ACCOUNTS} accounts"
         yield from self._strangers(told, held)
         yield from self._transfers(told, held)
         yield from balances(held)
@@ -34,6 +42,10 @@ class Verifier:
     def _transfers(self, told: Told, held: Held) -> Iterator[str]:
         for name, attempt in told.attempts.items():
             there = dict(held.transfers.get(name, {}))
+            if attempt.said.startswith(LOST) and not self.lossy:
+                yield f"{name} is said to be lost: {attempt.said}"
+            if self.lossy and self._gone(attempt, there):
+                continue
             if there and there != dict(attempt.parts):
                 yield f"{name} is half done: {there} of {dict(attempt.parts)}; its worker was told {attempt.answer}"
                 continue
@@ -43,6 +55,27 @@ class Verifier:
                 yield f"{name} was answered as aborted ({attempt.said}), and is there"
             elif self.settled.setdefault(name, bool(there)) != bool(there):
                 yield f"{name} was {'there' if not there else 'not there'} before, and is not so any more"
+
+    def _gone(self, attempt: Attempt, there: Mapping[int, int]) -> bool:
+        """Whether a failover has lost it, as far as can be told: in part, or wholly though it was answered."""
+        parts = dict(attempt.parts)
+        missing = parts.keys() - there.keys()
+        if not missing or any(parts.get(account) != amount for account, amount in there.items()):
+            return False
+        if there or attempt.answer == "committed" or self.settled.get(attempt.name) or attempt.name in self.lost:
+            self.lost[attempt.name] = bool(there)
+            return True
+        return False
+
+    def unnamed(self, told: Told, named: Set[str]) -> Iterator[str]:
+        """What is half there, and the product says nothing of it."""
+        half = [name for name, in_part in self.lost.items() if in_part]
+        numbers = {name: told.attempts[name].transaction.rpartition("/")[2] for name in half}
+        for name, number in numbers.items():
+            if number and number not in named:
+                yield f"{name} ({number}) lost a part to a failover, and nobody says so"
+        if len(half) > len(named):
+            yield f"{len(half)} transfers lost a part to a failover, and only {len(named)} are named"
 
 
 def balances(held: Held) -> Iterator[str]:
