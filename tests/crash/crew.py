@@ -62,6 +62,8 @@ class Crew:
     hands: list[Hand] = field(default_factory=list)
     #: Those that are dead or asleep by order.
     out: set[int] = field(default_factory=set)
+    #: Those that take part in a scene.
+    busy: set[int] = field(default_factory=set)
     #: Deaths that nobody ordered.
     losses: list[str] = field(default_factory=list)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.crash.crew import Crew, Hand
-from tests.crash.points import LATE, MAP_CHANGE, POINTS, Point
+from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, POINTS, Point
 from tests.crash.proxy import Line, wait_for
-from tests.crash.scenes import Scene, Stage
+from tests.crash.scenes import KEPT_SECONDS, Scene, Stage
 from tests.crash.watch import Watch
 from tests.crash.world import World
 
@@ -33,6 +34,8 @@ LOSSY = "failover, lossy"
 
 FAULTS = (KILL, PAUSE, PARTICIPANT, DECIDER, BOTH, CUT_UP, CUT_DOWN, LOST, SLOW)
 FAILOVERS = (FAILOVER, LOSSY)
+#: What strikes one worker alone, so that it can do so beside another scene.
+BESIDE = frozenset((KILL, PAUSE, CUT_UP, CUT_DOWN, LOST, SLOW))
 STRIKES_A_SERVER = frozenset((PARTICIPANT, DECIDER, BOTH, FAILOVER, LOSSY))
 
 #: A pause that nobody minds, and one that outlasts everybody's patience.
@@ -65,7 +68,8 @@ class Mending:
 
 
 def cells(faults: Sequence[str], points: Sequence[Point]) -> list[Cell]:
-    return [Cell(point, fault) for point in points for fault in faults]
+    """What is forgotten is what all shards have confirmed: there is nothing left that a failover could lose."""
+    return [Cell(point, fault) for point in points for fault in faults if (point, fault) != (FORGETTING, LOSSY)]
 
 
 def points_of(world: World) -> list[Point]:
@@ -84,36 +88,82 @@ class Injector:
     #: What may strike where; each of them as often as the others.
     matrix: Sequence[Cell]
     mendings: list[Mending] = field(default_factory=list)
-    #: What is to come, in order, and how often it was tried in vain.
-    _next: list[Cell] = field(default_factory=list)
-    _tries: int = 0
+    struck: list[Cell] = field(default_factory=list)
+    #: Cells whose moment did not come.
+    missed: list[Cell] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.stage = Stage(self.world, self.crew, self.rng, self.mend_due)
+        self.stage = Stage(self.world, self.crew, self.rng, self._meanwhile)
+        #: What is to come, in order, and how often each was tried in vain.
+        self._next: list[Cell] = []
+        self._tried: Counter[Cell] = Counter()
+        #: How many strikes are under way, one within the other, and at whom.
+        self._depth = 0
+        self._began = time.monotonic()
 
-    def strike(self) -> tuple[Cell, bool]:
-        """One fault, and whether its moment came."""
+    def strike(self) -> None:
+        """One fault, and others while its point takes long to come."""
         self.mend_due()
         self.crew.replace_dead()
         if not self._next:
-            self._next = self.rng.sample(self.matrix, len(self.matrix))
-        cell = self._next[-1]
+            self._next = self._rounds()
+        self._try(self._taken(lambda cell: self._is_time(cell)))
+
+    def _rounds(self) -> list[Cell]:
+        """All of the matrix, by chance, but so that every point comes once before one comes again."""
+        places: Counter[Point] = Counter()
+        drawn = []
+        for cell in self.rng.sample(self.matrix, len(self.matrix)):
+            places[cell.point] += 1
+            drawn.append((places[cell.point], cell))
+        return [cell for _, cell in sorted(drawn, key=lambda one: -one[0])]
+
+    def _meanwhile(self) -> None:
+        """What is due; and within a scene that takes seconds, other faults, where they do not concern it."""
+        self.mend_due()
+        if self._depth == 1 and self.stage.patient and len(self._idle()) > 1:
+            cell = self._taken(lambda cell: cell.point.quick and cell.fault in BESIDE)
+            if cell is not None:
+                self._try(cell)
+
+    def _taken(self, wanted: Callable[[Cell], bool]) -> Cell | None:
+        for position in range(len(self._next) - 1, -1, -1):
+            if wanted(self._next[position]):
+                return self._next.pop(position)
+        return None
+
+    def _is_time(self, cell: Cell) -> bool:
+        """Only what is old is forgotten."""
+        return cell.point is not FORGETTING or time.monotonic() > self._began + KEPT_SECONDS + 5
+
+    def _try(self, cell: Cell | None) -> None:
+        if cell is None:
+            # Only such are left that must wait.
+            time.sleep(0.5)
+            return
+        self._depth += 1
         if cell.fault in STRIKES_A_SERVER:
             self.mend(lambda mending: mending.server)
         hand = self._free()
-        lagging = self.world.lag() if cell.fault == LOSSY else contextlib.nullcontext()
-        with lagging:
+        self.crew.busy.add(hand.number)
+        with self.world.lag() if cell.fault == LOSSY else contextlib.nullcontext():
             scene = self.stage.reach(cell.point, hand)
             if scene is not None:
                 self._do(cell.fault, scene)
-        self._tries += 1
-        if scene is not None or self._tries >= TRIES:
-            self._next.pop()
-            self._tries = 0
-        return cell, scene is not None
+                self.struck.append(cell)
+        self.crew.busy.discard(hand.number)
+        self._depth -= 1
+        if scene is None:
+            self.missed.append(cell)
+            self._tried[cell] += 1
+            if self._tried[cell] < TRIES:
+                self._next.insert(0, cell)
+
+    def _idle(self) -> list[Hand]:
+        return [hand for hand in self.crew.hands if hand.number not in self.crew.out | self.crew.busy]
 
     def _free(self) -> Hand:
-        while not (free := [hand for hand in self.crew.hands if hand.number not in self.crew.out]):
+        while not (free := self._idle()):
             time.sleep(0.005)
             self.mend_due()
         return self.rng.choice(free)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import outgrow
+from outgrow.nodes import drive
+from outgrow.runtime.doctor import Examination, lost_branches
 from tests.crash.journal import Told
 from tests.crash.world import World
 
@@ -19,7 +21,7 @@ def named_lost(world: World, told: Told) -> set[str]:
         if attempt.said.startswith("OG-TX-006") and (match := _ID.search(attempt.said))
     }
     with outgrow.open(world.topology) as fleet:
-        for finding in fleet.doctor():
-            if finding.check == "lost branches":
-                named.update(match[1] for match in _ID.finditer(finding.what))
+        examination = Examination(fleet._states[world.topology.domains[0].name])
+        for ids in drive(lost_branches.lost_steps(examination)).values():
+            named.update(id.rpartition("/")[2] for id in ids)
     return named

@@ -34,6 +34,11 @@ class Point:
     #: At most so many such messages go by before.
     spared: int = 0
 
+    @property
+    def quick(self) -> bool:
+        """It comes with the next transfer."""
+        return self.number < 12
+
     def __str__(self) -> str:
         return f"{self.number:2} {self.name}"
 

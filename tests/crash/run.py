@@ -48,15 +48,16 @@ class Run:
         self._asked: set[str] = set()
 
     def strike(self) -> bool:
-        """Whether the fault found its moment."""
-        cell, struck = self.injector.strike()
-        name = f"{cell.point} × {cell.fault}"
-        if struck:
+        """Whether a fault has found its moment."""
+        before = self.report.faults
+        self.injector.strike()
+        for cell in self.injector.struck:
             self.report.strike(str(cell.point), cell.fault)
-            self.report.engines[self.world.ground.engine] += 1
-        else:
-            self.report.missed[name] += 1
-        return struck
+        self.report.engines[self.world.ground.engine] += len(self.injector.struck)
+        self.report.missed.update(f"{cell.point} × {cell.fault}" for cell in self.injector.missed)
+        self.injector.struck.clear()
+        self.injector.missed.clear()
+        return self.report.faults > before
 
     def look_over(self) -> None:
         """Put everything right, let everyone rest, wait for what is in doubt, and hold all against all."""
@@ -138,11 +139,13 @@ def run(
         watch = stack.enter_context(Watch(place))
         matrix = cells(kinds, points or points_of(place))
         this = Run(place, hands, watch, seed, journals, matrix)
-        tries = 0
+        tries, every = 0, EVERY_STOPPING if stop else EVERY
+        due = every
         while this.report.faults < faults and tries < 3 * faults + 20 and not (stop and this.found):
             tries += 1
-            if this.strike() and this.report.faults % (EVERY_STOPPING if stop else EVERY) == 0:
+            if this.strike() and this.report.faults >= due:
                 this.look_over()
+                due = this.report.faults + every
             this.report.seconds = round(time.monotonic() - started, 1)
             on_progress(this.report)
         this.look_over()

@@ -53,11 +53,18 @@ class Stage:
     def __init__(self, world: World, crew: Crew, rng: random.Random, meanwhile: Callable[[], None]) -> None:
         self.world, self.crew, self.rng = world, crew, rng
         self.proxy: Proxy = world.proxy
-        #: What is due elsewhere while this waits.
+        #: What is due elsewhere while this waits; `patient`: that may take its time.
         self.meanwhile = meanwhile
+        self.patient = False
 
     def reach(self, point: Point, hand: Hand) -> Scene | None:
         """None when the point did not come in time; then everything flows again."""
+        try:
+            return self._reach(point, hand)
+        finally:
+            self.patient = False
+
+    def _reach(self, point: Point, hand: Hand) -> Scene | None:
         if point is RECOVERING:
             return self._recovering(hand)
         if point is RACE:
@@ -129,6 +136,7 @@ class Stage:
         self.crew.out.add(hand.number)
         self.proxy.cut(*scene.lines)
         trap = Trap(lambda message: self._recovers(message, hand), answer=self.rng.random() < 0.5)
+        self.patient = True
         with self.proxy.set(trap):
             caught = wait_for(lambda: trap.held, RECOVERY_SECONDS, self.meanwhile)
         self.crew.replace(hand)
@@ -138,7 +146,7 @@ class Stage:
         return Scene(RECOVERING, recoverer, caught, number=scene.number)
 
     def _recovers(self, message: Message, hand: Hand) -> bool:
-        others = message.line.owner != hand.number and message.line.owner not in self.crew.out
+        others = message.line.owner not in self.crew.out | self.crew.busy
         return others and bool(message.kinds & {Kind.RULE, Kind.UNDO, Kind.FINISH}) and self._foreign(message)
 
     def _foreign(self, message: Message) -> bool:
@@ -152,6 +160,7 @@ class Stage:
         self.crew.pause(hand)
         self.crew.out.add(hand.number)
         until = time.monotonic() + IMPATIENT_SECONDS
+        self.patient = True
         wait_for(lambda: time.monotonic() > until, 2 * IMPATIENT_SECONDS, self.meanwhile)
         seen: set[int] = set()
 
@@ -183,19 +192,29 @@ class Stage:
         self.crew.kill(hand)
         self.crew.out.add(hand.number)
         until = time.monotonic() + self.rng.uniform(0.0, 4.0)
+        self.patient = True
         wait_for(lambda: time.monotonic() > until, 5.0, self.meanwhile)
         self.crew.replace(hand)
-        free = [one for one in self.crew.hands if one.number not in self.crew.out]
+        free = [one for one in self.crew.hands if one.number not in self.crew.out | self.crew.busy]
         return Scene(LATE, self.rng.choice(free or [hand]), [], scene.lines, number=scene.number)
 
     def _map_change(self, hand: Hand) -> Scene | None:
         """A key goes to another shard with all its rows."""
-        account, shard = self.world.migration(self.rng)
-        hand.send(("migrate", account, shard))
+        hand.send(("migrate", *self.world.migration(self.rng)))
         kind, answer = self.rng.choice([Kind.PREPARE, Kind.DECIDE, Kind.FINISH]), self.rng.random() < 0.5
-        trap = Trap(lambda message: message.line.owner == hand.number and kind in message.kinds, answer=answer)
+        over: list[object] = []
+
+        def wants(message: Message) -> bool:
+            return message.line.owner == hand.number and kind in message.kinds and not over
+
+        def there() -> bool:
+            if not trap.held and hand.hear(0) == "migrated":
+                over.append(True)
+            return bool(trap.held) and (not answer or trap.held[0].answered)
+
+        trap = Trap(wants, answer=answer)
         with self.proxy.set(trap):
-            wait_for(lambda: trap.held and (not answer or trap.held[0].answered), 2 * REACH_SECONDS, self.meanwhile)
+            wait_for(lambda: there() or over, 2 * REACH_SECONDS, self.meanwhile)
         if not trap.held:
             return None
         return Scene(MAP_CHANGE, hand, trap.held, number=next((m.number for m in trap.caught if m.number), ""))

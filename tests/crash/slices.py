@@ -97,7 +97,6 @@ def run_all(
     whole = Report(slices[0].seed if slices else 0)
     for report in done.values():
         whole.add(report)
-    whole.seconds = sum(report.seconds for report in done.values())
     waiting = [one for one in slices if one.number not in done]
     for name in dict.fromkeys(one.ground for one in waiting):
         with standing(name) as ground:
@@ -107,7 +106,6 @@ def run_all(
                 def progress(report: Report, before: Report = before) -> None:
                     so_far = _copy(before)
                     so_far.add(report)
-                    so_far.seconds = before.seconds + report.seconds
                     on_progress(so_far)
 
                 report = run(
@@ -126,7 +124,6 @@ def run_all(
                     with open(kept, "a") as file:
                         file.write(json.dumps({"slice": one.number, **report.saved()}) + "\n")
                 whole.add(report)
-                whole.seconds += report.seconds
                 if stop and whole.anomalies:
                     return whole
     return whole
@@ -142,5 +139,4 @@ def _kept(file: Path | None) -> dict[int, Report]:
 def _copy(report: Report) -> Report:
     made = Report(report.seed)
     made.add(report)
-    made.seconds = report.seconds
     return made

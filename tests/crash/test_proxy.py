@@ -79,7 +79,7 @@ def prepares(message: Message) -> bool:
 
 
 def test_what_nobody_waits_for_goes_through(place: tuple[Proxy, Server, Client]) -> None:
-    proxy, server, client = place
+    proxy, _server, client = place
     client.say(b"SELECT 1")
     assert client.hear() == b"Z\0\0\0\5I"
     (line,) = proxy.of(3)
@@ -103,7 +103,7 @@ def test_a_message_is_held_and_goes_on(place: tuple[Proxy, Server, Client]) -> N
 
 
 def test_an_answer_is_held(place: tuple[Proxy, Server, Client]) -> None:
-    proxy, server, client = place
+    proxy, _server, client = place
     trap = Trap(prepares, answer=True)
     with proxy.set(trap):
         client.say(PREPARE)
@@ -115,7 +115,7 @@ def test_an_answer_is_held(place: tuple[Proxy, Server, Client]) -> None:
 
 
 def test_an_answer_is_dropped_after_forwarding(place: tuple[Proxy, Server, Client]) -> None:
-    proxy, server, client = place
+    proxy, _server, client = place
     trap = Trap(prepares)
     with proxy.set(trap):
         client.say(PREPARE)

@@ -46,7 +46,7 @@ STATEMENT_SECONDS = 5.0
 #: How long a new worker tries to open the fleet.
 OPEN_SECONDS = 30.0
 #: Between two transfers: the machine has other things to do, too.
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
 
 #: Errors of COMMIT that leave open what became of the transaction; every other error says that nothing was done.
 UNKNOWN = frozenset(("OG-RUN-021", "OG-TX-005"))
@@ -118,6 +118,9 @@ class Worker:
         """An account with its transfers goes to another shard."""
         with contextlib.suppress(Error):
             self.fleet.directory().migrate(account, shard, patience_seconds=STATEMENT_SECONDS)
+        self.pipe.send("migrated")
+        # Whoever waits for a point of it hears that it is over before something else begins.
+        time.sleep(0.05)
 
     # -- one transfer ---------------------------------------------------------------------------------------------
 
@@ -153,7 +156,7 @@ class Worker:
                 self.see(name, parts)
 
     def meaning(self, error: Error) -> str:
-        if error.code == LOST:
+        if self.committing and error.code == LOST:
             return "committed"
         return "unknown" if self.committing and error.code in UNKNOWN else "aborted"
 

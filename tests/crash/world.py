@@ -81,8 +81,11 @@ class World:
         return self.primaries[shard]
 
     def migration(self, rng: random.Random) -> tuple[int, str]:
-        """An account and a shard for it."""
-        return rng.randint(ACCOUNTS - MOVING + 1, ACCOUNTS), rng.choice(self.shards).name
+        """An account, and a shard where it is not."""
+        account = rng.randint(ACCOUNTS - MOVING + 1, ACCOUNTS)
+        query = f"SELECT 1 FROM accounts WHERE id = {account}"
+        elsewhere = [one.name for one in self.shards if not self.ground.sql(self.primary(one.name), query)]
+        return account, rng.choice(elsewhere)
 
     def doors(self, worker: int, name: str) -> Topology:
         """The topology as that worker reaches it; `name` tells servers whose connection it is, where they ask."""
