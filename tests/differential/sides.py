@@ -12,7 +12,7 @@ import psycopg
 
 import outgrow
 from outgrow.keyspace import coerce
-from outgrow.plan import staging
+from outgrow.plan.bringing import staging
 from outgrow.topology import Copied, Domain, Placement, Sharded, Single, TableName, Topology
 from tests import pgbouncer
 from tests.differential.block import Case

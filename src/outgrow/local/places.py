@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import random
 import socket
 import stat
@@ -45,6 +46,18 @@ def owner() -> Owner:
     if os.geteuid() == 0:
         return Owner(NOBODY, NOBODY, True)
     return Owner(os.geteuid(), os.getegid(), False)
+
+
+def require_named(who: Owner) -> None:
+    """PostgreSQL's programs look up what their user is called, and go no further where it has no name."""
+    try:
+        pwd.getpwuid(who.uid)
+    except KeyError:
+        raise OperationalError(
+            "OG-LOCAL-034",
+            f"uid {who.uid} has no name on this machine, and PostgreSQL's initdb does not work without one",
+            cure="run as a user that /etc/passwd has, or add a line for this uid to it",
+        ) from None
 
 
 def home() -> Path:

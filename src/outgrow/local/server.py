@@ -14,7 +14,7 @@ from typing import ClassVar
 from outgrow.errors import OperationalError
 from outgrow.local import processes
 from outgrow.local.home import Home, PortTaken, write_private_to
-from outgrow.local.places import Owner
+from outgrow.local.places import Owner, require_named
 
 #: Names under which a server's folder keeps its parts.
 LOG, SETTINGS = "log", "outgrow.conf"
@@ -62,6 +62,7 @@ class PostgresqlInstance(Home):
 
     def create_primary(self, who: Owner) -> None:
         """A new database system with its own identifier."""
+        require_named(who)
         partial = self.partial(who)
         # Text sorts by code point whatever the machine's libc thinks of C.UTF-8, and still knows upper from lower.
         order = ["--locale=C", "--lc-ctype=C.UTF-8"]

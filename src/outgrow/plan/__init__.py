@@ -1,27 +1,27 @@
 """Which shards a statement needs, each fragment's SQL, the finish specification, and the reasons.  Pure."""
 
-from outgrow.plan import staging
-from outgrow.plan.across import build_across
-from outgrow.plan.answers import type_mark
-from outgrow.plan.bringing import bringing
-from outgrow.plan.brought import Bring, Brought, joined
+from outgrow.plan.bringing import staging
+from outgrow.plan.bringing.brought import Bring, Brought, joined
+from outgrow.plan.bringing.builder import bringing
 from outgrow.plan.builder import build
-from outgrow.plan.change import Change, Gather, GivenRows, Piece
-from outgrow.plan.delivery import Delivery
-from outgrow.plan.drawing import Draw, Drawing
+from outgrow.plan.domains.across import build_across
+from outgrow.plan.domains.foreign import KEYS_MAX, Across, Portion
 from outgrow.plan.duck import FAMILIES, Output, Rendered, Unvetted, render_duckdb, shapes_of
 from outgrow.plan.duck import Type as ColumnType
-from outgrow.plan.foreign import KEYS_MAX, Across, Portion
-from outgrow.plan.ids import drawn_alone, own_shard, sequence_name
-from outgrow.plan.keymove import KeyMove, type_from
-from outgrow.plan.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
-from outgrow.plan.locate import locate, locate_brings
 from outgrow.plan.model import KeyChange, Located, Placer, Plan, Quick, Reason, ScanKeys, Where
+from outgrow.plan.narrowing.keyset import Both, Either, Elements, Everything, KeySet, Match, Nothing, Null, Value
+from outgrow.plan.narrowing.locate import locate, locate_brings
+from outgrow.plan.numbers.drawing import Draw, Drawing
+from outgrow.plan.numbers.ids import drawn_alone, own_shard, sequence_name
 from outgrow.plan.placing import Places
 from outgrow.plan.refusals import REFUSALS, refuse
 from outgrow.plan.rendering import filled
-from outgrow.plan.rowwise import Part, check_all_answered, parts
-from outgrow.plan.selection import Selection, Typing
+from outgrow.plan.writes.answers import type_mark
+from outgrow.plan.writes.change import Change, Gather, GivenRows, Piece
+from outgrow.plan.writes.delivery import Delivery
+from outgrow.plan.writes.keymove import KeyMove, type_from
+from outgrow.plan.writes.rowwise import Part, check_all_answered, parts
+from outgrow.plan.writes.selection import Selection, Typing
 
 __all__ = [
     "FAMILIES",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from outgrow.plan.walking import within_block
 from outgrow.schema import Schema
 from outgrow.statement import type_of
 from outgrow.statement.tree import (
@@ -32,8 +33,6 @@ from outgrow.statement.tree import (
     SetOperation,
     Values,
 )
-
-from .walking import within_block
 
 Region = tuple[int, ...]
 

@@ -6,38 +6,37 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from outgrow.errors import Error
+from outgrow.plan.blocks import Ctes, Shared, family
+from outgrow.plan.bringing.builder import bringing
+from outgrow.plan.cutting.scatter import scatter
+from outgrow.plan.mariadb.ids import with_numbers
+from outgrow.plan.mariadb.shards import over_mariadb
+from outgrow.plan.model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
+from outgrow.plan.narrowing.keyset import Everything, Match, Value
+from outgrow.plan.narrowing.survey import Found, Inserted, Surveyor
+from outgrow.plan.numbers.ids import with_draws
+from outgrow.plan.numbers.restarts import check_restart
+from outgrow.plan.placing import Catalogue, Places, Unlisted
+from outgrow.plan.refusals import Refused, refuse
+from outgrow.plan.walking import everything_below
+from outgrow.plan.writes.alike import alike
+from outgrow.plan.writes.cascades import check_cascades
+from outgrow.plan.writes.change import Change, Gather
+from outgrow.plan.writes.changing import spread
+from outgrow.plan.writes.delivering import delivering, may_deliver
+from outgrow.plan.writes.flows import flowing, has_parts
+from outgrow.plan.writes.locking import lock
+from outgrow.plan.writes.meeting import check_meeting
+from outgrow.plan.writes.merging import merging
+from outgrow.plan.writes.relay import relayed
+from outgrow.plan.writes.relocating import relocating
+from outgrow.plan.writes.supplying import may_supply, supplying
+from outgrow.plan.writes.truncating import truncate
+from outgrow.plan.writes.writing import inserted_keys, key_change
 from outgrow.schema import Schema, TableKind
 from outgrow.statement.model import Kind, Statement
 from outgrow.statement.tree import Delete, Insert, Merge, Parameter, Scan, Tree, Update, With
 from outgrow.topology import Copied, Domain, Sharded, Single, TableName
-
-from .alike import alike
-from .blocks import Ctes, Shared, family
-from .bringing import bringing
-from .cascades import check_cascades
-from .change import Change, Gather
-from .changing import spread
-from .delivering import delivering, may_deliver
-from .flows import flowing, has_parts
-from .ids import with_draws
-from .keyset import Everything, Match, Value
-from .locking import lock
-from .mariadb import over_mariadb
-from .mariadb_ids import with_numbers
-from .meeting import check_meeting
-from .merging import merging
-from .model import KeyChange, Plan, Quick, Reason, ScanKeys, Where
-from .placing import Catalogue, Places, Unlisted
-from .refusals import Refused, refuse
-from .relay import relayed
-from .relocating import relocating
-from .restarts import check_restart
-from .scatter import scatter
-from .supplying import may_supply, supplying
-from .survey import Found, Inserted, Surveyor
-from .truncating import truncate
-from .walking import everything_below
-from .writing import inserted_keys, key_change
 
 
 @dataclass(slots=True)

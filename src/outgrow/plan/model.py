@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from outgrow.errors import Error
-from outgrow.plan.brought import Brought
-from outgrow.plan.change import Change, describe_change
-from outgrow.plan.delivery import Delivery
-from outgrow.plan.drawing import Drawing
-from outgrow.plan.keymove import KeyMove
-from outgrow.plan.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
-from outgrow.plan.merge import Merging
+from outgrow.plan.bringing.brought import Brought
+from outgrow.plan.narrowing.keyset import Everything, KeySet, Nothing, describe_key_set, parameters_of
+from outgrow.plan.numbers.drawing import Drawing
 from outgrow.plan.refusals import refuse
-from outgrow.plan.relay import Relay
-from outgrow.plan.selection import Selection
 from outgrow.plan.spec import Finish
+from outgrow.plan.writes.change import Change, describe_change
+from outgrow.plan.writes.delivery import Delivery
+from outgrow.plan.writes.keymove import KeyMove
+from outgrow.plan.writes.merge import Merging
+from outgrow.plan.writes.relay import Relay
+from outgrow.plan.writes.selection import Selection
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
 
 if TYPE_CHECKING:
-    from outgrow.plan.foreign import Across
+    from outgrow.plan.domains.foreign import Across
 
 
 class Placer(Protocol):

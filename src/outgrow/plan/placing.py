@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from outgrow.plan.blocks import family
+from outgrow.plan.refusals import Refused, refuse
 from outgrow.schema import Column, Schema, Table, TableKind
 from outgrow.topology import Copied, Domain, Placement, Sharded, Single, TableName
-
-from .blocks import family
-from .refusals import Refused, refuse
 
 _CATALOGUES = frozenset(("pg_catalog", "information_schema"))
 

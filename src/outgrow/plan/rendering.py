@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import TypeVar
 
+from outgrow.plan.walking import everything_below
+from outgrow.plan.writes.change import Piece
 from outgrow.statement import render, transform
 from outgrow.statement.tree import Parameter, Template, Tree
-
-from .change import Piece
-from .walking import everything_below
 
 N = TypeVar("N")
 T = TypeVar("T", bound=Tree)

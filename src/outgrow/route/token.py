@@ -38,9 +38,10 @@ class Token:
         epochs = dict(self.epochs)
         for domain, epoch in other.epochs.items():
             epochs[domain] = max(epoch, epochs.get(domain, epoch))
-        pending = dict(self.pending)
-        for shard, names in other.pending.items():
-            pending[shard] = tuple(dict.fromkeys((*pending.get(shard, ()), *names)))
+        pending = {
+            shard: tuple(sorted({*self.pending.get(shard, ()), *other.pending.get(shard, ())}))
+            for shard in {**self.pending, **other.pending}
+        }
         return Token(floors, epochs, pending, self.ahead | other.ahead)
 
     def sign(self, secret: bytes) -> str:

@@ -76,7 +76,7 @@ def read_steps(
                 footing.noting.visit(state, node, choice.reason, -1, started, error)
                 raise
             if node is seats.primary:
-                yield from state.survey_steps(shard, until, cause=error)
+                yield from state.survey_steps(shard, until)
             tell_mended(state, error)
             continue
         except Error as error:
@@ -203,7 +203,7 @@ def passed_steps(
     position, in_recovery = generation.guard_of(place)
     if not in_recovery:
         # Promoted: no longer a replica whose place means anything to the floor.
-        yield from state.survey_steps(node.shard, until, cause=None)
+        yield from state.survey_steps(node.shard, until)
         return False
     state.health.note_replayed(node, position, link.incarnation)
     fresh = _is_enough(state, node, position, footing, level)
@@ -283,7 +283,7 @@ def write_steps(
             link = pool.take_now() or (yield from pool.take_steps(until))
         except NodeLost as error:
             # Nothing was sent: another primary may have taken over.
-            if surveyed or not (yield from state.survey_steps(shard, until, cause=error)):
+            if surveyed or not (yield from state.survey_steps(shard, until)):
                 footing.noting.visit(state, node, "write", -1, started, error)
                 raise
             tell_mended(state, error)
@@ -301,7 +301,7 @@ def write_steps(
         # Read-only: it was demoted, and nothing was written.  A pooler without a server has not even sent it.
         unsent = node.pooled and isinstance(rows, NodeLost) and not rows.may_have_run
         elsewhere = (unsent or rows.sqlstate == "25006") and not surveyed
-        if not (elsewhere and (yield from state.survey_steps(shard, until, cause=rows))):
+        if not (elsewhere and (yield from state.survey_steps(shard, until))):
             footing.noting.visit(state, node, "write", -1, started, rows)
             raise rows
         tell_mended(state, rows)

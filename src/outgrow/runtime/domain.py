@@ -12,9 +12,8 @@ from outgrow import keyspace, ledger, plan, statement
 from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.events import Event
-from outgrow.nodes import Link, Nodes, together
-from outgrow.route import Seats
-from outgrow.runtime import federated, generation, pooled, snapshot
+from outgrow.nodes import Link, Nodes
+from outgrow.runtime import federated, generation, pooled, snapshot, surveying
 from outgrow.runtime.asking import stand_steps
 from outgrow.runtime.directories.directory import Assigning
 from outgrow.runtime.engines import engine_of
@@ -40,8 +39,6 @@ EPOCHS_SECONDS = 2.0
 _EPOCHS_REST_SECONDS = 30.0
 #: How long a statement waits for them.
 _EPOCHS_WAIT_SECONDS = 0.25
-#: How long a node behind a pooler may take to say which role it plays.
-_ROLE_SECONDS = 2.0
 
 
 class DomainState:
@@ -179,24 +176,9 @@ class DomainState:
         node = self.health.seats(self.name, self.picture.domain.home.name).primary
         return (yield from snapshot.on_node_steps(self.nodes, node, until, ask))
 
-    def survey_steps(self, shard: str, until: float | None, cause: BaseException | None) -> Steps[bool]:
-        """Ask every node of the shard which role it plays; True when the primary is another one now.
-
-        What servers say wins over the file.  Two primaries: the later timeline is the true one.  A primary on a new
-        timeline starts a new generation, recorded by whoever meets it first.
-        """
-        old = self.health.seats(self.name, shard)
-        nodes = (old.primary, *old.replicas)
-        answers = yield from together([self._role_steps(node, until) for node in nodes])
-        primaries = [(answer[1], node) for node, answer in zip(nodes, answers, strict=True) if answer and not answer[0]]
-        if not primaries:
-            return False
-        timeline, primary = max(primaries, key=lambda pair: pair[0])
-        seats = Seats(primary, tuple(node for node in nodes if node is not primary))
-        changed = self.health.seat(self.name, shard, seats)
-        if changed or timeline != 1:
-            yield from self._raise_generation_steps(primary, timeline, until)
-        return changed
+    def survey_steps(self, shard: str, until: float | None) -> Steps[bool]:
+        """Ask every node of the shard which role it plays; True when the primary is another one now."""
+        return surveying.survey_steps(self.file, shard, self.nodes, self.health, until)
 
     def not_primary_steps(self, node: Node, link: Link, until: float | None) -> Steps[None]:
         """The node that we take for the shard's primary was a replica when this connection was made.
@@ -210,7 +192,7 @@ class DomainState:
             said = "on" if generation.role_of(rows)[0] else "off"
         if said == "off":
             link.standby = False
-        elif not (yield from self.survey_steps(node.shard, until, cause=None)):
+        elif not (yield from self.survey_steps(node.shard, until)):
             raise OperationalError(
                 "OG-RUN-014",
                 f"the shard {node.shard} has no primary: {node.name} is a replica now",
@@ -218,39 +200,6 @@ class DomainState:
                 shard=node.shard,
                 node=node.name,
             )
-
-    def _role_steps(self, node: Node, until: float | None) -> Steps[tuple[bool, int] | None]:
-        pool = self.nodes.pool(node)
-        if node.pooled:
-            # Where it has no server, a pooler lets its clients wait.
-            until = _sooner(until, monotonic() + _ROLE_SECONDS)
-        try:
-            link = yield from (self.nodes.connect_steps(node, until) if node.pooled else pool.take_steps(until))
-        except OperationalError as error:
-            self.health.note_lost(node, error)
-            return None
-        try:
-            rows = yield from link.run_steps(self.engine.questions.role, None, until=until)
-        except OperationalError as error:
-            if not (node.pooled or isinstance(error, NodeLost)):
-                raise
-            self.health.note_lost(node, error)
-            return None
-        finally:
-            if node.pooled:
-                link.close()
-            else:
-                pool.give(link)
-        self.health.note_alive(node)
-        return generation.role_of(rows)
-
-    def _raise_generation_steps(self, primary: Node, timeline: int, until: float | None) -> Steps[None]:
-        pool = self.nodes.pool(primary)
-        link = yield from pool.take_steps(until)
-        try:
-            yield from ledger.raise_generation_steps(link, timeline)
-        finally:
-            pool.give(link)
 
     def sample_steps(self, node: Node, footing: Footing, until: float | None) -> Steps[None]:
         """Ask a primary for its place, and stand there."""
@@ -279,10 +228,6 @@ class DomainState:
             return
         position, _ = generation.guard_of(rows)
         footing.raise_floor(position)
-
-
-def _sooner(until: float | None, limit: float) -> float:
-    return limit if until is None else min(until, limit)
 
 
 def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:

@@ -14,7 +14,7 @@ from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
-from outgrow.runtime import doctor, explain, rails, snapshot
+from outgrow.runtime import doctor, explain, rails, snapshot, surveying
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.definitions import comparing, ddl, new_tables
 from outgrow.runtime.definitions.comparing import SchemaComparison
@@ -62,6 +62,7 @@ class Fleet:
         self._states: dict[str, DomainState] = {}
         try:
             for domain in topology.domains:
+                drive(surveying.first_survey_steps(domain, self._nodes, health))
                 if install:
                     drive(snapshot.install_steps(domain, self._nodes, health, until))
                 picture = drive(snapshot.take_steps(domain, self._nodes, health, until))
@@ -111,9 +112,11 @@ class Fleet:
         """The same for asyncio."""
         return AsyncSession(self._conversation(domain, level, token, scatter), self.topology.secret)
 
-    def conversation(self, domain: str | None = None, *, level: str | Level = "session") -> Conversation:
+    def conversation(
+        self, domain: str | None = None, *, level: str | Level = "session", scatter: str | None = None
+    ) -> Conversation:
         """What a session is made of, for doors that drive its steps themselves."""
-        return self._conversation(domain, level, None)
+        return self._conversation(domain, level, None, scatter)
 
     def sequence(self, name: str, *, domain: str | None = None) -> FleetSequence:
         """Numbers of a sequence that the whole domain shares, as `CREATE SEQUENCE` or a serial column made it."""

@@ -110,7 +110,7 @@ class Heartbeat:
         health.note_alive(node)
         seats = health.seats(state.name, node.shard)
         if (node is seats.primary) == beat.in_recovery:
-            yield from state.survey_steps(node.shard, monotonic() + _ANSWER_SECONDS, None)
+            yield from state.survey_steps(node.shard, monotonic() + _ANSWER_SECONDS)
         elif beat.in_recovery:
             health.note_replayed(node, beat.position, link.incarnation)
         else:

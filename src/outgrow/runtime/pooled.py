@@ -201,7 +201,7 @@ def _vouched_steps(
     if guarded:
         position, in_recovery = generation.guard_of(answers[-1])
         if not in_recovery:
-            yield from state.survey_steps(node.shard, until, cause=None)
+            yield from state.survey_steps(node.shard, until)
             return False
         server = _server(answers[-1])
         state.health.note_replayed(node, position, server)

@@ -9,8 +9,8 @@ import pytest
 
 import outgrow
 from outgrow.errors import NotSupportedError
-from outgrow.plan import across as planning
-from outgrow.plan import portions
+from outgrow.plan.domains import across as planning
+from outgrow.plan.domains import portions
 from outgrow.runtime.reading import across as running
 from outgrow.topology import FinishLimits
 from tests.integration.across.conftest import Sides

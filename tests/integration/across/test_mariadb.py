@@ -17,7 +17,7 @@ import pytest
 import outgrow
 from outgrow import Fleet, local
 from outgrow.errors import DataError, NotSupportedError, ProgrammingError
-from outgrow.plan import pushing
+from outgrow.plan.domains import pushing
 from outgrow.schema.federation import mapped
 from outgrow.statement.tree import ColumnRef
 from outgrow.topology import FinishLimits, Sharded, TableName, Topology, parameters, parse

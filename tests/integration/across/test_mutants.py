@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import outgrow
-from outgrow.plan import across as planning
-from outgrow.plan import following, foreign
+from outgrow.plan.domains import across as planning
+from outgrow.plan.domains import following, foreign
 from outgrow.runtime.reading import across
 from tests.integration.across.conftest import Sides
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import psycopg
+import os
+import pwd
 
+import psycopg
+import pytest
+
+from outgrow.errors import OperationalError
+from outgrow.local import places
 from outgrow.topology import Topology
 from tests.servers import Servers
 
@@ -63,3 +69,14 @@ def test_tcp_asks_for_the_password(fleet_servers: Servers) -> None:
         except psycopg.OperationalError:
             continue
         raise AssertionError(f"let in with {wrong}")
+
+
+def test_a_user_without_a_name_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    places.require_named(places.owner())
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(OperationalError, match=f"OG-LOCAL-034.*uid {os.geteuid() or 65534} has no name"):
+        places.require_named(places.owner())

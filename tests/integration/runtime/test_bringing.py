@@ -13,7 +13,7 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
-from outgrow.plan import staging
+from outgrow.plan.bringing import staging
 from outgrow.runtime.reading.staged import NoEstimate, Staging
 from outgrow.topology import Copied, FinishLimits, Placement, Sharded, Single, TableName
 from tests.servers import Servers

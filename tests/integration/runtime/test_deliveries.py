@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import outgrow
-from outgrow.plan import answers, builder, refuse, supplying
+from outgrow.plan import builder, refuse
+from outgrow.plan.writes import answers, supplying
 from outgrow.runtime.transaction import deliveries, homes, merges, sources
 from tests.integration.runtime.both import Both, both_sides
 from tests.servers import Servers

@@ -9,7 +9,8 @@ import pytest
 
 import outgrow
 from outgrow import Fleet, Session
-from outgrow.plan import refuse, relay
+from outgrow.plan import refuse
+from outgrow.plan.writes import relay
 from outgrow.runtime.transaction import relays
 from outgrow.topology import Copied, Placement, Sharded, TableName
 from tests.servers import Servers

@@ -129,8 +129,8 @@ def test_a_silent_shard_is_missing_at_the_time_limit(
 
 
 def test_other_errors_are_errors_all_the_same(fleet: Fleet) -> None:
-    fleet.execute(WRITE, [1, "here"])
     with fleet.session() as session, pytest.raises(DataError):
+        session.execute(WRITE, [1, "here"])
         session.execute("SELECT customer_id / 0 FROM customers", allow_partial=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import threading
@@ -15,6 +16,8 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
+from outgrow.doors import dbapi
+from outgrow.doors.dbapi import aio as dbapi_aio
 from outgrow.errors import Error, InterfaceError, NotSupportedError, OperationalError, ScatterWarning
 from outgrow.events import ScatterWarned
 from outgrow.topology import FinishLimits, Node
@@ -61,6 +64,20 @@ def test_a_session_refuses_scatters(filled: Fleet) -> None:
             session.execute("UPDATE orders SET total = 5 WHERE customer_id = 4")
     with pytest.raises(InterfaceError, match="OG-RUN-134"):
         filled.session(scatter="never")
+
+
+def test_a_connection_refuses_scatters(filled: Fleet) -> None:
+    with dbapi.connect(filled, scatter="refuse") as connection, connection.cursor() as cursor:
+        refused(lambda: cursor.execute(SCATTER))
+
+
+def test_an_awaited_connection_refuses_scatters(filled: Fleet) -> None:
+    async def run() -> None:
+        async with await dbapi_aio.connect(filled, scatter="refuse") as connection, connection.cursor() as cursor:
+            with pytest.raises(NotSupportedError, match="OG-RUN-135"):
+                await cursor.execute(SCATTER)
+
+    asyncio.run(run())
 
 
 def test_a_domain_refuses_and_a_session_allows(filled: Fleet) -> None:

@@ -154,6 +154,36 @@ def test_a_promoted_replica_is_found_and_old_tokens_lead_to_it() -> None:
             assert floor is not None and floor.generation == 2
 
 
+def test_a_fleet_that_is_opened_writes_to_no_primary_that_has_been_replaced() -> None:
+    """Nobody has stopped the old one: what is written to it is lost."""
+    with serving(shards=2, replicas=1) as servers:
+        topology = servers.fresh(TABLES)
+        with outgrow.open(topology, install=True) as fleet, fleet.session() as session:
+            session.execute(CUSTOMERS)
+        servers.wait_replayed()
+        for shard in topology.domains[0].shards:
+            servers.sql(shard.replicas[0], "SELECT pg_promote()")
+        with outgrow.open(topology) as fleet, fleet.session(level="strong") as session:
+            for key in range(8):
+                session.execute(WRITE, [key, "a"])
+        for shard in topology.domains[0].shards:
+            assert servers.sql(shard.primary, "SELECT count(*) FROM customers") == [(0,)]
+            assert servers.sql(shard.replicas[0], "SELECT count(*) > 0 FROM customers") == [(True,)]
+
+
+def test_a_fleet_with_a_silent_replica_opens_in_a_moment() -> None:
+    with serving(shards=1, replicas=1) as servers:
+        topology = servers.fresh(TABLES)
+        with outgrow.open(topology, install=True) as fleet, fleet.session() as session:
+            session.execute(CUSTOMERS)
+        servers.freeze(topology.domains[0].shards[0].replicas[0])
+        started = time.monotonic()
+        with outgrow.open(topology) as fleet, fleet.session() as session:
+            session.execute(WRITE, [1, "a"])
+            assert session.execute(READ, [1]).fetchall() == [("a",)]
+        assert time.monotonic() - started < 5
+
+
 def test_a_fleet_with_a_dead_primary_opens_and_reads() -> None:
     with serving(shards=2, replicas=1) as servers:
         topology = servers.fresh(TABLES)

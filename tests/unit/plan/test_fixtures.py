@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import Error
-from outgrow.plan.change import Gather, describe_change
 from outgrow.plan.model import Plan, describe_finish
+from outgrow.plan.writes.change import Gather, describe_change
 
 from .domains_world import across_plan
 from .mariadb_world import mariadb_plan

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from outgrow.plan.pushing import Check, fits, pushed
+from outgrow.plan.domains.pushing import Check, fits, pushed
 from outgrow.schema import Column, Order, Table, TableKind
 from outgrow.statement import bind
 from outgrow.statement.tree import Select

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from outgrow.plan import staging
-from outgrow.plan.brought import Bring, Brought, Keys
-from outgrow.plan.change import Piece
+from outgrow.plan.bringing import staging
+from outgrow.plan.bringing.brought import Bring, Brought, Keys
+from outgrow.plan.writes.change import Piece
 
 
 def bring(alias: str, *sources: int) -> Bring:

@@ -48,6 +48,7 @@ def test_merging_is_the_pointwise_maximum(a: Token, b: Token) -> None:
     for token in (a, b):
         assert all(merged.floors[shard] >= position for shard, position in token.floors.items())
         assert merged.ahead >= token.ahead
+        assert all(set(names) <= set(merged.pending[shard]) for shard, names in token.pending.items())
 
 
 @given(st.integers(0, 2**64 - 1))

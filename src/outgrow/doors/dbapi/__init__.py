@@ -90,6 +90,7 @@ def connect(
     domain: str | None = None,
     level: str | Level = "session",
     autocommit: bool = False,
+    scatter: str | None = None,
 ) -> Connection:
     """A connection to a domain (the first one) of a fleet.
 
@@ -97,4 +98,4 @@ def connect(
     of a process to one path share its pools; the last one that is closed closes them.
     """
     fleet, let_go = opened(source)
-    return Connection(speaking(fleet, let_go, domain, level, autocommit), let_go)
+    return Connection(speaking(fleet, let_go, domain, level, autocommit, scatter), let_go)

@@ -120,7 +120,8 @@ async def connect(
     domain: str | None = None,
     level: str | Level = "session",
     autocommit: bool = False,
+    scatter: str | None = None,
 ) -> AsyncConnection:
     """As the module's `connect`; a fleet is opened and closed on a thread, so that the loop goes on."""
     fleet, let_go = await asyncio.to_thread(opened, source)
-    return AsyncConnection(speaking(fleet, let_go, domain, level, autocommit), let_go)
+    return AsyncConnection(speaking(fleet, let_go, domain, level, autocommit, scatter), let_go)

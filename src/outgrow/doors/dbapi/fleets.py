@@ -46,10 +46,15 @@ def opened(source: str | Path | Topology | Fleet | None) -> tuple[Fleet, Callabl
 
 
 def speaking(
-    fleet: Fleet, let_go: Callable[[], None], domain: str | None, level: str | Level, autocommit: bool
+    fleet: Fleet,
+    let_go: Callable[[], None],
+    domain: str | None,
+    level: str | Level,
+    autocommit: bool,
+    scatter: str | None,
 ) -> Speaking:
     try:
-        return Speaking(fleet.conversation(domain, level=level), autocommit)
+        return Speaking(fleet.conversation(domain, level=level, scatter=scatter), autocommit)
     except BaseException:
         let_go()
         raise

@@ -56,8 +56,8 @@ def _home_steps(state: DomainState, until: float | None) -> Steps[tuple[Link, Po
         pool = state.nodes.past(node)
         try:
             link = yield from pool.take_steps(until)
-        except NodeLost as error:
-            if last_try or not (yield from state.survey_steps(shard, until, cause=error)):
+        except NodeLost:
+            if last_try or not (yield from state.survey_steps(shard, until)):
                 raise
             continue
         if not link.standby:

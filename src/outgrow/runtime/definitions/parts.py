@@ -75,11 +75,11 @@ def part_steps(state: DomainState, work: Work, shard: str, until: float | None) 
         tries += 1
         try:
             return (yield from _try_steps(state, work, shard, holders, until))
-        except NodeLost as error:
+        except NodeLost:
             losses += 1
             if shard == work.home_shard or losses > _LOSSES_MAX:
                 raise
-            yield from state.survey_steps(shard, until, cause=error)
+            yield from state.survey_steps(shard, until)
         except Error as error:
             if error.sqlstate == _CANCELED and holders:
                 raise _locked(shard, holders, error) from error

@@ -259,8 +259,8 @@ class Sequences:
             node = state.health.seats(state.name, shard).primary
             try:
                 return (yield from self._on_steps(node, ask, until)), node
-            except NodeLost as error:
-                yield from state.survey_steps(shard, until, cause=error)
+            except NodeLost:
+                yield from state.survey_steps(shard, until)
                 if left <= _TRIES - 2:
                     raise
             except OperationalError as error:
@@ -268,7 +268,7 @@ class Sequences:
                 if not left or error.sqlstate not in ("40001", "40P01", "25006"):
                     raise
                 if error.sqlstate == "25006":
-                    yield from state.survey_steps(shard, until, cause=error)
+                    yield from state.survey_steps(shard, until)
         raise AssertionError
 
     def _on_steps(self, node: Node, ask: Callable[[Timed], Steps[T]], until: float | None) -> Steps[T]:

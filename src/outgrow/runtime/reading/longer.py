@@ -44,7 +44,7 @@ def link_steps(conversation: Conversation, shard: str, replicas: bool, until: fl
         except NodeLost as error:
             state.health.note_lost(node, error)
             losses += 1
-            if losses == _LOSSES_MAX or (primary and not (yield from state.survey_steps(shard, until, cause=error))):
+            if losses == _LOSSES_MAX or (primary and not (yield from state.survey_steps(shard, until))):
                 raise
             continue
         if fit:

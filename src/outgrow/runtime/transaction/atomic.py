@@ -143,9 +143,9 @@ class _Wires:
         node = self._primary(shard)
         try:
             link = yield from state.nodes.connect_steps(node.direct or node, until)
-        except NodeLost as error:
+        except NodeLost:
             # Another primary may have taken over.
-            if not (yield from state.survey_steps(shard, until, cause=error)):
+            if not (yield from state.survey_steps(shard, until)):
                 raise
             return (yield from self.connect_steps(shard, until))
         if link.standby:

@@ -194,11 +194,11 @@ class Transaction:
                 if branch.fresh and branch.link.pooled:
                     pooled.check_opened(branch.node, outcomes[: len(ahead)])
                 answers = [answered(outcome) for outcome in outcomes]
-            except NodeLost as error:
+            except NodeLost:
                 if not branch.fresh or last_try:
                     raise
                 self._release(branch)
-                yield from self.state.survey_steps(shard, until, cause=error)
+                yield from self.state.survey_steps(shard, until)
                 yield from self._open_steps(shard, until)
                 if at is not None:
                     self.branches[shard].ahead[at] = ahead[at]
@@ -264,8 +264,8 @@ class Transaction:
             try:
                 yield from self.footings[shard].leave_steps(state, shard, until)
                 link = yield from taken_steps(state, node, self.dress, until)
-            except NodeLost as error:
-                yield from state.survey_steps(shard, until, cause=error)
+            except NodeLost:
+                yield from state.survey_steps(shard, until)
                 if last_try:
                     raise
                 continue

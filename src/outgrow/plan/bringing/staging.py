@@ -1,0 +1,87 @@
+"""In which order rows are brought, so that few rows say which of many matter.
+
+Decided from estimates that the servers gave (`rows_of`), at each execution: they say nothing about what is right, only
+what is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from outgrow.plan.bringing.brought import Bring, Brought, Keys, narrowed
+from outgrow.plan.writes.change import Piece
+
+#: Fewer rows than this are brought at once: asking in two trips costs more.
+FEW_ROWS = 1_000
+#: What is to be narrowed has at least so many times the rows of what narrows it.
+TIMES_FEWER = 2
+#: More values than this are not sent to other shards.
+KEYS_MAX = 50_000
+
+
+class Turn(NamedTuple):
+    """One bring of a stage, and what narrows it."""
+
+    bring: int
+    keys: tuple[Keys, ...] = ()
+
+
+Stage = tuple[Turn, ...]
+
+
+def estimate(bring: Bring) -> list[Piece]:
+    """What a shard is asked for its estimate."""
+    return [Piece(("EXPLAIN (FORMAT JSON) ",)), *narrowed(bring, ())]
+
+
+def rows_of(plan: Any) -> float:
+    """The rows below the top of such a plan, which makes one row of them."""
+    (whole,) = plan
+    below = whole["Plan"].get("Plans")
+    return float(below[0]["Plan Rows"] if below else whole["Plan"]["Plan Rows"])
+
+
+def stages(brought: Brought, estimates: Sequence[float]) -> list[Stage]:
+    """Those with few rows, or with nobody to narrow them, first."""
+    # Who narrows stands before whom it narrows, so nothing goes round.
+    order = sorted(range(len(estimates)), key=lambda number: estimates[number])
+    usable = {
+        number: tuple(
+            keys
+            for keys in bring.keys
+            if estimates[number] >= FEW_ROWS
+            and order.index(keys.source) < order.index(number)
+            and estimates[keys.source] * TIMES_FEWER <= estimates[number]
+            and estimates[keys.source] <= KEYS_MAX
+        )
+        for number, bring in enumerate(brought.brings)
+    }
+    depth: dict[int, int] = {}
+    for number in order:
+        depth[number] = max((depth[keys.source] + 1 for keys in usable[number]), default=0)
+    return [
+        tuple(Turn(number, usable[number]) for number in sorted(depth) if depth[number] == at)
+        for at in range(max(depth.values(), default=-1) + 1)
+    ]
+
+
+def settings(brought: Brought) -> str:
+    """What the finishing server is told of its planner, for this transaction; nothing that changes a result.
+
+    It knows how many rows arrays have, but not how many values: it takes joins for selective that are not, sorts what
+    they yield, or goes through one array for each row of another.  Hashing is never far off.
+    """
+    off = ["enable_mergejoin", *(["enable_nestloop"] if brought.alone else [])]
+    return "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in off)
+
+
+def describe_stages(brought: Brought, estimates: Sequence[float], turns: Sequence[Stage]) -> list[str]:
+    """What explain shows: who comes when, and why."""
+    lines = []
+    for at, stage in enumerate(turns, 1):
+        for number, keys in stage:
+            narrowing = " and ".join(each.shown for each in keys)
+            told = f", narrowed to {narrowing}" if narrowing else ""
+            lines.append(f"{at}. {brought.brings[number].alias}: some {estimates[number]:,.0f} rows{told}")
+    return lines

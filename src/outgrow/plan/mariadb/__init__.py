@@ -1,0 +1,1 @@
+"""What several shards of a MariaDB domain may do, where it differs from PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Which key values each scan of a statement can need, and which shards those are."""

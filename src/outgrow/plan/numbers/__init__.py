@@ -1,0 +1,1 @@
+"""What is drawn from the fleet's sequences before a statement finds its shards."""
