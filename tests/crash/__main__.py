@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.crash.mutants import MUTANTS
+from tests.crash.points import POINTS
 from tests.crash.report import Report
 from tests.crash.slices import grounds, run_all, sliced
 
@@ -25,6 +26,7 @@ def arguments() -> argparse.Namespace:
         choices=("postgresql", "mariadb", "synchronous", "asynchronous"),
         help="only these: PostgreSQL, MariaDB, or PostgreSQL with failovers to replicas of that kind",
     )
+    parser.add_argument("--points", default="", metavar="N,…", help="strike only at these points")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="switch one protection off")
@@ -46,6 +48,7 @@ def main() -> int:
         options.resume,
         workers=options.workers,
         behind=options.behind,
+        points=[point for point in POINTS if str(point.number) in options.points.split(",")],
         mutant=options.mutant,
         stop=options.stop,
         on_progress=progress if sys.stderr.isatty() else lambda _: None,

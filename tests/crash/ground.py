@@ -45,8 +45,6 @@ class Ground(Protocol):
     """Running servers of one engine."""
 
     engine: str
-    #: The schema in which tables are when nobody says another.
-    namespace: str
     #: Replicas can take over.
     failovers: bool
 
@@ -68,7 +66,6 @@ class Ground(Protocol):
 
 class PostgresGround:
     engine = "postgresql"
-    namespace = "public"
 
     def __init__(self, servers: Servers, *, synchronous: bool = False) -> None:
         self.servers = servers

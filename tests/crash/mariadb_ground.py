@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,6 @@ DOMAIN = "sales"
 
 class MariadbGround:
     engine = "mariadb"
-    namespace = ""
     failovers = False
 
     def __init__(self, servers: Sequence[MariadbServer]) -> None:
@@ -58,7 +58,7 @@ class MariadbGround:
             for name in self.prepared(node):
                 self.sql(node, f"XA ROLLBACK 'outgrow/{name}','{node.shard}'")
             self.sql(node, f"DROP DATABASE {parameters(node.dsn)['dbname']}")
-        self._links.clear()
+        self._forget()
 
     # -- addresses -------------------------------------------------------------------------------------------------
 
@@ -79,9 +79,9 @@ class MariadbGround:
                 with self._link(node, parameters(node.dsn)["dbname"]).cursor() as cursor:
                     cursor.execute(text, params)
                     return list(cursor.fetchall())
-            except (pymysql.err.OperationalError, pymysql.err.InterfaceError):
+            except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError):
                 # The server was killed since the link was made.
-                self._links.clear()
+                self._forget()
                 if last:
                     raise
         raise AssertionError
@@ -91,6 +91,11 @@ class MariadbGround:
         if key not in self._links:
             self._links[key] = connected(self.servers[node.shard], database)
         return self._links[key]
+
+    def _forget(self) -> None:
+        for link in self._links.values():
+            link._force_close()
+        self._links.clear()
 
     def prepared(self, node: Node) -> set[str]:
         return names(self.sql(node, "XA RECOVER"))
@@ -142,26 +147,32 @@ class MariadbEye:
                 cursor.execute("XA RECOVER")
                 return names(cursor.fetchall())
         except (pymysql.err.Error, OSError):
-            self._links.pop(shard, None)
+            if (lost := self._links.pop(shard, None)) is not None:
+                lost._force_close()
             return set()
 
     def close(self) -> None:
         for link in self._links.values():
-            link.close()
+            link._force_close()
 
 
 def connected(server: MariadbServer, database: str) -> Any:
     """As root, whom nothing binds."""
     import pymysql
 
-    return pymysql.connect(
-        unix_socket=str(server.socket),
-        user="root",
-        password=server.password,
-        database=database,
-        autocommit=True,
-        connect_timeout=5,
-    )
+    # A socket of our own: the driver leaves one open that leads nowhere.
+    way = socket.socket(socket.AF_UNIX)
+    try:
+        way.settimeout(5)
+        way.connect(str(server.socket))
+        link = pymysql.connect(
+            user="root", password=server.password, database=database, autocommit=True, defer_connect=True
+        )
+        link.connect(way)
+    except BaseException:
+        way.close()
+        raise
+    return link
 
 
 def names(rows: Sequence[Any]) -> set[str]:

@@ -9,9 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import outgrow
 from outgrow.errors import Error
+from outgrow.transactions import recovery
 from tests.crash.crew import Crew, crew
 from tests.crash.faults import FAULTS, LOSSY, Cell, Injector, cells, points_of
 from tests.crash.ground import Ground
@@ -19,6 +21,7 @@ from tests.crash.journal import Reader, Told
 from tests.crash.lost import named_lost
 from tests.crash.points import Point
 from tests.crash.report import EXAMPLES_MAX, Report
+from tests.crash.scenes import KEPT_SECONDS
 from tests.crash.verify import Verifier, conserved, outcome_anomalies
 from tests.crash.watch import Watch
 from tests.crash.world import World, world
@@ -59,6 +62,10 @@ class Run:
         self.injector.missed.clear()
         return self.report.faults > before
 
+    def lacks(self, faults: int, points: int) -> bool:
+        struck = self.report.faults
+        return struck < faults or (self.report.points_covered < points and struck < 2 * faults)
+
     def look_over(self) -> None:
         """Put everything right, let everyone rest, wait for what is in doubt, and hold all against all."""
         self.injector.mend()
@@ -94,7 +101,9 @@ class Run:
         fresh = [name for name in names if name not in self._asked][-200:]
         self._asked.update(names)
         found = {}
-        with outgrow.open(self.world.topology) as fleet:
+        # As in earnest, what may have been forgotten is only looked up.
+        remembered = mock.patch.object(recovery, "REMEMBERED_SECONDS", KEPT_SECONDS / 2)
+        with remembered, outgrow.open(self.world.topology) as fleet:
             for name in fresh:
                 with contextlib.suppress(Error):
                     found[name] = str(fleet.outcome(name))
@@ -123,13 +132,15 @@ def run(
     kinds: Sequence[str] = FAULTS,
     points: Sequence[Point] = (),
     strategy: str = "hash",
+    wanted: int = 0,
     stop: bool = False,
     behind: str = "",
     on_progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
     """`kinds`: the faults.  `points`: where they strike, everywhere if none.  `stop`: at the first anomaly.
 
-    `behind`: a pooler.  `strategy`: directory, where keys move.
+    `wanted`: at so many points at least, up to twice as many faults.  `behind`: a pooler.
+    `strategy`: directory, where keys move.
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -141,7 +152,7 @@ def run(
         this = Run(place, hands, watch, seed, journals, matrix)
         tries, every = 0, EVERY_STOPPING if stop else EVERY
         due = every
-        while this.report.faults < faults and tries < 3 * faults + 20 and not (stop and this.found):
+        while this.lacks(faults, wanted) and tries < 3 * faults + 20 and not (stop and this.found):
             tries += 1
             if this.strike() and this.report.faults >= due:
                 this.look_over()

@@ -13,6 +13,7 @@ from tests import mariadb
 from tests.crash.faults import FAILOVER, FAULTS, LOSSY
 from tests.crash.ground import Ground, PostgresGround
 from tests.crash.mariadb_ground import MariadbGround
+from tests.crash.points import Point
 from tests.crash.report import Report
 from tests.crash.run import run
 from tests.servers import serving
@@ -87,6 +88,7 @@ def run_all(
     kept: Path | None,
     *,
     workers: int,
+    points: Sequence[Point] = (),
     behind: str = "",
     mutant: str = "",
     stop: bool = False,
@@ -115,6 +117,7 @@ def run_all(
                     workers=workers,
                     mutant=mutant,
                     kinds=one.kinds,
+                    points=points,
                     strategy=one.strategy,
                     stop=stop,
                     behind=behind,

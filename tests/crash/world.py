@@ -20,8 +20,8 @@ FIRST_BALANCE = 1_000
 MOVING = 30
 
 TABLES: dict[TableName, Placement] = {
-    TableName("", "accounts"): Sharded(("id",)),
-    TableName("", "transfers"): Sharded(("account",)),
+    TableName("public", "accounts"): Sharded(("id",)),
+    TableName("public", "transfers"): Sharded(("account",)),
 }
 DDL = (
     "CREATE TABLE accounts (id bigint PRIMARY KEY, balance bigint NOT NULL)",
@@ -162,8 +162,7 @@ class World:
 @contextlib.contextmanager
 def world(ground: Ground, *, strategy: str = "hash", behind: str = "") -> Iterator[World]:
     """Fresh databases with accounts in them.  The servers run again afterwards, whatever happened."""
-    tables = {TableName(ground.namespace, table.name): placement for table, placement in TABLES.items()}
-    topology = ground.fresh(tables, strategy)
+    topology = ground.fresh(TABLES, strategy)
     with contextlib.ExitStack() as stack:
         asked = topology
         if behind:
