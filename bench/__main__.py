@@ -10,7 +10,10 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-NAMES = ("point", "scatter", "pool", "pooler", "load", "atomic", "ryw", "keyspace", "ring", "strategies", "finish")
+NAMES = (
+    *("point", "scatter", "pool", "pooler", "load", "atomic", "atomic_reads", "ryw"),
+    *("keyspace", "ring", "strategies", "finish"),
+)
 #: Those that take minutes run if they are named.
 LONG = ("tpch",)
 RESULTS = Path(__file__).with_name("RESULTS.md")

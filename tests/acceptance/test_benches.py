@@ -76,6 +76,14 @@ def test_atomic() -> None:
     assert figures["flushes"]["two-phase commit, all in parallel"] >= 5
 
 
+def test_atomic_reads() -> None:
+    figures = last_line("atomic_reads", "--reads", "500")
+    assert figures["torn"] == 0
+    assert figures["naive_torn"] > 0
+    assert figures["reads"] == 500
+    assert figures["errors"] <= 0.01
+
+
 @pytest.mark.long
 def test_tpch() -> None:
     if not shutil.which("tpchgen-cli", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):

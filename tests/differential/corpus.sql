@@ -273,3 +273,23 @@ SELECT CASE WHEN t.rid > 5 THEN t.slug ELSE d.slug END, count(*) FROM tags t JOI
 SELECT slug FROM docs UNION SELECT slug FROM tags ORDER BY 1;
 SELECT slug FROM tags UNION SELECT slug FROM docs ORDER BY 1;
 SELECT slug FROM tags UNION ALL SELECT title FROM docs WHERE slug = 'doc-1';
+
+-- VALUES as an arm of a set operation, and what parentheses around a call are called.
+WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i, rid FROM n JOIN orders ON qty = i ORDER BY 1, 2;
+SELECT qty FROM orders UNION VALUES (3), (4) ORDER BY 1;
+(VALUES (3), (4) ORDER BY 1 DESC LIMIT 1) UNION ALL (SELECT qty FROM orders ORDER BY 1 LIMIT 2);
+WITH v(a, b) AS (VALUES (1, 'x'), (2, 'y') EXCEPT VALUES (2, 'y')) SELECT * FROM v JOIN orders ON rid = a;
+SELECT rid FROM orders WHERE qty IN (VALUES (3) UNION SELECT rank FROM customers) ORDER BY 1;
+SELECT ((coalesce(paid, true))), (qty), ((lower(status))) FROM orders ORDER BY rid;
+SELECT (customer_id), (coalesce(o.customer_id, i.customer_id)) FROM orders o FULL JOIN items i USING (customer_id) ORDER BY 1, 2;
+
+-- A subquery's row as one value.
+SELECT row_to_json(x) FROM (SELECT rid, qty FROM orders ORDER BY rid LIMIT 2) x;
+SELECT x FROM (SELECT rid, qty FROM orders ORDER BY rid LIMIT 3) x;
+SELECT json_agg(x ORDER BY x.rid) FROM (SELECT rid, name FROM customers WHERE rid < 5) x;
+SELECT c.rid, (SELECT json_agg(x) FROM (SELECT o.rid, o.total FROM orders o WHERE o.qty = c.rank ORDER BY o.rid) x) FROM customers c ORDER BY c.rid;
+SELECT c.rid, (SELECT coalesce(json_agg(x), '[]') FROM (SELECT o.rid, o.total FROM orders o WHERE o.customer_id = c.customer_id ORDER BY o.rid) x) FROM customers c ORDER BY c.rid;
+WITH t AS (SELECT status, count(*) n FROM orders GROUP BY status) SELECT to_jsonb(t), t IS NULL FROM t ORDER BY t.n, t.status;
+SELECT count(x), count(DISTINCT x) FROM (SELECT qty, paid FROM orders) x;
+SELECT a.rid FROM (SELECT rid, qty FROM orders) a JOIN (SELECT rid, amount AS qty FROM items) b ON a = b ORDER BY 1;
+SELECT g, rid FROM generate_series(1, 3) g JOIN orders ON rid = g ORDER BY 1;

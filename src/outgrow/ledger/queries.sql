@@ -202,6 +202,19 @@ CREATE TABLE outgrow.migrations (
     migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: v7_stamp_xids
+-- The server's transaction that wrote a stamp: by it a reader finds what an earlier snapshot of this server did not show.
+-- Stamps from before have none, and need none: whoever wrote them has ended before this has the table.
+ALTER TABLE outgrow.stamps ADD COLUMN xid xid8;
+
+-- name: v7_stamp_xids_given
+-- Also to processes that know nothing of it.
+ALTER TABLE outgrow.stamps ALTER COLUMN xid SET DEFAULT pg_current_xact_id();
+
+-- name: v7_stamps_by_xid
+-- Readers ask for the newest, and for a few by name.
+CREATE INDEX stamps_xid ON outgrow.stamps (xid);
+
 -- name: set_version
 -- The last step of each version.
 INSERT INTO outgrow.meta (version, domain) VALUES ($1::int4, $2::text)
@@ -356,16 +369,18 @@ SELECT set_config('lock_timeout', CASE current_setting('lock_timeout') WHEN '0' 
 
 -- name: stamp
 -- In a branch that will be prepared; the first one has met no limit so far, and deferred constraints may wait for locks.
+-- While it is prepared, its lock is there, by which a reader can await its end.
 INSERT INTO outgrow.stamps (id, shards)
 SELECT $1::uuid, $2::text[]
 FROM (SELECT set_config('lock_timeout', CASE current_setting('lock_timeout') WHEN '0' THEN $3::text
                                         ELSE current_setting('lock_timeout') END, true),
-             set_config('client_connection_check_interval', '1s', true)) AS limits;
+             set_config('client_connection_check_interval', '1s', true), pg_try_advisory_xact_lock($4::int8)) AS limits;
 
 -- name: decide
 -- The last statement of the branch that decides, with its stamp; COMMIT follows in the same flush.  The commit must be on
 -- disk before anyone acts on it, whatever the user has set; and a client that stops just here must not hold up recovery
--- for ever.  stamped_at is when the transaction got its id, by its coordinator's clock.
+-- for ever.  stamped_at is when the transaction got its id, by its coordinator's clock.  $4: COMMIT follows, and so it waits
+-- for a reader that holds the gate.
 WITH stamped AS (INSERT INTO outgrow.stamps (id, shards) VALUES ($1::uuid, $2::text[]) RETURNING id, shards)
 INSERT INTO outgrow.decisions (id, outcome, shards, stamped_at)
 SELECT s.id, 'committed', s.shards, to_timestamp($3::float8)
@@ -373,7 +388,46 @@ FROM stamped AS s,
      (SELECT set_config('synchronous_commit',
                         CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                              ELSE current_setting('synchronous_commit') END, true),
-             set_config('idle_in_transaction_session_timeout', '10s', true)) AS safe;
+             set_config('idle_in_transaction_session_timeout', '10s', true),
+             CASE WHEN $4::bool THEN pg_advisory_xact_lock_shared(x'6f672067617465'::int8) END) AS safe;
+
+-- name: gate_close
+-- On a connection of its own, in a transaction: until it ends, nothing is decided in this database.  Nobody waits long,
+-- neither this for those who are deciding, nor they for a reader that has fallen asleep.
+SELECT set_config('lock_timeout', $1::text, true), set_config('idle_in_transaction_session_timeout', '2s', true),
+       pg_advisory_xact_lock(x'6f672067617465'::int8);
+
+-- name: await_ends
+-- In a transaction of its own, before a snapshot: these have ended here, those at least whose branches hold their locks.
+SELECT pg_advisory_xact_lock_shared(keys.presence)
+FROM (SELECT set_config('lock_timeout', '1s', true)) AS limits, unnest($1::int8[]) AS keys(presence);
+
+-- name: mark
+-- What this server shows now, and which run of it says so.
+SELECT pg_current_snapshot()::text,
+       concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+                 extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), inet_server_addr(), current_setting('port'));
+
+-- name: prepared_names
+-- All that is prepared in this database.
+SELECT gid FROM pg_prepared_xacts WHERE database = current_database();
+
+-- name: see
+-- In a snapshot: its mark; whether the next statement has the same one; and the transactions over several shards that it
+-- shows and the mark $1 did not, or that are among $2.  (A stamp that was restored from a dump has another server's xid: it
+-- may lie in the future here.)
+SELECT pg_current_snapshot()::text,
+       concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+                 extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()), inet_server_addr(), current_setting('port')),
+       current_setting('transaction_isolation') IN ('repeatable read', 'serializable'),
+       ARRAY(SELECT s.id::text || ' ' || array_to_string(s.shards, ' ') FROM (
+           (SELECT id, shards FROM outgrow.stamps
+            WHERE xid >= pg_snapshot_xmax($1::pg_snapshot) AND xid < pg_snapshot_xmax(pg_current_snapshot())
+            ORDER BY xid DESC LIMIT $3::int8)
+           UNION ALL
+           SELECT id, shards FROM outgrow.stamps WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
+           UNION ALL
+           SELECT id, shards FROM outgrow.stamps WHERE id = ANY ($2::uuid[])) AS s);
 
 -- name: recovery_limits
 -- On a connection that recovers: a decision under way is looked at again later, and habits of the role do not matter.

@@ -89,6 +89,11 @@ class Pool:
         #: Links idle, taken, and being opened.
         self._size = 0
 
+    @property
+    def spare(self) -> bool:
+        """A link can be had now without waiting for anybody to give one back."""
+        return bool(self._idle) or self._size < self.limits.size_max
+
     # -- taking -------------------------------------------------------------------------------------------------------
 
     def take_now(self) -> Link | None:

@@ -3,6 +3,7 @@
 from outgrow.plan.bringing import staging
 from outgrow.plan.bringing.brought import Bring, Brought, joined
 from outgrow.plan.bringing.builder import bringing
+from outgrow.plan.bringing.staging import timeless
 from outgrow.plan.builder import build
 from outgrow.plan.domains.across import build_across
 from outgrow.plan.domains.foreign import KEYS_MAX, Across, Portion
@@ -80,6 +81,7 @@ __all__ = [
     "sequence_name",
     "shapes_of",
     "staging",
+    "timeless",
     "type_from",
     "type_mark",
 ]

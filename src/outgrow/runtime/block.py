@@ -12,13 +12,17 @@ _ISOLATIONS = ("", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 class Block:
     """One `with` block."""
 
-    def __init__(self, conversation: Conversation, isolation: str) -> None:
+    def __init__(self, conversation: Conversation, isolation: str, read_only: bool = False) -> None:
         if isolation.upper() not in _ISOLATIONS:
             raise ProgrammingError(
                 "OG-RUN-028", f"there is no isolation level {isolation!r}", cure=f"one of: {', '.join(_ISOLATIONS[1:])}"
             )
         self._conversation = conversation
+        if read_only and conversation.atomic_reads:
+            # One moment for all that it reads.
+            isolation = isolation or "REPEATABLE READ"
         self._begin = f"BEGIN ISOLATION LEVEL {isolation.upper()}" if isolation else "BEGIN"
+        self._begin += " READ ONLY" if read_only else ""
         self._savepoint = ""
 
     def enter_steps(self) -> Steps[None]:

@@ -24,6 +24,7 @@ from outgrow.runtime.numbers.drawing import DrawnValues
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, scattering
 from outgrow.runtime.result import Result, answer_of
+from outgrow.runtime.transaction import agreed
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.statement import Kind
 from outgrow.transactions import Xid, owner_of
@@ -38,6 +39,9 @@ _FORGOTTEN = re.compile(r"%s|%\(\w+\)s")
 
 class Conversation:
     """A session's state: its level, what it has seen, its transaction.  One owner at a time."""
+
+    #: Reads over several shards see each transaction wholly or not at all.
+    atomic_reads = False
 
     def __init__(self, state: DomainState, level: Level, token: Token | None, scatter: str | None = None) -> None:
         self.state = state
@@ -271,7 +275,7 @@ class Conversation:
                 cure="use a savepoint, or transaction() again",
                 sqlstate="25001",
             )
-        self.transaction = Transaction(self.state, sql, self.dress, self.footings)
+        self.transaction = agreed.transaction_of(self, sql)
         telling.begun(self, self.transaction)
 
     def commit_steps(self, until: float | None = None, xid: Xid | None = None) -> Steps[None]:

@@ -27,6 +27,7 @@ from outgrow.runtime.prepared import Point, Prepared
 from outgrow.runtime.timed import Timed
 from outgrow.runtime.transaction import atomic
 from outgrow.topology import Domain, Node
+from outgrow.transactions import Cuts
 from outgrow.waits import Steps
 
 T = TypeVar("T")
@@ -68,6 +69,8 @@ class DomainState:
         self.subscribers = Subscribers((), False)
         self.tell: Callable[[Event], None] | None = None
         self.sequences = Sequences(self)
+        #: Where atomic reads begin to compare.
+        self.cuts = Cuts()
         self.assigning = Assigning()
         #: Node → the edition that its shard's part of the directory was last seen with there, and in which incarnation.
         self.editions_seen: dict[str, tuple[int, str]] = {}

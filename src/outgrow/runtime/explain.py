@@ -15,7 +15,7 @@ from outgrow.runtime.directories import directory
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import bringing, columnar
-from outgrow.runtime.reading.staged import NoEstimate
+from outgrow.runtime.reading.staged import NotStaged
 from outgrow.waits import Steps
 
 
@@ -76,7 +76,7 @@ def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequen
         facts["fragment"] = "the rows that are brought"
         try:
             facts["stages"] = yield from bringing.stages_steps(conversation, prepared, values)
-        except (Error, NoEstimate):
+        except (Error, NotStaged):
             facts["stages"] = ["not known: a shard does not say how many rows it expects"]
     elif located.scatter:
         facts["fragment"] = plan.fragment_sql

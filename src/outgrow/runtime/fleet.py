@@ -29,7 +29,7 @@ from outgrow.runtime.numbers.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.prepared import Parameters, values_of
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session, needed
-from outgrow.runtime.transaction import atomic
+from outgrow.runtime.transaction import agreed, atomic
 from outgrow.runtime.transaction.recovery import Recovery
 from outgrow.schema import ObjectDifference
 from outgrow.topology import Observe, Topology, read
@@ -93,13 +93,15 @@ class Fleet:
         level: str | Level = "session",
         token: str | None = None,
         scatter: str | None = None,
+        atomic_reads: bool = False,
     ) -> Session:
         """A conversation for one thread.  `token` (another session's) makes it see what that one has seen.
 
         `scatter` (allow, warn or refuse) says what becomes of statements that several shards must answer, instead of
-        the domain's `scatter:`.
+        the domain's `scatter:`.  With `atomic_reads` a read over several shards sees each transaction over shards
+        wholly or not at all, or there is an error (`OG-TX-060`); primaries answer it.
         """
-        return Session(self._conversation(domain, level, token, scatter), self.topology.secret)
+        return Session(self._conversation(domain, level, token, scatter, atomic_reads), self.topology.secret)
 
     def async_session(
         self,
@@ -108,9 +110,10 @@ class Fleet:
         level: str | Level = "session",
         token: str | None = None,
         scatter: str | None = None,
+        atomic_reads: bool = False,
     ) -> AsyncSession:
         """The same for asyncio."""
-        return AsyncSession(self._conversation(domain, level, token, scatter), self.topology.secret)
+        return AsyncSession(self._conversation(domain, level, token, scatter, atomic_reads), self.topology.secret)
 
     def conversation(
         self, domain: str | None = None, *, level: str | Level = "session", scatter: str | None = None
@@ -256,15 +259,24 @@ class Fleet:
         self._nodes.close()
 
     def _conversation(
-        self, domain: str | None, level: str | Level, token: str | None, scatter: str | None = None
+        self,
+        domain: str | None,
+        level: str | Level,
+        token: str | None,
+        scatter: str | None = None,
+        atomic_reads: bool = False,
     ) -> Conversation:
         state = self._state(domain)
+        if atomic_reads:
+            agreed.check_session(state)
         rails.check_policy(scatter)
         seen = Token.read(token, needed(self.topology.secret)) if token else None
         promised = level_of(level)
         if promised.name != "strong" and any(shard.replicas for shard in state.picture.domain.shards):
             self._heartbeat.ensure()
-        return Conversation(state, promised, seen, scatter)
+        conversation = Conversation(state, promised, seen, scatter)
+        conversation.atomic_reads = atomic_reads
+        return conversation
 
     def _state(self, domain: str | None) -> DomainState:
         if domain is None:

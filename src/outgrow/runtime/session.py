@@ -83,12 +83,13 @@ class Session:
             drive(streaming.close_steps())
 
     @contextmanager
-    def transaction(self, isolation: str = "") -> Iterator[Self]:
+    def transaction(self, isolation: str = "", *, read_only: bool = False) -> Iterator[Self]:
         """All or nothing for the block; inside a transaction, a savepoint.
 
-        `isolation` is as SQL has it, such as `"REPEATABLE READ"`.
+        `isolation` is as SQL has it, such as `"REPEATABLE READ"`.  `read_only` refuses writes; where the session's
+        reads are atomic, all that the block reads is then of one moment.
         """
-        block = Block(self._conversation, isolation)
+        block = Block(self._conversation, isolation, read_only)
         drive(block.enter_steps())
         try:
             yield self
@@ -196,8 +197,8 @@ class AsyncSession:
             await drive_async(streaming.close_steps())
 
     @asynccontextmanager
-    async def transaction(self, isolation: str = "") -> AsyncIterator[Self]:
-        block = Block(self._conversation, isolation)
+    async def transaction(self, isolation: str = "", *, read_only: bool = False) -> AsyncIterator[Self]:
+        block = Block(self._conversation, isolation, read_only)
         await drive_async(block.enter_steps())
         try:
             yield self

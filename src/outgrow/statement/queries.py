@@ -79,7 +79,24 @@ def _unwrapped(node: exp.Expression) -> exp.Expression:
             inner = inner.copy()
             inner.set(clause, outer)
         node = inner  # type: ignore[assignment]
-    return node
+    return _as_values(node)
+
+
+def _as_values(node: exp.Expression) -> exp.Expression:
+    """VALUES as an arm of a set operation, which the parser reads as `SELECT * FROM (VALUES …) AS _values`."""
+    source = node.args.get("from_")
+    if not isinstance(node, exp.Select) or source is None or not isinstance(source.this, exp.Values):
+        return node
+    alias = source.this.args.get("alias")
+    # (Names that somebody has written are quoted by now.)
+    if alias is None or alias.this.args.get("quoted") or alias.this.this != "_values":
+        return node
+    taken(node, "expressions", "from_", *_OUTER)
+    values = source.this.copy()
+    values.set("alias", None)
+    for clause in _OUTER:
+        values.set(clause, node.args.get(clause))
+    return values
 
 
 def with_clause(context: Context, node: exp.Expression, env: Env) -> tuple[With, Env]:
@@ -212,6 +229,8 @@ def select_items(context: Context, nodes: list[exp.Expression], env: Env) -> tup
 def _named(node: exp.Expression, bound: Expr) -> Item:
     """An item without alias.  A column of FULL JOIN … USING is a coalesce() that keeps the column's name."""
     name = output_name(bound)[0]
+    while isinstance(node, exp.Paren):
+        node = node.this
     written = plain(node.this) if isinstance(bound, ColumnRef) and isinstance(node, exp.Column) else bare_name(node)
     if written is not None and name != written:
         return Item(bound, written, written)

@@ -3,9 +3,10 @@
 Step generators over two small ports, with clock, chance and parallelism given: no user's SQL, no drivers.
 """
 
+from outgrow.transactions.agreement import Agreement, Cuts
 from outgrow.transactions.branch import Branch
 from outgrow.transactions.commit import Commit
-from outgrow.transactions.failures import lock_timeout
+from outgrow.transactions.failures import lock_timeout, not_agreed
 from outgrow.transactions.foreign import Ending, Handover, foreign_steps
 from outgrow.transactions.garbage import KEPT_SECONDS, collect_steps
 from outgrow.transactions.mariadb import MariadbBranch, beginning, mariadb_shards, xa_name
@@ -13,14 +14,18 @@ from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, n
 from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
 from outgrow.transactions.postgresql import PostgresBranch, postgres_shards
 from outgrow.transactions.recovery import Recovered, outcome_steps, recover_steps, settle_steps
+from outgrow.transactions.views import AnewSteps, PostgresGate, PostgresView
 from outgrow.transactions.wire import Wire, Wires
 from outgrow.transactions.xid import MARKER_PREFIX, Marker, Xid, read_marker
 
 __all__ = [
     "KEPT_SECONDS",
     "MARKER_PREFIX",
+    "Agreement",
+    "AnewSteps",
     "Branch",
     "Commit",
+    "Cuts",
     "Ending",
     "Fenced",
     "Finished",
@@ -33,6 +38,8 @@ __all__ = [
     "Part",
     "Participant",
     "PostgresBranch",
+    "PostgresGate",
+    "PostgresView",
     "Recovered",
     "Shard",
     "Shards",
@@ -46,6 +53,7 @@ __all__ = [
     "foreign_steps",
     "lock_timeout",
     "mariadb_shards",
+    "not_agreed",
     "numbered",
     "outcome_steps",
     "owner_of",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from outgrow.errors import Error, InternalError, NotSupportedError, OperationalError
 from outgrow.transactions.model import TransactionId
@@ -107,3 +108,21 @@ def unsettled(id: TransactionId, shard: str) -> OperationalError:
         cure="try again when the shard is up; a session of level `eventual` reads without waiting",
         shard=shard,
     )
+
+
+def torn(lacking: Mapping[str, Sequence[UUID]]) -> OperationalError:
+    """Snapshots that did not come to agree in time: which shards lack what."""
+    said = "; ".join(f"{shard} does not show {numbers[0].hex}" for shard, numbers in lacking.items())
+    return OperationalError(
+        "OG-TX-060",
+        "the shards' snapshots did not come to agree on which transactions over several shards they show"
+        + (f": {said}, which another shard shows" if said else ""),
+        cure="read again; where it stays so, `outgrow recover` ends what a dead process has left in doubt",
+        shard=next(iter(lacking), None),
+        sqlstate="40001",
+    )
+
+
+def not_agreed(what: str, cure: str) -> NotSupportedError:
+    """What a session with atomic_reads does not do, because it could not keep its promise."""
+    return NotSupportedError("OG-TX-061", f"{what}, and the session's reads are to be atomic", cure=cure)

@@ -63,7 +63,7 @@ class TransactionId:
 
     @property
     def presence(self) -> int:
-        return _presence(self.number)
+        return presence_of(self.number)
 
 
 def presence(chance: bytes) -> int:
@@ -71,10 +71,11 @@ def presence(chance: bytes) -> int:
 
     It is known before the transaction has its id: `chance` is what `numbered` will be given.
     """
-    return _presence(numbered(0.0, chance))
+    return presence_of(numbered(0.0, chance))
 
 
-def _presence(number: UUID) -> int:
+def presence_of(number: UUID) -> int:
+    """The same of a transaction that has its number."""
     return int.from_bytes(number.bytes[8:], "big", signed=True)
 
 

@@ -48,7 +48,7 @@ class PostgresBranch(Branch):
         return Part.WROTE if wrote else Part.CHECKED if serializable else Part.READ
 
     def prepare_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
-        stamp = (_SQL["stamp"], [*_stamped(id, shards), _limit()])
+        stamp = (_SQL["stamp"], [*_stamped(id, shards), _limit(), id.presence])
         asked = [*self.ahead, stamp, (f"PREPARE TRANSACTION '{gid}'", None)]
         may_prepare = [True] * (len(asked) - 1) + [False]
         outcomes = yield from self.link.run_many_steps(asked, until=until, prepare=may_prepare, chained=True)
@@ -70,7 +70,8 @@ class PostgresBranch(Branch):
 
     def decide_steps(self, id: TransactionId, shards: Sequence[str], until: float | None) -> Steps[None]:
         # Chained, and each Sync is a packet: COMMIT takes effect at once, and is not reached behind a refused decision.
-        asked: list[Asked] = [(_SQL["decide"], [*_stamped(id, shards), id.begun_seconds]), ("COMMIT", None)]
+        decide: Asked = (_SQL["decide"], [*_stamped(id, shards), id.begun_seconds, True])
+        asked: list[Asked] = [decide, ("COMMIT", None)]
         try:
             decided, committed, *place = yield from self.link.run_many_steps(
                 [*asked, *self._placing()], until=until, chained=True
@@ -87,7 +88,8 @@ class PostgresBranch(Branch):
         self.place = place[0] if place else None
 
     def hold_steps(self, id: TransactionId, shards: Sequence[str], gid: str, until: float | None) -> Steps[None]:
-        decide: Asked = (_SQL["decide"], [*_stamped(id, shards), id.begun_seconds])
+        # Nothing is decided here: what is prepared must not hold the gate.
+        decide: Asked = (_SQL["decide"], [*_stamped(id, shards), id.begun_seconds, False])
         asked = [*self.ahead, decide, (f"PREPARE TRANSACTION '{gid}'", None)]
         may_prepare = [True] * (len(asked) - 1) + [False]
         try:

@@ -54,8 +54,14 @@ def test_the_rows_below_the_top_of_a_plan_are_the_estimate() -> None:
 
 
 def test_hashing_is_all_that_is_tried_where_nothing_has_an_index() -> None:
-    assert "enable_nestloop" not in staging.settings(THREE)
-    assert "enable_nestloop" in staging.settings(Brought((), "", (), (), "", 10, alone=True))
+    assert staging.settings(THREE, False) == (["SELECT set_config('enable_mergejoin', 'off', true)"], [])
+    [off], _ = staging.settings(Brought((), "", (), (), "", 10, alone=True), False)
+    assert "enable_nestloop" in off
+
+
+def test_in_a_transaction_of_others_the_planner_is_put_back() -> None:
+    (kept, _), [back] = staging.settings(THREE, True)
+    assert "current_setting('enable_mergejoin')" in kept and "current_setting('outgrow.enable_mergejoin')" in back
 
 
 def test_what_explain_shows() -> None:

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from outgrow.plan.blocks import first_items, plain_type, transparent
 from outgrow.plan.bringing.brought import Bring, Brought
-from outgrow.plan.bringing.bundles import BundleScan, bundled
+from outgrow.plan.bringing.bundles import Bundle, BundleScan, bundled
 from outgrow.plan.bringing.conditions import TRUE, together
 from outgrow.plan.bringing.decorrelating import decorrelated
 from outgrow.plan.bringing.gathering import Gathered
@@ -43,6 +43,7 @@ from outgrow.statement.tree import (
     Scan,
     Select,
     Tree,
+    WholeRow,
 )
 
 #: Engines of which arrays carry rows.
@@ -76,7 +77,10 @@ def _brought(plan: Plan, places: Places) -> Brought:
     assert isinstance(dependent, Query)
     words = set(re.findall(r"\w+", statement.sql.lower()))
     unused = (name for number in count(1) if (name := f"b{number}") not in words)
-    query, bundles = bundled(decorrelated(_existing(dependent), places, unused), places, unused)
+    query, bundles = _existing(dependent), dict[str, Bundle]()
+    # (What is used as one value has to stay what it is.)
+    if not any(isinstance(node, WholeRow) for node in everything_below(tree)):
+        query, bundles = bundled(decorrelated(query, places, unused), places, unused)
     gathered = Gathered(plan, places, statement.placeholders.count + 1)
     instead = gathered.bundles(bundles, links(query, bundles))
     said = dict(said_of_each(query))

@@ -51,7 +51,7 @@ def mentioned_in(tree: Tree) -> Mentioned:
     bare: set[str] = set()
     for node in everything_below(tree):
         match node:
-            case WholeRow():
+            case WholeRow() if node.table is not None:
                 raise refused("table form", f"{node.relation} as one value")
             case ColumnRef():
                 (by_alias[node.relation] if node.relation else bare).add(node.name)

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from outgrow.plan.bringing.brought import Bring, Brought, Keys, narrowed
+from outgrow.plan.walking import everything_below
 from outgrow.plan.writes.change import Piece
+from outgrow.plan.writes.moments import says_moment, tells_time
+from outgrow.statement import Statement
 
 #: Fewer rows than this are brought at once: asking in two trips costs more.
 FEW_ROWS = 1_000
@@ -66,14 +69,29 @@ def stages(brought: Brought, estimates: Sequence[float]) -> list[Stage]:
     ]
 
 
-def settings(brought: Brought) -> str:
-    """What the finishing server is told of its planner, for this transaction; nothing that changes a result.
+def timeless(statement: Statement, values: Sequence[Any]) -> bool:
+    """Nothing in it, nor in its parameters, is the moment at which its transaction began."""
+    tree = statement.tree
+    if tree is None or any(says_moment(value) for value in values):
+        return False
+    return not any(tells_time(node) for node in everything_below(tree))
+
+
+def settings(brought: Brought, put_back: bool) -> tuple[list[str], list[str]]:
+    """What the finishing server is told of its planner before the query, and behind it; nothing that changes a result.
 
     It knows how many rows arrays have, but not how many values: it takes joins for selective that are not, sorts what
     they yield, or goes through one array for each row of another.  Hashing is never far off.
+
+    It holds for the transaction; `put_back`: what was set comes back behind the query.
     """
-    off = ["enable_mergejoin", *(["enable_nestloop"] if brought.alone else [])]
-    return "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in off)
+    names = ["enable_mergejoin", *(["enable_nestloop"] if brought.alone else [])]
+    off = "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in names)
+    if not put_back:
+        return [off], []
+    kept = "SELECT " + ", ".join(f"set_config('outgrow.{name}', current_setting('{name}'), true)" for name in names)
+    back = "SELECT " + ", ".join(f"set_config('{name}', current_setting('outgrow.{name}'), true)" for name in names)
+    return [kept, off], [back]
 
 
 def describe_stages(brought: Brought, estimates: Sequence[float], turns: Sequence[Stage]) -> list[str]:

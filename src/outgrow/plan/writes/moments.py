@@ -117,6 +117,15 @@ def moment_type(node: object) -> str | None:
     return None
 
 
+def tells_time(node: object) -> bool:
+    """What it means depends on when its transaction (or statement) began."""
+    return moment_type(node) is not None or is_moment_word(node) or _is_age_by_now(node)
+
+
+def _is_age_by_now(node: object) -> bool:
+    return isinstance(node, Call) and node.builtin and node.name == "age" and len(node.args) == 1
+
+
 def type_sql(name: str) -> str:
     """A type as the schema names it, as SQL."""
     schema, dot, own = name.partition(".")

@@ -22,6 +22,7 @@ from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated
 from outgrow.runtime.reading.bringing import Ready
 from outgrow.runtime.reading.size import Size
 from outgrow.runtime.result import Result
+from outgrow.transactions import not_agreed
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def ready_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
 ) -> Steps[tuple[Across, Ready]]:
     """Bring the rows of all domains, for the plan that holds now."""
+    if conversation.atomic_reads:
+        raise not_agreed("other domains are read at moments of their own", "ask each domain in a session of its own")
     prepared = yield from _fresh_steps(conversation, prepared, until)
     across = prepared.plan.across
     if across is None:

@@ -14,18 +14,22 @@ from outgrow.runtime.directories.outdated import Editions, Outdated, check_held,
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import longer
+from outgrow.runtime.transaction import agreed
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
+    from outgrow.runtime.transaction.branches import Transaction
 
 
 class Borrowed:
     """What one stream or COPY holds."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, *, beside: bool = False) -> None:
         self._conversation = conversation
+        #: The transaction that is open does not count.
+        self._beside = beside
         self._held: list[tuple[Node, Link]] = []
         #: Those of them on which a transaction was begun for an edition.
         self._begun: list[Link] = []
@@ -42,7 +46,9 @@ class Borrowed:
 
         Raises Outdated where a shard's edition is not the one given; what is held then is to be given back.
         """
-        transaction = self._conversation.transaction
+        transaction = self._transaction
+        if len(shards) > 1:
+            agreed.check_alone(self._conversation, "a longer read")
         if transaction is not None and editions:
             yield from transaction.hold_steps(editions, until)
         links = []
@@ -55,8 +61,8 @@ class Borrowed:
     ) -> Steps[Link]:
         conversation = self._conversation
         writes = prepared is not None and prepared.writes
-        if conversation.transaction is not None:
-            return (yield from conversation.transaction.link_steps(shard, writes, until))
+        if self._transaction is not None:
+            return (yield from self._transaction.link_steps(shard, writes, until))
         read_only = prepared is None or prepared.read_only
         started = monotonic()
         node, link = yield from longer.link_steps(conversation, shard, read_only and not on_primary, until)
@@ -71,6 +77,10 @@ class Borrowed:
             self._begun.append(link)
             yield from _begin_steps(link, edition, read_only, until)
         return link
+
+    @property
+    def _transaction(self) -> Transaction | None:
+        return None if self._beside else self._conversation.transaction
 
     @property
     def in_transactions(self) -> bool:

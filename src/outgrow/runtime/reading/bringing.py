@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from outgrow.errors import NodeLost
 from outgrow.nodes import Field, Rows, together
 from outgrow.plan import Brought, Plan, filled, joined, locate_brings
 from outgrow.runtime import asking
@@ -18,7 +17,8 @@ from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading import columnar, partial
 from outgrow.runtime.reading.gathered import Gathering
-from outgrow.runtime.reading.staged import NoEstimate, Staging
+from outgrow.runtime.reading.ground import Ground, ground_steps
+from outgrow.runtime.reading.staged import NotStaged, Staging
 from outgrow.runtime.result import Result
 from outgrow.waits import Steps
 
@@ -47,10 +47,11 @@ def run_steps(
 ) -> Steps[Result]:
     brought = prepared.plan.brought
     assert brought is not None
-    if staged(conversation, brought) and not allow_partial:
+    ground = None if allow_partial else (yield from ground_steps(conversation, prepared, values, until))
+    if ground is not None:
         try:
-            return (yield from _staged_steps(conversation, prepared, values, until))
-        except (NodeLost, NoEstimate):
+            return (yield from _staged_steps(conversation, prepared, values, ground, until))
+        except NotStaged:
             # All at once, by whoever is there.
             pass
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
@@ -77,28 +78,21 @@ def _result(brought: Brought, rows: Rows, nodes: tuple[str, ...], missing: tuple
     return Result(named(brought, rows.fields), rows.rows, rows.status, rows.count, nodes, missing=missing)
 
 
-def staged(conversation: Conversation, brought: Brought) -> bool:
-    """Rows may come in stages: what comes first can narrow the rest, and all of a shard's are of one moment.
-
-    In a transaction they would not be (READ COMMITTED), and a pooler's links are not ours for so long.
-    """
-    return brought.linked and conversation.transaction is None and not conversation.state.pooled
-
-
 def stages_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any]) -> Steps[list[str]]:
     """For explain: in which order rows would come now, by the servers' estimates."""
     plan = prepared.plan
     assert plan.brought is not None
-    if not staged(conversation, plan.brought):
+    ground = yield from ground_steps(conversation, prepared, values, None)
+    if ground is None:
         return []
     places, _ = yield from directory.resolved_steps(
         conversation.state, lambda placer, absent: locate_brings(plan, values, placer, absent), None
     )
-    return (yield from Staging(conversation, prepared, values, None).described_steps(places))
+    return (yield from Staging(conversation, prepared, values, ground, None).described_steps(places))
 
 
 def _staged_steps(
-    conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
+    conversation: Conversation, prepared: Prepared, values: Sequence[Any], ground: Ground, until: float | None
 ) -> Steps[Result]:
     plan = prepared.plan
     assert plan.brought is not None
@@ -107,7 +101,7 @@ def _staged_steps(
     )
     shards = sorted(set().union(*places))
     editions = editions_of(page, shards) if plan.listed else NO_EDITIONS
-    staging = Staging(conversation, prepared, values, until)
+    staging = Staging(conversation, prepared, values, ground, until)
     at = plan.brought.shard or conversation.preferred()
     rows = yield from staging.run_steps(places, at, editions)
     return _result(plan.brought, rows, staging.nodes)

@@ -14,7 +14,7 @@ from outgrow.runtime.directories.outdated import Editions
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import bringing, partial
 from outgrow.runtime.result import Result, finished
-from outgrow.runtime.transaction import writes
+from outgrow.runtime.transaction import agreed, writes
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -32,6 +32,22 @@ def several_steps(
 ) -> Steps[Result]:
     """A statement that several shards work on, in whichever way its plan says."""
     rails.check(conversation, prepared, located.shards)
+    if agreed.needed(conversation, prepared, allow_partial):
+        scope = agreed.scope_of(conversation, prepared, located.shards)
+        steps = _several_steps(conversation, prepared, located, values, until, allow_partial, editions)
+        return (yield from agreed.within_steps(conversation, scope, steps))
+    return (yield from _several_steps(conversation, prepared, located, values, until, allow_partial, editions))
+
+
+def _several_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    allow_partial: bool,
+    editions: Editions,
+) -> Steps[Result]:
     if prepared.plan.change is not None:
         return (yield from writes.change_steps(conversation, prepared, located, values, until, editions))
     if prepared.plan.is_brought:

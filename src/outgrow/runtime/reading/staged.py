@@ -1,24 +1,25 @@
 """Rows that are brought in stages: what comes first says which rows of the others matter.
 
 All of a shard's rows, and what the finishing server reads itself, are of one moment for each shard: one snapshot of a
-read-only transaction there.
+read-only transaction there, or of the application's own transaction, where that has one (see `ground`).
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow.clock import monotonic
-from outgrow.errors import Error
+from outgrow.errors import Error, NodeLost
 from outgrow.nodes import TIME_LIMIT, Asked, Link, Rows, together
 from outgrow.plan import Brought, filled, joined, staging
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.reading import columnar
 from outgrow.runtime.reading.borrowing import Borrowed
 from outgrow.runtime.reading.gathered import Gathering
+from outgrow.runtime.reading.ground import Ground
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ ESTIMATE_SECONDS = 1.0
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
-class NoEstimate(Exception):
+class NotStaged(Exception):
+    """It cannot be done now; nothing has come of it."""
+
+
+class NoEstimate(NotStaged):
     """A shard did not say in time what it expects."""
 
 
@@ -52,7 +57,12 @@ class Staging:
     """One execution: its links, and what has come so far."""
 
     def __init__(
-        self, conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
+        self,
+        conversation: Conversation,
+        prepared: Prepared,
+        values: Sequence[Any],
+        ground: Ground,
+        until: float | None,
     ) -> None:
         assert prepared.plan.brought is not None
         self._brought = prepared.plan.brought
@@ -60,46 +70,80 @@ class Staging:
         self._state = conversation.state
         self._values = values
         self._until = until
-        self._borrowed = Borrowed(conversation)
+        self._conversation = conversation
+        self._ground = ground
+        self._borrowed = Borrowed(conversation, beside=ground is Ground.BESIDE)
         self._links: dict[str, Link] = {}
         finish = conversation.state.picture.domain.finish
         self.gathering = Gathering(self._brought.brings, finish.rows_max, finish.bytes_max)
         self.nodes: tuple[str, ...] = ()
 
     def run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
-        """Bring the rows from their places in stages, and run the query `at` a shard."""
+        """Bring the rows from their places in stages, and run the query `at` a shard.
+
+        Raises NotStaged where they had better be brought at once.
+        """
+        transaction = self._conversation.transaction
         try:
-            links = yield from self._open_steps([at], places, editions)
-            self.nodes = tuple(link.node.name for link in links)
-            stages = (yield from self.estimated_steps(places)).stages
-            yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
-            for stage in stages:
-                yield from self._stage_steps(stage, places)
-            arrays = self.gathering.arrays()
-            rows = yield from self._columnar_steps(self._links[at], arrays)
-            if rows is None:
-                every = [*self._values, *arrays]
-                params = [every[index - 1] for index in self._brought.params]
-                rows = yield from self._finish_steps(self._links[at], params)
-            yield from together([self._one_steps(link, "COMMIT") for link in links])
+            return (yield from self._run_steps(places, at, editions))
+        except NodeLost as error:
+            if self._ground is Ground.WITHIN:
+                raise
+            raise NotStaged from error
+        except Error as error:
+            if transaction is not None:
+                transaction.failed = error
+            raise
         finally:
             self._borrowed.give_back()
+
+    def _run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
+        within = self._ground is Ground.WITHIN
+        stages = (yield from self._beside_steps(places)).stages if within else None
+        links = yield from self._open_steps([at], places, editions)
+        self.nodes = tuple(link.node.name for link in links)
+        if stages is None:
+            stages = (yield from self.estimated_steps(places, self._links)).stages
+        yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
+        for stage in stages:
+            yield from self._stage_steps(stage, places)
+        arrays = self.gathering.arrays()
+        rows = yield from self._columnar_steps(self._links[at], arrays)
+        if rows is None:
+            every = [*self._values, *arrays]
+            params = [every[index - 1] for index in self._brought.params]
+            rows = yield from self._finish_steps(self._links[at], params)
+        if not within:
+            yield from together([self._one_steps(link, "COMMIT") for link in links])
         return rows
 
     def described_steps(self, places: Sequence[set[str]]) -> Steps[list[str]]:
         """What explain shows: the stages of an execution now."""
         try:
-            yield from self._open_steps([], places, NO_EDITIONS)
-            known = yield from self.estimated_steps(places)
+            if self._ground is Ground.WITHIN:
+                known = yield from self._beside_steps(places)
+            else:
+                yield from self._open_steps([], places, NO_EDITIONS)
+                known = yield from self.estimated_steps(places, self._links)
         finally:
             self._borrowed.give_back()
         return staging.describe_stages(self._brought, known.estimates, known.stages)
 
     def _open_steps(self, first: list[str], places: Sequence[set[str]], editions: Editions) -> Steps[list[Link]]:
         shards = list(dict.fromkeys([*first, *(shard for having in places for shard in sorted(having))]))
-        links = yield from self._borrowed.links_steps(shards, self._prepared, self._until, editions)
+        if self._ground is Ground.BESIDE:
+            self._check_spare(shards)
+        primaries = self._ground is not Ground.ALONE
+        links = yield from self._borrowed.links_steps(shards, self._prepared, self._until, editions, primaries)
         self._links = dict(zip(shards, links, strict=True))
         return links
+
+    def _check_spare(self, shards: Sequence[str]) -> None:
+        """Who has connections and waits for more could wait for others that do the same."""
+        for shard in shards:
+            primary = self._state.health.seats(self._state.name, shard).primary
+            if not self._state.nodes.pool(primary).spare:
+                raise NotStaged
 
     def _begin_steps(self, link: Link) -> Steps[None]:
         """The snapshots of all shards begin now, not when each is asked first."""
@@ -127,13 +171,14 @@ class Staging:
 
     def _finish_steps(self, link: Link, params: Sequence[Any]) -> Steps[Rows]:
         """Arrays have no statistics and no indexes: joins that rely on either are not to be tried."""
-        settings = staging.settings(self._brought)
-        asked: list[Asked] = [(settings, None), (self._brought.sql, params or None)]
-        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False, False])
+        before, behind = staging.settings(self._brought, self._ground is Ground.WITHIN)
+        query: Asked = (self._brought.sql, params or None)
+        asked: list[Asked] = [*((sql, None) for sql in before), query, *((sql, None) for sql in behind)]
+        outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False] * len(asked))
         for outcome in outcomes:
             if isinstance(outcome, Error):
                 raise outcome
-        rows = outcomes[-1]
+        rows = outcomes[len(before)]
         assert isinstance(rows, Rows)
         return rows
 
@@ -143,10 +188,30 @@ class Staging:
 
     # --- estimates -------------------------------------------------------------------------------------------------
 
-    def estimated_steps(self, places: Sequence[set[str]]) -> Steps[Estimated]:
-        """Each bring's rows, by one of its shards for all of them; different shards are asked for different ones."""
+    def _beside_steps(self, places: Sequence[set[str]]) -> Steps[Estimated]:
+        """The same on connections of their own: an estimate that fails must not fail the application's transaction."""
+        if (known := self._known()) is not None:
+            return known
+        beside = Borrowed(self._conversation, beside=True)
+        shards = sorted(set().union(*places))
+        self._check_spare(shards)
+        try:
+            links = yield from beside.links_steps(shards, None, self._until, NO_EDITIONS, True)
+            return (yield from self.estimated_steps(places, dict(zip(shards, links, strict=True))))
+        except Error as error:
+            raise NotStaged from error
+        finally:
+            beside.give_back()
+
+    def _known(self) -> Estimated | None:
         known = self._prepared.estimated
         if isinstance(known, Estimated) and known.until > monotonic() and known.values == list(self._values):
+            return known
+        return None
+
+    def estimated_steps(self, places: Sequence[set[str]], links: Mapping[str, Link]) -> Steps[Estimated]:
+        """Each bring's rows, by one of its shards for all of them; different shards are asked for different ones."""
+        if (known := self._known()) is not None:
             return known
         asked: dict[str, list[int]] = defaultdict(list)
         for number, having in enumerate(places):
@@ -155,7 +220,7 @@ class Staging:
         patience = monotonic() + ESTIMATE_SECONDS
         until = patience if self._until is None else min(patience, self._until)
         try:
-            many = [self._estimate_steps(self._links[shard], asked[shard], until) for shard in asked]
+            many = [self._estimate_steps(links[shard], asked[shard], until) for shard in asked]
             answers = yield from together(many)
         except Error as error:
             if error.code != TIME_LIMIT or until == self._until:

@@ -18,6 +18,8 @@ from outgrow.runtime.events.telling import Telling
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, bringing
 from outgrow.runtime.reading.borrowing import Borrowed
+from outgrow.runtime.transaction import agreed
+from outgrow.runtime.transaction.agreed import AgreedTransaction
 from outgrow.statement import Kind
 from outgrow.waits import Steps
 
@@ -42,6 +44,8 @@ class Streaming:
         self._until = None if timeout_seconds is None else monotonic() + timeout_seconds
         self._chunk_rows = chunk_rows
         self._borrowed = Borrowed(conversation)
+        #: Where the session's reads are atomic and it has no transaction: the stream's own snapshots.
+        self._snapshots: AgreedTransaction | None = None
         self._streams: list[Stream] = []
         self._finisher: Finisher | None = None
         self._opened = False
@@ -59,7 +63,7 @@ class Streaming:
             if not opened:
                 yield from self._open_steps()
             rows = yield from self._more_steps()
-            if rows is None and self._borrowed.in_transactions:
+            if rows is None and (self._borrowed.in_transactions or self._snapshots is not None):
                 yield from self._end_steps(whole=True)
         except BaseException as error:
             self._tell(error)
@@ -117,10 +121,10 @@ class Streaming:
                 self._telling.located = located
             editions = editions_of(page, located.shards) if prepared.plan.listed else NO_EDITIONS
             try:
-                yield from self._start_steps(prepared, located, values, editions, patience.tried)
+                yield from self._placed_steps(prepared, located, values, editions, patience.tried)
                 return
             except Outdated as outdated:
-                yield from self._borrowed.finish_steps(whole=False)
+                yield from self._let_go_steps(whole=False)
                 self._borrowed.give_back()
                 yield from patience.again_steps(outdated, page)
 
@@ -133,6 +137,18 @@ class Streaming:
         self._streams.append(stream)
         fields = yield from stream.open_steps()
         self.fields = tuple(field._replace(name=name) for field, name in zip(fields, made.names, strict=True))
+
+    def _placed_steps(
+        self, prepared: Prepared, located: Located, values: Sequence[Any], editions: Editions, on_primaries: bool
+    ) -> Steps[None]:
+        """Start it, in snapshots of its own where it needs them."""
+        steps = self._start_steps(prepared, located, values, editions, on_primaries)
+        if not located.scatter or not agreed.needed(self._conversation, prepared, False):
+            yield from steps
+            return
+        scope = agreed.scope_of(self._conversation, prepared, located.shards)
+        self._snapshots = AgreedTransaction(self._conversation, agreed.BEGIN, scope)
+        yield from agreed.aside_steps(self._conversation, self._snapshots, steps)
 
     def _start_steps(
         self, prepared: Prepared, located: Located, values: Sequence[Any], editions: Editions, on_primaries: bool
@@ -165,7 +181,7 @@ class Streaming:
             sql += "\n"
         for link in links:
             stream = link.stream(sql, params, chunk_rows=self._chunk_rows, until=self._until)
-            stream.expendable = self._borrowed.in_transactions
+            stream.expendable = self._borrowed.in_transactions or self._snapshots is not None
             self._streams.append(stream)
         fields = yield from together([stream.open_steps() for stream in self._streams])
         if brought is not None:
@@ -186,4 +202,12 @@ class Streaming:
     def _end_steps(self, whole: bool) -> Steps[None]:
         for stream in self._streams:
             yield from stream.close_steps()
+        yield from self._let_go_steps(whole)
+
+    def _let_go_steps(self, whole: bool) -> Steps[None]:
+        """End the transactions that are the stream's own."""
         yield from self._borrowed.finish_steps(whole)
+        snapshots, self._snapshots = self._snapshots, None
+        if snapshots is not None:
+            # (A finish may have had enough of a stream, which was cancelled then.)
+            yield from agreed.let_go_steps(self._conversation, snapshots, False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from outgrow import transactions
@@ -14,6 +14,7 @@ from outgrow.nodes import Link, together
 from outgrow.runtime.footing import Footing
 from outgrow.topology import Node
 from outgrow.transactions import (
+    Agreement,
     Commit,
     Ending,
     Handover,
@@ -21,6 +22,8 @@ from outgrow.transactions import (
     Means,
     Outcome,
     Participant,
+    PostgresGate,
+    PostgresView,
     Recovered,
     Shards,
     TransactionId,
@@ -93,6 +96,17 @@ def collect_steps(state: DomainState, kept_seconds: float | None = None) -> Step
         return (yield from transactions.collect_steps(shards, _MEANS, time.time(), kept))
     finally:
         shards.close()
+
+
+def agree_steps(state: DomainState, views: Mapping[str, PostgresView], until: float | None) -> Steps[Agreement]:
+    """Snapshots of these shards that agree; each read begins where the one before it has looked."""
+    agreement = Agreement(views, _MEANS, gate_of(state), until)
+    state.cuts.keep((yield from agreement.run_steps(state.cuts.find(views.keys(), monotonic()))))
+    return agreement
+
+
+def gate_of(state: DomainState) -> PostgresGate:
+    return PostgresGate([shard.name for shard in state.picture.domain.shards], _Wires(state))
 
 
 def outcome_steps(state: DomainState, id: TransactionId) -> Steps[Outcome]:
