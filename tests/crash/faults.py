@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.crash.crew import Crew, Hand
-from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, POINTS, Point
+from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, POINTS, PREPARE_RUN, UNDECIDED, Point
 from tests.crash.proxy import Line, wait_for
 from tests.crash.scenes import KEPT_SECONDS, Scene, Stage
 from tests.crash.watch import Watch
@@ -44,6 +44,8 @@ DOWN_SECONDS = (0.05, 0.8)
 CUT_SECONDS = (0.2, 4.0)
 #: How long messages are late.
 LATE_SECONDS = (0.05, 6.0)
+#: The same for those that recovery must wait for.
+RESPECTED_SECONDS = (1.2, 1.6)
 #: How long the answer that is to be lost may take to come.
 ANSWER_SECONDS = 1.0
 #: How often a cell that did not come about is tried again.
@@ -92,7 +94,12 @@ class Injector:
     #: Cells whose moment did not come.
     missed: list[Cell] = field(default_factory=list)
 
+    #: Transactions that nobody may abort: their coordinator was there all the time.
+    entitled: set[str] = field(default_factory=set)
+
     def __post_init__(self) -> None:
+        #: Worker → when it was struck last.
+        self._touched: dict[int, float] = {}
         self.stage = Stage(self.world, self.crew, self.rng, self._meanwhile)
         #: What is to come, in order, and how often each was tried in vain.
         self._next: list[Cell] = []
@@ -149,6 +156,7 @@ class Injector:
         with self.world.lag() if cell.fault == LOSSY else contextlib.nullcontext():
             scene = self.stage.reach(cell.point, hand)
             if scene is not None:
+                self._touched[scene.hand.number] = time.monotonic()
                 self._do(cell.fault, scene)
                 self.struck.append(cell)
         self.crew.busy.discard(hand.number)
@@ -285,12 +293,19 @@ class Injector:
     def _slow(self, fault: str, scene: Scene) -> None:
         healed = self.watch.ailing(scene.hand.number)
         lines: list[Line] = scene.lines
+        began, seconds = time.monotonic(), self.rng.uniform(*LATE_SECONDS)
+        # Long enough for others to look, and short enough for their patience: it is there, and must be left alone.
+        respected = scene.point in (PREPARE_RUN, UNDECIDED) and self.rng.random() < 0.5
+        if respected:
+            seconds = self.rng.uniform(*RESPECTED_SECONDS)
 
         def arrive() -> None:
+            if respected and self._touched[scene.hand.number] <= began and not self.watch.server_ailed(began):
+                self.entitled.add(scene.number)
             self.world.proxy.release(*lines)
             healed()
 
-        self._later(self.rng.uniform(*LATE_SECONDS), arrive)
+        self._later(seconds, arrive)
 
     # -- putting right ---------------------------------------------------------------------------------------------
 

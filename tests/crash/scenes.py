@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.crash.crew import Crew, Hand
+from tests.crash.mutants import PATIENCE_SECONDS
 from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, RACE, RECOVERING, UNDECIDED, Held, Point
 from tests.crash.proxy import Line, Message, Proxy, Trap, wait_for
 from tests.crash.wire import Kind
@@ -21,7 +22,7 @@ RECOVERY_SECONDS = 8.0
 #: How old a decision must be to be forgotten here: older than anybody sleeps.
 KEPT_SECONDS = 20.0
 #: Longer than the patience with a coordinator that is there and does nothing (`mutants.PATIENCE_SECONDS`).
-IMPATIENT_SECONDS = 2.2
+IMPATIENT_SECONDS = PATIENCE_SECONDS + 0.2
 #: A transfer here goes over so many shards where that matters.
 BRANCHES = 3
 

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests import mariadb
-from tests.crash.faults import BOTH, CUT_UP, DECIDER, FAILOVER, FAULTS, KILL, LOSSY, LOST, PAUSE, SLOW
+from tests.crash.faults import BOTH, DECIDER, FAILOVER, FAULTS, KILL, LOSSY, LOST, PAUSE, SLOW
 from tests.crash.ground import PostgresGround
 from tests.crash.mutants import MUTANTS
 from tests.crash.points import (
     COMMIT_RUN,
     DECIDED,
     LATE,
+    NONE_COMMITTED,
     POINTS,
     PREPARE_RUN,
+    PREPARE_SENT,
     RACE,
     SOME_COMMITTED,
     UNDECIDED,
@@ -24,6 +26,7 @@ from tests.crash.points import (
 from tests.crash.report import Report
 from tests.crash.run import DOUBT_SECONDS, run
 from tests.crash.slices import SHARDS, grounds, run_all, sliced, standing
+from tests.crash.wire import Kind
 from tests.servers import serving
 
 
@@ -88,15 +91,23 @@ def test_what_a_lossy_failover_loses_is_named(seed: int) -> None:
     assert report.lost_by_failover > 0 and report.lost_named > 0, report.to_dict()
 
 
+#: No point of the protocol: where each shard commits by itself.
+ONE_COMMITTED = Point(0, "one shard has committed by itself", Kind.COMMIT, answer=True)
+
 #: Against which faults, and where, each protection stands: with all of them, finding out only takes longer.
 AIMED: dict[str, tuple[tuple[str, ...], tuple[Point, ...]]] = {
-    "one commit after the other": ((KILL, CUT_UP), ()),
-    "the decision before the prepares": ((KILL, CUT_UP), ()),
+    "one commit after the other": ((KILL,), (ONE_COMMITTED,)),
+    "the decision before the prepares": ((KILL,), (DECIDED, PREPARE_SENT)),
     "no recovery": ((KILL,), (UNDECIDED, PREPARE_RUN)),
     "recovery guesses": ((KILL,), (UNDECIDED, PREPARE_RUN)),
-    "recovery presumes": ((PAUSE, SLOW), (UNDECIDED, RACE)),
+    "recovery presumes": ((PAUSE, SLOW), (UNDECIDED,)),
     "no fence": ((PAUSE, SLOW), (UNDECIDED, RACE)),
     "a lost reply is a no": ((LOST,), (DECIDED,)),
+    "recovery looks once": ((KILL,), (LATE,)),
+    "presence does not count": ((SLOW,), (PREPARE_RUN, UNDECIDED)),
+    "the decision beside the commit": ((KILL,), (UNDECIDED,)),
+    "no stamps": ((PAUSE, SLOW), (NONE_COMMITTED, DECIDED)),
+    "nothing is pending": ((LOST,), (DECIDED,)),
 }
 
 

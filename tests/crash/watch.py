@@ -64,6 +64,10 @@ class Watch:
 
         return healed
 
+    def server_ailed(self, since: float) -> bool:
+        """Some server was broken since then."""
+        return any(one.owner is None and (one.ended is None or one.ended > since) for one in self.ailments)
+
     def in_doubt(self) -> list[float]:
         """How long each lasted that was seen more than once: what a healthy commit prepares is gone before.
 

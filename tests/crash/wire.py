@@ -15,6 +15,7 @@ class Kind(enum.Enum):
 
     BEGIN = "begins a branch"
     DML = "changes rows"
+    COMMIT = "commits a branch that is not prepared"
     PREPARE = "prepares a branch"
     DECIDE = "decides"
     FINISH = "commits a prepared branch"
@@ -26,6 +27,7 @@ class Kind(enum.Enum):
 _KINDS = {
     Kind.BEGIN: re.compile(rb"^\s*(BEGIN(?! NOT)|START TRANSACTION|XA START)", re.I),
     Kind.DML: re.compile(rb"(UPDATE|INSERT INTO) (accounts|transfers)\b"),
+    Kind.COMMIT: re.compile(rb"^COMMIT\s*$"),
     Kind.PREPARE: re.compile(rb"(PREPARE TRANSACTION|XA PREPARE) '"),
     Kind.DECIDE: re.compile(rb"INSERT INTO outgrow[._]decisions \(id, outcome, shards"),
     Kind.FINISH: re.compile(rb"^(COMMIT PREPARED|XA COMMIT) '"),
