@@ -153,12 +153,16 @@ class Injector:
             self.mend(lambda mending: mending.server)
         hand = self._free()
         self.crew.busy.add(hand.number)
+        # What is held up on the way to its point is broken, too.
+        self.stage.healed = self.watch.ailing(hand.number)
+        healed = self.stage.healed
         with self.world.lag() if cell.fault == LOSSY else contextlib.nullcontext():
             scene = self.stage.reach(cell.point, hand)
             if scene is not None:
                 self._touched[scene.hand.number] = time.monotonic()
                 self._do(cell.fault, scene)
                 self.struck.append(cell)
+        healed()
         self.crew.busy.discard(hand.number)
         self._depth -= 1
         if scene is None:
@@ -215,7 +219,7 @@ class Injector:
         # What it has sent goes on at once, or arrives when everything else is over.
         late = scene.lines if self.rng.random() < 0.5 else []
         self.world.proxy.release(*(line for line in scene.lines if line not in late))
-        healed = self.watch.ailing(hand.number)
+        healed = self.watch.ailing(hand.number, scene.number)
 
         def wake() -> None:
             self.world.proxy.release(*late)
@@ -268,7 +272,7 @@ class Injector:
         held = [line for line in scene.lines if line.owner == scene.hand.number]
         node = self.rng.choice(held or self.world.proxy.of(scene.hand.number) or scene.lines).node
         struck = self.world.proxy.of(scene.hand.number, node)
-        healed = self.watch.ailing(scene.hand.number)
+        healed = self.watch.ailing(scene.hand.number, scene.number)
         if fault == CUT_UP:
             self.world.proxy.lose(*struck, up=True)
         else:
@@ -291,7 +295,7 @@ class Injector:
         self.world.proxy.release(*scene.others)
 
     def _slow(self, fault: str, scene: Scene) -> None:
-        healed = self.watch.ailing(scene.hand.number)
+        healed = self.watch.ailing(scene.hand.number, scene.number)
         lines: list[Line] = scene.lines
         began, seconds = time.monotonic(), self.rng.uniform(*LATE_SECONDS)
         # Long enough for others to look, and short enough for their patience: it is there, and must be left alone.

@@ -57,6 +57,8 @@ class Stage:
         #: What is due elsewhere while this waits; `patient`: that may take its time.
         self.meanwhile = meanwhile
         self.patient = False
+        #: Says that nothing is held up any more, though the point is still to come.
+        self.healed: Callable[[], None] = lambda: None
 
     def reach(self, point: Point, hand: Hand) -> Scene | None:
         """None when the point did not come in time; then everything flows again."""
@@ -136,6 +138,7 @@ class Stage:
         self.crew.kill(hand)
         self.crew.out.add(hand.number)
         self.proxy.cut(*scene.lines)
+        self.healed()
         trap = Trap(lambda message: self._recovers(message, hand), answer=self.rng.random() < 0.5)
         self.patient = True
         with self.proxy.set(trap):
@@ -192,6 +195,7 @@ class Stage:
             return None
         self.crew.kill(hand)
         self.crew.out.add(hand.number)
+        self.healed()
         until = time.monotonic() + self.rng.uniform(0.0, 4.0)
         self.patient = True
         wait_for(lambda: time.monotonic() > until, 5.0, self.meanwhile)

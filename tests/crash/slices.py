@@ -118,7 +118,8 @@ def run_all(
                     mutant=mutant,
                     kinds=one.kinds,
                     points=points,
-                    strategy=one.strategy,
+                    # A directory and a pooler do not go together.
+                    strategy="hash" if behind else one.strategy,
                     stop=stop,
                     behind=behind,
                     on_progress=progress,

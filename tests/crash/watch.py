@@ -32,6 +32,8 @@ class Ailment:
     """From when until when something was broken: a worker's own affairs, or, with None, a server."""
 
     owner: int | None
+    #: The transaction that it also concerns, whoever has prepared it; "" for none.
+    number: str
     began: float
     ended: float | None = None
 
@@ -54,13 +56,13 @@ class Watch:
         self._stop.set()
         self._thread.join(30)
 
-    def ailing(self, owner: int | None) -> Callable[[], None]:
-        """Something is broken from now on; what is returned says that it is mended."""
-        ailment = Ailment(owner, time.monotonic())
+    def ailing(self, owner: int | None, number: str = "") -> Callable[[], None]:
+        """Something is broken from now on; what is returned says that it is mended, when it is called first."""
+        ailment = Ailment(owner, number, time.monotonic())
         self.ailments.append(ailment)
 
         def healed() -> None:
-            ailment.ended = time.monotonic()
+            ailment.ended = ailment.ended or time.monotonic()
 
         return healed
 
@@ -73,17 +75,21 @@ class Watch:
 
         The time in which its own coordinator or link, or any server, was broken does not count.
         """
-        return sorted(self._healthy_seconds(age) for age in list(self.ages.values()) if age.sightings > 1)
+        return sorted(
+            self._healthy_seconds(age, self.world.number(name))
+            for (_, name), age in list(self.ages.items())
+            if age.sightings > 1
+        )
 
     def prepared(self) -> list[float]:
         """The same, with the time in which something was broken."""
         return sorted(age.ended - age.began for age in list(self.ages.values()) if age.sightings > 1)
 
-    def _healthy_seconds(self, age: Age) -> float:
+    def _healthy_seconds(self, age: Age, number: str) -> float:
         broken = sorted(
             (max(one.began, age.began), min(one.ended or time.monotonic(), age.ended))
             for one in list(self.ailments)
-            if one.owner in (None, age.owner)
+            if one.owner in (None, age.owner) or (number and one.number == number)
         )
         seconds, at = age.ended - age.began, age.began
         for began, ended in broken:
