@@ -149,7 +149,7 @@ class Injector:
             time.sleep(0.5)
             return
         self._depth += 1
-        if cell.fault in STRIKES_A_SERVER:
+        if cell.fault in STRIKES_A_SERVER or cell.point is MAP_CHANGE:
             self.mend(lambda mending: mending.server)
         hand = self._free()
         self.crew.busy.add(hand.number)
