@@ -40,7 +40,7 @@ class Slice:
 SHARES = (
     ("postgresql", 0.45, "directory", FAULTS),
     ("postgresql", 0.2, "hash", FAULTS),
-    ("mariadb", 0.23, "hash", FAULTS),
+    ("mariadb", 0.23, "directory", FAULTS),
     ("synchronous", 0.06, "directory", (FAILOVER,)),
     ("asynchronous", 0.06, "directory", (LOSSY,)),
 )
