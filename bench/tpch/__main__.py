@@ -8,8 +8,9 @@ warming and then `--rounds` times; what is shown are medians.
 
 `geomean_…_vs_postgres` is our time ÷ PostgreSQL's, over those of the 22 that were answered: below 1, the fleet is
 faster.  PostgreSQL computes the subqueries of Q17 and Q20 for each row outside, which takes it minutes;
-`geomean_…_of_quick` leaves out what took it more than ten seconds.  `peak_mb` is what the client's memory rose by at
-most while the fleet was asked.  `--dsn` names another system of the same protocol, which is asked the same.
+`geomean_…_of_quick` leaves out what took it more than ten seconds.  Above scale 0.2 that would be hours, so for those
+two answers it is given an index on lineitem, and no time of its is shown.  `peak_mb` is what the client's memory rose
+by at most while the fleet was asked.  `--dsn` names another system of the same protocol, which is asked the same.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ from outgrow.local import addresses, state
 
 #: A query whose first run took this long is not run again.
 LONG_SECONDS = 10.0
+#: What the one PostgreSQL answers by an index above this scale.
+INDEXED = (17, 20)
+INDEXED_SCALE = 0.2
 Ask = Callable[[str], Answer]
 
 
@@ -181,11 +185,8 @@ class Bench:
         if number in self.long:
             plain[number], expected = self.long[number]
         else:
-            plain[number] = Asked()
-            first = timed(plain[number], ask_plain, number, query, None)
-            assert first is not None, plain[number].why
-            expected = first
-        if plain[number].seconds[0] >= LONG_SECONDS:
+            plain[number], expected = self._answered(number, ask_plain)
+        if not plain[number].seconds or plain[number].seconds[0] >= LONG_SECONDS:
             self.long[number] = plain[number], expected
         for asked, ask in others:
             asked[number] = Asked()
@@ -196,6 +197,19 @@ class Bench:
                 timed(entry, ask, number, query, expected)
         for entry, _ in again:
             del entry.seconds[0]
+
+    def _answered(self, number: int, ask: Ask) -> tuple[Asked, Answer]:
+        """By the one PostgreSQL, which is right."""
+        asked, indexed = Asked(), number in INDEXED and self.options.scale > INDEXED_SCALE
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            if indexed:
+                connection.execute("CREATE INDEX helping ON lineitem (l_partkey, l_suppkey)")
+            answer = timed(asked, ask, number, self.texts[number], None)
+            if indexed:
+                connection.execute("DROP INDEX helping")
+                asked.seconds.clear()
+        assert answer is not None, asked.why
+        return asked, answer
 
 
 def resident_mb(what: str) -> float:

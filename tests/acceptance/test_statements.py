@@ -70,6 +70,16 @@ def test_explain(fleet: str) -> None:
     assert facts["shards"]["shards"][0] in shown.stdout
 
 
+def test_explain_analyze(fleet: str) -> None:
+    query = "SELECT note, count(*) FROM orders GROUP BY note"
+    facts = told(outgrow("explain", "--fleet", fleet, query, "--analyze", "--json"))["analyzed"]
+    assert len(facts["parts"]) == 2 and facts["finish"]["by"] == "stream"
+    shown = outgrow("explain", "--fleet", fleet, query, "--analyze")
+    assert "1. fragment of app/s1/" in shown.stdout and "finished by stream" in shown.stdout
+    refused = outgrow("explain", "--fleet", fleet, "DELETE FROM orders", "--analyze")
+    assert refused.returncode == 1 and "OG-RUN-170" in refused.stderr
+
+
 def test_errors_are_lines(fleet: str) -> None:
     for statement, word in (
         ("SELEC 1", "OG-"),

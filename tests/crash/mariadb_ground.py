@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,6 +100,13 @@ class MariadbGround:
 
     def prepared(self, node: Node) -> set[str]:
         return names(self.sql(node, "XA RECOVER"))
+
+    def decisions(self, node: Node) -> list[tuple[str, str, list[str]]]:
+        rows = self.sql(node, "SELECT LOWER(HEX(id)), outcome, shards FROM outgrow_decisions")
+        return [(number, outcome, json.loads(shards or "[]")) for number, outcome, shards in rows]
+
+    def stamps(self, node: Node) -> set[str]:
+        return {number for (number,) in self.sql(node, "SELECT LOWER(HEX(id)) FROM outgrow_stamps")}
 
     def number(self, name: str) -> str:
         return name

@@ -28,6 +28,8 @@ class Verifier:
             yield f"account {account} is on several shards"
         if len(held.balances) != ACCOUNTS:
             yield f"there are {len(held.balances)} of {ACCOUNTS} accounts"
+        if not self.lossy:
+            yield from decided(held)
         yield from self._strangers(told, held)
         yield from self._transfers(told, held)
         yield from balances(held)
@@ -76,6 +78,19 @@ class Verifier:
                 yield f"{name} ({number}) lost a part to a failover, and nobody says so"
         if len(half) > len(named):
             yield f"{len(half)} transfers lost a part to a failover, and only {len(named)} are named"
+
+
+def decided(held: Held) -> Iterator[str]:
+    """One decision for each transaction; where it is to commit every branch has left its stamp, else none has."""
+    outcomes: dict[str, str] = {}
+    for number, outcome, shards in held.decisions:
+        if outcomes.setdefault(number, outcome) != outcome:
+            yield f"{number} is decided twice: {outcomes[number]} and {outcome}"
+        there = [shard for shard, numbers in held.stamps.items() if number in numbers]
+        if outcome == "committed" and set(there) != set(shards):
+            yield f"{number} is committed on {', '.join(there) or 'no shard'}, of {', '.join(shards)}"
+        elif outcome == "aborted" and there:
+            yield f"{number} is aborted, and committed on {', '.join(there)}"
 
 
 def balances(held: Held) -> Iterator[str]:

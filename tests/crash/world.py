@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 
 import outgrow
 from outgrow.topology import Node, Placement, Shard, Sharded, TableName, Topology
@@ -40,6 +40,10 @@ class Held:
     transfers: Mapping[str, Mapping[int, int]]
     #: (shard, name)
     prepared: frozenset[tuple[str, str]]
+    #: (number, outcome, shards) of every decision that stands, wherever it does
+    decisions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    #: shard → the transactions that have left a stamp there
+    stamps: Mapping[str, Set[str]] = field(default_factory=dict)
     #: Accounts that several shards have.
     doubled: frozenset[int] = frozenset()
 
@@ -132,8 +136,10 @@ class World:
         balances: dict[int, int] = {}
         doubled: set[int] = set()
         transfers: dict[str, dict[int, int]] = {}
+        decisions: list[tuple[str, str, tuple[str, ...]]] = []
         for shard in self.shards:
             primary = self.primary(shard.name)
+            decisions += [(number, what, tuple(names)) for number, what, names in self.ground.decisions(primary)]
             here = dict(self.ground.sql(primary, "SELECT id, balance FROM accounts"))
             doubled |= balances.keys() & here.keys()
             balances |= here
@@ -141,7 +147,8 @@ class World:
                 primary, "SELECT account, transfer, amount FROM transfers"
             ):
                 transfers.setdefault(transfer, {})[account] = amount
-        return Held(balances, transfers, self.in_doubt(), frozenset(doubled))
+        stamps = {shard.name: self.ground.stamps(self.primary(shard.name)) for shard in self.shards}
+        return Held(balances, transfers, self.in_doubt(), tuple(decisions), stamps, frozenset(doubled))
 
     def in_doubt(self) -> frozenset[tuple[str, str]]:
         return frozenset((shard.name, name) for shard in self.shards for name in self.prepared(shard.name))

@@ -22,6 +22,7 @@ from tests.differential.statements import statement
 from tests.differential.stories import both
 from tests.differential.stories import run as stories
 from tests.differential.strategies import STRATEGIES
+from tests.differential.viewed import viewed
 
 
 def arguments() -> argparse.Namespace:
@@ -38,6 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
     parser.add_argument("--domains", type=int, choices=(1, 2, 3), default=1, help="spread the tables over so many")
     parser.add_argument("--joins", action="store_true", help="only joins whose tables narrow each other")
+    parser.add_argument("--views", action="store_true", help="only statements over views and functions of one's own")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
     parser.add_argument(
@@ -85,6 +87,8 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     with forced(options.finish) as share, sides_of(options) as sides:
         if options.joins:
             report = run(sides, joins(options.statements, seed, options.first), seed, progress)
+        elif options.views:
+            report = run(sides, viewed(options.statements, seed, options.first), seed, progress)
         else:
             cases = list(corpus()) if options.corpus else []
             report = run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)

@@ -17,6 +17,7 @@ from outgrow.topology import Copied, Domain, Placement, Sharded, Single, TableNa
 from tests import pgbouncer
 from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
+from tests.differential.own import definitions
 from tests.differential.strategies import Places, placed
 from tests.differential.world import TABLES, Tab, ddl, rows_of
 from tests.servers import Servers, serving
@@ -218,6 +219,8 @@ def plain_side(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]
         for table in TABLES:
             connection.execute(ddl(table))
             _copy(connection, table, rows_of(table, seed))
+        for sql in definitions():
+            connection.execute(sql)  # type: ignore[call-overload]
         yield connection
 
 
@@ -233,6 +236,8 @@ def fill_shards(domain: Domain, seed: int, places: Places, tables: Sequence[Tab]
                 if table.key:
                     rows = [row for row in rows if _owner(places, table, row) == shard.name]
                 _copy(connection, table, rows)
+            for sql in definitions() if tables is TABLES else ():
+                connection.execute(sql)  # type: ignore[call-overload]
 
 
 def _owner(places: Places, table: Tab, row: tuple[Any, ...]) -> str:

@@ -20,6 +20,11 @@ WEIGHTS = {
     "cte": 4, "window": 4, "distinct_on": 3, "values": 1, "series": 2, "odd": 2, "wider": 14,
     "write": 5,
 }  # fmt: skip
+FRAMES = (
+    "ROWS UNBOUNDED PRECEDING", "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING", "ROWS 2 PRECEDING EXCLUDE CURRENT ROW",
+    "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+    "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", "RANGE UNBOUNDED PRECEDING EXCLUDE TIES",
+)  # fmt: skip
 #: Kinds whose equal values always look alike, so that DISTINCT and GROUP BY have no choice.
 PLAIN = ("int", "num", "txt", "bool", "date", "ts", "tstz", "uuid")
 
@@ -271,7 +276,13 @@ class Statements:
             )
         )  # fmt: skip
         items, names = self._items(scope, self.rng.randint(1, 3))
-        items.append(f"{function} OVER ({partition}ORDER BY {unique})")
+        if self.x.chance(0.3):
+            function = self.rng.choice(
+                (f"sum({number})", "count(*)", f"max({number})", f"last_value({number})", f"nth_value({number}, 2)")
+            )
+            items.append(f"{function} OVER ({partition}ORDER BY {unique} {self.rng.choice(FRAMES)})")
+        else:
+            items.append(f"{function} OVER ({partition}ORDER BY {unique})")
         if partition and self.x.chance(0.3):
             items.append(f"sum({number}) OVER ({partition.strip()})")
         block = Block(items=items, source=source)

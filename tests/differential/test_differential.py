@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +15,11 @@ from tests.differential.compare import Answer, Failure
 from tests.differential.corpus import corpus
 from tests.differential.run import Report, random_cases, run
 from tests.differential.sides import How, Sides, opened
+from tests.differential.viewed import viewed
 
-STATEMENTS = 1500
+STATEMENTS, VIEWED = 1500, 300
+#: Of SELECTs, each with its code.
+REFUSED_SHARE = 0.01
 SEED = 20261123
 
 
@@ -39,6 +44,29 @@ def test_random_statements_are_right_or_refused(sides: Sides) -> None:
     assert report.total == STATEMENTS
     assert report.wrong == 0, told(report)
     assert report.right >= report.total * 0.5, report.refused_by_code
+
+
+def test_random_statements_over_views_are_right_or_refused(sides: Sides) -> None:
+    report = run(sides, viewed(VIEWED, SEED), SEED)
+    assert report.wrong == 0, told(report)
+    assert report.refused <= report.total * REFUSED_SHARE, report.refused_by_code
+
+
+#: Of the long run: 200,000 statements, but a tenth of them against a second PostgreSQL.
+SLICES, SLICE = (2 if os.environ.get("OUTGROW_TEST_PG") else 20), 10_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(SLICES))
+def test_many_random_statements(sides: Sides, seed: int, part: int) -> None:
+    """New ones in every run; `python -m tests.differential --replay SEED/NUMBER` asks one again."""
+    print(f"seed {seed}, part {part}")
+    views = SLICE // 20
+    cases = itertools.chain(random_cases(SLICE - views, seed), viewed(views, seed))
+    report = run(sides, cases, seed)
+    assert report.total == SLICE
+    assert report.wrong == 0, f"seed {seed}\n{told(report)}"
+    assert report.refused <= report.total * REFUSED_SHARE, f"seed {seed}: {report.refused_by_code}"
 
 
 def test_random_statements_are_valid(sides: Sides) -> None:

@@ -82,7 +82,7 @@ SELECT o.qty FROM orders o WHERE NOT EXISTS (SELECT 1 FROM docs d WHERE d.title 
 --   scan: reads orders as o: any key
 --   scan: reads docs as d: any key
 --   bring b1: SELECT o.qty AS c1, o.status AS c2 FROM orders AS o
---   bring b2: SELECT d.title AS c1 FROM docs AS d
+--   bring b2: SELECT DISTINCT d.title AS c1 FROM docs AS d
 --     only those with d.title among b1.c2, where that is selective
 --   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::text[]) AS b1 (c1, c2) WHERE NOT EXISTS (SELECT 1 FROM unnest($3::text[]) AS b2 (c1) WHERE b2.c1 = b1.c2)
 --   because: plan.bringing: the rows of orders, docs are brought to one server, which runs the query over them
@@ -104,7 +104,7 @@ SELECT o.qty FROM orders o WHERE o.status IN (SELECT d.title FROM docs d);
 --   scan: reads docs as d: any key
 --   bring b1: SELECT o.qty AS c1, o.status AS c2 FROM orders AS o
 --     only those with o.status among b2.c1, where that is selective
---   bring b2: SELECT d.title AS c1 FROM docs AS d
+--   bring b2: SELECT DISTINCT d.title AS c1 FROM docs AS d
 --     only those with d.title among b1.c2, where that is selective
 --   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::text[]) AS b1 (c1, c2) WHERE b1.c2 = ANY (SELECT b2.c1 AS title FROM unnest($3::text[]) AS b2 (c1))
 --   because: plan.bringing: the rows of orders, docs are brought to one server, which runs the query over them
@@ -143,7 +143,7 @@ SELECT o.qty FROM orders o WHERE o.status NOT IN (SELECT d.title FROM docs d);
 --   scan: reads orders as o: any key
 --   scan: reads docs as d: any key
 --   bring b1: SELECT o.qty AS c1, o.status AS c2 FROM orders AS o
---   bring b2: SELECT d.title AS c1 FROM docs AS d
+--   bring b2: SELECT DISTINCT d.title AS c1 FROM docs AS d
 --   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::text[]) AS b1 (c1, c2) WHERE b1.c2 <> ALL (SELECT b2.c1 AS title FROM unnest($3::text[]) AS b2 (c1))
 --   because: plan.bringing: the rows of orders, docs are brought to one server, which runs the query over them
 

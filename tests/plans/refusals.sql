@@ -125,7 +125,7 @@ SELECT * FROM orders WHERE customer_id NOT IN (SELECT customer_id FROM items);
 --   scan: reads orders as orders: any key
 --   scan: reads items as items: any key
 --   bring b1: SELECT orders.order_id AS c1, orders.customer_id AS c2, orders.total AS c3, orders.qty AS c4, orders.status AS c5, orders.day AS c6 FROM orders
---   bring b2: SELECT items.customer_id AS c1 FROM items
+--   bring b2: SELECT DISTINCT items.customer_id AS c1 FROM items
 --   then SELECT b1.c1 AS order_id, b1.c2 AS customer_id, b1.c3 AS total, b1.c4 AS qty, b1.c5 AS status, b1.c6 AS day FROM unnest($1::int8[], $2::int8[], $3::"numeric"[], $4::int4[], $5::text[], $6::date[]) AS b1 (c1, c2, c3, c4, c5, c6) WHERE b1.c2 <> ALL (SELECT b2.c1 AS customer_id FROM unnest($7::int4[]) AS b2 (c1))
 --   because: plan.bringing: the rows of orders, items are brought to one server, which runs the query over them
 
@@ -146,7 +146,7 @@ SELECT * FROM (SELECT * FROM orders LIMIT 5) d;
 SELECT * FROM countries WHERE EXISTS (SELECT 1 FROM orders WHERE status = code);
 --   read, keys
 --   scan: reads orders as orders: any key
---   bring b1: SELECT orders.status AS c1 FROM orders
+--   bring b1: SELECT DISTINCT orders.status AS c1 FROM orders
 --   then SELECT countries.code, countries.name, countries.eu FROM countries WHERE EXISTS (SELECT 1 FROM unnest($1::text[]) AS b1 (c1) WHERE b1.c1 = countries.code)
 --   because: plan.placing: countries is copied to every shard
 --   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
@@ -328,7 +328,7 @@ SELECT mine(qty) FROM orders;
 SELECT peek() FROM orders;
 --   read, keys
 --   scan: reads orders as orders: any key
---   refused over several: OG-PLAN-019 the function peek may read or do what only one shard knows
+--   refused over several: OG-PLAN-102 the function peek is STABLE: it may read tables, of which each shard has its part only
 
 SELECT unknown_function(qty) FROM orders;
 --   write, keys

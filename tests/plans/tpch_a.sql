@@ -271,8 +271,8 @@ GROUP BY c_count
 ORDER BY custdist DESC, c_count DESC;
 --   read, keys
 --   scan: reads orders as orders: any key
---   bring orders as orders (o_orderkey, o_custkey) where NOT orders.o_comment LIKE '%special%requests%'
---   then SELECT c_orders.c_count, count(*) AS custdist FROM (SELECT customer.c_custkey, count(orders.o_orderkey) FROM customer LEFT JOIN unnest($1::int8[], $2::int4[]) AS orders (o_orderkey, o_custkey) ON customer.c_custkey = orders.o_custkey GROUP BY customer.c_custkey) AS c_orders (c_custkey, c_count) GROUP BY c_orders.c_count ORDER BY 2 DESC, c_orders.c_count DESC
+--   bring b2: SELECT orders.o_custkey AS c1, count(orders.o_orderkey) AS c2 FROM orders WHERE NOT orders.o_comment LIKE '%special%requests%' GROUP BY orders.o_custkey
+--   then SELECT c_orders.c_count, count(*) AS custdist FROM (SELECT customer.c_custkey, coalesce(sum(orders.b1), 0)::int8 AS count FROM customer LEFT JOIN (SELECT b2.c1 AS o_custkey, coalesce(sum(b2.c2), 0)::int8 AS b1 FROM unnest($1::int4[], $2::int8[]) AS b2 (c1, c2) GROUP BY b2.c1) AS orders ON customer.c_custkey = orders.o_custkey GROUP BY customer.c_custkey) AS c_orders (c_custkey, c_count) GROUP BY c_orders.c_count ORDER BY 2 DESC, c_orders.c_count DESC
 --   because: plan.placing: customer is copied to every shard
 --   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
 
@@ -466,7 +466,7 @@ GROUP BY cntrycode
 ORDER BY cntrycode;
 --   read, keys
 --   scan: reads orders as orders: any key
---   bring b1: SELECT orders.o_custkey AS c1 FROM orders
+--   bring b1: SELECT DISTINCT orders.o_custkey AS c1 FROM orders
 --   then SELECT custsale.cntrycode, count(*) AS numcust, sum(custsale.c_acctbal) AS totacctbal FROM (SELECT SUBSTRING(customer.c_phone FROM 1 FOR 2) AS cntrycode, customer.c_acctbal FROM customer WHERE SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17') AND customer.c_acctbal > (SELECT avg(customer.c_acctbal) FROM customer WHERE customer.c_acctbal > 0.00 AND SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17')) AND NOT EXISTS (SELECT 1 FROM unnest($1::int4[]) AS b1 (c1) WHERE b1.c1 = customer.c_custkey)) AS custsale GROUP BY custsale.cntrycode ORDER BY custsale.cntrycode
 --   because: plan.placing: customer is copied to every shard
 --   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them

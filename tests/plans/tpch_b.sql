@@ -336,10 +336,10 @@ ORDER BY custdist DESC, c_count DESC;
 --   read, keys
 --   scan: reads customer as customer: any key
 --   scan: reads orders as orders: any key
+--   bring b2: SELECT orders.o_custkey AS c1, count(orders.o_orderkey) AS c2 FROM orders WHERE NOT orders.o_comment LIKE '%special%requests%' GROUP BY orders.o_custkey
 --   bring customer as customer (c_custkey)
---   bring orders as orders (o_orderkey, o_custkey) where NOT orders.o_comment LIKE '%special%requests%'
---   then SELECT c_orders.c_count, count(*) AS custdist FROM (SELECT customer.c_custkey, count(orders.o_orderkey) FROM unnest($1::int4[]) AS customer (c_custkey) LEFT JOIN unnest($2::int8[], $3::int4[]) AS orders (o_orderkey, o_custkey) ON customer.c_custkey = orders.o_custkey GROUP BY customer.c_custkey) AS c_orders (c_custkey, c_count) GROUP BY c_orders.c_count ORDER BY 2 DESC, c_orders.c_count DESC
---   because: plan.bringing: the rows of customer, orders are brought to one server, which runs the query over them
+--   then SELECT c_orders.c_count, count(*) AS custdist FROM (SELECT customer.c_custkey, coalesce(sum(orders.b1), 0)::int8 AS count FROM unnest($3::int4[]) AS customer (c_custkey) LEFT JOIN (SELECT b2.c1 AS o_custkey, coalesce(sum(b2.c2), 0)::int8 AS b1 FROM unnest($1::int4[], $2::int8[]) AS b2 (c1, c2) GROUP BY b2.c1) AS orders ON customer.c_custkey = orders.o_custkey GROUP BY customer.c_custkey) AS c_orders (c_custkey, c_count) GROUP BY c_orders.c_count ORDER BY 2 DESC, c_orders.c_count DESC
+--   because: plan.bringing: the rows of orders, customer are brought to one server, which runs the query over them
 
 -- Q14: Promotion effect
 SELECT 100.00 * sum(CASE WHEN p_type LIKE 'PROMO%' THEN l_extendedprice * (1 - l_discount) ELSE 0 END)
@@ -563,7 +563,7 @@ ORDER BY cntrycode;
 --   scan: reads customer as customer: any key
 --   bring b1: SELECT customer.c_phone AS c1, customer.c_acctbal AS c2, customer.c_custkey AS c3 FROM customer WHERE SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17')
 --   bring b2: SELECT sum(customer.c_acctbal) AS c1, count(customer.c_acctbal) AS c2 FROM customer WHERE customer.c_acctbal > 0.00 AND SUBSTRING(customer.c_phone FROM 1 FOR 2) IN ('13', '31', '23', '29', '30', '18', '17')
---   bring b3: SELECT orders.o_custkey AS c1 FROM orders
+--   bring b3: SELECT DISTINCT orders.o_custkey AS c1 FROM orders
 --     only those with orders.o_custkey among b1.c3, where that is selective
 --   then SELECT custsale.cntrycode, count(*) AS numcust, sum(custsale.c_acctbal) AS totacctbal FROM (SELECT SUBSTRING(b1.c1 FROM 1 FOR 2) AS cntrycode, b1.c2 AS c_acctbal FROM unnest($1::bpchar[], $2::"numeric"[], $3::int4[]) AS b1 (c1, c2, c3) WHERE b1.c2 > (SELECT sum(b2.c1) / nullif(sum(b2.c2), 0) AS avg FROM unnest($4::"numeric"[], $5::int8[]) AS b2 (c1, c2)) AND NOT EXISTS (SELECT 1 FROM unnest($6::int4[]) AS b3 (c1) WHERE b3.c1 = b1.c3)) AS custsale GROUP BY custsale.cntrycode ORDER BY custsale.cntrycode
 --   because: plan.bringing: the rows of customer, orders are brought to one server, which runs the query over them

@@ -13,7 +13,7 @@ import datetime
 import importlib.metadata
 import importlib.util
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from outgrow.plan import FAMILIES, ColumnType, Output, Rendered
 from .columnar import Limits, connected
 from .errors import spill_full, too_little_memory
 from .numeric import divide, round_to
+from .texts import column_of
 
 #: What a value of the text that PostgreSQL gives is to DuckDB; the rest is a plain cast.
 _READ = {
@@ -59,14 +60,17 @@ class DuckFinish:
         with self._translated():
             self._connection = connected(limits)
 
-    def fill(self, table: str, names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> list[ColumnType]:
-        """Columns of values as PostgreSQL writes them, of types by their names; what they have in common.
+    def fill(
+        self, table: str, names: Sequence[str], columns: Sequence[str], unescaped: Callable[[str], Sequence[str | None]]
+    ) -> list[ColumnType]:
+        """Columns as the texts of PostgreSQL's arrays, of types by their names; what their values have in common.
 
-        Raises Unanswered for lengths of char(n) that differ.
+        `unescaped` gives the elements of an array with backslashes in it.  Raises Unanswered for char(n) of several
+        lengths.
         """
         import pyarrow
 
-        arrays = [pyarrow.array(column, pyarrow.string()) for column in columns]
+        arrays = [column_of(column, unescaped) for column in columns]
         types = [_shape(name, array) for name, array in zip(names, arrays, strict=True)]
         items = [
             f"{_read(type, array, f'c{number}')} AS c{number}"

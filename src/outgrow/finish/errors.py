@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from outgrow.errors import DataError, InternalError, NotSupportedError, OperationalError
 
+#: The code of answers that are of different types.
+DISAGREEMENT = "OG-FINISH-001"
+
 
 def disagree(fragment: int, column: int, first: str, other: str) -> InternalError:
     return InternalError(
-        "OG-FINISH-001",
+        DISAGREEMENT,
         f"column {column + 1} is {other} in fragment {fragment + 1} but {first} in the first one",
-        cure="a shard has another definition of a table: compare their schemas (`outgrow status`)",
+        cure="a shard has another definition of a table: compare their schemas (`outgrow schema diff`)",
+    )
+
+
+def brought_apart(what: str, first: str, other: str) -> InternalError:
+    return InternalError(
+        DISAGREEMENT,
+        f"{what} is {other} on one shard but {first} on another",
+        cure="a shard has another definition of a table: compare their schemas (`outgrow schema diff`)",
     )
 
 

@@ -362,10 +362,36 @@ SELECT pg_current_xact_id_if_assigned() IS NOT NULL, current_setting('transactio
 -- name: attend
 -- In each branch once there are two.  No server sees a deadlock over shards, so that waiting for a lock must end where
 -- the user has set no limit; and a dead client's statement must not go on waiting for one.  The lock says, as long as
--- its connection lives, that the coordinator is there.
+-- its connection lives, that the coordinator is there.  The other two ("ogtr", "ogts") tell whoever looks for deadlocks that
+-- it is a transaction's, and when that began.
 SELECT set_config('lock_timeout', CASE current_setting('lock_timeout') WHEN '0' THEN $1::text
                                   ELSE current_setting('lock_timeout') END, true),
-       set_config('client_connection_check_interval', '1s', true), pg_try_advisory_xact_lock($2::int8);
+       set_config('client_connection_check_interval', '1s', true), pg_try_advisory_xact_lock($2::int8),
+       pg_try_advisory_xact_lock_shared(x'6f677472'::int4, $3::int4),
+       pg_try_advisory_xact_lock_shared(x'6f677473'::int4, $4::int4);
+
+-- name: waits
+-- Who waits for whom in this database, since when and for what; and which backends are branches of a transaction over
+-- shards, of which one, begun when.
+WITH held AS MATERIALIZED (
+    SELECT l.pid, l.granted, l.locktype, l.relation, l.classid::int8 AS high, l.objid::int8 AS low, l.objsubid, l.waitstart
+    FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) WHERE a.datname = current_database()
+), waiting AS (
+    SELECT pid, pg_blocking_pids(pid) AS blockers, min(waitstart)::text AS since
+    FROM held WHERE NOT granted GROUP BY pid
+), wanted AS (
+    SELECT pid, min(relation::regclass::text) AS what
+    FROM held WHERE locktype = 'tuple' OR (NOT granted AND relation IS NOT NULL) GROUP BY pid
+), ours AS (
+    SELECT one.pid, (two.high << 32) | two.low AS presence, min(three.low) AS begun
+    FROM held AS one JOIN held AS two USING (pid) JOIN held AS three USING (pid)
+    WHERE one.locktype = 'advisory' AND one.objsubid = 2 AND one.high = x'6f677472'::int8 AND one.low = two.low
+      AND two.locktype = 'advisory' AND two.objsubid = 1 AND two.granted
+      AND three.locktype = 'advisory' AND three.objsubid = 2 AND three.high = x'6f677473'::int8
+    GROUP BY one.pid, two.high, two.low
+)
+SELECT pid, w.blockers, w.since, m.what, o.presence, o.begun
+FROM waiting AS w FULL JOIN ours AS o USING (pid) LEFT JOIN wanted AS m USING (pid);
 
 -- name: stamp
 -- In a branch that will be prepared; the first one has met no limit so far, and deferred constraints may wait for locks.

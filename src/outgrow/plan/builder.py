@@ -18,6 +18,7 @@ from outgrow.plan.numbers.ids import with_draws
 from outgrow.plan.numbers.restarts import check_restart
 from outgrow.plan.placing import Catalogue, Places, Unlisted
 from outgrow.plan.refusals import Refused, refuse
+from outgrow.plan.viewing import seen_through
 from outgrow.plan.walking import everything_below
 from outgrow.plan.writes.alike import alike
 from outgrow.plan.writes.cascades import check_cascades
@@ -52,6 +53,8 @@ class _Draft:
     copies: list[TableName] = field(default_factory=list)
     #: Why the rows of an INSERT … SELECT cannot be placed before they are read.
     unplaced: Error | None = None
+    #: Why several shards cannot do it in any way.
+    alone: Error | None = None
 
     def say(self, who: str, what: str) -> None:
         reason = Reason(f"plan.{who}", what)
@@ -94,6 +97,10 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         for shard in drawn.fixed:
             draft.fixed.append(shard)
             draft.say("ids", f"it asks a sequence that only single tables on {shard} draw from")
+        seen = seen_through(statement, places)
+        statement, draft.alone = seen.statement, seen.refusal
+        for view in seen.views:
+            draft.say("views", f"the view {view.name} is its SELECT over {', '.join(map(str, view.statement.reads))}")
         _survey(statement, places, draft)
     except Refused as refusal:
         raise refusal.error from None
@@ -108,9 +115,12 @@ def _planned(statement: Statement, schema: Schema, domain: Domain) -> Plan:
         reasons=tuple(draft.reasons),
         drawing=drawn.drawing,
         listed=any(family(scan.types[0]) in places.listed for scan in draft.scans),
+        views=seen.views,
     )
     plan = replace(plan, quick=_quick(plan))
     if draft.unplaced is not None:
+        if draft.alone is not None:
+            raise draft.alone
         return _always_delivered(plan, places)
     return _finished(plan, places, draft) if where is Where.KEYS or draft.copies else plan
 
@@ -129,7 +139,10 @@ def _always_delivered(plan: Plan, places: Places) -> Plan:
 
 def _merged(statement: Statement, places: Places) -> Plan:
     try:
-        return merging(statement, places, _building(places))
+        seen = seen_through(statement, places)
+        if seen.refusal is not None:
+            raise Refused(seen.refusal)
+        return replace(merging(seen.statement, places, _building(places)), views=seen.views)
     except Refused as refusal:
         raise refusal.error from None
 
@@ -254,6 +267,8 @@ def _place(found: Found, places: Places, draft: _Draft) -> None:
             draft.say("placing", f"{name} is each server's own catalogue")
         case Unlisted():
             kind = places.kind(name)
+            if kind is TableKind.VIEW and found.role == "writes":
+                raise Refused(refuse("view written", str(name)))
             if kind is not TableKind.TABLE and kind is not TableKind.PARTITIONED:
                 raise Refused(refuse("unlisted table", f"{name} (a {kind})", places.domain.name, f"{name}: …"))
             raise Refused(refuse("unlisted table", str(name), places.domain.name, places.proposal(name)))
@@ -295,6 +310,8 @@ def _quick(plan: Plan) -> Quick | None:
 
 def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
     """The plan with what happens if several shards are needed: a fragment and its finish, or the refusal."""
+    if draft.alone is not None:
+        return _refused(plan, draft.alone)
     try:
         if draft.catalogues:
             raise Refused(refuse("catalogue", str(draft.catalogues[0])))
@@ -315,9 +332,13 @@ def _finished(plan: Plan, places: Places, draft: _Draft) -> Plan:
         otherwise = _otherwise(plan, places)
         if otherwise is not None:
             return otherwise
-        reason = Reason("plan.scatter", f"over several shards it is refused: {refusal.error.message}")
-        refused = replace(plan, refusal=refusal.error, reasons=(*plan.reasons, reason))
+        refused = _refused(plan, refusal.error)
         return bringing(refused, places) if plan.statement.read_only else refused
+
+
+def _refused(plan: Plan, error: Error) -> Plan:
+    reason = Reason("plan.scatter", f"over several shards it is refused: {error.message}")
+    return replace(plan, refusal=error, reasons=(*plan.reasons, reason))
 
 
 def _building(places: Places) -> Callable[[Statement], Plan]:

@@ -19,6 +19,7 @@ from outgrow.plan.writes.keymove import KeyMove
 from outgrow.plan.writes.merge import Merging
 from outgrow.plan.writes.relay import Relay
 from outgrow.plan.writes.selection import Selection
+from outgrow.statement import View
 from outgrow.statement.model import Kind, Statement
 from outgrow.topology import TableName
 
@@ -156,6 +157,8 @@ class Plan:
     drawing: Drawing | None = None
     #: Keys of its scans stand in the directory.
     listed: bool = False
+    #: Views whose SELECT stands in the statement's tree, innermost first.
+    views: tuple[View, ...] = ()
     #: Of a query over several domains: what each gives, and what is made of it.
     across: Across | None = None
 

@@ -283,6 +283,23 @@ REFUSALS: dict[str, Refusal] = {
         "let ON compare the shard key with the source's columns and INSERT that very key, or write it as INSERT … ON "
         "CONFLICT, UPDATE and DELETE",
     ),
+    "view": Refusal(
+        100,
+        "the view {0} is not answered over several shards: {1}",
+        "write its SELECT into the statement without that, or restrict the statement to one key; a view that is not "
+        "understood needs a place in fleet.yaml for that (`shard_by: …`)",
+    ),
+    "view written": Refusal(
+        101,
+        "{0} is a view: over several shards nothing is written through one",
+        "write to its table",
+    ),
+    "own function": Refusal(
+        102,
+        "the function {0} is {1}: it may read tables, of which each shard has its part only",
+        "if it depends on its arguments alone, say so (ALTER FUNCTION {0} IMMUTABLE); else restrict the statement to "
+        "one key",
+    ),
     "assigned from sequence": Refusal(
         45,
         "assigning DEFAULT to column {0} of {1} draws from a sequence of each shard, whose numbers would repeat",

@@ -41,7 +41,7 @@ def read_steps(
 
     With an `edition` only where it is the shard's; raises Outdated where the primary has another one.
     """
-    started = 0.0 if state.tell is None else monotonic()
+    started = 0.0 if state.tell is None and footing.noting.measuring is None else monotonic()
     health = state.health
     # (Of replicas chosen unasked too, where they turn out to have been restarted.)
     guards_failed = losses = 0
@@ -84,7 +84,7 @@ def read_steps(
             raise
         if rows is not None:
             if started:
-                footing.noting.visit(state, node, choice.reason, rows.count, started)
+                footing.noting.read(state, node, choice.reason, rows, started, params)
             return rows, node
         guards_failed += 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -26,7 +26,8 @@ from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
 from outgrow.runtime.timed import Timed
 from outgrow.runtime.transaction import atomic
-from outgrow.topology import Domain, Node
+from outgrow.statement import Statement
+from outgrow.topology import Domain, Node, TableName
 from outgrow.transactions import Cuts
 from outgrow.waits import Steps
 
@@ -93,19 +94,23 @@ class DomainState:
             made = federated.perhaps(self, text, parameters)
             if made is not None:
                 return made
-        # DDL is what ends a disagreement.
-        tables = (*bound.reads, *bound.writes) if bound.kind is not statement.Kind.DDL else ()
-        for table in tables:
-            disagreement = picture.disagreements.get(table)
-            if disagreement is not None:
-                raise disagreement
+        self._agreed(bound, (*bound.reads, *bound.writes))
         planned = plan.build(bound, picture.schema, picture.domain)
+        if planned.views:
+            self._agreed(bound, (*(view.name for view in planned.views), *planned.statement.reads))
         point = _point(planned, picture.placer) if bound.placeholders.names is None else None
         prepared = Prepared(bound.placeholders, planned, point)
         if self.pooled:
             pooled.check_statement(prepared)
         picture.plans.keep((text, parameters), prepared)
         return prepared
+
+    def _agreed(self, bound: Statement, tables: Iterable[TableName]) -> None:
+        """All shards have the same definition of these; but DDL is what ends a disagreement."""
+        for table in tables if bound.kind is not statement.Kind.DDL else ():
+            disagreement = self.picture.disagreements.get(table)
+            if disagreement is not None:
+                raise disagreement
 
     def brings(self, prepared: Prepared, refusal: Error) -> bool:
         """Whether rows that `finish` has refused can be brought to one server, as this plan's are from now on."""

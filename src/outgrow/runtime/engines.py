@@ -14,7 +14,7 @@ from outgrow.runtime.generation import Questions
 from outgrow.runtime.transaction.branch import MariadbBranch, PostgresBranch
 from outgrow.statement import DefinitionFacts, Kind, Statement, definition_facts, mariadb_facts, name_sql
 from outgrow.topology import TableName
-from outgrow.transactions import Shards, TransactionId, Wires
+from outgrow.transactions import ServerShards, TransactionId, Wires
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -43,11 +43,13 @@ class Engine(NamedTuple):
     #: Branches have their transaction's name from the beginning; then the first one decides.
     named_early: bool
     #: The domain, its shards, and how to connect to them, as the kernel of atomic commit sees them.
-    shards: Callable[[str, Sequence[str], Wires], Shards]
+    shards: Callable[[str, Sequence[str], Wires], ServerShards]
     #: Waits until a shard's primary shows what the session has seen on a replica.
     leave_steps: Callable[[DomainState, str, Footing, float | None], Steps[None]]
     #: A coordinator of the application's can decide its transactions.
     foreign: bool = False
+    #: Its servers tell who waits for whom.
+    tells_waits: bool = False
 
 
 #: What an engine may lack.
@@ -88,6 +90,7 @@ _ENGINES = {
         shards=transactions.postgres_shards,
         leave_steps=leaving.postgres_steps,
         foreign=True,
+        tells_waits=True,
     ),
     "mariadb": Engine(
         questions=generation.MARIADB,

@@ -1,4 +1,7 @@
-"""`explain`: the values that execution uses, printed.  Nothing is computed for show."""
+"""`explain`: the values that execution uses, printed.  Nothing is computed for show.
+
+With `analyze` the statement is run as well: see `analyzed`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from outgrow.errors import Error
 from outgrow.keyspace import Entry, Keyspace, Lookup
 from outgrow.plan import Located, locate
 from outgrow.route import Check, choose, format_lsn
+from outgrow.runtime import analyzed
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.directories import directory
 from outgrow.runtime.footing import Footing
-from outgrow.runtime.prepared import Prepared
+from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import bringing, columnar
 from outgrow.runtime.reading.staged import NotStaged
 from outgrow.waits import Steps
@@ -29,11 +33,44 @@ class Explanation:
         return self.facts
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self.facts, 0))
+        told = {key: value for key, value in self.facts.items() if key != "analyzed"}
+        if "analyzed" in self.facts:
+            told["analyzed"] = analyzed.lines(self.facts["analyzed"])
+        return "\n".join(_lines(told, 0))
 
 
-def explain_steps(conversation: Conversation, prepared: Prepared, values: Sequence[Any] | None) -> Steps[Explanation]:
-    """Where this statement would go now; without parameter values, what is known before them."""
+def explain_steps(
+    conversation: Conversation, prepared: Prepared, parameters: Parameters, analyze: bool
+) -> Steps[Explanation]:
+    """Where this statement would go now, or with `analyze` goes; without parameters, what is known before them."""
+    known = parameters is not None or not prepared.parameters
+    values = values_of(prepared.placeholders, parameters) if known or analyze else None
+    if not analyze:
+        return (yield from _explained_steps(conversation, prepared, values))
+    analyzed.check(prepared)
+    explanation = yield from _explained_steps(conversation, prepared, values)
+    questions = _questions(conversation, prepared, values or (), explanation.facts)
+    facts = yield from analyzed.analyzed_steps(conversation, prepared, parameters, questions)
+    return Explanation({**explanation.facts, "analyzed": facts})
+
+
+def _questions(
+    conversation: Conversation, prepared: Prepared, values: Sequence[Any], facts: dict[str, Any]
+) -> dict[str, tuple[str, Any]]:
+    """By shard, what is run there as one statement of PostgreSQL's; its planner can say what it expects."""
+    plan, shards = prepared.plan, facts.get("shards", {}).get("shards", ())
+    if conversation.state.file.engine != "postgresql" or plan.across is not None:
+        return {}
+    if len(shards) == 1:
+        return {shards[0]: (prepared.sql, values or None)}
+    if plan.fragment_sql is None:
+        return {}
+    return dict.fromkeys(shards, (plan.fragment_sql, plan.fragment_values(values) or None))
+
+
+def _explained_steps(
+    conversation: Conversation, prepared: Prepared, values: Sequence[Any] | None
+) -> Steps[Explanation]:
     plan, bound = prepared.plan, prepared.statement
     facts: dict[str, Any] = {
         "statement": {

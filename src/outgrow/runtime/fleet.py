@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from outgrow.clock import monotonic
-from outgrow.errors import InterfaceError
+from outgrow.errors import Error, InterfaceError
 from outgrow.events import Callback
 from outgrow.ledger import Definition
 from outgrow.nodes import Nodes, drive, drive_async
 from outgrow.route import Level, Token, level_of
 from outgrow.runtime import doctor, explain, rails, snapshot, surveying
+from outgrow.runtime.attempts import ATTEMPTS, Attempts
 from outgrow.runtime.conversation import Conversation
 from outgrow.runtime.definitions import comparing, ddl, new_tables
 from outgrow.runtime.definitions.comparing import SchemaComparison
@@ -26,7 +27,7 @@ from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
 from outgrow.runtime.numbers.ids import Ids
 from outgrow.runtime.numbers.sequence import AsyncFleetSequence, FleetSequence
-from outgrow.runtime.prepared import Parameters, values_of
+from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.runtime.transaction import agreed, atomic
@@ -35,6 +36,8 @@ from outgrow.schema import ObjectDifference
 from outgrow.topology import Observe, Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
 from outgrow.waits import Steps
+
+T = TypeVar("T")
 
 #: How long opening may wait for servers (seconds).
 _OPEN_SECONDS = 30.0
@@ -115,6 +118,40 @@ class Fleet:
         """The same for asyncio."""
         return AsyncSession(self._conversation(domain, level, token, scatter, atomic_reads), self.topology.secret)
 
+    def run(self, work: Callable[[Session], T], *, isolation: str = "", attempts: int = ATTEMPTS, **session: Any) -> T:
+        """Call `work(session)` in a transaction of a session of its own, and return what it returns.
+
+        Where the transaction ends in a serialization failure or a deadlock, all of it runs again, after a pause, up to
+        `attempts` times: so `work` should do nothing else that cannot be done twice.  The other arguments are
+        `session`'s.
+        """
+        left = Attempts(attempts)
+        with self.session(**session) as own:
+            while True:
+                try:
+                    with own.transaction(isolation):
+                        return work(own)
+                except Error as error:
+                    drive(left.pause_steps(error))
+
+    async def run_async(
+        self,
+        work: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        isolation: str = "",
+        attempts: int = ATTEMPTS,
+        **session: Any,
+    ) -> T:
+        """The same for asyncio."""
+        left = Attempts(attempts)
+        async with self.async_session(**session) as own:
+            while True:
+                try:
+                    async with own.transaction(isolation):
+                        return await work(own)
+                except Error as error:
+                    await drive_async(left.pause_steps(error))
+
     def conversation(
         self, domain: str | None = None, *, level: str | Level = "session", scatter: str | None = None
     ) -> Conversation:
@@ -156,14 +193,21 @@ class Fleet:
             return session.execute(sql, parameters)
 
     def explain(
-        self, sql: str, parameters: Parameters = None, *, domain: str | None = None, session: Session | None = None
+        self,
+        sql: str,
+        parameters: Parameters = None,
+        *,
+        domain: str | None = None,
+        session: Session | None = None,
+        analyze: bool = False,
     ) -> explain.Explanation:
-        """Where the statement would go, and why; it is not run."""
+        """Where the statement would go, and why; it is not run.
+
+        With `analyze` a SELECT is run, its rows are thrown away, and what each part gave and took is told too.
+        """
         conversation = session._conversation if session else self._conversation(domain, "session", None)
         prepared = drive(conversation.prepared_steps(sql, parameters is not None, None))
-        known = parameters is not None or not prepared.parameters
-        values = values_of(prepared.placeholders, parameters) if known else None
-        return drive(explain.explain_steps(conversation, prepared, values))
+        return drive(explain.explain_steps(conversation, prepared, parameters, analyze))
 
     def subscribe(self, callback: Callback, *, connections: bool = False) -> Callable[[], None]:
         """Tell `callback` of every statement, transaction and error of this process (`outgrow.events`).

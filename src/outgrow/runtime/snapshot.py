@@ -144,6 +144,11 @@ def _disagreements(domain: Domain, by_shard: Mapping[str, Schema]) -> dict[Table
     found: dict[TableName, Error] = {}
     home = domain.home.name
     everywhere = [table for table, placed in domain.tables.items() if not isinstance(placed, Single)]
+    # Views have a place only where somebody has said so; a SELECT that is not the same everywhere is none for all.
+    if domain.engine == "postgresql":
+        tables = {table.name: table for other in by_shard.values() for table in other.tables.values()}
+        views = [name for name, table in tables.items() if table.definition is not None]
+        everywhere += [name for name in views if name not in domain.tables]
     for shard, other in by_shard.items():
         for difference in schema.differences(by_shard[home], other, everywhere):
             error = difference.error(home, shard)

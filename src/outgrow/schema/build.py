@@ -120,7 +120,8 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
     reached = cascades(foreign)
     tables = {}
     for row in rows["relations"]:
-        schema, relation, kind, parent_schema, parent, definition, security, triggers, rules, statement_triggers = row
+        schema, relation, kind, parent_schema, parent, definition, security, triggers, rules = row[:9]
+        statement_triggers, barrier = row[9:11]
         name = TableName(schema, relation)
         tables[name] = Table(
             name=name,
@@ -135,6 +136,7 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             partition_of=TableName(parent_schema, parent) if parent else None,
             definition=definition,
             row_security=security,
+            security_barrier=barrier,
         )
     return tables
 

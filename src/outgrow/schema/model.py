@@ -115,6 +115,8 @@ class Table:
     partition_of: TableName | None = None
     #: A view's SELECT as the server prints it.
     definition: str | None = None
+    #: A view whose rows nobody may see before its own conditions have chosen them.
+    security_barrier: bool = False
     row_security: bool = False
 
     def statement_trigger(self, *events: str) -> str | None:

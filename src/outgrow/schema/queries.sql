@@ -18,7 +18,7 @@ WHERE d.datname = current_database();
 
 -- name: relations
 -- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules, and
--- which of the triggers run FOR EACH STATEMENT, behind their tgtype.
+-- which of the triggers run FOR EACH STATEMENT, behind their tgtype; whether a view is a security barrier.
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        pn.nspname::text, p.relname::text,
        CASE WHEN c.relkind IN ('v', 'm') AND NOT s.system THEN pg_get_viewdef(c.oid) END,
@@ -34,7 +34,9 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN c.relhastriggers AND NOT s.system THEN
             (SELECT array_agg(t.tgtype::text || ' ' || t.tgname ORDER BY t.tgname)
              FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0)
-       END
+       END,
+       c.relkind = 'v' AND coalesce((SELECT o.option_value::bool FROM pg_options_to_table(c.reloptions) AS o
+                                     WHERE o.option_name = 'security_barrier'), false)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (SELECT n.nspname IN ('pg_catalog', 'information_schema') AS system) AS s

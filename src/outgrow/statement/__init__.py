@@ -15,6 +15,7 @@ from outgrow.statement.quoting import name_sql, string_sql
 from outgrow.statement.render import render
 from outgrow.statement.session_state import local_settings, session_state, sets_role
 from outgrow.statement.unvetted import Unvetted
+from outgrow.statement.views import Expanded, Obstacle, View, with_views
 from outgrow.statement.walk import children, columns_of, expressions_of, queries_in, transform, walk
 
 __all__ = [
@@ -23,14 +24,17 @@ __all__ = [
     "CopyCommand",
     "DefinitionFacts",
     "Effect",
+    "Expanded",
     "Form",
     "IndexChange",
     "Kind",
     "Named",
     "NewTable",
+    "Obstacle",
     "Placeholders",
     "Statement",
     "Unvetted",
+    "View",
     "bind",
     "catalogue_name",
     "children",
@@ -61,4 +65,5 @@ __all__ = [
     "type_of",
     "walk",
     "with_literals",
+    "with_views",
 ]

@@ -257,7 +257,7 @@ def find(context: Context, name: str, schema: str | None, domain: str | None = N
         )
     raise ProgrammingError(
         "OG-STMT-010",
-        f"the schema has no table {shown!r}{near}",
+        f"the domain {known.domain} has no table {shown!r}{near}",
         cure="Correct the name. If the table is new, refresh the schema and give it a placement in fleet.yaml.",
         sqlstate="42P01",
     )

@@ -14,6 +14,7 @@ from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, n
 from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
 from outgrow.transactions.postgresql import PostgresBranch, postgres_shards
 from outgrow.transactions.recovery import Recovered, outcome_steps, recover_steps, settle_steps
+from outgrow.transactions.shards import ServerShards
 from outgrow.transactions.views import AnewSteps, PostgresGate, PostgresView
 from outgrow.transactions.wire import Wire, Wires
 from outgrow.transactions.xid import MARKER_PREFIX, Marker, Xid, read_marker
@@ -41,6 +42,7 @@ __all__ = [
     "PostgresGate",
     "PostgresView",
     "Recovered",
+    "ServerShards",
     "Shard",
     "Shards",
     "TransactionId",

@@ -22,6 +22,8 @@ class Branch:
         self.link = link
         #: The transaction's, where the branch began under its name.
         self.id: TransactionId | None = None
+        #: When the transaction began, in milliseconds by this process's clock.
+        self.begun = 0
         #: Statements of the branch's own that go ahead of whatever is sent next.
         self.ahead: list[Asked] = []
         #: It has begun as `attending` says.

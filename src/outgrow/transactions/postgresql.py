@@ -38,7 +38,7 @@ class PostgresBranch(Branch):
     """See `port.Participant`."""
 
     def attending(self, presence: int) -> list[Asked]:
-        return [(_SQL["attend"], [_limit(), presence])]
+        return [(_SQL["attend"], [_limit(), presence, _signed(presence), _signed(self.begun)])]
 
     def part_steps(self, until: float | None) -> Steps[Part]:
         if self.certain:
@@ -226,6 +226,12 @@ def _limited_steps(link: Wire, asked: Sequence[Asked], until: float) -> Steps[li
             yield from link.run_steps("ROLLBACK", None, until=until)
         answers.append(failed or outcomes[0 if alone else 2])
     return answers
+
+
+def _signed(number: int) -> int:
+    """The lower half of a key, as int4."""
+    low = number & 0xFFFFFFFF
+    return low - (1 << 32) if low >= 1 << 31 else low
 
 
 def _stamped(id: TransactionId, shards: Sequence[str]) -> tuple[str, str]:

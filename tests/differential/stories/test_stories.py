@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +34,29 @@ def test_random_writes_are_right_or_refused(both: Both) -> None:
     assert report.total >= STATEMENTS
     assert report.wrong == 0, told(report)
     assert report.right >= report.total * 0.85, report.refused_by_code
+
+
+#: Of the long run: 50,000 writes, but a tenth of them against a second PostgreSQL.
+MANY: Counter[str] = Counter()
+SLICES, SLICE = (1 if os.environ.get("OUTGROW_TEST_PG") else 10), 5_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(SLICES))
+def test_many_random_writes(both: Both, seed: int, part: int) -> None:
+    """New ones in every run; `python -m tests.differential --writes --replay SEED/CHAPTER` plays a chapter again."""
+    print(f"seed {seed}, part {part}")
+    report = run(both, SLICE, seed)
+    assert report.total >= SLICE
+    assert report.wrong == 0, f"seed {seed}\n{told(report)}"
+    MANY.update(total=report.total, refused=report.refused)
+
+
+@pytest.mark.long
+def test_few_of_many_writes_are_refused() -> None:
+    """All slices together: chapters are of one kind each, so that slices differ."""
+    assert MANY["total"] >= SLICES * SLICE, "run it with the slices"
+    assert MANY["refused"] <= MANY["total"] * 0.03, MANY
 
 
 class Careless(Both):

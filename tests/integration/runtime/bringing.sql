@@ -70,3 +70,31 @@ SELECT g.id FROM goods g WHERE g.price > (SELECT sum(t.amount) FROM sales t WHER
 SELECT g.id FROM goods g WHERE 3 > (SELECT count(*) FROM sales t WHERE t.good = g.id) ORDER BY 1
 SELECT s.buyer, s.good FROM sales s WHERE 1 <> (SELECT max(t.amount) FROM sales t, goods g WHERE t.good = s.good AND g.id = t.buyer) ORDER BY 1, 2, s.note, s.amount
 SELECT g.id FROM goods g WHERE g.price > (SELECT coalesce(sum(t.amount), 0) FROM sales t WHERE t.good = g.id) ORDER BY 1
+-- What comes in groups: partners counted, rows without one counted once, values that none has; sums over groups that repeat.
+SELECT g.id, count(s.amount), count(*), sum(s.amount), avg(s.amount), min(s.note), max(s.at), bool_and(s.amount > 1) FROM goods g LEFT JOIN sales s ON s.good = g.id AND s.note <> 'note 2' GROUP BY g.id ORDER BY 1
+SELECT g.label, count(*), count(s.good), sum(s.amount), avg(s.amount) FROM sales s RIGHT JOIN goods g ON s.good = g.id AND g.id > 3 GROUP BY g.label ORDER BY 1
+SELECT g.label, s.note, count(*), count(DISTINCT s.good), max(g.price) FROM goods g LEFT JOIN sales s ON s.good = g.id GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 1, 2
+SELECT count(*), count(s.amount), count(*) FILTER (WHERE s.amount > 1), sum(s.amount) FILTER (WHERE s.note = 'note 1' AND s.amount IS NOT NULL) FROM goods g LEFT JOIN sales s ON s.good = g.id
+SELECT count(*), sum(s.amount) FROM goods g LEFT JOIN sales s ON s.good = g.id WHERE g.id > 100
+SELECT c.code, count(s.amount), count(*) FROM countries c JOIN (goods g LEFT JOIN sales s ON s.good = g.id) ON g.label = c.name GROUP BY 1 ORDER BY 1
+SELECT c.code, count(g.price), sum(g.price), avg(g.price), sum(g.price * (1 - g.price)) FROM countries c LEFT JOIN goods g ON g.label = c.name GROUP BY 1 ORDER BY 1
+SELECT g.id, count(*) FROM countries c FULL JOIN (goods g LEFT JOIN sales s ON s.good = g.id) ON g.label = c.name AND s.note = 'note 1' GROUP BY 1 ORDER BY 1
+SELECT n, count(*) FROM (SELECT g.id, count(s.good) AS n FROM goods g LEFT JOIN sales s ON s.good = g.id GROUP BY g.id) x GROUP BY n ORDER BY 1
+SELECT s.note, sum(count(*)) OVER (ORDER BY s.note), count(s.good) FROM goods g LEFT JOIN sales s ON s.good = g.id WHERE s.note IS NULL OR g.id < 6 GROUP BY s.note ORDER BY 1
+SELECT g.label, s.note, count(*) FROM goods g LEFT JOIN sales s ON s.good = g.id GROUP BY GROUPING SETS ((g.label), (s.note), ()) ORDER BY 1, 2, 3
+-- And what does not: each of these has to see all rows.
+SELECT count(coalesce(s.amount, 1)), count(*) FILTER (WHERE s.amount IS NULL), sum(g.price), array_agg(s.amount ORDER BY s.amount) FROM goods g LEFT JOIN sales s ON s.good = g.id
+SELECT sum(10 / s.amount) FROM goods g LEFT JOIN sales s ON s.good = g.id AND s.amount > 0
+SELECT count(s.amount) FILTER (WHERE 10 / s.amount > 2) FROM goods g LEFT JOIN sales s ON s.good = g.id AND s.amount > 0
+SELECT count(*) FROM goods g LEFT JOIN kinds k ON k.exact = g.id + 0.5 WHERE k.exact::text = '1.5'
+SELECT sum(1 / (s.good - 10)) FROM goods g LEFT JOIN sales s ON s.good = g.id
+SELECT g.label, count(s.amount), count(k.exact) FROM goods g LEFT JOIN sales s ON s.good = g.id LEFT JOIN kinds k ON k.id + 1 = s.amount GROUP BY g.label ORDER BY 1
+SELECT g.id, count(s.amount) FROM goods g LEFT JOIN sales s ON s.good = g.id WHERE EXISTS (SELECT 1 FROM kinds k WHERE k.id = s.amount) GROUP BY g.id ORDER BY 1
+SELECT g.id, count(s.amount), (SELECT count(g.id) FROM kinds k WHERE k.id = 1) FROM goods g LEFT JOIN sales s ON s.good = g.id GROUP BY g.id ORDER BY 1
+SELECT count(s.amount) FROM goods g LEFT JOIN sales s ON true
+-- Asked for once, NULLs among them.
+SELECT c.code FROM countries c WHERE c.name IN (SELECT label FROM goods) AND NOT EXISTS (SELECT 1 FROM sales s WHERE s.note = c.code) ORDER BY 1
+SELECT g.id FROM goods g WHERE g.id > ALL (SELECT s.amount FROM sales s WHERE s.amount IS NOT NULL) ORDER BY 1
+SELECT g.id FROM goods g WHERE EXISTS (SELECT 1 FROM sales s WHERE s.amount = 2) AND g.id NOT IN (SELECT s.good FROM sales s WHERE s.buyer > 2 AND s.good IS NOT NULL) ORDER BY 1
+SELECT g.id FROM goods g WHERE EXISTS (SELECT 1 FROM kinds k WHERE k.exact::text = '1.5' AND k.exact < g.id) ORDER BY 1
+SELECT g.id FROM goods g WHERE 4 IN (SELECT count(*) FROM sales s WHERE s.good = g.id) OR g.id IN (SELECT s.good FROM sales s ORDER BY s.good LIMIT 2) ORDER BY 1

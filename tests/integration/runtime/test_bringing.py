@@ -84,6 +84,9 @@ FILLED = (
         + ")"
         for n in range(1, 6)
     ),
+    # Equal to those of others, and not the same.
+    "INSERT INTO kinds (id, exact) SELECT n, 1.500 FROM generate_series(11, 20) n",
+    "INSERT INTO kinds (id, exact) SELECT n, 1.5 FROM generate_series(21, 30) n",
 )
 
 
@@ -171,11 +174,11 @@ def test_a_shards_rows_are_of_one_moment(sides: Sides, narrowed: None, monkeypat
             monkeypatch.undo()
             assert session.execute(sql).fetchall() == [("late", "late")]
         finally:
-            for sqls in ("UPDATE goods SET label = 'good 1' WHERE id = 5", *_restored(sides)):
+            for sqls in ("UPDATE goods SET label = 'good 1' WHERE id = 5", *restored(sides)):
                 session.execute(sqls)
 
 
-def _restored(sides: Sides) -> list[str]:
+def restored(sides: Sides) -> list[str]:
     rows = sides.plain.execute("SELECT buyer, amount, note FROM sales WHERE good = 5").fetchall()
     return [f"UPDATE sales SET note = '{note}' WHERE buyer = {b} AND amount = {a} AND good = 5" for b, a, note in rows]
 

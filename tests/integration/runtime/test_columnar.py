@@ -195,10 +195,10 @@ from outgrow.finish import DuckFinish, Limits
 from outgrow.errors import Error
 from outgrow.plan import Rendered, Output
 finish = DuckFinish(Limits(20 * 2**20, sys.argv[1], 1))
-finish.fill("b1", ["text"], [[f"{x:0100}" for x in range(300_000)]])
+finish.fill("b1", ["text"], ["{" + ",".join(f"{x:0100}" for x in range(300_000)) + "}"], list)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
 try:
-    finish.fill("b2", ["text"], [[f"{x:0100}" for x in range(300_000)]])
+    finish.fill("b2", ["text"], ["{" + ",".join(f"{x:0100}" for x in range(300_000)) + "}"], list)
     finish.rows(Rendered("SELECT r.c1 FROM b1 r JOIN b2 s USING (c1) ORDER BY 1", {}, (Output("text", 0),)), None)
 except Error as error:
     print(error)

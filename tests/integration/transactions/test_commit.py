@@ -64,7 +64,7 @@ def test_both_shards_have_it_and_the_session_sees_it(
 
 def present(fleet: Fleet, servers: Servers) -> list[int]:
     """How many transactions each shard knows to be under way: those that hold a lock of their number."""
-    query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+    query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
     return [servers.sql(shard.primary, query)[0][0] for shard in fleet.topology.domains[0].shards]
 

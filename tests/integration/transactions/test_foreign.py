@@ -253,7 +253,7 @@ def test_what_recovery_decides_is_on_disk_whatever_the_role_has_set(fleet: Fleet
     try:
         from outgrow.runtime.transaction import atomic
 
-        shards = atomic._shards(fleet._states["app"])
+        shards = atomic.shards_of(fleet._states["app"])
         asked = [("SHOW synchronous_commit", None)]
         (answer,) = drive(shards.ask_steps("s1", asked, time.monotonic() + 5))
         shards.close()

@@ -17,6 +17,11 @@ def name(text: str) -> TableName:
     return TableName("public", text)
 
 
+def view(called: str, definition: str, *columns: Column, **more: Any) -> Table:
+    """`definition` as the server prints it."""
+    return table(called, *columns, kind=TableKind.VIEW, definition=definition, **more)
+
+
 def text(column: str, order: Order = Order.BYTES, **more: Any) -> Column:
     return Column(column, "text", order=order, **more)
 
@@ -79,7 +84,31 @@ TABLES = (
     table("other_settings", text("name")),
     table("unlisted", Column("id", "int8"), primary_key=("id",)),
     table("view_of_orders", Column("customer_id", "int8"), kind=TableKind.VIEW),
+    table("stored", Column("qty", "int4"), kind=TableKind.MATERIALIZED_VIEW),
     table("guarded", Column("customer_id", "int8"), row_security=True),
+    *(view(*each, security_barrier=each[0] == "shut") for each in (
+        ("big", " SELECT o.customer_id,\n    o.total AS amount\n   FROM orders o\n  WHERE (o.qty > 1);",
+         Column("customer_id", "int8"), Column("amount", "numeric")),
+        ("bigger", " SELECT big.customer_id,\n    c.name\n   FROM (big\n     JOIN customers c USING (customer_id));",
+         Column("customer_id", "int8"), text("name")),
+        ("by_qty", " SELECT orders.qty,\n    count(*) AS n\n   FROM orders\n  GROUP BY orders.qty;",
+         Column("qty", "int4"), Column("n", "int8")),
+        ("all_ids", " SELECT orders.customer_id AS id\n   FROM orders\nUNION ALL\n SELECT items.customer_id AS id\n"
+         "   FROM items;", Column("id", "int8")),
+        ("eu", " SELECT countries.code\n   FROM countries\n  WHERE countries.eu;", text("code")),
+        ("setting_names", " SELECT settings.name\n   FROM settings;", text("name")),
+        ("mine_of", " SELECT mine(orders.qty) AS mine\n   FROM orders;", Column("mine", "int4")),
+        ("dice", " SELECT orders.qty,\n    random() AS roll\n   FROM orders;",
+         Column("qty", "int4"), Column("roll", "float8")),
+        ("peeking", " SELECT orders.customer_id,\n    peek(orders.qty) AS peek\n   FROM orders;",
+         Column("customer_id", "int8"), Column("peek", "int4")),
+        ("shut", " SELECT orders.qty\n   FROM orders;", Column("qty", "int4")),
+        ("odd_view", " SELECT XMLELEMENT(NAME a) AS x\n   FROM orders;", Column("x", "xml")),
+        ("stray", " SELECT unlisted.id\n   FROM unlisted;", Column("id", "int8")),
+        ("placed_odd", " SELECT XMLELEMENT(NAME a) AS x,\n    orders.customer_id\n   FROM orders;",
+         Column("x", "xml"), Column("customer_id", "int8")),
+        ("on_s2", " SELECT orders.qty\n   FROM orders;", Column("qty", "int4")),
+    )),
 )  # fmt: skip
 
 SEQUENCES = tuple(
@@ -104,8 +133,11 @@ PLACEMENTS = {
     name("odd"): Sharded(("customer_id",)),
     name("stamps"): Copied(),
     name("notes"): Single("s2"),
+    name("stored"): Sharded(("qty",)),
     name("guarded"): Sharded(("customer_id",)),
     name("view_of_orders"): Sharded(("customer_id",)),
+    name("placed_odd"): Sharded(("customer_id",)),
+    name("on_s2"): Single("s2"),
     name("countries"): Copied(),
     name("settings"): Single("s2"),
     name("other_settings"): Single("s3"),

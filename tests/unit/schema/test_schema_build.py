@@ -22,7 +22,7 @@ def server(
 
 
 def table(name: str, kind: str = "r") -> tuple:
-    return ("public", name, kind, None, None, None, False, None, None, None)
+    return ("public", name, kind, None, None, None, False, None, None, None, False)
 
 
 def foreign(child: str, parent: str, on_delete: str) -> tuple:
@@ -104,9 +104,9 @@ def test_cascades_are_followed_to_the_end_and_through_circles() -> None:
 
 def test_keys_triggers_rules_and_partitions() -> None:
     relations = [
-        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["52 audit"]),
-        ("public", "t1", "r", "public", "t", None, False, None, None, None),
-        ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None),
+        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["52 audit"], False),
+        ("public", "t1", "r", "public", "t", None, False, None, None, None, False),
+        ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None, True),
     ]
     keys = [
         ("primary", "public", "t", ["a", "b"], None, None, None, "", ""),
@@ -126,7 +126,7 @@ def test_keys_triggers_rules_and_partitions() -> None:
     assert part is not None
     assert part.partition_of == TableName("public", "t")
     assert view is not None
-    assert view.definition == " SELECT 1;"
+    assert (view.definition, view.security_barrier) == (" SELECT 1;", True)
 
 
 def test_overloads_are_listed_under_one_name_and_types_by_kind() -> None:

@@ -67,17 +67,20 @@ def sql(
 
 
 def explain(
-    statement: Annotated[str, typer.Argument(help="SQL; it is not run.")],
+    statement: Annotated[str, typer.Argument(help="SQL; it is not run, but with --analyze.")],
     directory: Directory = None,
     fleet_file: FleetFile = None,
     domain: DomainName = None,
     param: Parameters = None,
+    analyze: Annotated[
+        bool, typer.Option("--analyze", help="Run the SELECT, and say what each part gave and took.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Say where a statement would go, and why."""
     values = [value_of(text) for text in param] if param else None
     with open_fleet(directory, fleet_file) as fleet:
-        explanation = fleet.explain(statement, values, domain=domain)
+        explanation = fleet.explain(statement, values, domain=domain, analyze=analyze)
     if json:
         print(jsonlib.dumps(as_json(explanation.to_dict()), ensure_ascii=False))
     else:

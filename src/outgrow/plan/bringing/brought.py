@@ -27,8 +27,8 @@ class Keys:
 class Bring:
     """Rows that the query can need: of one occurrence of a table, or of several that each shard can join alone.
 
-    `before` and `behind` make a query of one row: their number, then each column's values as the text of one array;
-    conditions on keys go between them.
+    `before` and `behind` make a query of one row: their number, then each column's values as the text of one array, and
+    the names of those arrays' types; conditions on keys go between them.
     """
 
     tables: tuple[TableName, ...]

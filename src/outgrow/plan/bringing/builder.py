@@ -19,6 +19,7 @@ from typing import TypeVar
 from outgrow.plan.blocks import first_items, plain_type, transparent
 from outgrow.plan.bringing.brought import Bring, Brought
 from outgrow.plan.bringing.bundles import Bundle, BundleScan, bundled
+from outgrow.plan.bringing.condensing import condensed
 from outgrow.plan.bringing.conditions import TRUE, together
 from outgrow.plan.bringing.decorrelating import decorrelated
 from outgrow.plan.bringing.gathering import Gathered
@@ -80,7 +81,8 @@ def _brought(plan: Plan, places: Places) -> Brought:
     query, bundles = _existing(dependent), dict[str, Bundle]()
     # (What is used as one value has to stay what it is.)
     if not any(isinstance(node, WholeRow) for node in everything_below(tree)):
-        query, bundles = bundled(decorrelated(query, places, unused), places, unused)
+        joined = condensed(decorrelated(query, places, unused), places, unused)
+        query, bundles = bundled(joined, places, unused)
     gathered = Gathered(plan, places, statement.placeholders.count + 1)
     instead = gathered.bundles(bundles, links(query, bundles))
     said = dict(said_of_each(query))
@@ -150,7 +152,7 @@ def _check(scan: Scan, places: Places, here: str) -> bool:
     table, kind, standing = places.table(scan.table), places.kind(scan.table), places.of(scan.table)
     if scan.sample:
         raise refused("table form", f"TABLESAMPLE on {scan.table}")
-    if kind in (TableKind.VIEW, TableKind.FOREIGN, TableKind.SEQUENCE):
+    if kind not in (TableKind.TABLE, TableKind.PARTITIONED):
         raise refused("unvetted", f"the {kind} {scan.table}")
     if table is None or table.row_security:
         raise refused("table form", f"row security on {scan.table}")

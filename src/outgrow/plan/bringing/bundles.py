@@ -9,13 +9,14 @@ The proof is that of a scatter (`colocate`).  What crosses bundles stays with wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from outgrow.plan.blocks import family, leaves_of
+from outgrow.plan.blocks import family, has_aggregate, leaves_of, narrowable
 from outgrow.plan.bringing.conditions import Classes, equalities, equated, factored, implied, plain, speaks_of, together
 from outgrow.plan.bringing.partials import Partial, split
+from outgrow.plan.bringing.repeating import repeats
 from outgrow.plan.bringing.reshaping import crossed, cuttable, keeping_names, mentioned, rebuilt, with_columns
 from outgrow.plan.cutting.colocate import Colocation
 from outgrow.plan.cutting.vetting import vet_alike
@@ -27,12 +28,14 @@ from outgrow.statement.tree import (
     Cast,
     ColumnRef,
     CteScan,
+    Exists,
     Expr,
     Item,
     Join,
     JoinKind,
     Literal,
     Operation,
+    Quantified,
     Query,
     Relation,
     Scan,
@@ -123,13 +126,23 @@ class _Cutter:
         self.names = names
         self.bundles: dict[str, Bundle] = {}
 
-    def query(self, query: Any) -> Any:
-        """The query and all below it with their bundles cut out."""
+    def query(self, query: Any, once: bool = False) -> Any:
+        """The query and all below it with their bundles cut out; `once`: how often a row comes does not matter."""
         if isinstance(query, Select) and query.source is not None:
-            query = self._block(query)
-        return rebuilt(query, lambda node: self.query(node) if isinstance(node, Query) else None)
+            query = self._block(query, once and narrowable(query) and not has_aggregate(query))
+        return rebuilt(query, self._below)
 
-    def _block(self, select: Select) -> Select:
+    def _below(self, node: Any) -> Any:
+        match node:
+            case Exists():
+                return replace(node, query=self.query(node.query, once=True))
+            case Quantified(of=Query()):
+                return replace(node, operand=rebuilt(node.operand, self._below), of=self.query(node.of, once=True))
+            case Query():
+                return self.query(node)
+        return None
+
+    def _block(self, select: Select, once: bool) -> Select:
         if not cuttable(select):
             return select
         units, rest, said = self._taken_apart(select)
@@ -149,7 +162,7 @@ class _Cutter:
                 return self._partial(made, groups[0], select)
         named = [(next(self.names), group) for group in groups]
         for name, group in named:
-            outside = self._bundle(name, group, outside)
+            outside = self._bundle(name, group, outside, once)
         scans: list[Relation] = [BundleScan(name) for name, _ in named]
         source = crossed(scans if outside.source is None else [*scans, outside.source])
         return replace(outside, source=source, with_=select.with_)
@@ -307,7 +320,7 @@ class _Cutter:
 
     # --- what a shard runs -----------------------------------------------------------------------------------------
 
-    def _bundle(self, name: str, group: _Group, outside: Select) -> Select:
+    def _bundle(self, name: str, group: _Group, outside: Select, once: bool) -> Select:
         """Note the bundle; the rest of the block with its columns by their new names."""
         aliases = group.aliases
         scans = group.scans
@@ -320,7 +333,7 @@ class _Cutter:
                 known = replace(ref, depth=0, shadowed=False, bare=False)
                 new = BundleColumn(f"c{len(columns) + 1}", column.type, column.collation, known)
                 columns[ref.relation, ref.name] = new
-        self._note(name, group, tuple(columns.values()), None)
+        self._note(name, group, tuple(columns.values()), None, once and self._repeat(scans, columns))
 
         def renamed(ref: ColumnRef, depth: int) -> Expr:
             column = columns.get((ref.relation, ref.name))
@@ -336,17 +349,26 @@ class _Cutter:
             BundleColumn(f"c{number}", column.type, "", column.expr) for number, column in enumerate(made.columns, 1)
         )
         keys = tuple(column.name for column in columns[: made.keys])
-        self._note(name, group, columns, keys)
+        self._note(name, group, columns, keys, once=False)
         return replace(made.finished(name), source=BundleScan(name), with_=select.with_)
 
-    def _note(self, name: str, group: _Group, columns: tuple[BundleColumn, ...], keys: tuple[str, ...] | None) -> None:
+    def _repeat(self, scans: Mapping[str, Scan], columns: Collection[tuple[str, str]]) -> bool:
+        return all(
+            (table := self.places.table(scan.table)) is not None
+            and repeats(table, [name for relation, name in columns if relation == alias])
+            for alias, scan in scans.items()
+        )
+
+    def _note(
+        self, name: str, group: _Group, columns: tuple[BundleColumn, ...], keys: tuple[str, ...] | None, once: bool
+    ) -> None:
         columns = columns or (BundleColumn("c1", "int4", "", Literal("number", "1")),)
         items = tuple(
             Item(each.expr if each.type in PLAIN else Cast(each.expr, "text"), each.name, each.name) for each in columns
         )
         where = together("and", [*group.told, Template((SLOT,), ())])
         grouped = tuple(each.expr for each in columns[: len(keys)]) if keys is not None else ()
-        query = Select(items, crossed([unit.relation for unit in group.units]), where, grouped)
+        query = Select(items, crossed([unit.relation for unit in group.units]), where, grouped, distinct=once)
         scans = tuple(
             tuple((scan.table, scan.alias) for scan in unit.scans if isinstance(self.places.of(scan.table), Sharded))
             for unit in group.units

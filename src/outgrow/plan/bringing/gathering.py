@@ -169,10 +169,12 @@ def _conjuncts(select: Select) -> tuple[Expr, ...]:
 
 
 def _asked(inside: Select, columns: int) -> tuple[Piece, Piece]:
-    """The query of one row, split where conditions on keys go in."""
+    """The query of one row, split where conditions on keys go in: how many, the values, and what types they are of."""
     numbered = [f"c{number}" for number in range(1, columns + 1)]
     arrays = "".join(f", array_agg({name})::text" for name in numbered)
-    sql = f"SELECT count(*){arrays} FROM ({render(with_holes(inside))}) AS r ({', '.join(numbered)})"
+    types = ", ".join(f"pg_typeof(array_agg({name}))::text" for name in numbered)
+    rows = f"({render(with_holes(inside))}) AS r ({', '.join(numbered)})"
+    sql = f"SELECT count(*){arrays}, ARRAY[{types}]::text[] FROM {rows}"
     before, behind = sql.split(SLOT)
     return piece(before), piece("true" + behind)
 

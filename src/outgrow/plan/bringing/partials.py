@@ -6,7 +6,7 @@ Only what is exactly the same in the end: counts, sums and averages of exact num
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,54 +111,73 @@ class _Splitting:
         return replace(keeping_names(changed, self.select), with_=self.select.with_)
 
     def _combined(self, call: Call, column: Callable[[int], ColumnRef]) -> Expr:
-        if not call.builtin or call.distinct or call.order or call.within_group or call.variadic:
+        def half(expr: Expr, type: str) -> ColumnRef:
+            return column(self._add(expr, type))
+
+        found = combined(call, self.aliases, self.collated, half)
+        if found is None:
             raise _Unsplit
-        for expr in (*call.args, call.filter):
-            if expr is not None and not plain(expr):
-                raise _Unsplit
-            if expr is not None and not isinstance(expr, Literal) and not speaks_of(expr, self.aliases):
-                raise _Unsplit
-        if call.name == "count":
-            return _counted(column(self._add(call, "int8")))
-        if len(call.args) != 1:
-            raise _Unsplit
-        kind = type_of(call.args[0]) or ""
-        if call.name in ("min", "max") and kind in _ORDERED and self._collates_plainly(call.args[0], kind):
-            return replace(call, args=(column(self._add(call, kind)),), filter=None)
-        if call.name in _BOOLEAN:
-            return replace(call, args=(column(self._add(call, "bool")),), filter=None)
-        if kind not in _EXACT or call.name not in ("sum", "avg"):
-            raise _Unsplit
-        summed = "int8" if kind in ("int2", "int4") else "numeric"
-        total = _sum(column(self._add(replace(call, name="sum", type=summed), summed)))
-        if call.name == "sum":
-            return Cast(total, "int8") if summed == "int8" else total
-        counted = _sum(column(self._add(replace(call, name="count", type="int8"), "int8")))
-        none = Call("nullif", (counted, Literal("number", "0")), builtin=True)
-        return Operation("/", (total, none))
+        return found
 
     def _grouped_type(self, expr: Expr) -> str:
         kind = type_of(expr) or ""
         if kind not in _GROUPED or not plain(expr) or not speaks_of(expr, self.aliases):
             raise _Unsplit
-        if not self._collates_plainly(expr, kind):
+        if not _collates_plainly(expr, kind, self.collated):
             raise _Unsplit
         return kind
 
-    def _collates_plainly(self, expr: Expr, kind: str) -> bool:
-        """No text, or of the database's own collation: what comes back has no other."""
-        return kind not in _TEXTUAL or not any(
-            isinstance(node, Collate) or (isinstance(node, ColumnRef) and self.collated(node))
-            for node in everything_below(expr)
-        )
+
+def combined(
+    call: Call,
+    aliases: Collection[str],
+    collated: Callable[[ColumnRef], bool],
+    half: Callable[[Expr, str], ColumnRef],
+) -> Expr | None:
+    """The aggregate as made of partial results; None where it has to see all rows.
+
+    `half` gives the column of such results: of an expression over rows of these FROM items, and its type.
+    """
+    if not call.builtin or call.distinct or call.order or call.within_group or call.variadic:
+        return None
+    for expr in (*call.args, call.filter):
+        if expr is not None and not plain(expr):
+            return None
+        if expr is not None and not isinstance(expr, Literal) and not speaks_of(expr, aliases):
+            return None
+    if call.name == "count":
+        return counted(half(call, "int8"))
+    if len(call.args) != 1:
+        return None
+    kind = type_of(call.args[0]) or ""
+    if call.name in ("min", "max") and kind in _ORDERED and _collates_plainly(call.args[0], kind, collated):
+        return replace(call, args=(half(call, kind),), filter=None)
+    if call.name in _BOOLEAN:
+        return replace(call, args=(half(call, "bool"),), filter=None)
+    if kind not in _EXACT or call.name not in ("sum", "avg"):
+        return None
+    summed = "int8" if kind in ("int2", "int4") else "numeric"
+    total = _sum(half(replace(call, name="sum", type=summed), summed))
+    if call.name == "sum":
+        return Cast(total, "int8") if summed == "int8" else total
+    number = _sum(half(replace(call, name="count", type="int8"), "int8"))
+    none = Call("nullif", (number, Literal("number", "0")), builtin=True)
+    return Operation("/", (total, none))
 
 
-def _sum(column: ColumnRef) -> Call:
+def _collates_plainly(expr: Expr, kind: str, collated: Callable[[ColumnRef], bool]) -> bool:
+    """No text, or of the database's own collation: what comes back has no other."""
+    return kind not in _TEXTUAL or not any(
+        isinstance(node, Collate) or (isinstance(node, ColumnRef) and collated(node)) for node in everything_below(expr)
+    )
+
+
+def _sum(column: Expr) -> Call:
     return Call("sum", (column,), kind=CallKind.AGGREGATE, builtin=True, type="numeric")
 
 
-def _counted(column: ColumnRef) -> Expr:
-    """Zero where no shard was asked."""
+def counted(column: Expr) -> Expr:
+    """The whole number of numbers; zero of none."""
     return Cast(Call("coalesce", (_sum(column), Literal("number", "0")), builtin=True), "int8")
 
 

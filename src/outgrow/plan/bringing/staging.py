@@ -1,7 +1,7 @@
 """In which order rows are brought, so that few rows say which of many matter.
 
-Decided from estimates that the servers gave (`rows_of`), at each execution: they say nothing about what is right, only
-what is quick.
+Decided from estimates that the servers gave (`expected_of`), at each execution: they say nothing about what is right,
+only what is quick.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from outgrow.statement import Statement
 FEW_ROWS = 1_000
 #: What is to be narrowed has at least so many times the rows of what narrows it.
 TIMES_FEWER = 2
+#: Rows that a shard finds by so much work (in its planner's units) weigh as much as one that is brought.
+COST_OF_A_ROW = 10
 #: More values than this are not sent to other shards.
 KEYS_MAX = 50_000
 
@@ -33,30 +35,49 @@ class Turn(NamedTuple):
 Stage = tuple[Turn, ...]
 
 
+class Expected(NamedTuple):
+    """What servers' planners expect of one bring, all of its shards together."""
+
+    rows: float
+    cost: float = 0.0
+
+    @property
+    def weight(self) -> float:
+        """Few rows may be dear: of subqueries and groups a planner knows the work better than what they leave."""
+        return max(self.rows, self.cost / COST_OF_A_ROW)
+
+
 def estimate(bring: Bring) -> list[Piece]:
     """What a shard is asked for its estimate."""
     return [Piece(("EXPLAIN (FORMAT JSON) ",)), *narrowed(bring, ())]
 
 
-def rows_of(plan: Any) -> float:
-    """The rows below the top of such a plan, which makes one row of them."""
+def expected_of(plan: Any, shards: int) -> Expected:
+    """The rows below the top of such a plan, which makes one row of them; on so many shards."""
     (whole,) = plan
     below = whole["Plan"].get("Plans")
-    return float(below[0]["Plan Rows"] if below else whole["Plan"]["Plan Rows"])
+    rows = float(below[0]["Plan Rows"] if below else whole["Plan"]["Plan Rows"])
+    return Expected(rows * shards, float(whole["Plan"]["Total Cost"]) * shards)
 
 
-def stages(brought: Brought, estimates: Sequence[float]) -> list[Stage]:
-    """Those with few rows, or with nobody to narrow them, first."""
+def top_rows(plan: Any) -> float:
+    """The rows that such a plan itself gives."""
+    return float(plan[0]["Plan"]["Plan Rows"])
+
+
+def stages(brought: Brought, expected: Sequence[Expected]) -> list[Stage]:
+    """Those that weigh little, or with nobody to narrow them, first."""
+    weights = [each.weight for each in expected]
     # Who narrows stands before whom it narrows, so nothing goes round.
-    order = sorted(range(len(estimates)), key=lambda number: estimates[number])
+    order = sorted(range(len(weights)), key=lambda number: weights[number])
     usable = {
         number: tuple(
             keys
             for keys in bring.keys
-            if estimates[number] >= FEW_ROWS
+            if weights[number] >= FEW_ROWS
             and order.index(keys.source) < order.index(number)
-            and estimates[keys.source] * TIMES_FEWER <= estimates[number]
-            and estimates[keys.source] <= KEYS_MAX
+            and weights[keys.source] * TIMES_FEWER <= weights[number]
+            and expected[keys.source].rows <= KEYS_MAX
         )
         for number, bring in enumerate(brought.brings)
     }
@@ -94,12 +115,12 @@ def settings(brought: Brought, put_back: bool) -> tuple[list[str], list[str]]:
     return [kept, off], [back]
 
 
-def describe_stages(brought: Brought, estimates: Sequence[float], turns: Sequence[Stage]) -> list[str]:
+def describe_stages(brought: Brought, expected: Sequence[Expected], turns: Sequence[Stage]) -> list[str]:
     """What explain shows: who comes when, and why."""
     lines = []
     for at, stage in enumerate(turns, 1):
         for number, keys in stage:
             narrowing = " and ".join(each.shown for each in keys)
             told = f", narrowed to {narrowing}" if narrowing else ""
-            lines.append(f"{at}. {brought.brings[number].alias}: some {estimates[number]:,.0f} rows{told}")
+            lines.append(f"{at}. {brought.brings[number].alias}: some {expected[number].rows:,.0f} rows{told}")
     return lines

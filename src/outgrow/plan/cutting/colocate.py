@@ -152,7 +152,7 @@ class Colocation:
         kind = places.kind(scan.table)
         if scan.sample or scan.only:
             raise refused("table form", f"{'ONLY' if scan.only else 'TABLESAMPLE'} on {scan.table}")
-        if kind in (TableKind.VIEW, TableKind.FOREIGN, TableKind.SEQUENCE):
+        if kind not in (TableKind.TABLE, TableKind.PARTITIONED):
             raise refused("unvetted", f"the {kind} {scan.table}")
         if table is not None and table.row_security:
             raise refused("table form", f"row security on {scan.table}")

@@ -17,6 +17,7 @@ from outgrow.plan.placing import Places
 from outgrow.plan.refusals import refused
 from outgrow.plan.rendering import fragment
 from outgrow.plan.spec import Constant, Final, Finish, Given, Output, Position, Sort
+from outgrow.plan.viewing import by_name
 from outgrow.statement.tree import (
     Call,
     CallKind,
@@ -55,7 +56,7 @@ def gathered(plan: Plan, tree: Tree, places: Places) -> Plan:
     else:
         raise refused("table form", "VALUES")
     enums = frozenset(name for name, kind in places.schema.types.items() if kind == "enum")
-    sql, params = fragment(meaning.fragment(sent))
+    sql, params = fragment(by_name(meaning.fragment(sent), plan.views))
     return replace(
         plan,
         fragment_sql=meaning.spelt(sql),

@@ -112,8 +112,10 @@ def _node(node: Any, per_row: Collection[int] = (), alone: bool = False) -> None
 
 def _call(call: Call, alone: bool) -> None:
     name = call.name
-    if call.kind is CallKind.UNKNOWN or (not call.builtin and call.volatility is not Volatility.IMMUTABLE):
+    if call.kind is CallKind.UNKNOWN:
         raise refused("unvetted", f"the function {name}")
+    if not call.builtin and call.volatility is not Volatility.IMMUTABLE:
+        raise refused("own function", name, call.volatility.upper())
     if name in MOMENTS or (name == "age" and len(call.args) == 1):
         if alone and call.volatility is not Volatility.VOLATILE:
             return

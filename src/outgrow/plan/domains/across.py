@@ -23,6 +23,7 @@ from outgrow.plan.model import Plan, Reason, Where
 from outgrow.plan.placing import Places
 from outgrow.plan.refusals import Refused, refused
 from outgrow.plan.rendering import fragment
+from outgrow.plan.viewing import seen_through
 from outgrow.schema import Federation, TableKind
 from outgrow.statement import transform
 from outgrow.statement.model import Kind, Statement
@@ -56,6 +57,9 @@ def _across(statement: Statement, schema: Federation, places: Mapping[str, Place
         names = (*statement.reads, *statement.writes)
         domains = dict.fromkeys(name.domain if isinstance(name, Abroad) else schema.domain for name in names)
         raise refused("across write", statement.command, ", ".join(domains))
+    statement = _seen_through(statement, places[schema.domain])
+    tree = statement.tree
+    assert isinstance(tree, Query)
     vet(statement, alone=True)
     vet_sums(tree)
     vet_order(tree)
@@ -66,6 +70,16 @@ def _across(statement: Statement, schema: Federation, places: Mapping[str, Place
         if staging.sources:
             return replace(plain, keyed=build.made(staging))
     return plain
+
+
+def _seen_through(statement: Statement, own: Places) -> Statement:
+    """With the views of the session's domain as what they are, where no server has all of their rows."""
+    if len(own.domain.shards) == 1:
+        return statement
+    seen = seen_through(statement, own)
+    if seen.refusal is not None:
+        raise Refused(seen.refusal)
+    return seen.statement
 
 
 def _finishing(tree: Tree, own: Places) -> str:

@@ -18,6 +18,7 @@ from outgrow.runtime.directories.directory import Patience, editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Outdated
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading.borrowing import Borrowed
+from outgrow.runtime.transaction import agreed
 from outgrow.statement import CopyCommand, Kind
 from outgrow.topology import Copied
 from outgrow.waits import Steps
@@ -66,6 +67,8 @@ class Outward:
         patience = Patience(self._conversation.state, None)
         while True:
             sql, shards, prepared, page = yield from self._where_steps()
+            if len(shards) > 1:
+                agreed.check_alone(self._conversation, "a COPY")
             editions = NO_EDITIONS if page is None else editions_of(page, shards)
             try:
                 links = yield from self._borrowed.links_steps(shards, prepared, None, editions, patience.tried)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from outgrow.clock import monotonic, wall_ns
 from outgrow.errors import Error
@@ -10,15 +11,17 @@ from outgrow.events import ErrorFacts, ErrorMet, Visit
 from outgrow.route import WHY
 
 if TYPE_CHECKING:
+    from outgrow.nodes import Asked, Rows
     from outgrow.plan import Located
     from outgrow.runtime.domain import DomainState
+    from outgrow.runtime.measuring import Measuring
     from outgrow.topology import Node
 
 
 class Noting:
     """One session's.  Between `begin` and `end` of a statement its parts say here which servers they have visited."""
 
-    __slots__ = ("began", "domain", "error", "located", "open", "transaction", "visits")
+    __slots__ = ("began", "domain", "error", "located", "measuring", "open", "transaction", "visits")
 
     def __init__(self, domain: str = "") -> None:
         #: The session's: shards of others are told of with their domain.
@@ -30,6 +33,8 @@ class Noting:
         self.located: Located | None = None
         #: The transaction that began in it.
         self.transaction: str | None = None
+        #: Of a statement that is run to see what its parts take.
+        self.measuring: Measuring | None = None
         #: What has been told of already as another's error.
         self.error: BaseException | None = None
 
@@ -42,6 +47,42 @@ class Noting:
     def end(self) -> None:
         self.open = False
         self.located = self.error = None
+
+    def anew(self) -> None:
+        """What was measured so far was for nothing."""
+        if self.measuring is not None:
+            self.measuring.begin()
+
+    def phase(self, phase: str, what: str = "") -> None:
+        if self.measuring is not None:
+            self.measuring.phase(phase, what)
+
+    def measured(self, node: Node, answers: Sequence[Rows], started: float, sent: Sequence[Any] | None = None) -> None:
+        """A server has given these rows, for what was `sent` with the question."""
+        if self.measuring is not None:
+            self.measuring.answered(node.name, answers, monotonic() - started, sent)
+
+    def read(
+        self, state: DomainState, node: Node, why: str, rows: Rows, started: float, sent: Sequence[Any] | None
+    ) -> None:
+        self.visit(state, node, why, rows.count, started)
+        self.measured(node, (rows,), started, sent)
+
+    def on_branch(
+        self,
+        state: DomainState,
+        node: Node,
+        asked: Sequence[Asked],
+        answers: Sequence[Rows],
+        started: float,
+        error: Error | None,
+    ) -> None:
+        """A transaction's branch has answered, or failed."""
+        if self.open:
+            count = sum([rows.count for rows in answers if rows.count >= 0] or [-1])
+            self.visit(state, node, "branch", count, started, error)
+        if self.measuring is not None and answers:
+            self.measured(node, answers, started, [value for _, params in asked for value in params or ()])
 
     def visit(
         self, state: DomainState, node: Node, why: str, rows: int, started: float, error: BaseException | None = None

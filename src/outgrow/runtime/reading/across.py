@@ -19,6 +19,7 @@ from outgrow.runtime import asking, rails
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import Patience, editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated
+from outgrow.runtime.measuring import BRING, FINISH, Came, size_of
 from outgrow.runtime.reading.bringing import Ready
 from outgrow.runtime.reading.size import Size
 from outgrow.runtime.result import Result
@@ -45,6 +46,7 @@ def run_steps(
     if shard is not None:
         raise refuse("across here", f"the shard {shard}")
     across, ready = yield from ready_steps(conversation, prepared, values, until)
+    conversation.noting.phase(FINISH)
     rows, node = yield from _finish_steps(conversation, ready, until)
     nodes = tuple(dict.fromkeys((*ready.nodes, node)))
     fields = [field._replace(name=name) for field, name in zip(rows.fields, across.names, strict=True)]
@@ -115,11 +117,13 @@ def _brought_steps(
     every = list(values)
     nodes: dict[str, None] = {}
     size = Size(across.limits.bytes_max)
+    conversation.noting.anew()
     first = 0
     for count in across.stages:
         portions = across.portions[first : first + count]
         first += count
         many = {p.domain: _Asking(conversation, prepared, across, p, every, size, until).ask_steps() for p in portions}
+        conversation.noting.phase(BRING, ", ".join(portion.domain for portion in portions))
         own = many.pop(conversation.state.name, None) if conversation.transaction is not None else None
         given = dict(zip(many, (yield from together(list(many.values()))), strict=True))
         if own is not None:
@@ -208,6 +212,8 @@ class _Asking:
         gathering = _Gathering(self._across, portion, self._size)
         for shard, (rows, _) in zip(shards, answers, strict=True):
             gathering.take(wanted[shard], rows)
+        if speaker.noting.measuring is not None:
+            speaker.noting.measuring.came += gathering.came()
         return gathering.columns(), [node for _, node in answers]
 
     def _param(self, index: int) -> Any:
@@ -298,6 +304,12 @@ class _Gathering:
                 "one server",
                 cure="restrict the query, or raise the domain's finish: {rows_max: …}",
             )
+
+    def came(self) -> list[Came]:
+        return [
+            Came(f"{self._portion.domain}: {part.table}", rows, sum(map(size_of, columns)))
+            for part, rows, columns in zip(self._portion.parts, self._counts, self._columns, strict=True)
+        ]
 
     def columns(self) -> _Columns:
         return [column for part in self._columns for column in part]

@@ -14,7 +14,6 @@ from outgrow.runtime.directories.outdated import Editions, Outdated, check_held,
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import longer
-from outgrow.runtime.transaction import agreed
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -47,8 +46,6 @@ class Borrowed:
         Raises Outdated where a shard's edition is not the one given; what is held then is to be given back.
         """
         transaction = self._transaction
-        if len(shards) > 1:
-            agreed.check_alone(self._conversation, "a longer read")
         if transaction is not None and editions:
             yield from transaction.hold_steps(editions, until)
         links = []

@@ -15,6 +15,7 @@ from outgrow.runtime import asking
 from outgrow.runtime.directories import directory
 from outgrow.runtime.directories.directory import editions_of
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
+from outgrow.runtime.measuring import BRING, FINISH
 from outgrow.runtime.reading import columnar, partial
 from outgrow.runtime.reading.gathered import Gathering
 from outgrow.runtime.reading.ground import Ground, ground_steps
@@ -54,6 +55,7 @@ def run_steps(
         except NotStaged:
             # All at once, by whoever is there.
             pass
+    conversation.noting.anew()
     ready = yield from ready_steps(conversation, prepared, values, until, allow_partial)
     nodes = list(ready.nodes)
 
@@ -67,9 +69,10 @@ def run_steps(
     limits = conversation.state.picture.domain.finish
     if columnar.is_for(limits, ready.rows):
         primary = conversation.state.health.seats(conversation.state.name, ready.shard).primary
-        asked = columnar.Finishing(brought, limits, values, ready.arrays, primary)
+        asked = columnar.Finishing(brought, limits, values, ready.arrays, primary, conversation.noting)
         rows = yield from columnar.answer_steps(asked, ask_steps, until)
     if rows is None:
+        conversation.noting.phase(FINISH)
         (rows,) = yield from ask_steps([(ready.sql, ready.params)])
     return _result(brought, rows, tuple(dict.fromkeys(nodes)), ready.missing)
 
@@ -101,6 +104,7 @@ def _staged_steps(
     )
     shards = sorted(set().union(*places))
     editions = editions_of(page, shards) if plan.listed else NO_EDITIONS
+    conversation.noting.anew()
     staging = Staging(conversation, prepared, values, ground, until)
     at = plan.brought.shard or conversation.preferred()
     rows = yield from staging.run_steps(places, at, editions)
@@ -153,6 +157,7 @@ def arrays_steps(
         sql, used = filled(joined([brought.brings[number] for number in wanted[shard]]))
         asked.append((shard, sql, [values[index - 1] for index in used]))
     missing: tuple[str, ...] = ()
+    conversation.noting.phase(BRING)
     if allow_partial and conversation.transaction is None:
         many = [_read_steps(conversation, *each, until, editions) for each in asked]
         answers, missing = yield from partial.together_steps(shards, many)
@@ -163,6 +168,8 @@ def arrays_steps(
     gathering = Gathering(brought.brings, finish.rows_max, finish.bytes_max)
     for shard, (rows, _) in zip(given, answers, strict=True):
         gathering.take(wanted[shard], rows)
+    if conversation.noting.measuring is not None:
+        conversation.noting.measuring.came = gathering.came()
     nodes = tuple(dict.fromkeys(node for _, node in answers))
     return Arrays(gathering.arrays(), nodes, given, missing, gathering.rows)
 

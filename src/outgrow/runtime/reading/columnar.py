@@ -14,10 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
+from outgrow.clock import monotonic
 from outgrow.errors import NotSupportedError
 from outgrow.finish import DuckFinish, Limits, Unanswered, duckdb_missing
 from outgrow.nodes import Field, Rows, elements, late
 from outgrow.plan import Brought, ColumnType, Rendered, Unvetted, filled, joined, render_duckdb, shapes_of
+from outgrow.runtime.events.noting import Noting
+from outgrow.runtime.measuring import DESCRIBE, Finish
 from outgrow.runtime.reading.gathered import Gathering
 from outgrow.topology import FinishLimits, Node
 from outgrow.waits import Future, Steps
@@ -63,6 +66,7 @@ class Finishing(NamedTuple):
     values: Sequence[Any]
     arrays: Sequence[str]
     node: Node
+    noting: Noting
 
 
 def answer_steps(asked: Finishing, ask_steps: Ask, until: float | None) -> Steps[Rows | None]:
@@ -80,6 +84,7 @@ def answer_steps(asked: Finishing, ask_steps: Ask, until: float | None) -> Steps
     server = yield from _server_steps(asked, rendered, ask_steps)
     if server is None:
         return None
+    began = monotonic()
     running = _Running(asked._replace(arrays=[*asked.arrays, *server.near]), shapes, server.zone)
     try:
         rows = yield from _on_a_thread_steps(lambda: running.finished(rendered), running.interrupt, until)
@@ -87,6 +92,8 @@ def answer_steps(asked: Finishing, ask_steps: Ask, until: float | None) -> Steps
         return None
     if rows is None:
         raise late(asked.node)
+    if asked.noting.measuring is not None:
+        asked.noting.measuring.finish = Finish("DuckDB", len(rows), monotonic() - began)
     return Rows(server.fields, rows, "SELECT", len(rows))
 
 
@@ -114,6 +121,7 @@ def _server_steps(asked: Finishing, rendered: Rendered, ask_steps: Ask) -> Steps
     questions.append((sql, [values[index - 1] for index in used]))
     if any(output.type == "timestamptz" for output in rendered.outputs):
         questions.append(("SELECT 'epoch'::timestamptz", []))
+    asked.noting.phase(DESCRIBE)
     first, near, *zones = yield from ask_steps(questions)
     if [field.type for field in first.fields] != [output.type for output in rendered.outputs]:
         return None
@@ -143,7 +151,7 @@ class _Running:
         try:
             for table, numbers in planned.tables.items():
                 names = [self._shapes[number].name for number in numbers]
-                found = finish.fill(table, names, [elements(asked.arrays[number - first]) for number in numbers])
+                found = finish.fill(table, names, [asked.arrays[number - first] for number in numbers], elements)
                 for number, shape in zip(numbers, found, strict=True):
                     known = self._shapes[number]
                     self._shapes[number] = replace(known, scale=shape.scale, width=shape.width, varying=shape.varying)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from outgrow.clock import monotonic
 from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.nodes import together
 from outgrow.plan import Located
 from outgrow.runtime import asking, rails
 from outgrow.runtime.directories.outdated import Editions
+from outgrow.runtime.measuring import Finish
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.reading import bringing, partial
+from outgrow.runtime.reading.disagreeing import explained_steps
 from outgrow.runtime.result import Result, finished
 from outgrow.runtime.transaction import agreed, writes
 from outgrow.waits import Steps
@@ -49,10 +52,12 @@ def _several_steps(
     editions: Editions,
 ) -> Steps[Result]:
     if prepared.plan.change is not None:
-        return (yield from writes.change_steps(conversation, prepared, located, values, until, editions))
-    if prepared.plan.is_brought:
-        return (yield from bringing.run_steps(conversation, prepared, values, until, allow_partial))
-    return (yield from _scatter_steps(conversation, prepared, located, values, until, allow_partial, editions))
+        steps = writes.change_steps(conversation, prepared, located, values, until, editions)
+    elif prepared.plan.is_brought:
+        steps = bringing.run_steps(conversation, prepared, values, until, allow_partial)
+    else:
+        steps = _scatter_steps(conversation, prepared, located, values, until, allow_partial, editions)
+    return (yield from explained_steps(conversation.state, prepared, steps, until))
 
 
 def _scatter_steps(
@@ -67,7 +72,8 @@ def _scatter_steps(
     """In the session's transaction, or wherever its level allows.  Raises Outdated where the editions are others."""
     plan, transaction = prepared.plan, conversation.transaction
     assert plan.fragment_sql is not None and plan.finish is not None
-    params = plan.fragment_values(values) or None
+    params, measuring = plan.fragment_values(values) or None, conversation.noting.measuring
+    conversation.noting.anew()
     nodes: tuple[str, ...]
     missing: tuple[str, ...] = ()
     if transaction is not None:
@@ -88,6 +94,7 @@ def _scatter_steps(
             both = yield from together(many)
         answers = [rows for rows, _ in both]
         nodes = tuple(node.name for _, node in both)
+    arrived = monotonic()
     try:
         fields, rows = finished(Finisher(plan.finish, values), answers)
     except NotSupportedError as refusal:
@@ -95,4 +102,6 @@ def _scatter_steps(
         if not conversation.state.brings(prepared, refusal):
             raise
         return (yield from bringing.run_steps(conversation, prepared, values, until, allow_partial))
+    if measuring is not None:
+        measuring.finish = Finish("stream", len(rows), monotonic() - arrived)
     return Result(fields, rows, "SELECT", len(rows), nodes, missing=missing)

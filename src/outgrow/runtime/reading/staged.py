@@ -16,6 +16,7 @@ from outgrow.errors import Error, NodeLost
 from outgrow.nodes import TIME_LIMIT, Asked, Link, Rows, together
 from outgrow.plan import Brought, filled, joined, staging
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
+from outgrow.runtime.measuring import BRING, FINISH
 from outgrow.runtime.reading import columnar
 from outgrow.runtime.reading.borrowing import Borrowed
 from outgrow.runtime.reading.gathered import Gathering
@@ -44,12 +45,12 @@ class NoEstimate(NotStaged):
 class Estimated:
     """What servers said of a statement's brings, and the stages that follow from it."""
 
-    __slots__ = ("estimates", "stages", "until", "values")
+    __slots__ = ("expected", "stages", "until", "values")
 
-    def __init__(self, values: Sequence[Any], brought: Brought, estimates: Sequence[float]) -> None:
+    def __init__(self, values: Sequence[Any], brought: Brought, expected: Sequence[staging.Expected]) -> None:
         self.values = list(values)
-        self.estimates = tuple(estimates)
-        self.stages = staging.stages(brought, self.estimates)
+        self.expected = tuple(expected)
+        self.stages = staging.stages(brought, self.expected)
         self.until = monotonic() + KEPT_SECONDS
 
 
@@ -67,7 +68,7 @@ class Staging:
         assert prepared.plan.brought is not None
         self._brought = prepared.plan.brought
         self._prepared = prepared
-        self._state = conversation.state
+        self._state, self._noting = conversation.state, conversation.noting
         self._values = values
         self._until = until
         self._conversation = conversation
@@ -99,15 +100,17 @@ class Staging:
 
     def _run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
         within = self._ground is Ground.WITHIN
-        stages = (yield from self._beside_steps(places)).stages if within else None
+        known = (yield from self._beside_steps(places)) if within else None
         links = yield from self._open_steps([at], places, editions)
         self.nodes = tuple(link.node.name for link in links)
-        if stages is None:
-            stages = (yield from self.estimated_steps(places, self._links)).stages
+        if known is None:
+            known = yield from self.estimated_steps(places, self._links)
         yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
-        for stage in stages:
+        for stage in known.stages:
             yield from self._stage_steps(stage, places)
         arrays = self.gathering.arrays()
+        if self._noting.measuring is not None:
+            self._noting.measuring.came = self.gathering.came([each.rows for each in known.expected])
         rows = yield from self._columnar_steps(self._links[at], arrays)
         if rows is None:
             every = [*self._values, *arrays]
@@ -127,7 +130,7 @@ class Staging:
                 known = yield from self.estimated_steps(places, self._links)
         finally:
             self._borrowed.give_back()
-        return staging.describe_stages(self._brought, known.estimates, known.stages)
+        return staging.describe_stages(self._brought, known.expected, known.stages)
 
     def _open_steps(self, first: list[str], places: Sequence[set[str]], editions: Editions) -> Steps[list[Link]]:
         shards = list(dict.fromkeys([*first, *(shard for having in places for shard in sorted(having))]))
@@ -156,17 +159,12 @@ class Staging:
         """By DuckDB, if it may; what it asks of the server is of the same snapshot."""
 
         def ask_steps(asked: Sequence[columnar.Question]) -> Steps[list[Rows]]:
-            whole: list[Asked] = [(sql, params or None) for sql, params in asked]
-            outcomes = yield from link.run_many_steps(whole, until=self._until, prepare=[False] * len(whole))
-            for outcome in outcomes:
-                if isinstance(outcome, Error):
-                    raise outcome
-            return [outcome for outcome in outcomes if isinstance(outcome, Rows)]
+            return (yield from self._many_steps(link, [(sql, params or None) for sql, params in asked]))
 
         limits = self._state.picture.domain.finish
         if not columnar.is_for(limits, self.gathering.rows):
             return None
-        asked = columnar.Finishing(self._brought, limits, self._values, arrays, link.node)
+        asked = columnar.Finishing(self._brought, limits, self._values, arrays, link.node, self._noting)
         return (yield from columnar.answer_steps(asked, ask_steps, self._until))
 
     def _finish_steps(self, link: Link, params: Sequence[Any]) -> Steps[Rows]:
@@ -174,17 +172,33 @@ class Staging:
         before, behind = staging.settings(self._brought, self._ground is Ground.WITHIN)
         query: Asked = (self._brought.sql, params or None)
         asked: list[Asked] = [*((sql, None) for sql in before), query, *((sql, None) for sql in behind)]
+        self._noting.phase(FINISH)
+        return (yield from self._many_steps(link, asked, len(before)))[len(before)]
+
+    def _many_steps(self, link: Link, asked: list[Asked], at: int | None = None) -> Steps[list[Rows]]:
+        """In one flush; where one alone is what rows were asked of, that is `at`.
+
+        Never prepared: a plan that does not know how many values its arrays have is a bad one.
+        """
+        started = monotonic()
         outcomes = yield from link.run_many_steps(asked, until=self._until, prepare=[False] * len(asked))
+        found = []
         for outcome in outcomes:
             if isinstance(outcome, Error):
                 raise outcome
-        rows = outcomes[len(before)]
-        assert isinstance(rows, Rows)
-        return rows
+            found.append(outcome)
+        told = found if at is None else [found[at]]
+        self._noting.measured(link.node, told, started, None if at is None else asked[at][1])
+        return found
 
     def _one_steps(self, link: Link, sql: str, params: Sequence[Any] | None = None) -> Steps[Rows]:
-        """Never prepared: a plan that does not know how many values its arrays have is a bad one."""
         return (yield from link.run_steps(sql, params or None, until=self._until, prepare=False))
+
+    def _bring_steps(self, link: Link, sql: str, params: Sequence[Any]) -> Steps[Rows]:
+        started = monotonic()
+        rows = yield from self._one_steps(link, sql, params)
+        self._noting.measured(link.node, [rows], started, params)
+        return rows
 
     # --- estimates -------------------------------------------------------------------------------------------------
 
@@ -220,31 +234,33 @@ class Staging:
         patience = monotonic() + ESTIMATE_SECONDS
         until = patience if self._until is None else min(patience, self._until)
         try:
-            many = [self._estimate_steps(links[shard], asked[shard], until) for shard in asked]
+            many = [self._estimate_steps(links[shard], asked[shard], places, until) for shard in asked]
             answers = yield from together(many)
         except Error as error:
             if error.code != TIME_LIMIT or until == self._until:
                 raise
             raise NoEstimate from error
-        estimates = [0.0] * len(places)
+        expected = [staging.Expected(0.0)] * len(places)
         for numbers, found in zip(asked.values(), answers, strict=True):
-            for number, rows in zip(numbers, found, strict=True):
-                estimates[number] = rows * len(places[number])
-        self._prepared.estimated = made = Estimated(self._values, self._brought, estimates)
+            for number, each in zip(numbers, found, strict=True):
+                expected[number] = each
+        self._prepared.estimated = made = Estimated(self._values, self._brought, expected)
         return made
 
-    def _estimate_steps(self, link: Link, numbers: Sequence[int], until: float) -> Steps[list[float]]:
+    def _estimate_steps(
+        self, link: Link, numbers: Sequence[int], places: Sequence[set[str]], until: float
+    ) -> Steps[list[staging.Expected]]:
         asked = []
         for number in numbers:
             sql, used = filled(staging.estimate(self._brought.brings[number]))
             asked.append((sql, [self._values[index - 1] for index in used] or None))
         outcomes = yield from link.run_many_steps(asked, until=until, prepare=[False] * len(asked))
         found = []
-        for outcome in outcomes:
+        for number, outcome in zip(numbers, outcomes, strict=True):
             if isinstance(outcome, Error):
                 raise outcome
             plan = outcome.rows[0][0]
-            found.append(staging.rows_of(json.loads(plan) if isinstance(plan, str) else plan))
+            found.append(staging.expected_of(json.loads(plan) if isinstance(plan, str) else plan, len(places[number])))
         return found
 
     # --- stages ----------------------------------------------------------------------------------------------------
@@ -268,7 +284,8 @@ class Staging:
         for shard, positions in wanted.items():
             brings = [self._brought.brings[stage[at].bring] for at in positions]
             sql, used = filled(joined(brings, {number: narrowing[at] for number, at in enumerate(positions)}))
-            asked.append(self._one_steps(self._links[shard], sql, [arrays[index - 1] for index in used]))
+            asked.append(self._bring_steps(self._links[shard], sql, [arrays[index - 1] for index in used]))
+        self._noting.phase(BRING, ", ".join(self._brought.brings[turn.bring].alias for turn in stage))
         answers = yield from together(asked)
         for positions, rows in zip(wanted.values(), answers, strict=True):
             self.gathering.take([stage[at].bring for at in positions], rows)

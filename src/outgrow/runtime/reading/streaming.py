@@ -18,6 +18,7 @@ from outgrow.runtime.events.telling import Telling
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, bringing
 from outgrow.runtime.reading.borrowing import Borrowed
+from outgrow.runtime.reading.disagreeing import explained_steps
 from outgrow.runtime.transaction import agreed
 from outgrow.runtime.transaction.agreed import AgreedTransaction
 from outgrow.statement import Kind
@@ -121,7 +122,8 @@ class Streaming:
                 self._telling.located = located
             editions = editions_of(page, located.shards) if prepared.plan.listed else NO_EDITIONS
             try:
-                yield from self._placed_steps(prepared, located, values, editions, patience.tried)
+                steps = self._placed_steps(prepared, located, values, editions, patience.tried)
+                yield from explained_steps(state, prepared, steps, self._until)
                 return
             except Outdated as outdated:
                 yield from self._let_go_steps(whole=False)

@@ -123,7 +123,9 @@ def needed(conversation: Conversation, prepared: Prepared, allow_partial: bool) 
             return False
         what = f"what {prepared.statement.command} reads on several shards is of several moments"
         raise not_agreed(what, _IN_SNAPSHOTS)
-    check_open(conversation, "a read over several shards")
+    if conversation.transaction is not None:
+        what = "a read over several shards is of several moments in a READ COMMITTED transaction"
+        raise not_agreed(what, _IN_SNAPSHOTS)
     if allow_partial:
         raise not_agreed("a partial result lacks what the missing shards have", "leave allow_partial out")
     return True
@@ -132,13 +134,6 @@ def needed(conversation: Conversation, prepared: Prepared, allow_partial: bool) 
 def scope_of(conversation: Conversation, prepared: Prepared, shards: Sequence[str]) -> Sequence[str]:
     """Whose snapshots a statement over these shards needs; where rows are brought, whoever finishes reads too."""
     return [shard.name for shard in conversation.state.picture.domain.shards] if prepared.plan.is_brought else shards
-
-
-def check_open(conversation: Conversation, what: str) -> None:
-    """What reads several shards in the session's transaction needs snapshots there."""
-    transaction = conversation.transaction
-    if conversation.atomic_reads and transaction is not None and not isinstance(transaction, AgreedTransaction):
-        raise not_agreed(f"{what} is of several moments in a READ COMMITTED transaction", _IN_SNAPSHOTS)
 
 
 def check_alone(conversation: Conversation, what: str) -> None:

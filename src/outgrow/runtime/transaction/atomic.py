@@ -25,7 +25,7 @@ from outgrow.transactions import (
     PostgresGate,
     PostgresView,
     Recovered,
-    Shards,
+    ServerShards,
     TransactionId,
     Wire,
     Xid,
@@ -65,23 +65,23 @@ def commit(
     order = [shard.name for shard in state.picture.domain.shards]
     ordered = sorted(branches, key=lambda branch: (branch.shard == decider, order.index(branch.shard)))
     if xid is not None:
-        return Handover(ordered, _shards(state), _MEANS, name, until, xid=xid)
-    return Commit(ordered, _shards(state), _MEANS, name, until)
+        return Handover(ordered, shards_of(state), _MEANS, name, until, xid=xid)
+    return Commit(ordered, shards_of(state), _MEANS, name, until)
 
 
 def ending(state: DomainState, xid: Xid, id: TransactionId | None) -> Ending:
     """The other half, in whichever process; `id` tells it from others of that name."""
-    return Ending(_shards(state), _MEANS, xid, id)
+    return Ending(shards_of(state), _MEANS, xid, id)
 
 
 def foreign_steps(state: DomainState) -> Steps[list[InDoubt]]:
     """What waits for the decision of an application's coordinator."""
-    return transactions.foreign_steps(_shards(state), _MEANS)
+    return transactions.foreign_steps(shards_of(state), _MEANS)
 
 
 def recover_steps(state: DomainState) -> Steps[Recovered]:
     """Look once over the domain's shards for what others have left."""
-    shards = _shards(state)
+    shards = shards_of(state)
     try:
         return (yield from transactions.recover_steps(shards, _MEANS))
     finally:
@@ -90,7 +90,7 @@ def recover_steps(state: DomainState) -> Steps[Recovered]:
 
 def collect_steps(state: DomainState, kept_seconds: float | None = None) -> Steps[int]:
     """Forget decisions and stamps that nobody needs any more; how many."""
-    shards = _shards(state)
+    shards = shards_of(state)
     kept = transactions.KEPT_SECONDS if kept_seconds is None else kept_seconds
     try:
         return (yield from transactions.collect_steps(shards, _MEANS, time.time(), kept))
@@ -111,7 +111,7 @@ def gate_of(state: DomainState) -> PostgresGate:
 
 def outcome_steps(state: DomainState, id: TransactionId) -> Steps[Outcome]:
     """What became of a transaction of this domain."""
-    shards = _shards(state)
+    shards = shards_of(state)
     try:
         until = monotonic() + _OUTCOME_SECONDS
         return (yield from transactions.outcome_steps(shards, id, _MEANS, time.time(), until))
@@ -121,7 +121,7 @@ def outcome_steps(state: DomainState, id: TransactionId) -> Steps[Outcome]:
 
 def settle_steps(state: DomainState, shard: str, footing: Footing, until: float | None) -> Steps[None]:
     """Before a session reads a shard that has not confirmed what the session has committed there."""
-    shards = _shards(state)
+    shards = shards_of(state)
     limit = monotonic() + _SETTLE_SECONDS
     # Its commit lies somewhere above the floor.
     footing.unplaced = True
@@ -142,7 +142,7 @@ def settle_steps(state: DomainState, shard: str, footing: Footing, until: float 
         shards.close()
 
 
-def _shards(state: DomainState) -> Shards:
+def shards_of(state: DomainState) -> ServerShards:
     return state.engine.shards(state.name, [shard.name for shard in state.picture.domain.shards], _Wires(state))
 
 

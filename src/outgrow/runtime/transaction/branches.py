@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow import transactions
-from outgrow.clock import monotonic
+from outgrow.clock import monotonic, wall_ns
 from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
@@ -23,10 +23,9 @@ from outgrow.runtime.directories.held import holding
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
 from outgrow.runtime.dress import Dress, taken_steps
 from outgrow.runtime.footing import Footing
-from outgrow.runtime.transaction import atomic
+from outgrow.runtime.transaction import atomic, waiting
 from outgrow.runtime.transaction.branch import Branch, places_steps
 from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
-from outgrow.transactions import branch as limits
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class Transaction:
         self.touched: set[str] = set()
         #: What will tell this transaction from all others, and when its beginning was told of.
         self.chance = os.urandom(10)
+        self.begun = wall_ns() // 1_000_000
         self.told_at: float | None = None
         #: The shard that was touched first, and what the transaction is called, once it has a name.
         self.first: str | None = None
@@ -139,7 +139,7 @@ class Transaction:
         yield from self._ask_steps(shard, [], until)
         branch = self.branches[shard]
         branch.wrote |= writes
-        self._note(shard, (), monotonic())
+        self._note(shard, [], [], monotonic(), None)
         return branch.link
 
     def _on_branch_steps(
@@ -151,27 +151,24 @@ class Transaction:
     def _many_on_branch_steps(
         self, shard: str, asked: list[Asked], writes: bool, until: float | None
     ) -> Steps[list[Rows]]:
-        started, several = monotonic(), len(self.branches) > 1
+        started = monotonic()
         try:
-            answers = yield from self._ask_steps(shard, asked, until)
+            answers = yield from waiting.watched_steps(self, self._ask_steps(shard, asked, until))
         except Error as error:
-            self._note(shard, (), started, error)
-            # (A statement that did not want to wait, NOWAIT, fails at once.)
-            if several and error.sqlstate == "55P03" and monotonic() - started > limits.LOCK_TIMEOUT_SECONDS / 2:
-                raise transactions.lock_timeout(error) from error
+            self._note(shard, asked, [], started, error)
             raise
         finally:
             if writes and shard in self.branches:
                 self.branches[shard].wrote = True
         if writes and any(rows.count > 0 and rows.status in _COUNTING for rows in answers):
             self.branches[shard].certain = True
-        self._note(shard, answers, started)
+        self._note(shard, asked, answers, started, None)
         return answers
 
-    def _note(self, shard: str, answers: Sequence[Rows], started: float, error: Error | None = None) -> None:
-        if self.state.tell is not None and shard in self.branches:
-            count = sum([rows.count for rows in answers if rows.count >= 0] or [-1])
-            self.footings[shard].noting.visit(self.state, self.branches[shard].node, "branch", count, started, error)
+    def _note(self, shard: str, asked: list[Asked], answers: list[Rows], started: float, error: Error | None) -> None:
+        if shard in self.branches:
+            node = self.branches[shard].node
+            self.footings[shard].noting.on_branch(self.state, node, asked, answers, started, error)
 
     def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[list[Rows]]:
         """Run statements on a branch, in one flush with what has to go ahead of them (BEGIN, mostly).
@@ -280,7 +277,7 @@ class Transaction:
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
         self.branches[shard] = branch = state.engine.branch(shard, link.node, link, ahead, place_sql)
-        branch.id, branch.edition_at = id, edition_at
+        branch.id, branch.edition_at, branch.begun = id, edition_at, self.begun
         self.touched.add(shard)
 
     def commit_steps(self, until: float | None, xid: Xid | None = None) -> Steps[dict[str, Position]]:
