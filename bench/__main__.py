@@ -12,7 +12,7 @@ from pathlib import Path
 
 NAMES = (
     *("point", "scatter", "pool", "pooler", "load", "atomic", "atomic_reads", "ryw"),
-    *("keyspace", "ring", "strategies", "finish"),
+    *("keyspace", "ring", "strategies", "finish", "saga"),
 )
 #: Those that take minutes run if they are named.
 LONG = ("tpch",)

@@ -28,7 +28,20 @@ from outgrow.errors import (
 )
 
 if TYPE_CHECKING:
-    from outgrow.runtime import AsyncSession, Fleet, Result, Session, uuid7
+    from outgrow.runtime import (
+        AsyncSession,
+        Fleet,
+        Rejected,
+        Result,
+        Retry,
+        Saga,
+        SagaContext,
+        SagaFailed,
+        SagaRecord,
+        SagaResult,
+        Session,
+        uuid7,
+    )
     from outgrow.topology import Observe, Topology
 
 __version__ = "0.1.0"
@@ -48,12 +61,23 @@ __all__ = [
     "Observe",
     "OperationalError",
     "ProgrammingError",
+    "Rejected",
     "Result",
+    "Retry",
+    "Saga",
+    "SagaContext",
+    "SagaFailed",
+    "SagaRecord",
+    "SagaResult",
     "ScatterWarning",
     "Session",
     "open",
     "uuid7",
 ]
+
+_OF_RUNTIME = frozenset(
+    "AsyncSession Fleet Rejected Result Retry Saga SagaContext SagaFailed SagaRecord SagaResult Session uuid7".split()
+)
 
 
 def open(
@@ -85,7 +109,7 @@ def open(
 
 def __getattr__(name: str) -> object:
     """What the runtime has is imported when first named: `import outgrow` alone stays light for the CLI."""
-    if name in ("AsyncSession", "Fleet", "Result", "Session", "uuid7"):
+    if name in _OF_RUNTIME:
         import outgrow.runtime
 
         return getattr(outgrow.runtime, name)

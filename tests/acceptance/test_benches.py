@@ -85,6 +85,15 @@ def test_atomic_reads() -> None:
 
 
 @pytest.mark.long
+def test_saga() -> None:
+    figures = last_line("saga", "--rounds", "5", "--calls", "2")
+    assert (figures["lost"], figures["duplicated"]) == (0, 0)
+    # A peer that is not installed is None.
+    assert {"vs_dbos_1", "vs_dbos_64"} <= set(figures)
+    assert 3 <= figures["flushes"]["outgrow"] <= 5
+
+
+@pytest.mark.long
 def test_tpch() -> None:
     if not shutil.which("tpchgen-cli", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
         pytest.skip("tpchgen-cli is not installed")

@@ -17,6 +17,16 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SAYS = {
     "orders.py": ["order 1: 99.90, read from app/s", "order 2: 0.10, read from app/s", "orders on all shards: ("],
     "many_at_once.py": ["100 of 100 sessions read their own write", "('NL', 100)"],
+    "order_saga.py": [
+        "the process of order 1 was killed between charge and shipment",
+        "another process went on: on its way to Delft",
+        "order 2 was undone: ship: no ship goes there",
+        "order 1: done",
+        "order 2: compensated (ship: no ship goes there)",
+        "payments was told: charge 1.10 for order 2\npayments was told: charge 9.90 for order 1",
+        "payments was told: refund for order 2\nshipping was told: ship to Delft for order 1",
+        "stock: [(1, 9), (2, 10)]",
+    ],
     "hand_over.py": [f"round {number}: the other process read [({number},)] from app/s" for number in range(1, 6)],
 }
 

@@ -202,6 +202,143 @@ CREATE TABLE outgrow.migrations (
     migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: v5_unique_indexes
+-- Home shard only has rows: what is unique in the whole domain.  Entries lie on `shards`, in this order, by the hash of
+-- their values.  The columns are as they were called when it was built; which table it belongs to its triggers say.
+CREATE TABLE outgrow.unique_indexes (
+    number int4 PRIMARY KEY,
+    name text NOT NULL,
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    columns text[] NOT NULL,
+    shards text[] NOT NULL,
+    built_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- name: v5_unique_numbers
+-- Of the home shard: no number is given twice, so that what a transaction in doubt still brings for an index that was
+-- dropped meanwhile is nobody's.
+CREATE SEQUENCE outgrow.unique_numbers AS int4;
+
+-- name: v5_unique_values
+-- An entry for each value that a row has somewhere, with the shard key of that row: two rows cannot both have it.
+CREATE TABLE outgrow.unique_values (
+    index int4 NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    PRIMARY KEY (index, value)
+);
+
+-- name: v5_unique_changes
+-- What a transaction has done to such values and nobody has settled yet: written by triggers, gone before it commits, so
+-- that nothing of it is worth logging.  `place` is the entry's shard, by its number in the index; `first` marks the row
+-- that the check at the end hangs on.
+CREATE UNLOGGED TABLE outgrow.unique_changes (
+    transaction xid8 NOT NULL,
+    index int4 NOT NULL,
+    place int4 NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    sign int4 NOT NULL,
+    first boolean NOT NULL
+);
+
+-- name: v5_unique_changes_transaction
+-- A transaction finds its own, however many dead ones there are.
+CREATE INDEX ON outgrow.unique_changes (transaction);
+
+-- name: v5_unique_place
+-- Which of so many shards has a value's entry.
+CREATE FUNCTION outgrow.unique_place(value text, shards int4) RETURNS int4 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ((hashtextextended(value COLLATE "C", 0) & 9223372036854775807) % shards)::int4;
+
+-- name: v5_unique_note
+-- For the triggers of indexed tables.  The setting ends with the transaction, or with the savepoint that undoes the row.
+CREATE FUNCTION outgrow.unique_note(index int4, shards int4, value text, key text, sign int4) RETURNS boolean
+LANGUAGE plpgsql AS $body$
+DECLARE
+    this xid8 := pg_current_xact_id();
+    first boolean := current_setting('outgrow.unique_noted', true) IS DISTINCT FROM this::text;
+BEGIN
+    IF first THEN
+        PERFORM set_config('outgrow.unique_noted', this::text, true);
+    END IF;
+    INSERT INTO outgrow.unique_changes
+    VALUES (this, index, outgrow.unique_place(value, shards), value, key, sign, first);
+    RETURN first;
+END
+$body$;
+
+-- name: v5_unique_settled
+-- No transaction ends with changes that nobody has brought to the index: whoever writes past outgrow is refused.
+CREATE FUNCTION outgrow.unique_settled() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    IF EXISTS (SELECT FROM outgrow.unique_changes WHERE transaction = pg_current_xact_id()) THEN
+        RAISE EXCEPTION 'values that are unique in the whole fleet were written without telling its index'
+        USING ERRCODE = 'OGU01', HINT = 'Write through outgrow, which keeps the index in the same transaction.';
+    END IF;
+    RETURN NULL;
+END
+$body$;
+
+-- name: v5_unique_settled_trigger
+-- At COMMIT or PREPARE; once for all changes since the last settling.
+CREATE CONSTRAINT TRIGGER unique_settled AFTER INSERT ON outgrow.unique_changes
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.first) EXECUTE FUNCTION outgrow.unique_settled();
+
+-- name: v6_sagas
+-- Home shard only has rows: how far each saga has come.  wake_at is when it is due for whoever comes: the end of its
+-- holder's lease, or of a rest; null when it is over.  epoch grows with each holder, and fences the one before.
+CREATE TABLE outgrow.sagas (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    version int4 NOT NULL,
+    key text NOT NULL,
+    input text NOT NULL,
+    state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'compensating', 'done', 'compensated')),
+    step int4 NOT NULL DEFAULT 0,
+    results text[] NOT NULL DEFAULT '{}',
+    places text[] NOT NULL DEFAULT '{}',
+    tries int4 NOT NULL DEFAULT 0,
+    stuck boolean NOT NULL DEFAULT false,
+    failure text,
+    trouble text,
+    epoch int8 NOT NULL DEFAULT 0,
+    holder text,
+    wake_at timestamptz,
+    deadline_at timestamptz,
+    begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at timestamptz,
+    UNIQUE (name, key)
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
+
+-- name: v6_sagas_due
+-- What workers look for.  A checkpoint leaves wake_at alone, so that it touches no index.
+CREATE INDEX sagas_due ON outgrow.sagas (wake_at) WHERE wake_at IS NOT NULL;
+
+-- name: v6_saga_definitions
+-- Home shard only has rows: the steps of each version, as it was first used.
+CREATE TABLE outgrow.saga_definitions (
+    name text NOT NULL,
+    version int4 NOT NULL,
+    shape text NOT NULL,
+    first_used_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (name, version)
+);
+
+-- name: v6_applied
+-- Which steps of sagas have worked on this shard, written in the transaction that has their rows.  A tombstone stands
+-- for a step that was compensated before it came to run, and never will.
+CREATE TABLE outgrow.applied (
+    saga uuid NOT NULL,
+    step int4 NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('step', 'compensation')),
+    tombstone boolean NOT NULL DEFAULT false,
+    result text,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (saga, step, kind)
+);
+
 -- name: v7_stamp_xids
 -- The server's transaction that wrote a stamp: by it a reader finds what an earlier snapshot of this server did not show.
 -- Stamps from before have none, and need none: whoever wrote them has ended before this has the table.
@@ -844,3 +981,234 @@ ORDER BY a.place;
 SELECT family, key, slot, assigned_at::text FROM outgrow.directory
 WHERE family = ANY ($1::text[]) AND slot = ANY ($2::int4[]) AND key > $3::text COLLATE "C"
 ORDER BY key, family LIMIT $4::int8;
+
+-- name: unique_drain
+-- In a branch that has written: what it has done to values since it was last asked, as much as is left of it (a value that
+-- came and went is none), by index and place; values and keys as arrays, which travel as they are.
+WITH noted AS (SELECT set_config('outgrow.unique_noted', '', true) AS done),
+     gone AS (DELETE FROM outgrow.unique_changes WHERE transaction = pg_current_xact_id_if_assigned()
+              RETURNING index, place, value, key, sign),
+     net AS (SELECT index, place, value, key, sum(sign) AS sign FROM gone
+             GROUP BY index, place, value, key HAVING sum(sign) <> 0)
+SELECT index, place, sign > 0, count(*), array_agg(value ORDER BY value)::text, array_agg(key ORDER BY value)::text
+FROM net, noted, generate_series(1, abs(net.sign)) WHERE noted.done IS NOT NULL GROUP BY index, place, sign > 0 ORDER BY 1, 2, 3;
+
+-- name: unique_release
+-- On the values' shard: no row has them any more.
+DELETE FROM outgrow.unique_values AS v USING unnest($2::text[], $3::text[]) AS r (value, key)
+WHERE v.index = $1::int4 AND v.value = r.value AND v.key = r.key;
+
+-- name: unique_await
+-- Where fewer were there than released: another transaction, whose row is seen already, may still be about to commit its
+-- entry here.  This waits for it; then release again.
+INSERT INTO outgrow.unique_values (index, value, key)
+SELECT $1::int4, r.value, r.key FROM unnest($2::text[], $3::text[]) AS r (value, key) ORDER BY r.value
+ON CONFLICT (index, value) DO NOTHING;
+
+-- name: unique_claim
+-- On the values' shard: as many as could be had, which is all of them or somebody else has one.  Waits for whoever is about
+-- to take or leave one.
+INSERT INTO outgrow.unique_values (index, value, key)
+SELECT $1::int4, r.value, r.key FROM unnest($2::text[], $3::text[]) AS r (value, key) ORDER BY r.value
+ON CONFLICT (index, value) DO NOTHING;
+
+-- name: unique_taken
+-- Behind it, where they were fewer: some values that another row has.
+SELECT g.value FROM (SELECT r.value, min(r.key) AS key, count(*) AS times
+                     FROM unnest($2::text[], $3::text[]) AS r (value, key) GROUP BY r.value) AS g
+JOIN outgrow.unique_values AS v ON v.index = $1::int4 AND v.value = g.value
+WHERE v.key <> g.key OR g.times > 1 ORDER BY 1 LIMIT 3;
+
+-- name: unique_indexes
+-- On the home shard: all of them.
+SELECT number, name, schema_name, table_name, columns, shards, built_at::text FROM outgrow.unique_indexes ORDER BY number;
+
+-- name: unique_number
+-- On the home shard: a number that no index had so far.
+SELECT nextval('outgrow.unique_numbers')::int4;
+
+-- name: unique_record
+-- On the home shard: it is built.
+INSERT INTO outgrow.unique_indexes (number, name, schema_name, table_name, columns, shards)
+VALUES ($1::int4, $2::text, $3::text, $4::text, $5::text[], $6::text[]);
+
+-- name: unique_forget
+-- On the home shard: no indexes but these.
+DELETE FROM outgrow.unique_indexes WHERE number <> ALL ($1::int4[]);
+
+-- name: unique_sweep
+-- On every shard: no entries but those of these.
+DELETE FROM outgrow.unique_values WHERE index <> ALL ($1::int4[]);
+
+-- name: unique_misplaced
+-- On every shard: entries of this index that belong on another one; this one is number $3 of $2.
+SELECT count(*) FROM outgrow.unique_values WHERE index = $1::int4 AND outgrow.unique_place(value, $2::int4) <> $3::int4;
+
+-- name: unique_sums
+-- On every shard: how many entries, and one number that two different sets of them hardly share, by a 256th of the hash.
+SELECT hashtextextended(value, 7) & 255, count(*), sum(hashtextextended(value || E'\x01' || key, 8)::numeric)::text
+FROM outgrow.unique_values WHERE index = $1::int4 GROUP BY 1;
+
+-- name: unique_part
+-- On every shard: the entries of these 256ths.
+SELECT value, key FROM outgrow.unique_values
+WHERE index = $1::int4 AND hashtextextended(value, 7) & 255 = ANY ($2::int8[]);
+
+-- name: saga_define
+-- The steps of a version are those that it was first used with.
+INSERT INTO outgrow.saga_definitions (name, version, shape) VALUES ($1::text, $2::int4, $3::text) ON CONFLICT DO NOTHING;
+
+-- name: saga_shape
+-- Which those were.
+SELECT shape FROM outgrow.saga_definitions WHERE name = $1::text AND version = $2::int4;
+
+-- name: saga_begin
+-- Many at once; those whose name and key are there already are left out.  (What commits is on disk before anyone acts on
+-- it, whatever the database's default.)
+INSERT INTO outgrow.sagas (id, name, version, key, input, places, epoch, holder, wake_at, deadline_at)
+SELECT u.id, u.name, u.version, u.key, u.input, CASE WHEN u.place IS NULL THEN '{}' ELSE ARRAY[u.place] END, u.epoch,
+       u.holder, clock_timestamp() + u.wake * interval '1 second', clock_timestamp() + u.deadline * interval '1 second'
+FROM unnest($1::uuid[], $2::text[], $3::int4[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::text[], $9::float8[],
+            $10::float8[]) AS u(id, name, version, key, input, place, epoch, holder, wake, deadline),
+     (SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                        ELSE current_setting('synchronous_commit') END, true)) AS safe
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- name: saga_notify
+-- Workers of other processes look at once.
+SELECT pg_notify('outgrow_sagas', '');
+
+-- name: saga_listen
+-- Be told of sagas that are due.
+LISTEN outgrow_sagas;
+
+-- name: saga_checkpoint
+-- Many at once.  A row that another holder has, or that has come further, is left as it is, and not returned.
+UPDATE outgrow.sagas AS s
+SET state = u.state, step = u.step, tries = u.tries, stuck = u.stuck, trouble = u.trouble,
+    failure = COALESCE(u.failure, s.failure),
+    results = CASE WHEN u.result IS NULL THEN s.results ELSE array_append(s.results, u.result) END,
+    places = CASE WHEN u.place IS NULL THEN s.places ELSE array_append(s.places[1:u.step], u.place) END,
+    holder = CASE WHEN u.rest IS NULL AND u.state NOT IN ('done', 'compensated') THEN s.holder END,
+    wake_at = CASE WHEN u.state IN ('done', 'compensated') THEN NULL
+                   WHEN u.rest IS NULL THEN s.wake_at ELSE clock_timestamp() + u.rest * interval '1 second' END,
+    ended_at = CASE WHEN u.state IN ('done', 'compensated') THEN clock_timestamp() END
+FROM unnest($1::uuid[], $2::int8[], $3::text[], $4::int4[], $5::text[], $6::int4[], $7::int4[], $8::text[], $9::text[],
+            $10::bool[], $11::text[], $12::text[], $13::float8[])
+         AS u(id, epoch, was_state, was_step, state, step, tries, result, place, stuck, failure, trouble, rest),
+     (SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                        ELSE current_setting('synchronous_commit') END, true)) AS safe
+WHERE s.id = u.id AND s.epoch = u.epoch AND s.state = u.was_state AND s.step = u.was_step
+RETURNING s.id;
+
+-- name: saga_keep
+-- Their holder is alive: nobody else takes them for so long.  Those that somebody has taken are not returned.
+UPDATE outgrow.sagas AS s SET wake_at = clock_timestamp() + u.lease * interval '1 second'
+FROM unnest($1::uuid[], $2::int8[], $3::float8[]) AS u(id, epoch, lease)
+WHERE s.id = u.id AND s.epoch = u.epoch AND s.wake_at IS NOT NULL
+RETURNING s.id;
+
+-- name: saga_claim
+-- At most so many that are due, each for one of those who ask at the same time, of these definitions and no others.
+WITH known AS (
+    SELECT * FROM unnest($1::text[], $2::int4[], $3::float8[]) AS k(name, version, lease)
+), due AS MATERIALIZED (
+    SELECT s.id, k.lease FROM outgrow.sagas AS s JOIN known AS k ON k.name = s.name AND k.version = s.version
+    WHERE s.wake_at <= clock_timestamp()
+    ORDER BY s.wake_at LIMIT $5::int4 FOR UPDATE OF s SKIP LOCKED
+)
+UPDATE outgrow.sagas AS s
+SET epoch = s.epoch + 1, holder = $4::text, wake_at = clock_timestamp() + due.lease * interval '1 second'
+FROM due,
+     (SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                        ELSE current_setting('synchronous_commit') END, true)) AS safe
+WHERE s.id = due.id
+RETURNING s.id, s.name, s.version, s.key, s.input, s.state, s.step, s.results, s.places, s.tries, s.stuck, s.failure,
+          s.trouble, s.epoch, extract(epoch FROM s.deadline_at - clock_timestamp())::float8;
+
+-- name: saga_next_due
+-- How long until the next one of these definitions is due; null where none is.
+SELECT extract(epoch FROM min(s.wake_at) - clock_timestamp())::float8
+FROM outgrow.sagas AS s JOIN unnest($1::text[], $2::int4[]) AS k(name, version) USING (name, version)
+WHERE s.wake_at IS NOT NULL;
+
+-- name: saga_take
+-- One of them, by its holder's name, as long as nobody holds it.
+UPDATE outgrow.sagas AS s
+SET epoch = s.epoch + 1, holder = $2::text, wake_at = clock_timestamp() + $3::float8 * interval '1 second'
+WHERE s.id = $1::uuid AND s.wake_at <= clock_timestamp()
+RETURNING s.id, s.name, s.version, s.key, s.input, s.state, s.step, s.results, s.places, s.tries, s.stuck, s.failure,
+          s.trouble, s.epoch, extract(epoch FROM s.deadline_at - clock_timestamp())::float8;
+
+-- name: saga_by_key
+-- The saga that a key belongs to.
+SELECT id, version, input FROM outgrow.sagas WHERE name = $1::text AND key = $2::text;
+
+-- name: saga_look
+-- One saga, for whoever wants to know.
+SELECT id, name, version, key, state, stuck, step, results, tries, failure, trouble, holder, epoch, input,
+       begun_at::text, ended_at::text, deadline_at::text, wake_at::text,
+       extract(epoch FROM wake_at - clock_timestamp())::float8,
+       (SELECT shape FROM outgrow.saga_definitions AS d WHERE d.name = s.name AND d.version = s.version)
+FROM outgrow.sagas AS s WHERE id = $1::uuid;
+
+-- name: saga_list
+-- Those in these states (`stuck` counts as one of its own), the latest first, behind an id.
+SELECT id, name, version, key, state, stuck, step, results, tries, failure, trouble, holder, epoch, input,
+       begun_at::text, ended_at::text, deadline_at::text, wake_at::text,
+       extract(epoch FROM wake_at - clock_timestamp())::float8,
+       (SELECT shape FROM outgrow.saga_definitions AS d WHERE d.name = s.name AND d.version = s.version)
+FROM outgrow.sagas AS s
+WHERE (CASE WHEN stuck THEN 'stuck' ELSE state END) = ANY ($1::text[])
+  AND ($2::text IS NULL OR name = $2::text) AND ($3::uuid IS NULL OR id < $3::uuid)
+ORDER BY id DESC LIMIT $4::int4;
+
+-- name: saga_retry
+-- By an operator: it is due now, its tries are counted anew.  Whoever holds it is left in peace.
+UPDATE outgrow.sagas SET stuck = false, tries = 0, epoch = epoch + 1, wake_at = clock_timestamp()
+WHERE id = $1::uuid AND wake_at IS NOT NULL AND (holder IS NULL OR wake_at < clock_timestamp())
+RETURNING id;
+
+-- name: saga_abort
+-- By an operator: it is undone from where it is, the step at work included.  Whoever holds it is fenced, but may trust
+-- its lease until that is over: a step that it begins meanwhile must not come behind its compensation.
+UPDATE outgrow.sagas
+SET state = 'compensating', step = step + 1, epoch = epoch + 1, tries = 0, stuck = false, failure = $2::text,
+    trouble = NULL, wake_at = CASE WHEN holder IS NULL THEN clock_timestamp() ELSE wake_at END
+WHERE id = $1::uuid AND state = 'running'
+RETURNING id;
+
+-- name: saga_mark
+-- In the transaction of a step or its compensation, before its statements.  Who comes second waits for the first, but
+-- not for ever; nor may a process that stands still hold others up.
+INSERT INTO outgrow.applied (saga, step, kind, tombstone)
+SELECT $1::uuid, $2::int4, $3::text, $4::bool
+FROM (SELECT set_config('lock_timeout', CASE current_setting('lock_timeout') WHEN '0' THEN '10s'
+                                        ELSE current_setting('lock_timeout') END, true),
+             set_config('idle_in_transaction_session_timeout',
+                        CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN '60s'
+                             ELSE current_setting('idle_in_transaction_session_timeout') END, true),
+             set_config('client_connection_check_interval', '1s', true),
+             set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                        ELSE current_setting('synchronous_commit') END, true)) AS limits
+ON CONFLICT DO NOTHING
+RETURNING true;
+
+-- name: saga_marked
+-- The mark of a step.
+SELECT tombstone, result FROM outgrow.applied WHERE saga = $1::uuid AND step = $2::int4 AND kind = 'step';
+
+-- name: saga_mark_result
+-- What the step has returned.
+UPDATE outgrow.applied SET result = $3::text WHERE saga = $1::uuid AND step = $2::int4 AND kind = 'step';
+
+-- name: saga_forget
+-- Sagas that have been over for so long; at most a thousand.
+DELETE FROM outgrow.sagas WHERE id IN (
+    SELECT id FROM outgrow.sagas WHERE ended_at < clock_timestamp() - $1::float8 * interval '1 second' LIMIT 1000
+) RETURNING id;
+
+-- name: saga_marks_forget
+-- The marks of sagas that are forgotten.
+DELETE FROM outgrow.applied WHERE saga = ANY ($1::uuid[]);

@@ -8,6 +8,7 @@ from outgrow.nodes.copying import CopyIn, CopyOut
 from outgrow.nodes.enclosed import enclosed_steps, rolled_back_steps
 from outgrow.nodes.link import Link
 from outgrow.nodes.nodes import Nodes
+from outgrow.nodes.notified import notified_steps
 from outgrow.nodes.pair import Asked, Outcome, checked_steps
 from outgrow.nodes.pool import Pool, PoolStats
 from outgrow.nodes.rows import Field, Identity, Inserted, Rows
@@ -46,6 +47,7 @@ __all__ = [
     "late",
     "link_steps",
     "literal",
+    "notified_steps",
     "rolled_back_steps",
     "together",
 ]

@@ -18,12 +18,19 @@ from outgrow.runtime.numbers.ids import uuid7
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.reading.streaming import Streaming
 from outgrow.runtime.result import Result
+from outgrow.runtime.sagas.fleet_sagas import AsyncFleetSagas, FleetSagas
+from outgrow.runtime.sagas.records import SagaRecord, SagaResult
+from outgrow.runtime.sagas.working import Working
 from outgrow.runtime.session import AsyncSession, Session
+from outgrow.runtime.uniqueness.building import UniqueIndex
+from outgrow.runtime.uniqueness.fleet_unique import UniqueIndexes
 from outgrow.statement import Kind
+from outgrow.transactions.saga import Rejected, Retry, Saga, SagaContext, SagaFailed
 
 __all__ = [
     "AsyncCopy",
     "AsyncFleetDirectory",
+    "AsyncFleetSagas",
     "AsyncSession",
     "Conversation",
     "Copy",
@@ -33,13 +40,24 @@ __all__ = [
     "Field",
     "Fleet",
     "FleetDirectory",
+    "FleetSagas",
     "Kind",
     "Level",
     "Migrated",
     "Parameters",
+    "Rejected",
     "Result",
+    "Retry",
+    "Saga",
+    "SagaContext",
+    "SagaFailed",
+    "SagaRecord",
+    "SagaResult",
     "Session",
     "Streaming",
+    "UniqueIndex",
+    "UniqueIndexes",
+    "Working",
     "batch_steps",
     "drive",
     "drive_async",

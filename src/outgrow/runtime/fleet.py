@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,9 +31,12 @@ from outgrow.runtime.numbers.ids import Ids
 from outgrow.runtime.numbers.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.prepared import Parameters
 from outgrow.runtime.result import Result
+from outgrow.runtime.sagas.crew import SagaCrew
+from outgrow.runtime.sagas.fleet_sagas import AsyncFleetSagas, FleetSagas
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.runtime.transaction import agreed, atomic
 from outgrow.runtime.transaction.recovery import Recovery
+from outgrow.runtime.uniqueness.fleet_unique import UniqueIndexes
 from outgrow.schema import ObjectDifference
 from outgrow.topology import Observe, Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
@@ -79,6 +84,8 @@ class Fleet:
             drive(self._nodes.tend_steps())
         self.health = health
         self._ids = Ids(next(iter(self._states.values())))
+        self._sagas: SagaCrew | None = None
+        self._opening = threading.Lock()
         self._heartbeat = Heartbeat(list(self._states.values()))
         self._recovery = Recovery(list(self._states.values()))
         self._subscribers = Subscribers(
@@ -173,6 +180,20 @@ class Fleet:
     def async_directory(self, domain: str | None = None) -> AsyncFleetDirectory:
         """The same for asyncio."""
         return AsyncFleetDirectory(self._state(domain))
+
+    def unique(self, domain: str | None = None) -> UniqueIndexes:
+        """Unique keys that lack the shard key and hold in the whole domain: build, show, check and drop them."""
+        return UniqueIndexes(self._state(domain))
+
+    @property
+    def sagas(self) -> FleetSagas:
+        """Durable work over several services and shards, done or undone whatever dies (docs/sagas.md)."""
+        return FleetSagas(self._saga_crew())
+
+    @property
+    def async_sagas(self) -> AsyncFleetSagas:
+        """The same for asyncio."""
+        return AsyncFleetSagas(self._saga_crew())
 
     def new_id(self) -> int:
         """A new 63-bit id, unique among all processes of the fleet and ordered by time; no round trip.
@@ -300,7 +321,16 @@ class Fleet:
         self._heartbeat.stop()
         self._ids.close()
         self._recovery.stop()
+        if self._sagas is not None and self._sagas.pid == os.getpid():
+            self._sagas.close()
         self._nodes.close()
+
+    def _saga_crew(self) -> SagaCrew:
+        # A forked child begins anew: the parent's leases are the parent's.
+        with self._opening:
+            if self._sagas is None or self._sagas.pid != os.getpid():
+                self._sagas = SagaCrew(self._states, self.topology.secret)
+            return self._sagas
 
     def _conversation(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from outgrow import ledger
-from outgrow.nodes import Link
+from outgrow.nodes import Asked, Link, Outcome
 from outgrow.waits import Steps
 
 
@@ -20,6 +20,10 @@ class Timed:
     @property
     def engine(self) -> str:
         return self._link.engine
+
+    def run_chained_steps(self, asked: Sequence[Asked]) -> Steps[list[Outcome]]:
+        """Several in one flush and one transaction."""
+        return self._link.run_many_steps(asked, until=self._until, chained=True)
 
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[ledger.Answer]:
         return self._link.run_steps(sql, params, until=self._until)

@@ -29,10 +29,12 @@ from outgrow.runtime.doctor import (
     placed_rows,
     poolers,
     replication,
+    sagas,
     sequences,
     servers,
     settings,
     transactions,
+    uniqueness,
 )
 from outgrow.runtime.doctor.examination import Check, Examination, Progress
 from outgrow.runtime.doctor.finding import Finding, Severity
@@ -72,9 +74,11 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
             *sequences.CHECKS,
             *transactions.CHECKS,
             lost_branches.LOST_BRANCHES,
+            *sagas.CHECKS,
             *placed_rows.CHECKS,
             *listed_rows.CHECKS,
             *copies.CHECKS,
+            *uniqueness.CHECKS,
         ),
         "mariadb": (
             servers.SERVERS,

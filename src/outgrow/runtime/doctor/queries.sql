@@ -82,6 +82,14 @@ WHERE id IN (SELECT value::uuid FROM json_array_elements_text($1::json) AS asked
 -- The names of what is prepared here.
 SELECT gid FROM pg_prepared_xacts WHERE database = current_database();
 
+-- name: sagas
+-- Sagas that are stuck, with what the last of them met, and those that have been due for longer than so many seconds.
+SELECT name, version, count(*) FILTER (WHERE stuck), max(trouble) FILTER (WHERE stuck),
+       count(*) FILTER (WHERE wake_at < clock_timestamp() - make_interval(secs => $1::float8))
+FROM outgrow.sagas
+WHERE wake_at IS NOT NULL AND (stuck OR wake_at < clock_timestamp() - make_interval(secs => $1::float8))
+GROUP BY name, version ORDER BY name, version;
+
 -- name: long_transactions
 -- Sessions of this database that sit in a transaction and say nothing, or work in one, for longer than so many seconds.
 SELECT pid, coalesce(usename::text, ''), coalesce(application_name, ''), state,

@@ -1,0 +1,202 @@
+"""Checkpoints of many sagas in one transaction: who comes while one is being written goes along with the next.
+
+Whoever finds nobody at it writes, for all that wait; then the first of those who have come meanwhile.  No thread, no
+delay: one saga alone pays for its own commit, and sixty-four share theirs.
+
+A row that is written again, because the answer to the first time was lost, is refused by its own first time; a look at
+it tells.  So every answer is certain.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import enum
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from outgrow import ledger
+from outgrow.clock import monotonic
+from outgrow.errors import Error, OperationalError
+from outgrow.ledger import SagaBegin, SagaCheckpoint
+from outgrow.nodes import Asked
+from outgrow.runtime.asking import answered
+from outgrow.runtime.timed import Timed
+from outgrow.waits import Future, Steps, Until
+
+if TYPE_CHECKING:
+    from outgrow.runtime.domain import DomainState
+
+#: How long to wait for whoever writes: his loop may be held up, perhaps by the very call that waits.
+_PATIENCE_SECONDS = 5.0
+#: How long one transaction may take.
+_WRITE_SECONDS = 10.0
+#: Rows of one transaction.
+_TOGETHER_MAX = 500
+
+Row = SagaBegin | SagaCheckpoint
+
+
+class _Turn(enum.Enum):
+    #: Nobody writes: you do.
+    LEAD = "lead"
+    #: Whoever wrote was stopped, and does not know: write it again.
+    AGAIN = "again"
+    #: Whoever writes does not come to an end: write it yourself.
+    ALONE = "alone"
+
+
+class _Waiting:
+    __slots__ = ("answer", "row")
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.answer: concurrent.futures.Future[bool | _Turn] = concurrent.futures.Future()
+
+
+class Writer:
+    """The one way in which this process writes saga rows.  Safe for threads and tasks."""
+
+    def __init__(self, home: DomainState) -> None:
+        self._home = home
+        self._queries = ledger.queries(home.file.engine)
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []
+        self._led = False
+
+    def write_steps(self, row: Row) -> Steps[bool]:
+        """Durable when it returns True; False: the row is not as it should be, and was left so."""
+        while True:
+            mine = _Waiting(row)
+            with self._lock:
+                self._waiting.append(mine)
+                leads, self._led = not self._led, True
+            turn: bool | _Turn = _Turn.LEAD
+            if not leads:
+                turn = yield from self._await_steps(mine)
+            if turn is _Turn.LEAD:
+                return (yield from self._lead_steps(mine))
+            if turn is _Turn.ALONE:
+                (own,) = yield from self._answers_steps([row])
+                if isinstance(own, Error):
+                    raise own
+                return own
+            if turn is not _Turn.AGAIN:
+                return turn
+
+    def _await_steps(self, mine: _Waiting) -> Steps[bool | _Turn]:
+        try:
+            if not (yield Future(mine.answer, monotonic() + _PATIENCE_SECONDS)):
+                with self._lock:
+                    if not mine.answer.done():
+                        if mine in self._waiting:
+                            self._waiting.remove(mine)
+                        return _Turn.ALONE
+        except BaseException:
+            with self._lock:
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+                led = mine.answer.done() and not mine.answer.exception() and mine.answer.result() is _Turn.LEAD
+            if led:
+                self._pass_on()
+            raise
+        return mine.answer.result()
+
+    def _lead_steps(self, mine: _Waiting) -> Steps[bool]:
+        batch: list[_Waiting] = []
+        answers: list[bool | Error | _Turn] = []
+        try:
+            # Those who have come this far at the same moment come along: sagas that were answered together do.
+            yield Until(0.0)
+            with self._lock:
+                batch, self._waiting = self._waiting[:_TOGETHER_MAX], self._waiting[_TOGETHER_MAX:]
+            answers = [_Turn.AGAIN] * len(batch)
+            answers[:] = yield from self._answers_steps([one.row for one in batch])
+        finally:
+            if not batch:
+                with self._lock:
+                    self._waiting.remove(mine)
+            for one, answer in zip(batch, answers, strict=True):
+                if one is mine:
+                    # It was told already: to lead.
+                    continue
+                if isinstance(answer, Error):
+                    one.answer.set_exception(answer)
+                else:
+                    one.answer.set_result(answer)
+            self._pass_on()
+        own = answers[batch.index(mine)]
+        if isinstance(own, Error):
+            raise own
+        return own is True
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            self._led = bool(self._waiting)
+            if self._led:
+                self._waiting[0].answer.set_result(_Turn.LEAD)
+
+    def _answers_steps(self, rows: Sequence[Row]) -> Steps[list[bool | Error]]:
+        try:
+            return list((yield from self._write_all_steps(rows)))
+        except OperationalError as error:
+            return [error, *(_again(error) for _ in rows[1:])]
+        except Error as error:
+            if len(rows) == 1:
+                return [error]
+        # One of them is not to the server's taste, and shall not harm the others.
+        answers: list[bool | Error] = []
+        for row in rows:
+            answers += yield from self._answers_steps([row])
+        return answers
+
+    def _write_all_steps(self, rows: Sequence[Row]) -> Steps[list[bool]]:
+        """All in one transaction, so that one flush serves them."""
+        state = self._home
+        asked = self._asked(rows)
+        home = state.picture.domain.home.name
+        done: set[UUID] = set()
+
+        def write_steps(link: Timed) -> Steps[None]:
+            done.clear()
+            for outcome in (yield from link.run_chained_steps(asked)):
+                done.update(row[0] for row in answered(outcome).rows if isinstance(row[0], UUID))
+
+        until = monotonic() + _WRITE_SECONDS
+        yield from state.sequences.on_primary_steps(home, write_steps, until)
+        missing = [row for row in rows if row.id not in done]
+        for row in missing:
+            there, _ = yield from state.sequences.on_primary_steps(home, partial(_stands_steps, row), until)
+            if there:
+                done.add(row.id)
+        return [row.id in done for row in rows]
+
+    def _asked(self, rows: Sequence[Row]) -> list[Asked]:
+        begins = [row for row in rows if isinstance(row, SagaBegin)]
+        checkpoints = [row for row in rows if isinstance(row, SagaCheckpoint)]
+        asked: list[Asked] = []
+        if begins:
+            asked.append((self._queries["saga_begin"], ledger.columns(begins)))
+        if checkpoints:
+            asked.append((self._queries["saga_checkpoint"], ledger.columns(checkpoints)))
+        if any(row.holder is None for row in begins):
+            asked.append((self._queries["saga_notify"], None))
+        return asked
+
+
+def _stands_steps(row: Row, link: Timed) -> Steps[bool]:
+    """Whether this very row was written, by a try whose answer was lost.  Nobody else has its id, or its epoch."""
+    if isinstance(row, SagaBegin):
+        known = yield from ledger.saga_by_key_steps(link, row.name, row.key)
+        return known is not None and known[0] == row.id
+    note = yield from ledger.look_saga_steps(link, row.id)
+    return note is not None and (note.epoch, note.state, note.step) == (row.epoch, row.state, row.step)
+
+
+def _again(error: Error) -> Error:
+    """The same for somebody else: an exception has one traceback."""
+    return OperationalError(
+        error.code, error.message, cure=error.cure, shard=error.shard, node=error.node, sqlstate=error.sqlstate
+    )
