@@ -43,6 +43,13 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
+def test_names(file: Path) -> set[str]:
+    """The tests that a file holds."""
+    return {
+        node.name for node in tree(file).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
 def rooms() -> list[str]:
     return sorted(place.name for place in SOURCE.iterdir() if (place / "__init__.py").exists())
 

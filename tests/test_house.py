@@ -208,3 +208,14 @@ def test_settings_are_documented() -> None:
     known = house.settings()
     assert {"slots", "wait_timeout_seconds", "shard_by", "env", "primary"} <= known
     assert sorted(key for key in known if f"`{key}`" not in page) == []
+
+
+def test_guarantees_name_tests_that_exist() -> None:
+    page = (house.ROOT / "README.md").read_text(encoding="utf-8")
+    section = page.split("## What holds when it breaks\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")][2:]
+    there = {name for file in (house.ROOT / "tests").rglob("test_*.py") for name in house.test_names(file)}
+    assert len(lines) >= 9
+    for line in lines:
+        named = re.findall(r"`(test_\w+)`", line.rsplit("|", 2)[1])
+        assert named and there.issuperset(named), f"no such test: {line}"

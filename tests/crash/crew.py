@@ -1,4 +1,4 @@
-"""The workers as their starter sees them: started, told where to stand, paused, killed and replaced."""
+"""The workers as their starter sees them: started, told what to do, paused, killed and replaced."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from tests.crash import worker as workers
-from tests.crash.worker import Orders, Stand, Standing
-from tests.crash.world import World, named
+from tests.crash.worker import Orders
+from tests.crash.world import World
 
 
 @dataclass(slots=True)
@@ -26,8 +26,6 @@ class Hand:
     life: int = 0
     process: Any = None
     pipe: Connection | None = None
-    #: Stands where it was told to, and waits for the word to go on.
-    stands: Standing | None = None
     resting: bool = False
 
     @property
@@ -59,7 +57,13 @@ class Crew:
     journals: Path
     seed: int
     mutant: str
+    #: Replicas that have not got all may be promoted.
+    lossy: bool = False
     hands: list[Hand] = field(default_factory=list)
+    #: Those that are dead or asleep by order.
+    out: set[int] = field(default_factory=set)
+    #: Those that take part in a scene.
+    busy: set[int] = field(default_factory=set)
     #: Deaths that nobody ordered.
     losses: list[str] = field(default_factory=list)
 
@@ -72,24 +76,26 @@ class Crew:
         context.set_forkserver_preload([workers.__name__])
         ours, theirs = context.Pipe()
         orders = Orders(
-            named(self.world.asked, hand.name),
+            self.world.doors(hand.number, hand.name),
             self.world.accounts,
             self.journals,
             hand.name,
             f"{self.seed}/{hand.name}",
             self.mutant,
+            self.world.ground.engine,
+            self.lossy,
         )
         hand.process = context.Process(target=workers.serve, args=(orders, theirs), daemon=True)
         hand.process.start()
         theirs.close()
-        hand.pipe, hand.stands, hand.resting = ours, None, False
+        hand.pipe, hand.resting = ours, False
 
     def kill(self, hand: Hand) -> None:
         os.kill(hand.pid, signal.SIGKILL)
         hand.process.join()
         if hand.pipe is not None:
             hand.pipe.close()
-        hand.pipe = hand.stands = None
+        hand.pipe = None
 
     def pause(self, hand: Hand) -> None:
         os.kill(hand.pid, signal.SIGSTOP)
@@ -97,31 +103,15 @@ class Crew:
     def resume(self, hand: Hand) -> None:
         os.kill(hand.pid, signal.SIGCONT)
 
-    def stand(self, hand: Hand, where: Stand, seconds: float, meanwhile: Callable[[], None]) -> Standing | None:
-        """Have it stand still there; None when it does not get there in time."""
-        hand.send(where)
-        until = time.monotonic() + seconds
-        while hand.stands is None and hand.process.is_alive():
-            heard = hand.hear(0.01)
-            if isinstance(heard, Standing) and heard.number == where.number:
-                hand.stands = heard
-            elif time.monotonic() > until:
-                hand.send("forget")
-                break
-            meanwhile()
-        return hand.stands
-
-    def go_on(self, hand: Hand, *, deaf: bool = False) -> None:
-        """Let it go on where it stands; `deaf`: without the answer that it waits for."""
-        if hand.stands is not None:
-            hand.stands = None
-            hand.send("deaf" if deaf else "on")
+    def replace(self, hand: Hand) -> None:
+        """Somebody else in the place of a dead one."""
+        self.start(hand)
+        self.out.discard(hand.number)
 
     def rest(self, seconds: float) -> list[Hand]:
         """Everyone ends what they are at, and does nothing until `work`; who does not hear of it in time."""
         self.replace_dead()
         for hand in self.hands:
-            self.go_on(hand)
             hand.send("rest")
         until = time.monotonic() + seconds
         for hand in self.hands:
@@ -151,8 +141,8 @@ class Crew:
 
 
 @contextlib.contextmanager
-def crew(world: World, journals: Path, count: int, seed: int, mutant: str = "") -> Iterator[Crew]:
-    made = Crew(world, journals, seed, mutant, [Hand(number) for number in range(count)])
+def crew(world: World, journals: Path, count: int, seed: int, mutant: str = "", lossy: bool = False) -> Iterator[Crew]:
+    made = Crew(world, journals, seed, mutant, lossy, [Hand(number) for number in range(count)])
     try:
         for hand in made.hands:
             made.start(hand)

@@ -1,22 +1,19 @@
-"""The faults: what is struck, where, and how it is put right again."""
+"""The faults: what strikes a transaction at its point, and how it is put right again."""
 
 from __future__ import annotations
 
 import contextlib
 import random
-import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import psycopg
-
-from outgrow.local import processes
-from outgrow.topology import Node
 from tests.crash.crew import Crew, Hand
-from tests.crash.points import NOTHING, RECOVERING, look, point
+from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, POINTS, PREPARE_RUN, UNDECIDED, Point
+from tests.crash.proxy import Line, wait_for
+from tests.crash.scenes import KEPT_SECONDS, Scene, Stage
 from tests.crash.watch import Watch
-from tests.crash.worker import Stand, Standing
 from tests.crash.world import World
 
 KILL = "coordinator killed"
@@ -24,39 +21,43 @@ PAUSE = "coordinator paused"
 PARTICIPANT = "participant killed"
 DECIDER = "deciding shard killed"
 BOTH = "coordinator and server killed"
-CUT = "link cut"
+CUT_UP = "link cut, client to server"
+CUT_DOWN = "link cut, server to client"
 #: Something was done, and the network lost the answer.
 LOST = "answer lost"
-#: The server gets to the last message of a dead coordinator late: after somebody has recovered, for instance.
-LATE = "coordinator killed, message late"
-SLOW = "message late"
-RECOVERER = "killed during recovery"
+#: Everything arrives, but late: after somebody has recovered, for instance.
+SLOW = "messages late"
+#: The primary is killed, and its replica promoted.
+FAILOVER = "failover, synchronous"
+#: The same, and the replica has not got all.
+LOSSY = "failover, lossy"
 
-#: How often each is drawn.
-WEIGHTS = {KILL: 6, PAUSE: 5, PARTICIPANT: 2, DECIDER: 3, BOTH: 2, CUT: 4, LOST: 3, LATE: 3, SLOW: 3, RECOVERER: 3}
-KILLS_A_SERVER = frozenset((PARTICIPANT, DECIDER, BOTH))
+FAULTS = (KILL, PAUSE, PARTICIPANT, DECIDER, BOTH, CUT_UP, CUT_DOWN, LOST, SLOW)
+FAILOVERS = (FAILOVER, LOSSY)
+#: What strikes one worker alone, so that it can do so beside another scene.
+BESIDE = frozenset((KILL, PAUSE, CUT_UP, CUT_DOWN, LOST, SLOW))
+STRIKES_A_SERVER = frozenset((PARTICIPANT, DECIDER, BOTH, FAILOVER, LOSSY))
 
-#: The share of faults that strike at a chosen point; the others strike whenever it happens.
-CHOSEN = 0.8
-#: How long a worker may take to get to its point.
-STAND_SECONDS = 10.0
 #: A pause that nobody minds, and one that outlasts everybody's patience.
 SHORT_SECONDS, LONG_SECONDS = (0.05, 0.5), (4.0, 7.0)
 DOWN_SECONDS = (0.05, 0.8)
-#: How long a message is late, and how long everything else may come to its end meanwhile.
-LATE_SECONDS, MEANWHILE_SECONDS = (0.05, 6.0), 0.05
-
-BACKENDS = """
-    SELECT pid FROM pg_stat_activity
-    WHERE application_name = %s AND datname = current_database() AND backend_type = 'client backend'
-"""
+CUT_SECONDS = (0.2, 4.0)
+#: How long messages are late.
+LATE_SECONDS = (0.05, 6.0)
+#: The same for those that recovery must wait for.
+RESPECTED_SECONDS = (1.2, 1.6)
+#: How long the answer that is to be lost may take to come.
+ANSWER_SECONDS = 1.0
+#: How often a cell that did not come about is tried again.
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    kind: str
-    #: Where it struck: one of `points.POINTS`; "" for a moment by chance.
-    point: str
+class Cell:
+    """What strikes where: one field of the matrix."""
+
+    point: Point
+    fault: str
 
 
 @dataclass(slots=True)
@@ -68,6 +69,16 @@ class Mending:
     server: bool = False
 
 
+def cells(faults: Sequence[str], points: Sequence[Point]) -> list[Cell]:
+    """What is forgotten is what all shards have confirmed: there is nothing left that a failover could lose."""
+    return [Cell(point, fault) for point in points for fault in faults if (point, fault) != (FORGETTING, LOSSY)]
+
+
+def points_of(world: World) -> list[Point]:
+    """Those that can be reached there: only keys of a directory can move."""
+    return [point for point in POINTS if point is not MAP_CHANGE or world.moves]
+
+
 @dataclass
 class Injector:
     """Strikes one fault after the other and puts right what is due; one server at most is down at a time."""
@@ -76,147 +87,229 @@ class Injector:
     crew: Crew
     watch: Watch
     rng: random.Random
-    #: Kind → how often it is drawn.
-    weights: Mapping[str, int]
+    #: What may strike where; each of them as often as the others.
+    matrix: Sequence[Cell]
     mendings: list[Mending] = field(default_factory=list)
-    #: Hands that are dead or paused.
-    out: set[int] = field(default_factory=set)
-    orders: int = 0
+    struck: list[Cell] = field(default_factory=list)
+    #: Cells whose moment did not come.
+    missed: list[Cell] = field(default_factory=list)
 
-    def strike(self) -> Fault | None:
-        """One fault; None when its moment did not come."""
+    #: Transactions that nobody may abort: their coordinator was there all the time.
+    entitled: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        #: Worker → when it was struck last.
+        self._touched: dict[int, float] = {}
+        self.stage = Stage(self.world, self.crew, self.rng, self._meanwhile)
+        #: What is to come, in order, and how often each was tried in vain.
+        self._next: list[Cell] = []
+        self._tried: Counter[Cell] = Counter()
+        #: How many strikes are under way, one within the other, and at whom.
+        self._depth = 0
+        self._began = time.monotonic()
+
+    def strike(self) -> None:
+        """One fault, and others while its point takes long to come."""
         self.mend_due()
         self.crew.replace_dead()
-        kind = self.rng.choices(list(self.weights), list(self.weights.values()))[0]
-        if kind in KILLS_A_SERVER:
+        if not self._next:
+            self._next = self._rounds()
+        self._try(self._taken(lambda cell: self._is_time(cell)))
+
+    def _rounds(self) -> list[Cell]:
+        """All of the matrix, by chance, but so that every point comes once before one comes again."""
+        places: Counter[Point] = Counter()
+        drawn = []
+        for cell in self.rng.sample(self.matrix, len(self.matrix)):
+            places[cell.point] += 1
+            drawn.append((places[cell.point], cell))
+        return [cell for _, cell in sorted(drawn, key=lambda one: -one[0])]
+
+    def _meanwhile(self) -> None:
+        """What is due; and within a scene that takes seconds, other faults, where they do not concern it."""
+        self.mend_due()
+        if self._depth == 1 and self.stage.patient and len(self._idle()) > 1:
+            cell = self._taken(lambda cell: cell.point.quick and cell.fault in BESIDE)
+            if cell is not None:
+                self._try(cell)
+
+    def _taken(self, wanted: Callable[[Cell], bool]) -> Cell | None:
+        for position in range(len(self._next) - 1, -1, -1):
+            if wanted(self._next[position]):
+                return self._next.pop(position)
+        return None
+
+    def _is_time(self, cell: Cell) -> bool:
+        """Only what is old is forgotten."""
+        return cell.point is not FORGETTING or time.monotonic() > self._began + KEPT_SECONDS + 5
+
+    def _try(self, cell: Cell | None) -> None:
+        if cell is None:
+            # Only such are left that must wait.
+            time.sleep(0.5)
+            return
+        self._depth += 1
+        if cell.fault in STRIKES_A_SERVER or cell.point is MAP_CHANGE:
             self.mend(lambda mending: mending.server)
-        while not (free := [hand for hand in self.crew.hands if hand.number not in self.out]):
-            time.sleep(0.01)
+        hand = self._free()
+        self.crew.busy.add(hand.number)
+        # What is held up on the way to its point is broken, too.
+        self.stage.healed = self.watch.ailing(hand.number)
+        healed = self.stage.healed
+        with self.world.lag() if cell.fault == LOSSY else contextlib.nullcontext():
+            scene = self.stage.reach(cell.point, hand)
+            if scene is not None:
+                self._touched[scene.hand.number] = time.monotonic()
+                self._do(cell.fault, scene)
+                self.struck.append(cell)
+        healed()
+        self.crew.busy.discard(hand.number)
+        self._depth -= 1
+        if scene is None:
+            self.missed.append(cell)
+            self._tried[cell] += 1
+            if self._tried[cell] < TRIES:
+                self._next.insert(0, cell)
+
+    def _idle(self) -> list[Hand]:
+        return [hand for hand in self.crew.hands if hand.number not in self.crew.out | self.crew.busy]
+
+    def _free(self) -> Hand:
+        while not (free := self._idle()):
+            time.sleep(0.005)
             self.mend_due()
-        hand = self.rng.choice(free)
-        if kind == RECOVERER:
-            return self._during_recovery(hand)
-        if self.rng.random() > CHOSEN and kind not in (LATE, SLOW, LOST):
-            time.sleep(self.rng.uniform(0.0, 0.1))
-            self._do(kind, hand, [shard.name for shard in self.world.shards])
-            return Fault(kind, "")
-        stage, most = "commit" if self.rng.random() < 0.8 else "write", 1.0
-        if kind in (PAUSE, SLOW):
-            # Who is slow is only in danger before it has decided.
-            stage, most = "commit", 0.7
-        after = self.rng.random() < 0.5
-        if kind == LOST:
-            # What was sent is worked off while its sender stands before the answer.
-            stage, after = "commit", False
-        standing = self._stand(hand, stage, self.rng.uniform(0.0, most), after)
-        if standing is None:
-            return None
-        if kind in (LATE, SLOW):
-            self._freeze(hand, self.rng.choice(standing.shards))
-            self.crew.go_on(hand)
-            time.sleep(MEANWHILE_SECONDS)
-        seen = look(self.world, standing.transfer, standing.shards, hand.name)
-        self._do(kind, hand, standing.shards)
-        return Fault(kind, point(seen))
+        return self.rng.choice(free)
 
-    def _stand(self, hand: Hand, stage: str, fraction: float, after: bool) -> Standing | None:
-        self.orders += 1
-        return self.crew.stand(hand, Stand(self.orders, stage, fraction, after), STAND_SECONDS, self.mend_due)
+    # -- the faults ------------------------------------------------------------------------------------------------
 
-    def _do(self, kind: str, hand: Hand, shards: Sequence[str]) -> None:
-        """`shards` are those of the transfer in order; the last one decides."""
-        if kind in KILLS_A_SERVER:
-            chosen = shards[-1] if kind == DECIDER else self.rng.choice(shards[:-1] or shards)
-            self._kill_server(self.world.primary(chosen))
-        if kind in (KILL, BOTH, LATE):
-            self._kill(hand)
-        elif kind == PAUSE:
-            self._pause(hand)
-        else:
-            if kind == CUT:
-                shard = self.rng.choice(shards)
-                for pid in self._backends(hand, shard):
-                    self.world.servers.sql(self.world.primary(shard), "SELECT pg_terminate_backend(%s)", [pid])
-            self.crew.go_on(hand, deaf=kind == LOST)
+    def _do(self, fault: str, scene: Scene) -> None:
+        strikes = {
+            KILL: self._kill,
+            PAUSE: self._pause,
+            PARTICIPANT: self._strike_server,
+            DECIDER: self._strike_server,
+            BOTH: self._kill_both,
+            CUT_UP: self._cut,
+            CUT_DOWN: self._cut,
+            LOST: self._lose,
+            SLOW: self._slow,
+            FAILOVER: self._strike_server,
+            LOSSY: self._strike_server,
+        }
+        strikes[fault](fault, scene)
 
-    def _backends(self, hand: Hand, shard: str) -> list[int]:
-        """The worker's connections as the shard's primary has them; none where that is down."""
-        try:
-            return [pid for (pid,) in self.world.servers.sql(self.world.primary(shard), BACKENDS, [hand.name])]
-        except psycopg.Error:
-            return []
-
-    def _freeze(self, hand: Hand, shard: str) -> None:
-        """The shard's primary reads nothing more from the worker's connections for a while."""
-        data = self.world.servers.data(self.world.primary(shard))
-        pids = self._backends(hand, shard)
-        for pid in pids:
-            processes.send(pid, data, signal.SIGSTOP)
-
-        def thaw() -> None:
-            for pid in pids:
-                processes.send(pid, data, signal.SIGCONT)
-
-        self._later(self.rng.uniform(*LATE_SECONDS), thaw)
-
-    def _kill(self, hand: Hand) -> None:
+    def _kill(self, fault: str, scene: Scene) -> None:
+        hand = scene.hand
         self.crew.kill(hand)
-        self.out.add(hand.number)
+        self.crew.out.add(hand.number)
+        # What was on its way arrives, or does not.
+        for line in scene.lines:
+            if self.rng.random() < 0.5 or scene.point is LATE:
+                self.world.proxy.release(line)
+            else:
+                self.world.proxy.cut(line)
+        self._later(self.rng.uniform(0.0, 0.3), lambda: self.crew.replace(hand))
 
-        def replace() -> None:
-            self.crew.start(hand)
-            self.out.discard(hand.number)
-
-        self._later(self.rng.uniform(0.0, 0.3), replace)
-
-    def _pause(self, hand: Hand) -> None:
+    def _pause(self, fault: str, scene: Scene) -> None:
+        hand = scene.hand
         self.crew.pause(hand)
-        self.out.add(hand.number)
+        self.crew.out.add(hand.number)
+        others_work = len(self.crew.out) < len(self.crew.hands) - 1
+        patience = LONG_SECONDS if others_work and self.rng.random() < 0.6 else SHORT_SECONDS
+        # What it has sent goes on at once, or arrives when everything else is over.
+        late = scene.lines if self.rng.random() < 0.5 else []
+        self.world.proxy.release(*(line for line in scene.lines if line not in late))
+        healed = self.watch.ailing(hand.number, scene.number)
 
         def wake() -> None:
+            self.world.proxy.release(*late)
             self.crew.resume(hand)
-            self.crew.go_on(hand)
-            self.out.discard(hand.number)
+            self.crew.out.discard(hand.number)
+            healed()
 
-        others_work = len(self.out) < len(self.crew.hands) - 1
-        patience = LONG_SECONDS if others_work and self.rng.random() < 0.6 else SHORT_SECONDS
         self._later(self.rng.uniform(*patience), wake)
 
-    def _kill_server(self, node: Node) -> None:
-        self.watch.up_since = None
-        with contextlib.suppress(AssertionError):
-            self.world.servers.kill(node, signal.SIGKILL)
-        self._later(self.rng.uniform(*DOWN_SECONDS), lambda: self._start_server(node), server=True)
+    def _kill_both(self, fault: str, scene: Scene) -> None:
+        self.crew.kill(scene.hand)
+        self.crew.out.add(scene.hand.number)
+        self._strike_server(fault, scene)
+        hand = scene.hand
+        self._later(self.rng.uniform(0.0, 0.3), lambda: self.crew.replace(hand))
 
-    def _start_server(self, node: Node) -> None:
-        self.world.servers.start()
-        until = time.monotonic() + 60
-        while not self.world.answering(node):
-            if time.monotonic() > until:
-                raise RuntimeError(f"{node.name} does not come up again")
-            time.sleep(0.02)
-        self.watch.up_since = time.monotonic()
+    def _strike_server(self, fault: str, scene: Scene) -> None:
+        shard = self._shard(fault, scene)
+        healed = self.watch.ailing(None)
+        node = self.world.primary(shard)
+        self.world.kill(node)
+        # Its connections break; whatever was held elsewhere goes on.
+        self.world.proxy.release(*scene.lines)
+        if fault in FAILOVERS:
+            self.world.promote(shard)
+            healed()
+            self._later(0.0, lambda: self.world.rebuild(node), server=True)
+            return
 
-    def _during_recovery(self, hand: Hand) -> Fault | None:
-        """Leave a transaction in doubt, wait until somebody is about to end it, and kill whoever that may be."""
-        standing = self._stand(hand, "commit", self.rng.uniform(0.3, 1.0), True)
-        if standing is None:
-            return None
-        seen = look(self.world, standing.transfer, standing.shards, hand.name)
-        self._do(KILL, hand, standing.shards)
-        if not any(one.prepared for one in seen):
-            return Fault(KILL, point(seen))
-        held = {one.shard for one in seen if one.prepared}
-        time.sleep(self.rng.uniform(0.0, 3.0))
-        still = [shard for shard in held if self.world.prepared(self.world.primary(shard))]
-        self.mend_due()
-        others = [one for one in self.crew.hands if one.number not in self.out]
-        if others and self.rng.random() < 0.6:
-            self._kill(self.rng.choice(others))
+        def start() -> None:
+            self.world.start(node)
+            healed()
+
+        self._later(self.rng.uniform(*DOWN_SECONDS), start, server=True)
+
+    def _shard(self, fault: str, scene: Scene) -> str:
+        """The shard that decides, or another one; before that is known, any."""
+        names = [shard.name for shard in self.world.shards]
+        decider = self.world.decider(scene.number)
+        if fault == DECIDER and decider is not None:
+            return decider
+        rest = [name for name in names if name != decider]
+        if fault == PARTICIPANT and scene.held and self.rng.random() < 0.5:
+            node = scene.held[0].line.node
+            return next((name for name in rest if f"/{name}/" in node), rest[0])
+        return self.rng.choice(names if fault in (BOTH, *FAILOVERS) else rest)
+
+    def _cut(self, fault: str, scene: Scene) -> None:
+        """One direction of the connections to one shard: neither end learns of it until they are mended."""
+        held = [line for line in scene.lines if line.owner == scene.hand.number]
+        node = self.rng.choice(held or self.world.proxy.of(scene.hand.number) or scene.lines).node
+        struck = self.world.proxy.of(scene.hand.number, node)
+        healed = self.watch.ailing(scene.hand.number, scene.number)
+        if fault == CUT_UP:
+            self.world.proxy.lose(*struck, up=True)
         else:
-            self.mend(lambda mending: mending.server)
-            self._kill_server(self.world.primary(self.rng.choice(standing.shards)))
-        return Fault(RECOVERER, RECOVERING if still else NOTHING)
+            # What was sent arrives.
+            self.world.proxy.forward(*struck)
+            self.world.proxy.lose(*struck, down=True)
+        self.world.proxy.release(*(line for line in scene.lines if line not in struck))
+
+        def mend() -> None:
+            self.world.proxy.release(*struck)
+            healed()
+
+        self._later(self.rng.uniform(*CUT_SECONDS), mend)
+
+    def _lose(self, fault: str, scene: Scene) -> None:
+        """What is held gets there and is done; who has sent it hears only that the connection is gone."""
+        self.world.proxy.forward(*(message.line for message in scene.held))
+        wait_for(lambda: all(message.answered for message in scene.held), ANSWER_SECONDS, self.mend_due)
+        self.world.proxy.cut(*(message.line for message in scene.held))
+        self.world.proxy.release(*scene.others)
+
+    def _slow(self, fault: str, scene: Scene) -> None:
+        healed = self.watch.ailing(scene.hand.number, scene.number)
+        lines: list[Line] = scene.lines
+        began, seconds = time.monotonic(), self.rng.uniform(*LATE_SECONDS)
+        # Long enough for others to look, and short enough for their patience: it is there, and must be left alone.
+        respected = scene.point in (PREPARE_RUN, UNDECIDED) and self.rng.random() < 0.5
+        if respected:
+            seconds = self.rng.uniform(*RESPECTED_SECONDS)
+
+        def arrive() -> None:
+            if respected and self._touched[scene.hand.number] <= began and not self.watch.server_ailed(began):
+                self.entitled.add(scene.number)
+            self.world.proxy.release(*lines)
+            healed()
+
+        self._later(seconds, arrive)
 
     # -- putting right ---------------------------------------------------------------------------------------------
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
+from outgrow.errors import Error
+from outgrow.nodes import drive
+from outgrow.runtime.transaction import atomic
 from outgrow.runtime.transaction.recovery import Recovery
 from outgrow.transactions import postgresql, recovery
 from outgrow.transactions.commit import Commit
@@ -17,7 +21,7 @@ from outgrow.waits import Steps
 Switch = contextlib.AbstractContextManager[object]
 
 #: Instead of half a minute: a pause must outlast the patience of those who recover, and a run must end.
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 3.0
 
 
 def hurried() -> Switch:
@@ -64,17 +68,62 @@ def _lost_reply_is_no(self: Commit, id: object, seconds: float) -> Steps[bool]:
     return False
 
 
+def _committed_before(
+    self: postgresql.PostgresBranch, id: Any, shards: Sequence[str], until: float | None
+) -> Steps[None]:
+    yield from self.commit_steps(until)
+    decide = (postgresql._SQL["decide"], [*postgresql._stamped(id, shards), id.begun_seconds])
+    yield from self.link.run_many_steps([decide], until=until)
+
+
+def _insisting(self: postgresql.PostgresShard, id: Any, insist: bool, until: float) -> Steps[Outcome]:
+    return (yield from _RULE(self, id, True, until))
+
+
+_RULE = postgresql.PostgresShard.rule_steps
+
+
+def _unstamped() -> Switch:
+    # The parameters stay, and so does what else it sets.
+    nothing = "SELECT $1::uuid, $2::text[], set_config('lock_timeout', $3::text, true)"
+    return mock.patch.object(postgresql, "_SQL", {**postgresql._SQL, "stamp": nothing})
+
+
+def _taken_for_done(self: Commit, others: Sequence[Participant]) -> Steps[None]:
+    yield from ()
+    self.pending = {}
+
+
+def _one_look(self: Recovery, stop: threading.Event) -> None:
+    stop.wait(1.0)
+    for state in self._states:
+        with contextlib.suppress(Error):
+            drive(atomic.recover_steps(state))
+
+
 MUTANTS: dict[str, Callable[[], Switch]] = {
     # Not atomic at all.
     "one commit after the other": lambda: mock.patch.object(Commit, "_two_phases_steps", _one_after_the_other),
     "the decision before the prepares": lambda: mock.patch.object(Commit, "_two_phases_steps", _decision_first),
     # Nobody finishes what the dead have left.
     "no recovery": lambda: mock.patch.object(Recovery, "ensure", lambda self: None),
+    # What comes late is never found.
+    "recovery looks once": lambda: mock.patch.object(Recovery, "_run", _one_look),
     # Recovery that does not ask, or that asks and writes nothing, so that a slow coordinator is not fenced.
     "recovery guesses": lambda: mock.patch.object(postgresql.PostgresShard, "rule_steps", _guessed),
     "recovery presumes": lambda: mock.patch.object(postgresql.PostgresShard, "rule_steps", _presumed),
     # A coordinator that does not mind what recovery has decided.
     "no fence": _unfenced,
+    # Nobody minds that a coordinator is there.
+    "presence does not count": lambda: mock.patch.object(postgresql.PostgresShard, "rule_steps", _insisting),
+    # The row that says what was decided, outside of the commit that it decides.
+    "the decision beside the commit": lambda: mock.patch.object(
+        postgresql.PostgresBranch, "decide_steps", _committed_before
+    ),
+    # Nothing tells a branch that is done from one that is lost.
+    "no stamps": _unstamped,
+    # The answer says more than is done.
+    "nothing is pending": lambda: mock.patch.object(Commit, "_phase_two_steps", _taken_for_done),
     # A broken connection taken for an answer.
     "a lost reply is a no": lambda: mock.patch.object(Commit, "_settled_steps", _lost_reply_is_no),
 }

@@ -1,79 +1,66 @@
-"""How far a transfer had come when a fault struck it, read off what the servers hold.
+"""The sixteen points of atomic commit at which everything must be able to break, and how each is recognised.
 
-Nothing in the product reports it: whether the transfer's rows are visible on a shard, which transactions are prepared
-there, and what the worker's own connections last said (they are told apart by their application name).
+A point is reached when certain messages, or the answers to them, are held in the proxy.  The numbers are those of
+`transactions/DESIGN.md`, whose table says what each leads to.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Sequence
+import enum
 from dataclasses import dataclass
 
-import psycopg
-
-from tests.crash.world import World
-
-NOTHING = "nothing written"
-WRITING = "writing"
-SOME_PREPARED = "some prepared"
-UNDECIDED = "all prepared, undecided"
-DECIDED = "decided, none finished"
-SOME_FINISHED = "decided, some finished"
-FINISHED = "all finished, unanswered"
-RECOVERING = "recovering"
-
-#: In the order of the protocol.
-POINTS = (NOTHING, WRITING, SOME_PREPARED, UNDECIDED, DECIDED, SOME_FINISHED, FINISHED, RECOVERING)
-
-#: What a worker's connections to a primary are at: last statement, in a transaction that has written.
-BACKENDS = """
-    SELECT query, backend_xid IS NOT NULL FROM pg_stat_activity
-    WHERE application_name = %s AND datname = current_database() AND backend_type = 'client backend'
-"""
-GID = re.compile(r"PREPARE(?:D| TRANSACTION) '([^']+)'", re.I)
+from tests.crash.wire import Kind
 
 
-@dataclass(slots=True)
-class Seen:
-    """One shard's part of a transfer."""
+class Held(enum.Enum):
+    """Which of the messages are held."""
 
-    shard: str
-    #: Its rows are there for everyone to see.
-    visible: bool = False
-    #: A connection of the worker holds a transaction that has written.
-    open: bool = False
-    #: What a connection of the worker was asked to prepare or to finish is prepared now.
-    prepared: bool = False
+    #: The first one, whatever the others do.
+    ONE = "one"
+    #: The first one, once another has been answered.
+    REST = "rest"
+    #: All of them: as many as there are branches to prepare.
+    ALL = "all"
 
 
-def look(world: World, transfer: str, shards: Sequence[str], application: str) -> list[Seen]:
-    """Ask every shard of the transfer; one that does not answer tells nothing."""
-    seen = []
-    for shard in shards:
-        primary = world.primary(shard)
-        one = Seen(shard)
-        with contextlib.suppress(psycopg.Error):
-            rows = world.servers.sql(primary, "SELECT 1 FROM transfers WHERE transfer = %s", [transfer])
-            one.visible = bool(rows)
-            prepared = world.prepared(primary)
-            for query, wrote in world.servers.sql(primary, BACKENDS, [application]):
-                one.open |= wrote
-                gid = GID.search(query)
-                one.prepared |= gid is not None and gid[1] in prepared
-        seen.append(one)
-    return seen
+@dataclass(frozen=True, slots=True)
+class Point:
+    number: int
+    name: str
+    kind: Kind | None = None
+    #: It is held by its answer: the server has done it.
+    answer: bool = False
+    held: Held = Held.ONE
+    #: At most so many such messages go by before.
+    spared: int = 0
+
+    @property
+    def quick(self) -> bool:
+        """It comes with the next transfer."""
+        return self.number < 12
+
+    def __str__(self) -> str:
+        return f"{self.number:2} {self.name}"
 
 
-def point(seen: Sequence[Seen]) -> str:
-    """The point of the protocol.  A transfer's last shard in order decides; the others are prepared."""
-    prepared = sum(one.prepared for one in seen)
-    visible = sum(one.visible for one in seen)
-    if visible == len(seen):
-        return FINISHED
-    if visible:
-        return SOME_FINISHED if visible > 1 else DECIDED
-    if not prepared:
-        return WRITING if any(one.open for one in seen) else NOTHING
-    return SOME_PREPARED if prepared < len(seen) - 1 else UNDECIDED
+BEFORE_BEGIN = Point(1, "before BEGIN on a shard", Kind.BEGIN, spared=2)
+AFTER_DML = Point(2, "after DML", Kind.DML, answer=True, spared=3)
+PREPARE_SENT = Point(3, "PREPARE sent, not run", Kind.PREPARE)
+PREPARE_RUN = Point(4, "PREPARE run, answer on its way", Kind.PREPARE, answer=True)
+SOME_PREPARED = Point(5, "some prepared", Kind.PREPARE, held=Held.REST)
+UNDECIDED = Point(6, "all prepared, decision unsent", Kind.PREPARE, answer=True, held=Held.ALL)
+DECIDED = Point(7, "decision run, answer on its way", Kind.DECIDE, answer=True)
+NONE_COMMITTED = Point(8, "decided, none committed", Kind.FINISH, held=Held.ALL)
+SOME_COMMITTED = Point(9, "decided, some committed", Kind.FINISH, held=Held.REST)
+COMMIT_RUN = Point(10, "COMMIT PREPARED run, answer on its way", Kind.FINISH, answer=True)
+UNCLEANED = Point(11, "all committed, nothing forgotten yet", Kind.FINISH, answer=True, held=Held.ALL)
+RECOVERING = Point(12, "during recovery")
+RACE = Point(13, "two recoverers and the revived coordinator")
+LATE = Point(14, "late PREPARE of a coordinator that is gone")
+FORGETTING = Point(15, "while decisions are forgotten", Kind.FORGET)
+MAP_CHANGE = Point(16, "while the map changes")
+
+POINTS = (
+    *(BEFORE_BEGIN, AFTER_DML, PREPARE_SENT, PREPARE_RUN, SOME_PREPARED, UNDECIDED, DECIDED, NONE_COMMITTED),
+    *(SOME_COMMITTED, COMMIT_RUN, UNCLEANED, RECOVERING, RACE, LATE, FORGETTING, MAP_CHANGE),
+)

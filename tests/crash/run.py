@@ -7,86 +7,64 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import outgrow
 from outgrow.errors import Error
+from outgrow.transactions import recovery
 from tests.crash.crew import Crew, crew
-from tests.crash.faults import WEIGHTS, Injector
+from tests.crash.faults import FAULTS, LOSSY, Cell, Injector, cells, points_of
+from tests.crash.ground import Ground
 from tests.crash.journal import Reader, Told
-from tests.crash.points import POINTS
-from tests.crash.verify import Verifier, conserved, outcome_anomalies
+from tests.crash.lost import named_lost
+from tests.crash.points import Point
+from tests.crash.report import EXAMPLES_MAX, Report
+from tests.crash.scenes import KEPT_SECONDS
+from tests.crash.verify import Verifier, conserved, disrespected, outcome_anomalies
 from tests.crash.watch import Watch
 from tests.crash.world import World, world
-from tests.servers import Servers
 
 #: Faults between two looks at everything; fewer for whoever wants to stop at the first anomaly.
-EVERY, EVERY_STOPPING = 12, 4
-#: What a prepared transaction may last once all servers are up again.
+EVERY, EVERY_STOPPING = 25, 4
+#: What a prepared transaction may last once everything is mended.
 DOUBT_SECONDS = 10.0
 #: How long a worker may take to end what it is at.
 REST_SECONDS = 30.0
-#: Anomalies are told with their words up to this many; all are counted.
-EXAMPLES_MAX = 20
-
-
-@dataclass(slots=True)
-class Report:
-    seed: int
-    faults: int = 0
-    anomalies: int = 0
-    #: Point of the protocol → how many faults struck there.
-    points_covered: Counter[str] = field(default_factory=Counter)
-    by_kind: Counter[str] = field(default_factory=Counter)
-    #: 99 of 100 transactions that were seen in doubt were in doubt for no longer.
-    in_doubt_p99_s: float | None = None
-    in_doubt: int = 0
-    #: The longest that one stayed prepared after all servers were up again.
-    oldest_prepared_s: float = 0.0
-    sums_conserved: bool = True
-    transfers: int = 0
-    answers: Counter[str] = field(default_factory=Counter)
-    #: Why transfers were answered as they were: the error's code.
-    codes: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-    examples: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Run:
     def __init__(
-        self, place: World, workers: Crew, watch: Watch, seed: int, journals: Path, weights: Mapping[str, int]
+        self, place: World, workers: Crew, watch: Watch, seed: int, journals: Path, matrix: Sequence[Cell]
     ) -> None:
         self.world = place
         self.crew = workers
         self.watch = watch
-        self.injector = Injector(place, workers, watch, random.Random(seed), weights)
+        self.injector = Injector(place, workers, watch, random.Random(seed), matrix)
         self.reader = Reader(journals)
-        self.verifier = Verifier()
+        self.lossy = any(cell.fault == LOSSY for cell in matrix)
+        self.verifier = Verifier(self.lossy)
         self.report = Report(seed)
+        self.report.engines[place.ground.engine] = 0
         self.found: dict[str, None] = {}
         self._asked: set[str] = set()
 
     def strike(self) -> bool:
-        """Whether the fault found its moment."""
-        fault = self.injector.strike()
-        if fault is None:
-            return False
-        self.report.faults += 1
-        self.report.by_kind[fault.kind] += 1
-        if fault.point:
-            self.report.points_covered[fault.point] += 1
-        return True
+        """Whether a fault has found its moment."""
+        before = self.report.faults
+        self.injector.strike()
+        for cell in self.injector.struck:
+            self.report.strike(str(cell.point), cell.fault)
+        self.report.engines[self.world.ground.engine] += len(self.injector.struck)
+        self.report.missed.update(f"{cell.point} × {cell.fault}" for cell in self.injector.missed)
+        self.injector.struck.clear()
+        self.injector.missed.clear()
+        return self.report.faults > before
 
-    def lacks(self, points: int, faults_max: int) -> bool:
-        """Some points were not struck yet, and there is time to."""
-        struck = sum(count > 0 for count in self.report.points_covered.values())
-        return struck < points and self.report.faults < faults_max
+    def lacks(self, faults: int, points: int) -> bool:
+        struck = self.report.faults
+        return struck < faults or (self.report.points_covered < points and struck < 2 * faults)
 
     def look_over(self) -> None:
         """Put everything right, let everyone rest, wait for what is in doubt, and hold all against all."""
@@ -101,11 +79,22 @@ class Run:
         held = self.world.held()
         told = self.reader.read()
         self.found |= dict.fromkeys(self.verifier.anomalies(told, held))
-        self.found |= dict.fromkeys(outcome_anomalies(told, held, self._outcomes(told)))
+        self.found |= dict.fromkeys(disrespected(told, self.injector.entitled))
+        if self.lossy:
+            self.found |= dict.fromkeys(self._losses(told))
+        else:
+            self.found |= dict.fromkeys(outcome_anomalies(told, held, self._outcomes(told)))
+            self.report.sums_conserved &= conserved(held.balances)
         self.found |= dict.fromkeys(self.crew.losses)
-        self.report.sums_conserved &= conserved(held.balances)
         self._sum_up(told)
         self.crew.work()
+
+    def _losses(self, told: Told) -> list[str]:
+        """What failovers have lost, and what of it nobody has named."""
+        named = named_lost(self.world, told)
+        self.report.lost_by_failover = len(self.verifier.lost)
+        self.report.lost_named = len(named)
+        return list(self.verifier.unnamed(told, named))
 
     def _outcomes(self, told: Told) -> dict[str, str]:
         """What the fleet says of the transactions that were named since the last time."""
@@ -113,7 +102,9 @@ class Run:
         fresh = [name for name in names if name not in self._asked][-200:]
         self._asked.update(names)
         found = {}
-        with outgrow.open(self.world.topology) as fleet:
+        # As in earnest, what may have been forgotten is only looked up.
+        remembered = mock.patch.object(recovery, "REMEMBERED_SECONDS", KEPT_SECONDS / 2)
+        with remembered, outgrow.open(self.world.topology) as fleet:
             for name in fresh:
                 with contextlib.suppress(Error):
                     found[name] = str(fleet.outcome(name))
@@ -124,44 +115,49 @@ class Run:
         report.transfers = len(told.attempts)
         report.answers = Counter(attempt.answer or "none" for attempt in told.attempts.values())
         report.codes = Counter(a.said.partition(":")[0] for a in told.attempts.values() if a.said)
-        doubts = self.watch.in_doubt()
-        report.in_doubt = len(doubts)
-        report.in_doubt_p99_s = round(doubts[int(0.99 * (len(doubts) - 1))], 3) if doubts else None
-        report.oldest_prepared_s = round(self.watch.oldest_seconds(), 3)
-        if report.oldest_prepared_s > DOUBT_SECONDS:
-            self.found[f"a transaction stayed prepared for over {DOUBT_SECONDS:.0f} s"] = None
-        report.points_covered = Counter({point: report.points_covered[point] for point in POINTS})
+        report.doubts = [round(seconds, 3) for seconds in self.watch.in_doubt()]
+        report.prepared = [round(seconds, 3) for seconds in self.watch.prepared()]
+        if report.doubts and report.doubts[-1] > DOUBT_SECONDS:
+            self.found[f"a branch stayed prepared for {report.doubts[-1]} s with everything mended"] = None
         report.anomalies = len(self.found)
         report.examples = list(self.found)[:EXAMPLES_MAX]
 
 
 def run(
-    servers: Servers,
+    ground: Ground,
     faults: int,
     seed: int,
     *,
     workers: int = 4,
     mutant: str = "",
-    weights: Mapping[str, int] = WEIGHTS,
+    kinds: Sequence[str] = FAULTS,
+    points: Sequence[Point] = (),
+    strategy: str = "hash",
+    wanted: int = 0,
     stop: bool = False,
-    points: int = 0,
     behind: str = "",
     on_progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
-    """`weights`: how often each kind of fault is drawn.  `stop`: at the first anomaly.  `behind`: a pooler.
+    """`kinds`: the faults.  `points`: where they strike, everywhere if none.  `stop`: at the first anomaly.
 
-    It goes on until faults have struck at so many `points` of the protocol, up to four times as many faults.
+    `wanted`: at so many points at least, up to twice as many faults.  `behind`: a pooler.
+    `strategy`: directory, where keys move.
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         journals = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
-        place = stack.enter_context(world(servers, behind))
-        hands = stack.enter_context(crew(place, journals, workers, seed, mutant))
+        place = stack.enter_context(world(ground, strategy=strategy, behind=behind))
+        hands = stack.enter_context(crew(place, journals, workers, seed, mutant, LOSSY in kinds))
         watch = stack.enter_context(Watch(place))
-        this = Run(place, hands, watch, seed, journals, weights)
-        while (this.report.faults < faults or this.lacks(points, 4 * faults)) and not (stop and this.found):
-            if this.strike() and this.report.faults % (EVERY_STOPPING if stop else EVERY) == 0:
+        matrix = cells(kinds, points or points_of(place))
+        this = Run(place, hands, watch, seed, journals, matrix)
+        tries, every = 0, EVERY_STOPPING if stop else EVERY
+        due = every
+        while this.lacks(faults, wanted) and tries < 3 * faults + 20 and not (stop and this.found):
+            tries += 1
+            if this.strike() and this.report.faults >= due:
                 this.look_over()
+                due = this.report.faults + every
             this.report.seconds = round(time.monotonic() - started, 1)
             on_progress(this.report)
         this.look_over()

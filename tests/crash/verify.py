@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
-from tests.crash.journal import Told
-from tests.crash.worker import GHOST
-from tests.crash.world import FIRST_BALANCE, Held
+from tests.crash.journal import Attempt, Told
+from tests.crash.worker import GHOST, LOST
+from tests.crash.world import ACCOUNTS, FIRST_BALANCE, Held
 
 
 class Verifier:
     """Holds what the servers have against what the workers were told; remembers what it found in doubt before."""
 
-    def __init__(self) -> None:
+    def __init__(self, lossy: bool = False) -> None:
+        #: Replicas that had not got all were promoted: what such a primary alone had is gone.
+        self.lossy = lossy
+        #: Transfers that were lost so → whether only in part.
+        self.lost: dict[str, bool] = {}
         #: Transfers whose worker got no clear answer → whether they were there when all was at rest.
         self.settled: dict[str, bool] = {}
 
@@ -20,6 +24,12 @@ class Verifier:
         yield from told.anomalies
         for shard, gid in sorted(held.prepared):
             yield f"{gid} is still prepared on {shard}"
+        for account in sorted(held.doubled):
+            yield f"account {account} is on several shards"
+        if len(held.balances) != ACCOUNTS:
+            yield f"there are {len(held.balances)} of {ACCOUNTS} accounts"
+        if not self.lossy:
+            yield from decided(held)
         yield from self._strangers(told, held)
         yield from self._transfers(told, held)
         yield from balances(held)
@@ -34,6 +44,10 @@ class Verifier:
     def _transfers(self, told: Told, held: Held) -> Iterator[str]:
         for name, attempt in told.attempts.items():
             there = dict(held.transfers.get(name, {}))
+            if attempt.said.startswith(LOST) and not self.lossy:
+                yield f"{name} is said to be lost: {attempt.said}"
+            if self.lossy and self._gone(attempt, there):
+                continue
             if there and there != dict(attempt.parts):
                 yield f"{name} is half done: {there} of {dict(attempt.parts)}; its worker was told {attempt.answer}"
                 continue
@@ -43,6 +57,40 @@ class Verifier:
                 yield f"{name} was answered as aborted ({attempt.said}), and is there"
             elif self.settled.setdefault(name, bool(there)) != bool(there):
                 yield f"{name} was {'there' if not there else 'not there'} before, and is not so any more"
+
+    def _gone(self, attempt: Attempt, there: Mapping[int, int]) -> bool:
+        """Whether a failover has lost it, as far as can be told: in part, or wholly though it was answered."""
+        parts = dict(attempt.parts)
+        missing = parts.keys() - there.keys()
+        if not missing or any(parts.get(account) != amount for account, amount in there.items()):
+            return False
+        if there or attempt.answer == "committed" or self.settled.get(attempt.name) or attempt.name in self.lost:
+            self.lost[attempt.name] = bool(there)
+            return True
+        return False
+
+    def unnamed(self, told: Told, named: Set[str]) -> Iterator[str]:
+        """What is half there, and the product says nothing of it."""
+        half = [name for name, in_part in self.lost.items() if in_part]
+        numbers = {name: told.attempts[name].transaction.rpartition("/")[2] for name in half}
+        for name, number in numbers.items():
+            if number and number not in named:
+                yield f"{name} ({number}) lost a part to a failover, and nobody says so"
+        if len(half) > len(named):
+            yield f"{len(half)} transfers lost a part to a failover, and only {len(named)} are named"
+
+
+def decided(held: Held) -> Iterator[str]:
+    """One decision for each transaction; where it is to commit every branch has left its stamp, else none has."""
+    outcomes: dict[str, str] = {}
+    for number, outcome, shards in held.decisions:
+        if outcomes.setdefault(number, outcome) != outcome:
+            yield f"{number} is decided twice: {outcomes[number]} and {outcome}"
+        there = [shard for shard, numbers in held.stamps.items() if number in numbers]
+        if outcome == "committed" and set(there) != set(shards):
+            yield f"{number} is committed on {', '.join(there) or 'no shard'}, of {', '.join(shards)}"
+        elif outcome == "aborted" and there:
+            yield f"{number} is aborted, and committed on {', '.join(there)}"
 
 
 def balances(held: Held) -> Iterator[str]:
@@ -66,3 +114,11 @@ def outcome_anomalies(told: Told, held: Held, outcomes: Mapping[str, str]) -> It
         outcome = outcomes.get(attempt.transaction)
         if outcome in ("committed", "aborted") and (outcome == "committed") != bool(held.transfers.get(name)):
             yield f"{name} is {attempt.transaction}, which is said to be {outcome}; it is not so"
+
+
+def disrespected(told: Told, entitled: Set[str]) -> Iterator[str]:
+    """Nobody aborts what a coordinator that is there is about to decide."""
+    for name, attempt in told.attempts.items():
+        number = attempt.transaction.rpartition("/")[2]
+        if number in entitled and attempt.said.startswith("OG-TX-004"):
+            yield f"{name} ({number}) was aborted by recovery, and its coordinator was there all the time"

@@ -2,90 +2,113 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
-
-import psycopg
+from typing import Self
 
 from tests.crash.world import World
 
 PERIOD_SECONDS = 0.05
 
-QUERY = """
-    SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8 FROM pg_prepared_xacts
-    WHERE database = current_database()
-"""
-
 
 @dataclass(slots=True)
 class Age:
-    """One prepared transaction on one shard."""
+    """One prepared branch."""
 
-    #: How often it was seen, and how old it was at last.
+    began: float
+    #: When it was last seen, and how often it was.
+    ended: float = 0.0
     sightings: int = 0
-    seconds: float = 0.0
-    #: The same, counted from the moment when all servers were up again.
-    after_up_seconds: float = 0.0
+    #: The worker that has prepared it.
+    owner: int | None = None
+
+
+@dataclass(slots=True)
+class Ailment:
+    """From when until when something was broken: a worker's own affairs, or, with None, a server."""
+
+    owner: int | None
+    #: The transaction that it also concerns, whoever has prepared it; "" for none.
+    number: str
+    began: float
+    ended: float | None = None
 
 
 @dataclass
 class Watch:
     world: World
     ages: dict[tuple[str, str], Age] = field(default_factory=dict)
-    #: When all servers were last up again; None while one is down.
-    up_since: float | None = None
+    ailments: list[Ailment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._links: dict[str, psycopg.Connection[Any]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Self:
-        self.up_since = time.monotonic()
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop.set()
         self._thread.join(30)
-        for link in self._links.values():
-            link.close()
+
+    def ailing(self, owner: int | None, number: str = "") -> Callable[[], None]:
+        """Something is broken from now on; what is returned says that it is mended, when it is called first."""
+        ailment = Ailment(owner, number, time.monotonic())
+        self.ailments.append(ailment)
+
+        def healed() -> None:
+            ailment.ended = ailment.ended or time.monotonic()
+
+        return healed
+
+    def server_ailed(self, since: float) -> bool:
+        """Some server was broken since then."""
+        return any(one.owner is None and (one.ended is None or one.ended > since) for one in self.ailments)
 
     def in_doubt(self) -> list[float]:
-        """How long each lasted that was seen more than once: what a healthy commit prepares is gone before."""
-        return sorted(age.seconds for age in list(self.ages.values()) if age.sightings > 1)
+        """How long each lasted that was seen more than once: what a healthy commit prepares is gone before.
 
-    def oldest_seconds(self) -> float:
-        """The longest that one was left after all servers were up again."""
-        return max((age.after_up_seconds for age in list(self.ages.values())), default=0.0)
+        The time in which its own coordinator or link, or any server, was broken does not count.
+        """
+        return sorted(
+            self._healthy_seconds(age, self.world.number(name))
+            for (_, name), age in list(self.ages.items())
+            if age.sightings > 1
+        )
+
+    def prepared(self) -> list[float]:
+        """The same, with the time in which something was broken."""
+        return sorted(age.ended - age.began for age in list(self.ages.values()) if age.sightings > 1)
+
+    def _healthy_seconds(self, age: Age, number: str) -> float:
+        broken = sorted(
+            (max(one.began, age.began), min(one.ended or time.monotonic(), age.ended))
+            for one in list(self.ailments)
+            if one.owner in (None, age.owner) or (number and one.number == number)
+        )
+        seconds, at = age.ended - age.began, age.began
+        for began, ended in broken:
+            seconds -= max(0.0, ended - max(at, began))
+            at = max(at, ended)
+        return max(0.0, seconds)
 
     def _run(self) -> None:
-        while not self._stop.wait(PERIOD_SECONDS):
-            for shard in self.world.shards:
-                up_since = self.up_since
-                try:
-                    found = self._link(shard.name).execute(QUERY).fetchall()
-                except psycopg.Error:
-                    if (lost := self._links.pop(shard.name, None)) is not None:
-                        lost.close()
-                    continue
-                for gid, seconds in found:
-                    age = self.ages.setdefault((shard.name, gid), Age())
-                    age.sightings += 1
-                    age.seconds = seconds
-                    if up_since is not None and up_since == self.up_since:
-                        up_seconds = time.monotonic() - up_since
-                        age.after_up_seconds = max(age.after_up_seconds, min(seconds, up_seconds))
-
-    def _link(self, shard: str) -> psycopg.Connection[Any]:
-        link = self._links.get(shard)
-        if link is None:
-            node = self.world.primary(shard)
-            address = psycopg.conninfo.make_conninfo(
-                node.dsn, user="postgres", password="", host=self.world.servers.sockets, connect_timeout=5
-            )
-            link = self._links[shard] = psycopg.connect(address, autocommit=True)
-        return link
+        eye = self.world.eye()
+        try:
+            for _ in itertools.count():
+                if self._stop.wait(PERIOD_SECONDS):
+                    return
+                for shard in self.world.shards:
+                    now = time.monotonic()
+                    for name in eye.prepared(shard.name):
+                        age = self.ages.setdefault((shard.name, name), Age(now))
+                        age.sightings += 1
+                        age.ended = now
+                        age.owner = self.world.proxy.owners.get(self.world.number(name))
+        finally:
+            eye.close()

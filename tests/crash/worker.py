@@ -1,7 +1,7 @@
-"""A worker process: transfers through a session, one after another, and stands still where it is told to.
+"""A worker process: transfers through a session, one after another, and what else it is told to do between them.
 
-It drives the session's own steps, so that it can stop before or after any of their waits without a hook in what is
-tested: `Block` and `execute_steps` are what `session.transaction()` and `session.execute()` drive.
+It drives the session's own steps: `Block` and `execute_steps` are what `session.transaction()` and `session.execute()`
+drive.
 """
 
 from __future__ import annotations
@@ -10,26 +10,23 @@ import contextlib
 import itertools
 import os
 import random
-import socket
 import time
 import traceback
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import outgrow
 from outgrow.errors import Error, InternalError
 from outgrow.nodes import drive
 from outgrow.runtime.block import Block
+from outgrow.runtime.transaction import atomic
 from outgrow.topology import Topology
-from outgrow.waits import Socket, Sockets, Steps, Wait
+from outgrow.waits import Steps
 from tests.crash import mutants
 from tests.crash.journal import Journal
-
-T = TypeVar("T")
 
 DEBIT = "UPDATE accounts SET balance = balance + %s WHERE id = %s"
 ENTRY = "INSERT INTO transfers (account, transfer, amount) VALUES (%s, %s, %s)"
@@ -49,10 +46,12 @@ STATEMENT_SECONDS = 5.0
 #: How long a new worker tries to open the fleet.
 OPEN_SECONDS = 30.0
 #: Between two transfers: the machine has other things to do, too.
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
 
 #: Errors of COMMIT that leave open what became of the transaction; every other error says that nothing was done.
 UNKNOWN = frozenset(("OG-RUN-021", "OG-TX-005"))
+#: It is committed, and a server has lost its part of it.
+LOST = "OG-TX-006"
 
 
 class Undone(Exception):
@@ -69,26 +68,9 @@ class Orders:
     name: str
     seed: str
     mutant: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Stand:
-    """Stand still in the next transfer over several shards: how far into which stage, before a wait or after it."""
-
-    number: int
-    #: "write" (statements) or "commit"
-    stage: str
-    fraction: float
-    after: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a worker stands, and by which order."""
-
-    number: int
-    transfer: str
-    shards: tuple[str, ...]
+    engine: str = "postgresql"
+    #: Servers may forget: what a session has written is not always there.
+    lossy: bool = False
 
 
 class Worker:
@@ -97,49 +79,58 @@ class Worker:
         self.pipe = pipe
         self.rng = random.Random(orders.seed)
         self.journal = Journal(orders.journals / f"{orders.name}.journal")
-        self.place = {account: shard for shard, accounts in orders.accounts.items() for account in accounts}
+        self.fleet = fleet
         self.session = fleet.session()
-        self.stand: Stand | None = None
-        #: What was said while this stood still, for after this transfer.
-        self.later: deque[object] = deque()
-        self.stage = ""
-        #: Waits so far in the stage, and how many it had at the last transfer over as many shards.
-        self.waits = 0
-        self.usual: dict[tuple[str, int], int] = {}
-        self.shards: tuple[str, ...] = ()
-        self.transfer = ""
+        #: Every transfer goes over as many shards as it can.
+        self.wide = False
+        self.committing = False
         #: The transaction that the session named before this transfer.
         self.named_before = ""
 
     def work(self) -> None:
         """Until told to stop."""
         for number in itertools.count():
-            while self.later or self.pipe.poll():
-                match self.later.popleft() if self.later else self.pipe.recv():
+            while self.pipe.poll():
+                match self.pipe.recv():
                     case "rest":
                         self.pipe.send("resting")
                         if self.pipe.recv() == "stop":
                             return
                     case "stop":
                         return
-                    case Stand() as stand:
-                        self.stand = stand
-                    case "forget":
-                        self.stand = None
+                    case "wide":
+                        self.wide = True
+                    case "any":
+                        self.wide = False
+                    case ("collect", seconds):
+                        self.collect(seconds)
+                    case ("migrate", account, shard):
+                        self.migrate(account, shard)
             self.attempt(f"{self.orders.name}.{number}")
             time.sleep(PAUSE_SECONDS)
+
+    def collect(self, seconds: float) -> None:
+        """Forget what was settled so long ago."""
+        with contextlib.suppress(Error):
+            drive(atomic.collect_steps(self.session._conversation.state, seconds))
+
+    def migrate(self, account: int, shard: str) -> None:
+        """An account with its transfers goes to another shard."""
+        with contextlib.suppress(Error):
+            self.fleet.directory().migrate(account, shard, patience_seconds=STATEMENT_SECONDS)
+        self.pipe.send("migrated")
+        # Whoever waits for a point of it hears that it is over before something else begins.
+        time.sleep(0.05)
 
     # -- one transfer ---------------------------------------------------------------------------------------------
 
     def drawn(self) -> tuple[tuple[int, int], ...]:
-        """Accounts and amounts: over two shards mostly, over three sometimes, within one now and then.
-
-        Where it is to stand still, mostly over three: only those can be prepared, or finished, in part.
-        """
+        """Accounts and amounts: over two shards mostly, over three sometimes, within one now and then."""
         rng = self.rng
         names = sorted(self.orders.accounts)
-        three = 0.4 if self.stand is None else 0.8
-        count = 1 if self.stand is None and rng.random() < 0.25 else min(len(names), 2 + (rng.random() < three))
+        count = 1 if rng.random() < 0.25 else min(len(names), 2 + (rng.random() < 0.4))
+        if self.wide:
+            count = len(names)
         shards = sorted(rng.sample(names, count))
         chosen = [rng.choice(self.orders.accounts[shard]) for shard in shards]
         while len(chosen) < 2:
@@ -149,25 +140,25 @@ class Worker:
 
     def attempt(self, name: str) -> None:
         parts = self.drawn()
-        self.transfer = name
-        self.shards = tuple(dict.fromkeys(self.place[account] for account, _ in parts))
         self.named_before = self.last_transaction()
         self.journal.intent(name, parts)
-        self.stage = "write"
+        self.committing = False
         try:
-            drive(self.watched_steps(self.transfer_steps(name, parts)))
+            drive(self.transfer_steps(name, parts))
         except Error as error:
-            if isinstance(error, InternalError):
+            if isinstance(error, InternalError) and error.code != LOST:
                 self.journal.anomaly(f"{name}: {error}")
             self.journal.answer(name, self.meaning(error), str(error), self.known_as())
             time.sleep(2 * PAUSE_SECONDS)
         else:
-            self.usual[self.stage, len(self.shards)] = self.waits
             self.journal.answer(name, "committed", "", self.known_as())
-            self.see(name, parts)
+            if not self.orders.lossy:
+                self.see(name, parts)
 
     def meaning(self, error: Error) -> str:
-        return "unknown" if self.stage == "commit" and error.code in UNKNOWN else "aborted"
+        if self.committing and error.code == LOST:
+            return "committed"
+        return "unknown" if self.committing and error.code in UNKNOWN else "aborted"
 
     def known_as(self) -> str:
         """The transaction's id, where this transfer came so far as to have one."""
@@ -182,7 +173,8 @@ class Worker:
         block = Block(self.session._conversation, "")
         yield from block.enter_steps()
         try:
-            wide = self.rng.random()
+            # The other engine has no such arrays.
+            wide = self.rng.random() if self.orders.engine == "postgresql" else 1.0
             if wide < 0.3:
                 yield from self.wide_steps(name, parts, whole=wide < 0.15)
                 parts = ()
@@ -194,7 +186,7 @@ class Worker:
         except BaseException:
             yield from block.leave_steps(False)
             raise
-        self.next_stage()
+        self.committing = True
         yield from block.leave_steps(True)
 
     def wide_steps(self, name: str, parts: Sequence[tuple[int, int]], whole: bool) -> Steps[None]:
@@ -239,59 +231,6 @@ class Worker:
         rows = result.fetchall()
         if rows != [(amount,)]:
             self.journal.anomaly(f"{name} was committed, and its session read {rows} from {result.node}")
-
-    # -- standing still --------------------------------------------------------------------------------------------
-
-    def next_stage(self) -> None:
-        self.usual["write", len(self.shards)] = self.waits
-        self.stage, self.waits = "commit", 0
-
-    def watched_steps(self, steps: Steps[T]) -> Steps[T]:
-        """The same steps, standing still where `stand` says."""
-        self.waits = 0
-        try:
-            wait = steps.send(None)
-            while True:
-                here = self.due()
-                if here is not None and not here.after:
-                    self.stand_still(here, wait)
-                ready = yield wait
-                if here is not None and here.after:
-                    self.stand_still(here, wait)
-                self.waits += 1
-                wait = steps.send(ready)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-
-    def due(self) -> Stand | None:
-        stand = self.stand
-        if stand is None or stand.stage != self.stage or len(self.shards) < 2:
-            return None
-        # The first transfer goes through where nothing is known of how long it will be.
-        usual = self.usual.get((self.stage, len(self.shards)))
-        if usual is None or self.waits < int(stand.fraction * usual):
-            return None
-        self.stand = None
-        return stand
-
-    def stand_still(self, stand: Stand, wait: Wait) -> None:
-        """Say where, and wait for the word to go on; it never comes when this process is to be killed."""
-        self.pipe.send(Standing(stand.number, self.transfer, self.shards))
-        while (said := self.pipe.recv()) not in ("on", "deaf", "forget"):
-            self.later.append(said)
-        if said == "deaf":
-            for fd in wait.wants if isinstance(wait, Sockets) else [wait.fd] if isinstance(wait, Socket) else []:
-                lose(fd)
-
-
-def lose(fd: int) -> None:
-    """What has come on this connection was never received, and nothing more comes."""
-    with socket.socket(fileno=os.dup(fd)) as same, contextlib.suppress(OSError):
-        with contextlib.suppress(BlockingIOError):
-            while same.recv(1 << 16, socket.MSG_DONTWAIT):
-                pass
-        same.shutdown(socket.SHUT_RDWR)
 
 
 def serve(orders: Orders, pipe: Connection) -> None:

@@ -158,10 +158,12 @@ def settle_steps(shards: Shards, shard: str, gid: str, means: Means, until: floa
             if finished is Finished.ABSENT:
                 if id.number in (yield from shards.at(shard).stamped_steps([id.number], until)):
                     return
+                ruling = yield from shards.at(id.decider).ruling_steps(id, until)
                 # A decision is forgotten only when all branches have confirmed.
-                if (yield from shards.at(id.decider).ruling_steps(id, until)) is not Outcome.COMMITTED:
+                if ruling is Outcome.UNKNOWN:
                     return
-                raise failures.lost_branch(id, [shard])
+                # It was committed once: an abort against it stands on a server that has lost the decision.
+                raise failures.lost_branch(id, [shard if ruling is Outcome.COMMITTED else id.decider])
         except InternalError:
             raise
         except Error as error:

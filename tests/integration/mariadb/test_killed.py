@@ -164,3 +164,16 @@ def test_what_everybody_has_confirmed_is_forgotten(fleet, keys, mariadb_servers)
     counts = [mariadb_servers.sql(n, "SELECT COUNT(*) FROM outgrow_stamps", db)[0][0] for n, db in shards]
     assert counts == [1, 0, 1]
     assert mariadb_servers.sql(0, "SELECT COUNT(*) FROM outgrow_decisions", shards[0][1]) == [(1,)]
+
+
+def test_the_doctor_names_what_a_shard_lacks(fleet, keys, mariadb_servers):
+    with fleet.session() as session:
+        with session.transaction():
+            for key in keys:
+                session.execute(UPDATE, [1, key])
+        id = session.last_transaction
+    assert [one for one in fleet.doctor() if one.check == "lost branches"] == []
+    number = id.rpartition("/")[2]
+    mariadb_servers.sql(1, f"DELETE FROM outgrow_stamps WHERE id = UNHEX('{number}')", mariadb.databases_of(fleet)[1])
+    [found] = [one for one in fleet.doctor() if one.check == "lost branches"]
+    assert (found.where, found.severity) == ("sales/s2/primary", "error") and id in found.what

@@ -152,6 +152,20 @@ SELECT COUNT(*), CAST(COALESCE(SUM(CAST(CONV(LEFT(MD5({row}), 15), 16, 10) AS UN
 -- Branches that were prepared: format, lengths of the two halves of the name, both halves.  Not whose session lives.
 XA RECOVER;
 
+-- name: stamps_newest
+-- The newest transactions over shards that have a part here, none older than $1, at most $2: number, and the shards of all
+-- parts.
+SELECT LOWER(HEX(id)), CAST(shards AS CHAR) FROM outgrow_stamps WHERE id > UNHEX($1) ORDER BY id DESC LIMIT $2;
+
+-- name: stamps_there
+-- Which of these transactions ($1: an array in JSON) are committed here.
+SELECT LOWER(HEX(id)) FROM outgrow_stamps
+WHERE id IN (SELECT UNHEX(j.id) FROM JSON_TABLE($1, '$[*]' COLUMNS (id char(32) PATH '$')) AS j);
+
+-- name: branches_prepared
+-- What is prepared here, both halves of the name in one.
+XA RECOVER;
+
 -- name: abandoned
 -- Transactions that no connection has any more, as prepared branches whose session has gone: how many, and the age in
 -- seconds of the oldest.

@@ -67,6 +67,21 @@ FROM pg_prepared_xacts
 WHERE database = current_database() AND prepared < clock_timestamp() - make_interval(secs => $1::float8)
 ORDER BY prepared;
 
+-- name: stamps_newest
+-- The newest transactions over shards that have a part here, none older than $1, at most $2: number, and the shards of all
+-- parts.
+SELECT replace(id::text, '-', ''), to_json(shards)::text FROM outgrow.stamps
+WHERE id > $1::uuid ORDER BY id DESC LIMIT $2::int8;
+
+-- name: stamps_there
+-- Which of these transactions ($1: an array in JSON) are committed here.
+SELECT replace(id::text, '-', '') FROM outgrow.stamps
+WHERE id IN (SELECT value::uuid FROM json_array_elements_text($1::json) AS asked (value));
+
+-- name: branches_prepared
+-- The names of what is prepared here.
+SELECT gid FROM pg_prepared_xacts WHERE database = current_database();
+
 -- name: sagas
 -- Sagas that are stuck, with what the last of them met, and those that have been due for longer than so many seconds.
 SELECT name, version, count(*) FILTER (WHERE stuck), max(trouble) FILTER (WHERE stuck),

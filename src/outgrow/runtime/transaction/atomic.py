@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from outgrow import transactions
 from outgrow.clock import monotonic
-from outgrow.errors import NodeLost
+from outgrow.errors import InternalError, NodeLost
 from outgrow.nodes import Link, together
 from outgrow.runtime.footing import Footing
 from outgrow.topology import Node
@@ -123,17 +123,23 @@ def settle_steps(state: DomainState, shard: str, footing: Footing, until: float 
     """Before a session reads a shard that has not confirmed what the session has committed there."""
     shards = shards_of(state)
     limit = monotonic() + _SETTLE_SECONDS
-    try:
-        for gid in footing.pending:
-            yield from transactions.settle_steps(
-                shards, shard, gid, _MEANS, limit if until is None else min(limit, until)
-            )
-    finally:
-        shards.close()
-    footing.pending = ()
     # Its commit lies somewhere above the floor.
     footing.unplaced = True
     footing.last = None
+    try:
+        while footing.pending:
+            gid = footing.pending[0]
+            try:
+                yield from transactions.settle_steps(
+                    shards, shard, gid, _MEANS, limit if until is None else min(limit, until)
+                )
+            except InternalError:
+                # It is lost, which is said once; the session goes on without it.
+                footing.pending = footing.pending[1:]
+                raise
+            footing.pending = footing.pending[1:]
+    finally:
+        shards.close()
 
 
 def shards_of(state: DomainState) -> ServerShards:

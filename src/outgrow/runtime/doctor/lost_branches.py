@@ -1,0 +1,79 @@
+"""Parts of committed transactions that a server no longer has: its shard was given to a replica that had not got all.
+
+Every branch of a transaction over shards leaves a stamp with the names of all, so that what one shard has and another
+one lacks tells.  A branch that is still prepared is not lost: its stamp comes with its commit.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+
+from outgrow.nodes import Link
+from outgrow.runtime.doctor.examination import Check, Examination, Row, several
+from outgrow.runtime.doctor.finding import Finding, Severity
+from outgrow.topology import Node
+from outgrow.transactions import KEPT_SECONDS, numbered
+from outgrow.waits import Steps
+
+#: Stamps may be forgotten from some age on, on one shard before the other: none that old is missed.
+_MARGIN_SECONDS = 3600.0
+#: How many of the newest transactions are looked at on each shard.
+_NEWEST = 20_000
+#: How many are named in one finding: an operator has to look each of them up.
+_NAMED = 100
+
+
+def lost_steps(examination: Examination) -> Steps[dict[Node, list[str]]]:
+    """Node → the transactions (their ids) of which it lacks its part."""
+    domain = examination.domain.name
+    since = numbered(time.time() - KEPT_SECONDS + _MARGIN_SECONDS, bytes(10)).hex
+    rows = yield from examination.each_steps(examination.primaries, "stamps_newest", [since, _NEWEST])
+    shards = {number: json.loads(names) for answer in rows.values() for number, names in answer}
+    have = {node.shard: {number for number, _ in answer} for node, answer in rows.items()}
+    missing = {
+        node: [number for number, names in shards.items() if node.shard in names and number not in have[node.shard]]
+        for node in rows
+    }
+    there = yield from examination.ask_steps(_questions(examination, missing))
+    return {
+        node: [f"{domain}/{shards[number][-1]}/{number}" for number in missing[node] if number not in present]
+        for node, present in there.items()
+    }
+
+
+def _findings_steps(examination: Examination) -> Steps[list[Finding]]:
+    """Every part of a committed transaction over shards is there."""
+    found = []
+    for node, ids in (yield from lost_steps(examination)).items():
+        if ids:
+            what = (
+                f"it lacks its part of {len(ids)} transactions that are committed on other shards: it took over from "
+                f"a server without having received all of its log ({several(ids, _NAMED)})"
+            )
+            cure = "write the rows that are missing again; replicate synchronously"
+            found.append(examination.find(Severity.ERROR, node.name, what, cure))
+    return found
+
+
+def _questions(
+    examination: Examination, missing: Mapping[Node, list[str]]
+) -> dict[Node, Callable[[Link], Steps[set[str]]]]:
+    """Of what was missing: which is only prepared, or has been committed meanwhile."""
+
+    def asking(numbers: list[str]) -> Callable[[Link], Steps[set[str]]]:
+        def ask_steps(link: Link) -> Steps[set[str]]:
+            # What is prepared first: from there a branch goes to the stamps, and never back.
+            prepared: list[Row] = list((yield from link.run_steps(examination.queries["branches_prepared"], None)).rows)
+            asked = examination.queries["stamps_there"]
+            stamped = (yield from link.run_steps(asked, [json.dumps(numbers)])).rows
+            names = " ".join(str(name) for row in prepared for name in row)
+            return {number for (number,) in stamped} | {number for number in numbers if number in names}
+
+        return ask_steps
+
+    return {node: asking(numbers) for node, numbers in missing.items() if numbers}
+
+
+LOST_BRANCHES = Check("lost branches", _findings_steps)
