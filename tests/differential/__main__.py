@@ -21,6 +21,7 @@ from tests.differential.sides import How, Sides, opened
 from tests.differential.statements import statement
 from tests.differential.stories import both
 from tests.differential.stories import run as stories
+from tests.differential.stories.tables import UNIQUE
 from tests.differential.strategies import STRATEGIES
 from tests.differential.viewed import viewed
 
@@ -39,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--strategy", choices=STRATEGIES, default="hash", help="how keys are placed (default hash)")
     parser.add_argument("--domains", type=int, choices=(1, 2, 3), default=1, help="spread the tables over so many")
     parser.add_argument("--joins", action="store_true", help="only joins whose tables narrow each other")
+    parser.add_argument("--unique", action="store_true", help="writes: row ids are unique in the whole domain")
     parser.add_argument("--views", action="store_true", help="only statements over views and functions of one's own")
     parser.add_argument("--engine", choices=("postgresql", "mariadb"), default="postgresql")
     parser.add_argument("--behind", choices=("pgbouncer",), default="", help="a pooler before every server")
@@ -46,6 +48,7 @@ def arguments() -> argparse.Namespace:
         "--finish", choices=FINISHES, default="auto", help="bring every query that can be, and finish it by this engine"
     )
     parser.add_argument("--pg", help="server binaries: a version (15, 16, 18) or a bin directory")
+    parser.add_argument("--atomic", action="store_true", help="ask in sessions with atomic_reads")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object, the last line")
     parser.add_argument("--corpus", action="store_true", help="also the fixed corpus")
     parser.add_argument("--replay", help="one statement, or chapter of writes, again: NUMBER or SEED/NUMBER")
@@ -82,7 +85,8 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
     if options.engine == "mariadb":
         return mariadb.compared(options.statements, seed, options.shards, progress, options.strategy)
     if options.writes is not None:
-        with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
+        unique = UNIQUE if options.unique else ()
+        with both.opened(options.shards, strategy=options.strategy, behind=options.behind, unique=unique) as sides:
             return stories.run(sides, options.writes, seed, options.first, progress)
     with forced(options.finish) as share, sides_of(options) as sides:
         if options.joins:
@@ -102,7 +106,13 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
 def sides_of(options: argparse.Namespace) -> AbstractContextManager[Sides]:
     if options.domains > 1:
         return domains.opened(options.domains, options.shards, strategy=options.strategy, behind=options.behind)
-    return opened(options.shards, strategy=options.strategy, behind=options.behind, finish=options.finish)
+    return opened(
+        options.shards,
+        strategy=options.strategy,
+        behind=options.behind,
+        finish=options.finish,
+        atomic=options.atomic,
+    )
 
 
 class Progress:
@@ -158,7 +168,8 @@ def replay(options: argparse.Namespace, seed: int) -> int:
 def replay_chapter(options: argparse.Namespace, seed: int) -> int:
     """One chapter again, with all that is asked in it."""
     first, _, second = options.replay.rpartition("/")
-    with both.opened(options.shards, strategy=options.strategy, behind=options.behind) as sides:
+    unique = UNIQUE if options.unique else ()
+    with both.opened(options.shards, strategy=options.strategy, behind=options.behind, unique=unique) as sides:
         report, told = stories.replayed(sides, int(first or seed), int(second))
     print("\n".join(told))
     for failure in report.failures:

@@ -54,10 +54,12 @@ class Undo(Exception):
 class Sides:
     """Ask both, compare.  For one thread."""
 
-    def __init__(self, fleet: outgrow.Fleet, plain: psycopg.Connection[Any]) -> None:
+    def __init__(self, fleet: outgrow.Fleet, plain: psycopg.Connection[Any], atomic: bool = False) -> None:
         self.fleet = fleet
         self.plain = plain
-        self.sessions = {level: fleet.session(level=level) for level in LEVELS}
+        #: All sessions have atomic_reads, and transactions are such that they can be.
+        self.atomic = atomic
+        self.sessions = {level: fleet.session(level=level, atomic_reads=atomic) for level in LEVELS}
         self.cursors = {"%s": plain.cursor(), "$": psycopg.RawCursor(plain)}
         self.type_names = dict(plain.execute(TYPE_NAMES).fetchall())
 
@@ -96,7 +98,7 @@ class Sides:
         try:
             if how.explain:
                 str(self.fleet.explain(text, params))
-            with session.transaction() if how.transaction else contextlib.nullcontext():
+            with session.transaction(read_only=self.atomic) if how.transaction else contextlib.nullcontext():
                 if how.stream:
                     return Answer((), (), list(session.stream(text, params)))
                 return _answer(session.execute(text, params))
@@ -114,7 +116,7 @@ class Sides:
         session = self.sessions[how.level]
         given: Answer | Failure = Failure("crash", "", "AssertionError", "not asked")
         try:
-            with session.transaction():
+            with session.transaction("REPEATABLE READ" if self.atomic else ""):
                 given = _answer(session.execute(*case.render()))
                 given = _with(given, session.execute(f"SELECT * FROM {case.written}").fetchall())
                 raise Undo
@@ -127,7 +129,7 @@ class Sides:
         if isinstance(error, outgrow.Error):
             return Failure(error.code, error.sqlstate or "", type(error).__name__, str(error))
         # A defect: never the right answer, and its place is worth knowing.
-        self.sessions[how.level] = self.fleet.session(level=how.level)
+        self.sessions[how.level] = self.fleet.session(level=how.level, atomic_reads=self.atomic)
         return Failure("crash", "", type(error).__name__, f"{type(error).__name__}: {error} {_place(error)}")
 
 
@@ -179,6 +181,7 @@ def opened(
     strategy: str = "hash",
     behind: str = "",
     finish: str = "auto",
+    atomic: bool = False,
 ) -> Iterator[Sides]:
     """Both sides with data; `servers` that run already are used (then `shards` counts for nothing)."""
     with contextlib.ExitStack() as stack:
@@ -196,7 +199,7 @@ def opened(
         stack.enter_context(narrowed())
         fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
         places.record()
-        yield Sides(fleet, plain)
+        yield Sides(fleet, plain, atomic)
 
 
 def stood(stack: contextlib.ExitStack, topology: Topology, behind: str) -> Topology:

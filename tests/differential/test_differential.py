@@ -46,6 +46,16 @@ def test_random_statements_are_right_or_refused(sides: Sides) -> None:
     assert report.right >= report.total * 0.5, report.refused_by_code
 
 
+def test_atomic_reads_are_right_as_well(sides: Sides) -> None:
+    """Whatever is merged, brought or streamed stands on the same snapshots; only locking reads are refused for it."""
+    atomic = Sides(sides.fleet, sides.plain, atomic=True)
+    report = run(atomic, [*list(corpus())[::5], *random_cases(200, SEED + 2)], SEED + 2)
+    assert report.wrong == 0, told(report)
+    assert report.right >= report.total * 0.5, report.refused_by_code
+    assert all("FOR " in text for text in report.refused_examples.get("OG-TX-061", [])), report.refused_examples
+    assert not report.refused_by_code["OG-TX-060"], report.refused_by_code
+
+
 def test_random_statements_over_views_are_right_or_refused(sides: Sides) -> None:
     report = run(sides, viewed(VIEWED, SEED), SEED)
     assert report.wrong == 0, told(report)

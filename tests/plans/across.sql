@@ -114,7 +114,7 @@ SELECT 1 FROM guarded JOIN users.users u ON true;
 SELECT 1 FROM view_of_orders JOIN users.users u ON true;
 --   error: OG-PLAN-019 the view view_of_orders may read or do what only one shard knows
 SELECT 1 FROM orders TABLESAMPLE BERNOULLI (10) JOIN users.users u ON true;
---   error: OG-PLAN-002 SELECT is not understood well enough to choose a shard for it: outgrow does not understand TABLESAMPLE
+--   error: OG-PLAN-021 TABLESAMPLE on orders is not answered over several shards
 SELECT 1 FROM pg_class JOIN users.users u ON true;
 --   error: OG-PLAN-018 the statement reads the catalogue (pg_catalog.pg_class): that is computed by each shard for itself
 
@@ -125,3 +125,13 @@ SELECT s.value, u.name FROM settings s JOIN users.users u ON u.name = s.name JOI
 --   bring from users: users.users as u (name)
 --   then SELECT s.value, u.name FROM unnest($1::text[], $2::text[]) AS s (name, value) JOIN unnest($3::text[]) AS u (name) ON u.name = s.name JOIN other_settings AS o ON o.name = u.name
 --   because: plan.across: it names tables of several domains: rows of d, users are brought to d
+
+-- A view over the session's own shards is its SELECT; what is in its way is named.
+SELECT b.amount, u.name FROM big b JOIN users.users u ON u.id = b.customer_id WHERE b.amount > 5;
+--   read, across
+--   bring from d: orders as o (customer_id, total, qty) where o.qty > 1
+--   bring from users: users.users as u (id, name)
+--   then SELECT b.amount, u.name FROM (SELECT o.customer_id, o.total AS amount FROM unnest($1::int8[], $2::"numeric"[], $3::int4[]) AS o (customer_id, total, qty) WHERE o.qty > 1) AS b JOIN unnest($4::int8[], $5::text[]) AS u (id, name) ON u.id = b.customer_id WHERE b.amount > 5
+--   because: plan.across: it names tables of several domains: rows of d, users are brought to d
+SELECT p.peek FROM peeking p JOIN users.users u ON u.id = p.customer_id;
+--   error: OG-PLAN-100 the view peeking is not answered over several shards: the function peek is STABLE: it may read tables, of which each shard has its part only

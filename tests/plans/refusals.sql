@@ -351,8 +351,11 @@ SELECT * FROM orders FOR UPDATE;
 --   because: plan.locking: locks are taken on one shard after another, in their order
 
 SELECT * FROM orders TABLESAMPLE SYSTEM (10);
---   write, chosen
---   because: plan.builder: SELECT is not understood: only a chosen shard may run it
+--   read, keys
+--   scan: reads orders as orders: any key
+--   fragment: SELECT orders.order_id, orders.customer_id, orders.total, orders.qty, orders.status, orders.day FROM orders TABLESAMPLE SYSTEM (10)
+--   finish: concatenate
+--   because: plan.scatter: each shard evaluates it alone: rows that meet share the key (orders.customer_id)
 
 SELECT ctid FROM orders;
 --   read, keys

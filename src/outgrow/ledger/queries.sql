@@ -202,6 +202,90 @@ CREATE TABLE outgrow.migrations (
     migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: v5_unique_indexes
+-- Home shard only has rows: what is unique in the whole domain.  Entries lie on `shards`, in this order, by the hash of
+-- their values.  The columns are as they were called when it was built; which table it belongs to its triggers say.
+CREATE TABLE outgrow.unique_indexes (
+    number int4 PRIMARY KEY,
+    name text NOT NULL,
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    columns text[] NOT NULL,
+    shards text[] NOT NULL,
+    built_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- name: v5_unique_numbers
+-- Of the home shard: no number is given twice, so that what a transaction in doubt still brings for an index that was
+-- dropped meanwhile is nobody's.
+CREATE SEQUENCE outgrow.unique_numbers AS int4;
+
+-- name: v5_unique_values
+-- An entry for each value that a row has somewhere, with the shard key of that row: two rows cannot both have it.
+CREATE TABLE outgrow.unique_values (
+    index int4 NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    PRIMARY KEY (index, value)
+);
+
+-- name: v5_unique_changes
+-- What a transaction has done to such values and nobody has settled yet: written by triggers, gone before it commits, so
+-- that nothing of it is worth logging.  `place` is the entry's shard, by its number in the index; `first` marks the row
+-- that the check at the end hangs on.
+CREATE UNLOGGED TABLE outgrow.unique_changes (
+    transaction xid8 NOT NULL,
+    index int4 NOT NULL,
+    place int4 NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    sign int4 NOT NULL,
+    first boolean NOT NULL
+);
+
+-- name: v5_unique_changes_transaction
+-- A transaction finds its own, however many dead ones there are.
+CREATE INDEX ON outgrow.unique_changes (transaction);
+
+-- name: v5_unique_place
+-- Which of so many shards has a value's entry.
+CREATE FUNCTION outgrow.unique_place(value text, shards int4) RETURNS int4 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ((hashtextextended(value COLLATE "C", 0) & 9223372036854775807) % shards)::int4;
+
+-- name: v5_unique_note
+-- For the triggers of indexed tables.  The setting ends with the transaction, or with the savepoint that undoes the row.
+CREATE FUNCTION outgrow.unique_note(index int4, shards int4, value text, key text, sign int4) RETURNS boolean
+LANGUAGE plpgsql AS $body$
+DECLARE
+    this xid8 := pg_current_xact_id();
+    first boolean := current_setting('outgrow.unique_noted', true) IS DISTINCT FROM this::text;
+BEGIN
+    IF first THEN
+        PERFORM set_config('outgrow.unique_noted', this::text, true);
+    END IF;
+    INSERT INTO outgrow.unique_changes
+    VALUES (this, index, outgrow.unique_place(value, shards), value, key, sign, first);
+    RETURN first;
+END
+$body$;
+
+-- name: v5_unique_settled
+-- No transaction ends with changes that nobody has brought to the index: whoever writes past outgrow is refused.
+CREATE FUNCTION outgrow.unique_settled() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    IF EXISTS (SELECT FROM outgrow.unique_changes WHERE transaction = pg_current_xact_id()) THEN
+        RAISE EXCEPTION 'values that are unique in the whole fleet were written without telling its index'
+        USING ERRCODE = 'OGU01', HINT = 'Write through outgrow, which keeps the index in the same transaction.';
+    END IF;
+    RETURN NULL;
+END
+$body$;
+
+-- name: v5_unique_settled_trigger
+-- At COMMIT or PREPARE; once for all changes since the last settling.
+CREATE CONSTRAINT TRIGGER unique_settled AFTER INSERT ON outgrow.unique_changes
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.first) EXECUTE FUNCTION outgrow.unique_settled();
+
 -- name: v6_sagas
 -- Home shard only has rows: how far each saga has come.  wake_at is when it is due for whoever comes: the end of its
 -- holder's lease, or of a rest; null when it is over.  epoch grows with each holder, and fences the one before.
@@ -897,6 +981,78 @@ ORDER BY a.place;
 SELECT family, key, slot, assigned_at::text FROM outgrow.directory
 WHERE family = ANY ($1::text[]) AND slot = ANY ($2::int4[]) AND key > $3::text COLLATE "C"
 ORDER BY key, family LIMIT $4::int8;
+
+-- name: unique_drain
+-- In a branch that has written: what it has done to values since it was last asked, as much as is left of it (a value that
+-- came and went is none), by index and place; values and keys as arrays, which travel as they are.
+WITH noted AS (SELECT set_config('outgrow.unique_noted', '', true) AS done),
+     gone AS (DELETE FROM outgrow.unique_changes WHERE transaction = pg_current_xact_id_if_assigned()
+              RETURNING index, place, value, key, sign),
+     net AS (SELECT index, place, value, key, sum(sign) AS sign FROM gone
+             GROUP BY index, place, value, key HAVING sum(sign) <> 0)
+SELECT index, place, sign > 0, count(*), array_agg(value ORDER BY value)::text, array_agg(key ORDER BY value)::text
+FROM net, noted, generate_series(1, abs(net.sign)) WHERE noted.done IS NOT NULL GROUP BY index, place, sign > 0 ORDER BY 1, 2, 3;
+
+-- name: unique_release
+-- On the values' shard: no row has them any more.
+DELETE FROM outgrow.unique_values AS v USING unnest($2::text[], $3::text[]) AS r (value, key)
+WHERE v.index = $1::int4 AND v.value = r.value AND v.key = r.key;
+
+-- name: unique_await
+-- Where fewer were there than released: another transaction, whose row is seen already, may still be about to commit its
+-- entry here.  This waits for it; then release again.
+INSERT INTO outgrow.unique_values (index, value, key)
+SELECT $1::int4, r.value, r.key FROM unnest($2::text[], $3::text[]) AS r (value, key) ORDER BY r.value
+ON CONFLICT (index, value) DO NOTHING;
+
+-- name: unique_claim
+-- On the values' shard: as many as could be had, which is all of them or somebody else has one.  Waits for whoever is about
+-- to take or leave one.
+INSERT INTO outgrow.unique_values (index, value, key)
+SELECT $1::int4, r.value, r.key FROM unnest($2::text[], $3::text[]) AS r (value, key) ORDER BY r.value
+ON CONFLICT (index, value) DO NOTHING;
+
+-- name: unique_taken
+-- Behind it, where they were fewer: some values that another row has.
+SELECT g.value FROM (SELECT r.value, min(r.key) AS key, count(*) AS times
+                     FROM unnest($2::text[], $3::text[]) AS r (value, key) GROUP BY r.value) AS g
+JOIN outgrow.unique_values AS v ON v.index = $1::int4 AND v.value = g.value
+WHERE v.key <> g.key OR g.times > 1 ORDER BY 1 LIMIT 3;
+
+-- name: unique_indexes
+-- On the home shard: all of them.
+SELECT number, name, schema_name, table_name, columns, shards, built_at::text FROM outgrow.unique_indexes ORDER BY number;
+
+-- name: unique_number
+-- On the home shard: a number that no index had so far.
+SELECT nextval('outgrow.unique_numbers')::int4;
+
+-- name: unique_record
+-- On the home shard: it is built.
+INSERT INTO outgrow.unique_indexes (number, name, schema_name, table_name, columns, shards)
+VALUES ($1::int4, $2::text, $3::text, $4::text, $5::text[], $6::text[]);
+
+-- name: unique_forget
+-- On the home shard: no indexes but these.
+DELETE FROM outgrow.unique_indexes WHERE number <> ALL ($1::int4[]);
+
+-- name: unique_sweep
+-- On every shard: no entries but those of these.
+DELETE FROM outgrow.unique_values WHERE index <> ALL ($1::int4[]);
+
+-- name: unique_misplaced
+-- On every shard: entries of this index that belong on another one; this one is number $3 of $2.
+SELECT count(*) FROM outgrow.unique_values WHERE index = $1::int4 AND outgrow.unique_place(value, $2::int4) <> $3::int4;
+
+-- name: unique_sums
+-- On every shard: how many entries, and one number that two different sets of them hardly share, by a 256th of the hash.
+SELECT hashtextextended(value, 7) & 255, count(*), sum(hashtextextended(value || E'\x01' || key, 8)::numeric)::text
+FROM outgrow.unique_values WHERE index = $1::int4 GROUP BY 1;
+
+-- name: unique_part
+-- On every shard: the entries of these 256ths.
+SELECT value, key FROM outgrow.unique_values
+WHERE index = $1::int4 AND hashtextextended(value, 7) & 255 = ANY ($2::int8[]);
 
 -- name: saga_define
 -- The steps of a version are those that it was first used with.

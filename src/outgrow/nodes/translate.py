@@ -70,6 +70,7 @@ _BY_STATE: dict[str, _Kind] = {
     "40001": _Kind(_O, "OG-NODE-130", "run the whole transaction again"),
     "40P01": _Kind(_O, "OG-NODE-130", "run the whole transaction again"),
     "55P03": _Kind(_O, "OG-NODE-132", "try again later, or raise lock_timeout"),
+    "OGU01": _Kind(_O, "OG-NODE-160", "write through outgrow; a process that has met a new index runs it again"),
     CANCELED: _Kind(_O, "OG-NODE-131", "give the statement more time, or make it cheaper; see the server's message"),
     "57P03": _Kind(_O, "OG-NODE-008", "wait until the server is up, then try again"),
     "53300": _Kind(_O, "OG-NODE-008", "lower the pools' size_max, or raise max_connections on the server"),

@@ -22,6 +22,8 @@ from outgrow.runtime.sagas.fleet_sagas import AsyncFleetSagas, FleetSagas
 from outgrow.runtime.sagas.records import SagaRecord, SagaResult
 from outgrow.runtime.sagas.working import Working
 from outgrow.runtime.session import AsyncSession, Session
+from outgrow.runtime.uniqueness.building import UniqueIndex
+from outgrow.runtime.uniqueness.fleet_unique import UniqueIndexes
 from outgrow.statement import Kind
 from outgrow.transactions.saga import Rejected, Retry, Saga, SagaContext, SagaFailed
 
@@ -53,6 +55,8 @@ __all__ = [
     "SagaResult",
     "Session",
     "Streaming",
+    "UniqueIndex",
+    "UniqueIndexes",
     "Working",
     "batch_steps",
     "drive",

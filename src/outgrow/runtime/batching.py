@@ -19,6 +19,7 @@ from outgrow.runtime.directories.directory import Patience, editions_of
 from outgrow.runtime.directories.outdated import Outdated
 from outgrow.runtime.events.telling import Telling
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
+from outgrow.runtime.uniqueness import settling
 from outgrow.statement import Kind
 from outgrow.waits import Steps
 
@@ -151,6 +152,8 @@ def _flush_steps(conversation: Conversation, prepared: Prepared, waiting: dict[s
     conversation.hold()
     try:
         answers = yield from transaction.run_many_steps(asked, None)
+        if prepared.claims:
+            yield from settling.settle_steps(transaction, None)
     finally:
         conversation.release()
     return sum(max(0, rows.count) for rows in answers)

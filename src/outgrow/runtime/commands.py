@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from outgrow.errors import Error, NotSupportedError
+from outgrow.errors import Error, InterfaceError, NotSupportedError
 from outgrow.runtime import pooled
 from outgrow.runtime.definitions import ddl, ddl_block
 from outgrow.runtime.dress import Dress, Setting, with_setting, without
@@ -104,3 +104,20 @@ def _wear_steps(conversation: Conversation, dress: Dress, until: float | None) -
     conversation.dress = dress
     for footing in conversation.footings.values():
         footing.dress = dress
+
+
+def unusable(conversation: Conversation) -> InterfaceError:
+    """Why the session can be asked nothing now."""
+    if conversation.closed:
+        return InterfaceError("OG-RUN-008", "the session is closed", cure="open another with fleet.session()")
+    if conversation.copying:
+        return InterfaceError(
+            "OG-COPY-003",
+            "the session is in the middle of a COPY",
+            cure="leave the block of session.copy(…) first, or use another session",
+        )
+    return InterfaceError(
+        "OG-RUN-009",
+        "two threads or tasks are using one session at the same time",
+        cure="give each its own session; the fleet is what may be shared",
+    )

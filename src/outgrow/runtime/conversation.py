@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from outgrow.clock import monotonic
-from outgrow.errors import ConfigurationError, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
+from outgrow.errors import ConfigurationError, Error, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
 from outgrow.plan import Located
 from outgrow.route import Level, Token
 from outgrow.runtime import asking, bulk, commands, engines, pooled
@@ -26,6 +27,7 @@ from outgrow.runtime.reading import across, scattering
 from outgrow.runtime.result import Result, answer_of
 from outgrow.runtime.transaction import agreed
 from outgrow.runtime.transaction.branches import Transaction
+from outgrow.runtime.uniqueness import settling
 from outgrow.statement import Kind
 from outgrow.transactions import Xid, owner_of
 from outgrow.waits import Steps
@@ -51,6 +53,8 @@ class Conversation:
         #: The id of the latest transaction that was to be committed on several shards.
         self.last_transaction: str | None = None
         self._busy = False
+        #: What a statement writes is brought to the index of what is unique in the whole domain when it is done.
+        self.settles = False
         #: A COPY is open.
         self.copying = False
         self.dress: Dress = ()
@@ -80,7 +84,7 @@ class Conversation:
         if self.state.tell is not None and not self.noting.open:
             return (yield from telling.statement_steps(self, sql, parameters, timeout_seconds, shard, allow_partial))
         if self.closed or self._busy:
-            raise self._unusable()
+            raise commands.unusable(self)
         self._busy = True
         try:
             until = None if timeout_seconds is None else monotonic() + timeout_seconds
@@ -109,6 +113,9 @@ class Conversation:
             if isinstance(values, DrawnValues) and values.first is not None:
                 result.lastrowid = values.first
             return result
+        except Error as error:
+            settling.note_unsettled(self.state, error)
+            raise
         finally:
             self._busy = False
 
@@ -178,7 +185,8 @@ class Conversation:
                 pooled.check_on_shard(prepared)
             if kind is Kind.DDL and self.transaction is None:
                 return (yield from commands.ddl_on_steps(self, prepared, shard, until))
-            return (yield from self.on_one_steps(prepared, shard, values, until))
+            run = partial(self.on_one_steps, prepared, shard, values, until)
+            return (yield from (settling.within_steps(self, run, until) if prepared.claims else run()))
         if prepared.plan.listed:
             return (yield from listed.run_steps(self, prepared, values, until, allow_partial))
         located = self.noting.located = prepared.locate(values, self.state.picture.placer)
@@ -194,11 +202,7 @@ class Conversation:
         editions: Editions,
     ) -> Steps[Result]:
         """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
-        if located.scatter:
-            steps = scattering.several_steps(self, prepared, located, values, until, allow_partial, editions)
-            return (yield from steps)
-        there = self.preferred() if located.any else located.shards[0]
-        return (yield from self.on_one_steps(prepared, there, values, until, editions))
+        return scattering.located_steps(self, prepared, located, values, until, allow_partial, editions)
 
     def preferred(self) -> str:
         """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
@@ -251,7 +255,7 @@ class Conversation:
     def hold(self) -> None:
         """Take the session for something of several calls."""
         if self.closed or self._busy:
-            raise self._unusable()
+            raise commands.unusable(self)
         self._busy = True
 
     def release(self) -> None:
@@ -289,7 +293,8 @@ class Conversation:
             if self.state.tell is not None:
                 steps = telling.ending_steps(self, transaction, steps, "committed" if xid is None else "prepared")
             places = yield from steps
-        except BaseException:
+        except BaseException as error:
+            settling.note_unsettled(self.state, error)
             # It may be committed all the same.
             self.stood_on(transaction.touched)
             raise
@@ -380,18 +385,3 @@ class Conversation:
     def close_steps(self) -> Steps[None]:
         self.closed = True
         yield from self.rollback_steps()
-
-    def _unusable(self) -> InterfaceError:
-        if self.closed:
-            return InterfaceError("OG-RUN-008", "the session is closed", cure="open another with fleet.session()")
-        if self.copying:
-            return InterfaceError(
-                "OG-COPY-003",
-                "the session is in the middle of a COPY",
-                cure="leave the block of session.copy(…) first, or use another session",
-            )
-        return InterfaceError(
-            "OG-RUN-009",
-            "two threads or tasks are using one session at the same time",
-            cure="give each its own session; the fleet is what may be shared",
-        )

@@ -26,6 +26,7 @@ from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import Point, Prepared
 from outgrow.runtime.timed import Timed
 from outgrow.runtime.transaction import atomic
+from outgrow.runtime.uniqueness import settling
 from outgrow.statement import Statement
 from outgrow.topology import Domain, Node, TableName
 from outgrow.transactions import Cuts
@@ -100,6 +101,8 @@ class DomainState:
             self._agreed(bound, (*(view.name for view in planned.views), *planned.statement.reads))
         point = _point(planned, picture.placer) if bound.placeholders.names is None else None
         prepared = Prepared(bound.placeholders, planned, point)
+        if prepared.writes and settling.concerns(bound, picture):
+            prepared.claims, prepared.point = True, None
         if self.pooled:
             pooled.check_statement(prepared)
         picture.plans.keep((text, parameters), prepared)

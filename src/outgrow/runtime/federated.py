@@ -72,14 +72,15 @@ def _federated(state: DomainState) -> Federated:
 
 def _planned(state: DomainState, known: Federated, bound: Statement, parameters: bool) -> Prepared:
     foreign = [table for table in (*bound.reads, *bound.writes) if isinstance(table, Abroad)]
-    for table in (*bound.reads, *bound.writes):
+    places = {name: Places(picture.schema, picture.domain) for name, picture in known.others.items()}
+    places[state.name] = Places(known.own.schema, known.own.domain)
+    planned = plan.build_across(bound, known.schema, places)
+    for table in (*bound.reads, *bound.writes, *planned.statement.reads):
         picture = known.others[table.domain] if isinstance(table, Abroad) else known.own
         disagreement = picture.disagreements.get(table.there if isinstance(table, Abroad) else table)
         if disagreement is not None:
             raise disagreement
-    places = {name: Places(picture.schema, picture.domain) for name, picture in known.others.items()}
-    places[state.name] = Places(known.own.schema, known.own.domain)
-    prepared = Prepared(bound.placeholders, plan.build_across(bound, known.schema, places), None)
+    prepared = Prepared(bound.placeholders, planned, None)
     prepared.abroad = {name: known.others[name] for name in dict.fromkeys(table.domain for table in foreign)}
     prepared.with_parameters = parameters
     if state.pooled:

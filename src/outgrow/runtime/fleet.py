@@ -36,6 +36,7 @@ from outgrow.runtime.sagas.fleet_sagas import AsyncFleetSagas, FleetSagas
 from outgrow.runtime.session import AsyncSession, Session, needed
 from outgrow.runtime.transaction import agreed, atomic
 from outgrow.runtime.transaction.recovery import Recovery
+from outgrow.runtime.uniqueness.fleet_unique import UniqueIndexes
 from outgrow.schema import ObjectDifference
 from outgrow.topology import Observe, Topology, read
 from outgrow.transactions import Outcome, Recovered, TransactionId
@@ -179,6 +180,10 @@ class Fleet:
     def async_directory(self, domain: str | None = None) -> AsyncFleetDirectory:
         """The same for asyncio."""
         return AsyncFleetDirectory(self._state(domain))
+
+    def unique(self, domain: str | None = None) -> UniqueIndexes:
+        """Unique keys that lack the shard key and hold in the whole domain: build, show, check and drop them."""
+        return UniqueIndexes(self._state(domain))
 
     @property
     def sagas(self) -> FleetSagas:

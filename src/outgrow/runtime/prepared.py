@@ -35,6 +35,7 @@ class Prepared:
         *(
             "_fingerprint",
             "abroad",
+            "claims",
             "drawing",
             "estimated",
             "located",
@@ -65,6 +66,8 @@ class Prepared:
         #: What servers said lately of rows that are brought; `runtime.reading.staged` keeps it here.
         self.estimated: object = None
         self.parameters = placeholders.count
+        #: It may write what is unique in the whole domain: its index is kept with it.
+        self.claims = False
         #: Of a statement over several domains: the pictures of the others that it was planned by.
         self.abroad: Mapping[str, object] | None = None
         self.with_parameters = True

@@ -25,6 +25,25 @@ JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE x.indisunique AND n.nspname NOT IN ('outgrow', 'pg_catalog', 'information_schema', 'pg_toast');
 
+-- name: references
+-- Foreign keys by OID, with the columns' types by name; not those that partitions have from their parents.
+SELECT f.oid::int8, f.conname::text, ARRAY[n.nspname, c.relname]::text[], own.names, own.types,
+       ARRAY[rn.nspname, r.relname]::text[], their.names, their.types
+FROM pg_catalog.pg_constraint AS f
+JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class AS r ON r.oid = f.confrelid JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace
+CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname::text ORDER BY k.place) AS names, array_agg(t.typname::text ORDER BY k.place) AS types
+    FROM unnest(f.conkey) WITH ORDINALITY AS k(number, place)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.number
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid) AS own
+CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname::text ORDER BY k.place) AS names, array_agg(t.typname::text ORDER BY k.place) AS types
+    FROM unnest(f.confkey) WITH ORDINALITY AS k(number, place)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.number
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid) AS their
+WHERE f.contype = 'f' AND f.conparentid = 0 AND n.nspname <> 'outgrow';
+
 -- name: holders
 -- Who keeps a backend waiting for a lock; pid 0 is a prepared transaction.
 SELECT b.pid, a.application_name, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
@@ -67,3 +86,28 @@ SELECT set_config('extra_float_digits', $1, true), set_config('DateStyle', $2, t
 -- name: for_each_row
 -- What is computed anew for each of $1 rows.
 SELECT {items} FROM generate_series(1, $1::int8);
+
+-- name: unique_keys
+-- Unique keys of a table that hold at once and for all its rows: name, columns, and whether two NULLs are equal.
+SELECT i.relname::text,
+       (SELECT array_agg(a.attname::text ORDER BY k.place)
+        FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.number
+        WHERE k.place <= x.indnkeyatts),
+       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
+FROM pg_catalog.pg_index AS x JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+WHERE x.indrelid = $1::text::regclass AND x.indisunique AND x.indisvalid AND x.indimmediate
+  AND x.indpred IS NULL AND x.indexprs IS NULL
+ORDER BY 1;
+
+-- name: unique_removals
+-- Statements that take away the triggers and functions of all indexes of the whole domain but these.
+WITH gone AS (SELECT p.oid, p.proname FROM pg_catalog.pg_proc AS p
+              JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'outgrow' AND p.proname ~ '^unique_[0-9]+$'
+                AND substr(p.proname, 8)::int4 <> ALL ($1::int4[]))
+SELECT 1, format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname)
+FROM gone JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = gone.oid
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+UNION ALL SELECT 2, format('DROP FUNCTION outgrow.%I()', proname) FROM gone
+ORDER BY 1, 2;

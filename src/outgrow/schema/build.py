@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,9 @@ from typing import Any, NamedTuple
 from outgrow import sqlfile
 from outgrow.errors import InternalError, OperationalError
 from outgrow.schema.model import (
+    Apart,
     Column,
+    FleetUnique,
     ForeignKey,
     Function,
     Order,
@@ -72,17 +75,19 @@ def build(domain: str, epoch: int, rows: Mapping[str, Rows]) -> Schema:
     if missing:
         raise InternalError("OG-SCHEMA-002", f"no answer to the catalogue queries {', '.join(sorted(missing))}")
     server = _server(rows["server"])
+    tables = _tables(rows, server)
     return Schema(
         domain=domain,
         epoch=epoch,
         search_path=server.search_path,
-        tables=MappingProxyType(_tables(rows, server)),
+        tables=MappingProxyType(tables),
         functions=MappingProxyType(_functions(rows["functions"])),
         types=MappingProxyType({name: _TYPE_KINDS[kind] for _, name, kind in rows["types"]}),
         sequences=MappingProxyType(_sequences(rows["sequences"])),
         default_order=server.default_order,
         default_collation=server.default_collation,
         server_version=server.version,
+        fleet_unique=MappingProxyType({one.number: one for table in tables.values() for one in table.fleet_unique}),
     )
 
 
@@ -116,12 +121,12 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
         if (drawn := draws.get(tuple(row[:3]))) is not None:
             column = replace(column, identity=drawn[0], sequence=drawn[1])
         columns[row[0], row[1]].append(column)
-    primary, unique, foreign = _keys(rows["keys"])
+    primary, unique, foreign, apart = _keys(rows["keys"])
     reached = cascades(foreign)
     tables = {}
     for row in rows["relations"]:
         schema, relation, kind, parent_schema, parent, definition, security, triggers, rules = row[:9]
-        statement_triggers, barrier = row[9:11]
+        by_statement, barrier, own = row[9:12]
         name = TableName(schema, relation)
         tables[name] = Table(
             name=name,
@@ -129,16 +134,29 @@ def _tables(rows: Mapping[str, Rows], server: _Server) -> dict[TableName, Table]
             columns=tuple(columns[schema, relation]),
             primary_key=primary.get(name, ()),
             unique_keys=tuple(unique.get(name, ())),
+            apart=tuple(apart.get(name, ())),
             triggers=(*(triggers or ()), *(rules or ())),
-            statement_triggers=tuple(_statement_triggers(statement_triggers or (), rules or ())),
+            statement_triggers=tuple(_statement_triggers(by_statement or (), rules or ())),
             cascades_to=reached.get(name, ()),
             foreign_keys=tuple(foreign.get(name, ())),
             partition_of=TableName(parent_schema, parent) if parent else None,
             definition=definition,
             row_security=security,
             security_barrier=barrier,
+            fleet_unique=tuple(_fleet_unique(said) for said in own or ()),
         )
     return tables
+
+
+def fleet_unique_text(unique: FleetUnique) -> str:
+    """What its trigger says of it, as an argument; without bytes that catalogue functions would escape."""
+    parts = (unique.number, unique.name, unique.columns, unique.key, unique.shards)
+    return json.dumps(parts)
+
+
+def _fleet_unique(said: str) -> FleetUnique:
+    number, name, *lists = json.loads(said)
+    return FleetUnique(number, name, *map(tuple, lists))
 
 
 def _statement_triggers(triggers: Sequence[str], rules: Sequence[str]) -> Iterator[StatementTrigger]:
@@ -192,23 +210,31 @@ def _draws(rows: Rows) -> dict[tuple[str, ...], tuple[str, TableName | None]]:
     return draws
 
 
-def _keys(
-    rows: Rows,
-) -> tuple[dict[TableName, tuple[str, ...]], dict[TableName, list[tuple[str, ...]]], dict[TableName, list[ForeignKey]]]:
+class _Keys(NamedTuple):
+    primary: dict[TableName, tuple[str, ...]]
+    unique: dict[TableName, list[tuple[str, ...]]]
+    foreign: dict[TableName, list[ForeignKey]]
+    apart: dict[TableName, list[Apart]]
+
+
+def _keys(rows: Rows) -> _Keys:
     primary: dict[TableName, tuple[str, ...]] = {}
     unique: dict[TableName, list[tuple[str, ...]]] = defaultdict(list)
     foreign: dict[TableName, list[ForeignKey]] = defaultdict(list)
+    apart: dict[TableName, list[Apart]] = defaultdict(list)
     for kind, schema, table, columns, target_schema, target, referenced, on_update, on_delete in rows:
         name = TableName(schema, table)
         if kind == "primary":
             primary[name] = tuple(columns)
         elif kind == "unique":
             unique[name].append(tuple(columns))
+        elif kind == "other":
+            apart[name].append(Apart(target, tuple(columns)))
         else:
             actions = [_SPREADING.get(action, "") for action in (on_update, on_delete)]
             parent = TableName(target_schema, target)
             foreign[name].append(ForeignKey(tuple(columns), parent, tuple(referenced), any(actions), *actions))
-    return primary, unique, foreign
+    return _Keys(primary, unique, foreign, apart)
 
 
 def cascades(foreign: Mapping[TableName, Iterable[ForeignKey]]) -> dict[TableName, tuple[TableName, ...]]:

@@ -79,10 +79,13 @@ def _of_tables(a: Schema, b: Schema, name: TableName) -> Iterator[Difference]:
     if set(here.unique_keys) != set(there.unique_keys):
         keys = [", ".join(sorted(map(_list, side.unique_keys))) for side in (here, there)]
         yield Difference("OG-SCHEMA-015", name, "unique keys", *keys)
+    if set(here.apart) != set(there.apart):
+        keys = [", ".join(sorted(map(str, side.apart))) for side in (here, there)]
+        yield Difference("OG-SCHEMA-015", name, "partial and expression unique indexes", *keys)
     if set(here.foreign_keys) != set(there.foreign_keys):
         keys = [", ".join(sorted(f"{_list(k.columns)} to {k.table}" for k in t.foreign_keys)) for t in (here, there)]
         yield Difference("OG-SCHEMA-015", name, "foreign keys", *keys)
-    for what in ("triggers", "definition", "security_barrier", "row_security", "partition_of"):
+    for what in ("triggers", "definition", "security_barrier", "row_security", "partition_of", "fleet_unique"):
         one, other = getattr(here, what), getattr(there, what)
         if one != other:
             yield Difference("OG-SCHEMA-016", name, what.replace("_", " "), _shown(one), _shown(other))

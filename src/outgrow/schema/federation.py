@@ -81,7 +81,7 @@ def federate(home: Schema, others: Mapping[str, Schema]) -> Federation:
     return Federation(
         home.domain, home.epoch, home.search_path, MappingProxyType(tables), home.functions, home.types,
         home.sequences, home.default_order, home.default_collation, home.server_version, home.engine,
-        MappingProxyType(dict(others)),
+        home.fleet_unique, MappingProxyType(dict(others)),
     )  # fmt: skip
 
 

@@ -97,6 +97,38 @@ class StatementTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """What keeps rows apart otherwise than by plain columns alone: by expressions, under a condition, by EXCLUDE."""
+
+    name: str
+    #: Those of its columns that rows must have alike to be in each other's way.
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(self.columns)})"
+
+
+@dataclass(frozen=True, slots=True)
+class FleetUnique:
+    """What no two rows of the whole domain have alike, kept by an index that is spread over `shards` by value.
+
+    Triggers of the table note what changes; who writes brings it to the index before the transaction ends.
+    """
+
+    number: int
+    #: As the unique key is called that holds on each shard.
+    name: str
+    columns: tuple[str, ...]
+    #: The table's shard key, which each entry knows.
+    key: tuple[str, ...]
+    #: In the order in which the index counts them.
+    shards: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(self.columns)}) in the whole domain"
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     name: TableName
     kind: TableKind
@@ -105,6 +137,8 @@ class Table:
     #: without expression or predicate.
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
+    #: Unique indexes with expression or predicate, and exclusion constraints.
+    apart: tuple[Apart, ...] = ()
     #: The user's triggers and rewrite rules: writing here may run anything.
     triggers: tuple[str, ...] = ()
     #: Those among them that run once for a statement (or instead of it), whatever rows it writes.
@@ -118,6 +152,7 @@ class Table:
     #: A view whose rows nobody may see before its own conditions have chosen them.
     security_barrier: bool = False
     row_security: bool = False
+    fleet_unique: tuple[FleetUnique, ...] = ()
 
     def statement_trigger(self, *events: str) -> str | None:
         """The first trigger that a statement with one of these events runs."""
@@ -160,6 +195,8 @@ class Schema:
     server_version: int = 150000
     #: Whose language and functions these are.
     engine: str = "postgresql"
+    #: All that is unique in the whole domain, by number.
+    fleet_unique: Mapping[int, FleetUnique] = field(default_factory=dict)
 
     @property
     def domains(self) -> tuple[str, ...]:

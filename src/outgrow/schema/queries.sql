@@ -18,14 +18,16 @@ WHERE d.datname = current_database();
 
 -- name: relations
 -- Tables, views, sequences: kind, parent partition, view text, row security, user triggers and rewrite rules, and
--- which of the triggers run FOR EACH STATEMENT, behind their tgtype; whether a view is a security barrier.
+-- which of the triggers run FOR EACH STATEMENT, behind their tgtype; whether a view is a security barrier; and what
+-- outgrow's own triggers say of what is unique in the whole domain.
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        pn.nspname::text, p.relname::text,
        CASE WHEN c.relkind IN ('v', 'm') AND NOT s.system THEN pg_get_viewdef(c.oid) END,
        c.relrowsecurity,
        CASE WHEN c.relhastriggers AND NOT s.system THEN
             (SELECT array_agg(t.tgname::text ORDER BY t.tgname)
-             FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
+             FROM pg_catalog.pg_trigger AS t
+             WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgfoid <> ALL (own.functions))
        END,
        CASE WHEN c.relhasrules AND NOT s.system THEN
             (SELECT array_agg(r.rulename::text ORDER BY r.rulename)
@@ -33,12 +35,21 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
        END,
        CASE WHEN c.relhastriggers AND NOT s.system THEN
             (SELECT array_agg(t.tgtype::text || ' ' || t.tgname ORDER BY t.tgname)
-             FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0)
+             FROM pg_catalog.pg_trigger AS t
+             WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0 AND t.tgfoid <> ALL (own.functions))
        END,
        c.relkind = 'v' AND coalesce((SELECT o.option_value::bool FROM pg_options_to_table(c.reloptions) AS o
-                                     WHERE o.option_name = 'security_barrier'), false)
+                                     WHERE o.option_name = 'security_barrier'), false),
+       CASE WHEN c.relhastriggers AND NOT s.system THEN
+            (SELECT array_agg(convert_from(substr(t.tgargs, 1, length(t.tgargs) - 1), 'UTF8') ORDER BY t.tgname)
+             FROM pg_catalog.pg_trigger AS t
+             WHERE t.tgrelid = c.oid AND t.tgnargs = 1 AND t.tgenabled IN ('O', 'A') AND t.tgfoid = ANY (own.functions))
+       END
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN (SELECT coalesce(array_agg(f.oid), '{}') AS functions FROM pg_catalog.pg_proc AS f
+            JOIN pg_catalog.pg_namespace AS o ON o.oid = f.pronamespace
+            WHERE o.nspname = 'outgrow' AND f.prorettype = 'trigger'::regtype) AS own
 CROSS JOIN LATERAL (SELECT n.nspname IN ('pg_catalog', 'information_schema') AS system) AS s
 LEFT JOIN pg_catalog.pg_inherits AS i ON c.relispartition AND i.inhrelid = c.oid
 LEFT JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent
@@ -110,7 +121,9 @@ WHERE n.nspname <> 'outgrow' AND n.nspname NOT LIKE 'pg\_temp\_%'
 ORDER BY 1, 2;
 
 -- name: keys
--- Unique indexes (kind "primary" or "unique") over plain columns, and foreign keys ("foreign") with their actions.
+-- Unique indexes (kind "primary" or "unique") over plain columns, and foreign keys ("foreign") with their actions.  What
+-- else keeps rows apart ("other": by expressions, under a condition, or by EXCLUDE) comes with its name and those of its
+-- columns that it compares for equality.
 SELECT CASE WHEN x.indisprimary THEN 'primary' ELSE 'unique' END,
        n.nspname::text, c.relname::text,
        (SELECT array_agg(a.attname::text ORDER BY k.place)
@@ -123,6 +136,23 @@ JOIN pg_catalog.pg_class AS c ON c.oid = x.indrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE x.indisunique AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
   AND (x.indimmediate OR x.indisprimary)
+  AND n.nspname NOT IN ('outgrow', 'pg_toast', 'pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'
+UNION ALL
+SELECT 'other', n.nspname::text, c.relname::text,
+       coalesce((SELECT array_agg(a.attname::text ORDER BY k.place)
+                 FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+                 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+                 LEFT JOIN pg_catalog.pg_operator AS o ON o.oid = e.conexclop[k.place]
+                 WHERE k.place <= x.indnkeyatts AND (x.indisunique OR o.oprname = '=')), '{}'),
+       NULL::text, i.relname::text, NULL::text[], ''::text, ''::text
+FROM pg_catalog.pg_index AS x
+JOIN pg_catalog.pg_class AS c ON c.oid = x.indrelid
+JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_constraint AS e ON x.indisexclusion AND e.conindid = x.indexrelid AND e.contype = 'x'
+WHERE x.indisvalid AND x.indimmediate
+  AND (x.indisexclusion OR x.indisunique AND (x.indpred IS NOT NULL OR x.indexprs IS NOT NULL))
   AND n.nspname NOT IN ('outgrow', 'pg_toast', 'pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'
 UNION ALL
@@ -142,7 +172,7 @@ JOIN pg_catalog.pg_class AS r ON r.oid = f.confrelid
 JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace
 WHERE f.contype = 'f'
   AND n.nspname <> 'outgrow' AND rn.nspname <> 'outgrow' AND n.nspname NOT LIKE 'pg\_temp\_%'
-ORDER BY 1, 2, 3, 4;
+ORDER BY 1, 2, 3, 4, 6;
 
 -- name: functions
 -- Every function name with what its overloads are: kind, volatility, result type by name, set or not, builtin or not.
@@ -395,6 +425,8 @@ CROSS JOIN LATERAL (
            AS firing
 ) AS f
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS o ON o.oid = p.pronamespace
+                  WHERE p.oid = t.tgfoid AND o.nspname = 'outgrow')
   AND n.nspname NOT IN ('outgrow', 'information_schema') AND n.nspname NOT LIKE 'pg\_%'
 ORDER BY t.oid;
 

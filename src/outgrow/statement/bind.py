@@ -96,7 +96,7 @@ def _tree(context: Context, disguise: Disguise, first: str, spoken: Language) ->
             tree = query(context, node, Env(rules=spoken.rules))[0]
     except RecursionError:
         raise Unvetted("so deep a nesting") from None
-    if context.counts != disguise.counts:
+    if context.counts != disguise.counts or context.samples != len(disguise.samples):
         raise Unvetted("it: a word is missing or stands in a wrong place")
     names: dict[type, str] = {Insert: "INSERT", Update: "UPDATE", Delete: "DELETE", Merge: "MERGE"}
     return tree, names.get(type(tree), "VALUES" if first == "VALUES" else "TABLE" if first == "TABLE" else "SELECT")

@@ -29,6 +29,8 @@ class Context:
     reads: dict[TableName, None] = field(default_factory=dict)
     writes: dict[TableName, None] = field(default_factory=dict)
     unnamed: int = 0
+    #: How many samples of tables the conversion has met.
+    samples: int = 0
     #: How many expressions and queries are open around this one.
     depth: int = 0
     #: How many of the counted words the conversion has accounted for.

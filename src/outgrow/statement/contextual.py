@@ -307,7 +307,24 @@ def _override(d: Disguise, at: int) -> int:
 
 
 def _sample(d: Disguise, at: int) -> int:
-    raise Unvetted("TABLESAMPLE")
+    """`TABLESAMPLE SYSTEM (10) REPEATABLE (1)`, with plain numbers alone: the parser sees which of them it is."""
+    method = d.token_at(at + 1).value
+    if method not in ("bernoulli", "system"):
+        raise Unvetted(f"TABLESAMPLE {method.upper()}")
+    text, after = f"TABLESAMPLE {method.upper()} {_number(d, at + 2)}", at + 5
+    if d.says(after, "repeatable"):
+        text += f" REPEATABLE {_number(d, after + 1)}"
+        after += 4
+    d.out.append(f"TABLESAMPLE SYSTEM ({len(d.samples)})")
+    d.samples.append(text)
+    return after
+
+
+def _number(d: Disguise, at: int) -> str:
+    before, number, behind = (d.token_at(at + offset) for offset in range(3))
+    if before.text != "(" or number.kind is not Lex.NUMBER or behind.text != ")":
+        raise Unvetted("TABLESAMPLE with anything but a number")
+    return f"({number.text})"
 
 
 def _part(token: Token) -> str:

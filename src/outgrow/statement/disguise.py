@@ -54,6 +54,7 @@ class Disguise:
         self.operators: list[str] = []
         self.specials: list[Special] = []
         self.frames: list[str] = []
+        self.samples: list[str] = []
         self.overriding = ""
         #: How often the words occur that the parser does not miss where they are missing.
         self.counts = dict.fromkeys(COUNTED, 0)

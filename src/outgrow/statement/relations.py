@@ -196,7 +196,7 @@ def alias_of(node: object) -> tuple[str, tuple[str, ...]]:
 
 
 def _table(context: Context, node: exp.Table, env: Env) -> Bound:
-    taken(node, "this", "db", "catalog", "alias", "only", "joins")
+    taken(node, "this", "db", "catalog", "alias", "only", "joins", "sample")
     name = plain(node.this)
     schema = plain(node.args["db"]) if node.args.get("db") else None
     domain = plain(node.args["catalog"]) if node.args.get("catalog") else None
@@ -215,8 +215,20 @@ def _table(context: Context, node: exp.Table, env: Env) -> Bound:
     context.read(table.name)
     visible = table_columns(table, alias, columns)
     listed_names = tuple(column.name for column in visible)
-    scan = Scan(table.name, alias, listed_names, only, "", columns, schema is not None)
+    scan = Scan(table.name, alias, listed_names, only, _sample(context, node), columns, schema is not None)
     return scan, Names((Source(alias, visible, table.name),), visible)
+
+
+def _sample(context: Context, node: exp.Table) -> str:
+    """The TABLESAMPLE of a table; those of anything else are not met, and so the statement is not read."""
+    sample = node.args.get("sample")
+    if sample is None:
+        return ""
+    context.samples += 1
+    number = sample.args.get("percent")
+    if not isinstance(number, exp.Literal) or not str(number.this).isdigit():
+        raise Unvetted("this TABLESAMPLE")
+    return context.disguise.samples[int(number.this)]
 
 
 def table_columns(table: Table, alias: str, renamed: tuple[str, ...] = ()) -> tuple[Visible, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,7 @@ class Both:
         plain: psycopg.Connection[Any],
         shards: dict[str, psycopg.Connection[Any]],
         places: Places,
+        unique: Sequence[str] = (),
     ) -> None:
         self.fleet = fleet
         self.plain = plain
@@ -42,6 +43,8 @@ class Both:
         self.cursors = {"%s": plain.cursor(), "$": psycopg.RawCursor(plain)}
         self.type_names = dict(plain.execute(TYPE_NAMES).fetchall())
         self.places = places
+        #: Tables whose row ids are unique in the whole domain, and lack the shard key.
+        self.unique = unique
         self._begun = 0
         self._owners: dict[tuple[str, tuple[str | None, ...]], str] = {}
 
@@ -78,7 +81,14 @@ class Both:
         if not self.plain.closed and self.plain.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             self.plain.execute("ROLLBACK")
         for connection in (self.plain, *self.shards.values()):
+            past = self.unique if connection is not self.plain else ()
+            for name in past:
+                connection.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
             connection.execute(AFRESH if self._begun % TRUNCATE_EVERY == 0 else AGAIN)
+            for name in past:
+                connection.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
+        for name in self.unique:
+            self.fleet.unique().build(name, "rid")
         self._begun += 1
 
     def difference(self) -> str:
@@ -100,6 +110,9 @@ class Both:
                 wrong = self._sharded(kept, expected[kept.name], parts)
             if wrong:
                 return f"{kept.name}: {wrong[0]}"
+        for compared in self.fleet.unique().check() if self.unique else ():
+            if not compared.right:
+                return f"{compared.table.name}: the index of row ids says otherwise: {compared}"
         return ""
 
     def _sharded(self, kept: Kept, expected: Counter[Any], parts: dict[str, Counter[Any]]) -> list[str]:
@@ -161,8 +174,17 @@ AGAIN = f"{_EMPTY}; {_FILL}"
 
 
 @contextlib.contextmanager
-def opened(shards: int = 3, servers: Servers | None = None, strategy: str = "hash", behind: str = "") -> Iterator[Both]:
-    """Both sides, without rows until `begin_again`; `servers` that run already are used."""
+def opened(
+    shards: int = 3,
+    servers: Servers | None = None,
+    strategy: str = "hash",
+    behind: str = "",
+    unique: Sequence[str] = (),
+) -> Iterator[Both]:
+    """Both sides, without rows until `begin_again`; `servers` that run already are used.
+
+    The row ids of the tables `unique` are unique, on the fleet in the whole domain.
+    """
     with contextlib.ExitStack() as stack:
         if servers is None:
             servers = stack.enter_context(serving(shards, 0))
@@ -179,12 +201,12 @@ def opened(shards: int = 3, servers: Servers | None = None, strategy: str = "has
             shard.name: stack.enter_context(_connected(shard.primary.dsn)) for shard in topology.domains[0].shards
         }
         places = Places(domain)
-        _furnish(plain, None, topology, places)
+        _furnish(plain, None, topology, places, unique)
         for name, connection in connections.items():
-            _furnish(connection, name, topology, places)
+            _furnish(connection, name, topology, places, unique)
         fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
         places.record()
-        yield Both(fleet, plain, connections, places)
+        yield Both(fleet, plain, connections, places, unique)
 
 
 @contextlib.contextmanager
@@ -194,13 +216,17 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _furnish(connection: psycopg.Connection[Any], shard: str | None, topology: Topology, places: Places) -> None:
+def _furnish(
+    connection: psycopg.Connection[Any], shard: str | None, topology: Topology, places: Places, unique: Sequence[str]
+) -> None:
     """Tables, and beside them the rows that each chapter begins with; `shard` is None for the plain side."""
     domain = topology.domains[0]
     connection.execute(TYPES)
     connection.execute("CREATE SCHEMA beginning")
     for kept in TABLES:
         connection.execute(kept.ddl())
+        if kept.name in unique:
+            connection.execute(f"ALTER TABLE {kept.name} ADD UNIQUE (rid)")
         connection.execute(f"CREATE TABLE beginning.{kept.name} AS SELECT * FROM {kept.name}")
         for row in beginning(kept):
             values = dict(zip((col.name for col in kept.tab.cols), row, strict=True))

@@ -39,6 +39,8 @@ class Kept:
         return f"CREATE TABLE {self.name} ({', '.join([*columns, *self.more])})"
 
 
+#: Tables whose row ids are unique where that is asked for: in the whole domain, by an index of outgrow's.
+UNIQUE = ("customers", "orders", "items", "carts")
 CUSTOMER = Col("customer_id", "int8", "int", nulls=0)
 
 TABLES: tuple[Kept, ...] = (

@@ -14,6 +14,7 @@ from tests.differential.compare import Answer, Failure
 from tests.differential.run import Report
 from tests.differential.stories.both import Both, opened
 from tests.differential.stories.run import run
+from tests.differential.stories.tables import UNIQUE
 
 STATEMENTS = 400
 SEED = 20261128
@@ -32,6 +33,13 @@ def told(report: Report) -> str:
 def test_random_writes_are_right_or_refused(both: Both) -> None:
     report = run(both, STATEMENTS, SEED)
     assert report.total >= STATEMENTS
+    assert report.wrong == 0, told(report)
+    assert report.right >= report.total * 0.85, report.refused_by_code
+
+
+def test_random_writes_beside_an_index_of_the_whole_domain() -> None:
+    with opened(shards=2, unique=UNIQUE) as sides:
+        report = run(sides, 120, SEED)
     assert report.wrong == 0, told(report)
     assert report.right >= report.total * 0.85, report.refused_by_code
 

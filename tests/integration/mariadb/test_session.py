@@ -57,6 +57,16 @@ def test_several_shards_answer_as_one(session):
     assert session.execute("SELECT id FROM orders ORDER BY n, id LIMIT 3").fetchall() == [(0,), (5,), (10,)]
 
 
+def test_a_query_is_run_to_see_what_it_takes(fleet, session):
+    facts = fleet.explain("SELECT COUNT(*), SUM(n) FROM orders", session=session, analyze=True).to_dict()["analyzed"]
+    assert [part["rows"] for part in facts["parts"]] == [1, 1]
+    assert (facts["finish"]["by"], facts["finish"]["rows_in"], facts["rows"]) == ("stream", 2, 1)
+    one = fleet.explain("SELECT n FROM orders WHERE id = %s", [3], session=session, analyze=True).to_dict()["analyzed"]
+    assert (one["parts"][0]["rows"], one["parts"][0]["bytes"]) == (1, 1)
+    with pytest.raises(errors.NotSupportedError, match="OG-RUN-170"):
+        fleet.explain("DELETE FROM orders", session=session, analyze=True)
+
+
 def test_a_transaction_of_one_writer_reads_what_it_wrote_and_leaves_it(session):
     with session.transaction():
         session.execute("UPDATE orders SET n = 1000 WHERE id = 1")

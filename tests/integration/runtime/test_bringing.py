@@ -183,6 +183,26 @@ def restored(sides: Sides) -> list[str]:
     return [f"UPDATE sales SET note = '{note}' WHERE buyer = {b} AND amount = {a} AND good = 5" for b, a, note in rows]
 
 
+def test_tables_without_statistics(sides: Sides, narrowed: None) -> None:
+    """Nobody has analysed them: what servers expect then is anything, and what comes is right."""
+    for table in ("fresh", "older"):
+        for sql in (
+            f"CREATE TABLE {table} (id int8, part int8)",
+            f"INSERT INTO {table} SELECT x, x % 7 FROM generate_series(1, 200) x",
+        ):
+            sides.plain.execute(sql)  # type: ignore[call-overload]
+    for table in ("fresh", "older"):
+        sides.fleet.place(table, shard_by="id")
+        sides.fleet.execute(f"CREATE TABLE {table} (id int8, part int8)")
+        sides.fleet.execute(f"INSERT INTO {table} SELECT x, x % 7 FROM generate_series(1, 200) x")
+    with psycopg.connect(sides.fleet.topology.domains[0].home.primary.dsn) as connection:
+        known = connection.execute("SELECT count(*) FROM pg_stats WHERE tablename IN ('fresh', 'older')").fetchone()
+    assert known == (0,)
+    sql = "SELECT count(*), sum(o.id) FROM fresh f JOIN older o ON o.part = f.id WHERE f.id % 3 = 0"
+    sides.same(sql)
+    assert all("some " in line and "rows" in line for line in sides.fleet.explain(sql).to_dict()["stages"])
+
+
 def test_with_parameters(sides: Sides) -> None:
     sql = (
         "SELECT s.note, g.label, %s::text FROM sales s JOIN goods g ON g.id = s.good"

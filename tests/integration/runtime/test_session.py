@@ -244,7 +244,7 @@ def test_a_table_that_a_shard_lacks_fails_alone(fleet: Fleet) -> None:
     [
         ("SELEC 1", "SELEC"),
         ("SELECT * FROM customers WHERE", "not understood"),
-        ("SELECT * FROM customers TABLESAMPLE system(1)", "TABLESAMPLE"),
+        ("SELECT * FROM customers TABLESAMPLE other(1)", "TABLESAMPLE"),
         ("", ""),
         ("SELECT 1; SELECT 2", ""),
         ("SELECT * FROM custommers", "custommers"),

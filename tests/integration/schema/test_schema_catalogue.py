@@ -22,7 +22,8 @@ CREATE TABLE parent (
     id bigserial PRIMARY KEY, other int GENERATED ALWAYS AS IDENTITY, name varchar(20) NOT NULL DEFAULT 'x' UNIQUE,
     twice text GENERATED ALWAYS AS (name || name) STORED, price numeric(10, 2), tags text[], feeling mood, mail email,
     at timestamptz DEFAULT now(), rolled int DEFAULT shop.dice(), token stamp, c "char", p char(3) COLLATE "POSIX",
-    UNIQUE (price, mail), UNIQUE (tags) DEFERRABLE
+    UNIQUE (price, mail), UNIQUE (tags) DEFERRABLE,
+    CONSTRAINT one_place EXCLUDE USING btree (id WITH =) WHERE (id > 5)
 );
 CREATE UNIQUE INDEX ON parent (lower(name));
 CREATE UNIQUE INDEX ON parent (at) WHERE at > '2020-01-01';
@@ -115,6 +116,9 @@ def test_keys_and_cascades(schema: Schema) -> None:
     assert grand is not None
     assert parent.primary_key == ("id",)
     assert set(parent.unique_keys) == {("name",), ("price", "mail"), ("rolled",)}
+    assert [apart.columns for apart in parent.apart] == [(), ("at",), ("id",)]
+    assert parent.apart[2].name == "one_place"
+    assert child.apart == ()
     assert child.primary_key == ("id", "b")
     assert parent.cascades_to == (child.name, grand.name)
     assert grand.foreign_keys[0].columns == ("id", "b")

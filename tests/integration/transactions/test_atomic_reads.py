@@ -262,3 +262,18 @@ def test_a_sleeping_reader_does_not_keep_the_gate(fleet: Fleet, keys: tuple[int,
         assert 0.5 < time.monotonic() - started < 6.0
     finally:
         gate.abandon()
+
+
+def test_it_is_told_as_one_statement(fleet: Fleet) -> None:
+    told: list[Any] = []
+    end = fleet.subscribe(told.append)
+    try:
+        with fleet.session(atomic_reads=True) as session:
+            for read in (scattered, brought, streamed):
+                told.clear()
+                read(session)
+                names = [type(event).__name__ for event in told]
+                assert names == ["StatementEnded"], names
+                assert {visit.shard for visit in told[0].visits} == {"s1", "s2"}
+    finally:
+        end()

@@ -123,6 +123,33 @@ def test_a_wait_is_no_deadlock(fleet: Fleet, keys: tuple[int, int]) -> None:
     assert sorted(ends) == [0, 1]
 
 
+def test_several_shards_at_once_wait_and_are_found(fleet: Fleet, keys: tuple[int, int]) -> None:
+    """One statement on both shards: a wait of its own on each, looked at by each."""
+    with fleet.session() as holder, fleet.session() as session:
+        ends: list[Any] = []
+
+        def work() -> None:
+            try:
+                with session.transaction():
+                    session.execute(UPDATE, [1, keys[0]])
+                    session.execute("UPDATE accounts SET amount = amount WHERE account >= 0")
+                ends.append("committed")
+            except outgrow.Error as error:
+                ends.append(error.code)
+
+        holder.execute("BEGIN")
+        holder.execute(UPDATE, [1, keys[1]])
+        waiter = threading.Thread(target=work)
+        waiter.start()
+        time.sleep(2.5 * waiting.LOOK_SECONDS)
+        assert ends == []
+        # It began last, and now waits for itself.
+        holder.execute(UPDATE, [1, keys[0]])
+        holder.execute("COMMIT")
+        waiter.join(30)
+        assert ends == ["OG-TX-063"]
+
+
 def test_one_that_is_on_one_shard_only_may_stand_between(fleet: Fleet, keys: tuple[int, int]) -> None:
     """One waits for a stranger, who waits for the other, who waits for the one."""
     other = keys[1] + 1

@@ -9,7 +9,7 @@ import pytest
 
 from outgrow.errors import Error
 from outgrow.plan import Gather, build, locate, parts
-from outgrow.schema import Column, ForeignKey, StatementTrigger
+from outgrow.schema import Apart, Column, ForeignKey, StatementTrigger
 from outgrow.statement import bind
 
 from .world import Placer, domain, located, name, plan, schema
@@ -64,6 +64,22 @@ def test_what_a_row_meets_must_lie_on_its_own_shard(target: str) -> None:
     assert plan(f"{INTO} (1, 1, 'a') ON CONFLICT DO NOTHING").refusal is None
     # A number that the fleet draws is nobody's yet.
     assert plan("INSERT INTO numbered (customer_id) VALUES (1) ON CONFLICT DO NOTHING").refusal is None
+
+
+@pytest.mark.parametrize("columns", [(), ("status",), ("status", "customer_id")])
+def test_what_keeps_rows_apart_by_expressions_or_under_a_condition_counts(columns: tuple[str, ...]) -> None:
+    """Only ON CONFLICT without a target means such an index; one that compares the shard key meets on its own shard."""
+    plain = schema()
+    orders = plain.tables[name("orders")]
+    known = replace(plain, tables={**plain.tables, orders.name: replace(orders, apart=(Apart("one_open", columns),))})
+    statement = bind(f"{INTO} (1, 1, 'a') ON CONFLICT DO NOTHING", known)
+    if "customer_id" in columns:
+        assert build(statement, known, domain()).refusal is None
+    else:
+        with pytest.raises(Error, match=r"OG-PLAN-050.*one_open"):
+            build(statement, known, domain())
+    aimed = bind(f"{INTO} (1, 1, 'a') ON CONFLICT (customer_id, order_id) DO NOTHING", known)
+    assert build(aimed, known, domain()).refusal is None
 
 
 def test_rows_of_one_shard_are_sent_as_written() -> None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from outgrow.errors import InternalError, OperationalError
-from outgrow.schema import ForeignKey, Order, Schema, TableKind, Volatility, build, queries
+from outgrow.schema import (
+    Apart,
+    FleetUnique,
+    ForeignKey,
+    Order,
+    Schema,
+    TableKind,
+    Volatility,
+    build,
+    fleet_unique_text,
+    queries,
+)
 from outgrow.topology import TableName
 
 COLUMN = ("public", "t", "a", "text", -1, False, None, False, False, False, False)
@@ -22,7 +33,7 @@ def server(
 
 
 def table(name: str, kind: str = "r") -> tuple:
-    return ("public", name, kind, None, None, None, False, None, None, None, False)
+    return ("public", name, kind, None, None, None, False, None, None, None, False, None)
 
 
 def foreign(child: str, parent: str, on_delete: str) -> tuple:
@@ -104,9 +115,9 @@ def test_cascades_are_followed_to_the_end_and_through_circles() -> None:
 
 def test_keys_triggers_rules_and_partitions() -> None:
     relations = [
-        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["52 audit"], False),
-        ("public", "t1", "r", "public", "t", None, False, None, None, None, False),
-        ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None, True),
+        ("public", "t", "p", None, None, None, True, ["audit", "stamp"], ["no_delete"], ["52 audit"], False, None),
+        ("public", "t1", "r", "public", "t", None, False, None, None, None, False, None),
+        ("public", "v", "v", None, None, " SELECT 1;", False, None, None, None, True, None),
     ]
     keys = [
         ("primary", "public", "t", ["a", "b"], None, None, None, "", ""),
@@ -127,6 +138,19 @@ def test_keys_triggers_rules_and_partitions() -> None:
     assert part.partition_of == TableName("public", "t")
     assert view is not None
     assert (view.definition, view.security_barrier) == (" SELECT 1;", True)
+
+
+def test_what_is_unique_in_the_whole_domain_its_trigger_says() -> None:
+    unique = FleetUnique(7, 'é"key', ("mail",), ("id", "day"), ("s1", "s2"))
+    said = fleet_unique_text(unique)
+    assert said.isascii()
+    relations = [("public", "t", "r", None, None, None, False, None, None, None, False, [said])]
+    keys = [("other", "public", "t", [], None, "t_lower_idx", None, "", "")]
+    schema = built(relations=relations, keys=keys)
+    found = schema.find("t")
+    assert found is not None
+    assert found.fleet_unique == (unique,) and dict(schema.fleet_unique) == {7: unique}
+    assert found.triggers == () and found.apart == (Apart("t_lower_idx", ()),)
 
 
 def test_overloads_are_listed_under_one_name_and_types_by_kind() -> None:

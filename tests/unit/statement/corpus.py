@@ -12,6 +12,9 @@ QUERIES = [
     for line in r"""
 SELECT * FROM orders
 SELECT * FROM orders WHERE customer_id = 1 ORDER BY id
+SELECT * FROM orders TABLESAMPLE SYSTEM (100) ORDER BY id
+SELECT o.id, c.name FROM orders AS o TABLESAMPLE BERNOULLI (100.0) REPEATABLE (1.5), customers c TABLESAMPLE SYSTEM (100) WHERE o.customer_id = c.customer_id ORDER BY o.id
+SELECT o.a FROM orders AS o (a) TABLESAMPLE SYSTEM (0)
 SELECT o.* FROM orders o WHERE o.id IN (1, 2, 3) ORDER BY 1
 SELECT id, note AS n FROM orders ORDER BY n DESC NULLS LAST, id
 SELECT id, note n FROM orders ORDER BY n NULLS FIRST, id DESC

@@ -90,7 +90,12 @@ def test_a_written_with_makes_a_write() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT * FROM orders TABLESAMPLE system (1)",
+        "SELECT * FROM orders TABLESAMPLE other (1)",
+        "SELECT * FROM orders TABLESAMPLE system (id)",
+        "SELECT * FROM orders TABLESAMPLE system (1, 2)",
+        "SELECT * FROM orders TABLESAMPLE system (1) REPEATABLE",
+        "SELECT * FROM (SELECT id FROM orders) o TABLESAMPLE system (1)",
+        "WITH o AS (SELECT id FROM orders) SELECT * FROM o TABLESAMPLE system (1)",
         "SELECT id FROM orders ORDER BY id USING >",
         "SELECT * FROM ROWS FROM (generate_series(1, 2), generate_series(1, 3))",
         "SELECT * FROM json_to_record('{}') AS x (a int)",

@@ -150,8 +150,6 @@ def brought_rows(
 def _check(scan: Scan, places: Places, here: str) -> bool:
     """Whether its rows have to be brought to `here`; refused where what they are depends on who asks, or where."""
     table, kind, standing = places.table(scan.table), places.kind(scan.table), places.of(scan.table)
-    if scan.sample:
-        raise refused("table form", f"TABLESAMPLE on {scan.table}")
     if kind not in (TableKind.TABLE, TableKind.PARTITIONED):
         raise refused("unvetted", f"the {kind} {scan.table}")
     if table is None or table.row_security:

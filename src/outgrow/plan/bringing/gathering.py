@@ -88,7 +88,9 @@ class Gathered:
         return {name: unnested(name, (), bundle.columns, firsts[name]) for name, bundle in bundles.items()}
 
     def _look(self, bundle: Bundle) -> Hashable:
-        """Equal where the same rows are meant."""
+        """Equal where the same rows are meant; each sample is drawn by itself."""
+        if any(isinstance(node, Scan) and node.sample for node in everything_below(bundle.query)):
+            return bundle.name
         keys = tuple(tuple(self._plan.scans[at].keys for at in scans) for scans in self._scans(bundle))
         return render(_plainly(bundle.query)), keys
 
@@ -124,6 +126,9 @@ class Gathered:
         # Whoever needs the same rows of the same table shares them.
         keys = tuple(tuple(self._plan.scans[at].keys for at in scans) for scans in made.scans)
         same: Hashable = made if said else (scan.table, scan.only, columns, keys)
+        if scan.sample:
+            # Each occurrence draws a sample of its own.
+            same = id(scan)
         known = [column for name in columns if (column := table.column(name)) is not None]
         return unnested(scan.alias, scan.column_aliases, known, self._add(same, made))
 
@@ -144,6 +149,8 @@ class Gathered:
         shard = standing.shard if isinstance(standing, Single) else ""
         condition = together("and", said)
         shown = f"{scan.table} as {scan.alias} ({', '.join(columns)})"
+        if scan.sample:
+            shown += f" {scan.sample}"
         if condition is not None:
             shown += f" where {render(condition)}"
         return Bring((scan.table,), scan.alias, columns, before, behind, (scans,) if not shard else (), shard, shown)

@@ -150,7 +150,7 @@ class Colocation:
         places, standing = self.places, self.places.of(scan.table)
         table = places.table(scan.table)
         kind = places.kind(scan.table)
-        if scan.sample or scan.only:
+        if scan.only or (scan.sample and not isinstance(standing, Sharded)):
             raise refused("table form", f"{'ONLY' if scan.only else 'TABLESAMPLE'} on {scan.table}")
         if kind not in (TableKind.TABLE, TableKind.PARTITIONED):
             raise refused("unvetted", f"the {kind} {scan.table}")

@@ -10,7 +10,19 @@ from outgrow.plan.refusals import Refused, refused
 from outgrow.plan.walking import everything_below
 from outgrow.schema import Volatility
 from outgrow.statement.model import Statement
-from outgrow.statement.tree import Call, CallKind, Cast, ColumnRef, Expr, Literal, Operation, Select, Template, Tree
+from outgrow.statement.tree import (
+    Call,
+    CallKind,
+    Cast,
+    ColumnRef,
+    Expr,
+    Literal,
+    Operation,
+    Scan,
+    Select,
+    Template,
+    Tree,
+)
 
 #: Functions of the transaction's or the session's moment, which begins at another time on each shard.
 MOMENTS = frozenset(
@@ -77,6 +89,8 @@ def vet_change(statement: Statement, tree: Tree, per_row: Collection[int]) -> No
         if effect.kind not in ("writes", "volatile", "locking"):
             raise refused("volatile" if effect.kind == "advisory" else "unvetted", f"the statement {effect.what}: that")
     for node in everything_below(tree):
+        if isinstance(node, Scan) and node.sample:
+            raise refused("table form", f"TABLESAMPLE on {node.table} in a statement that writes")
         _node(node, per_row)
 
 

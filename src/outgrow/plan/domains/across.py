@@ -39,7 +39,8 @@ def build_across(statement: Statement, schema: Federation, places: Mapping[str, 
     Raises NotSupportedError for what cannot be answered rightly.
     """
     try:
-        made = _across(statement, schema, places)
+        statement, tree = _read(statement, schema, places)
+        made = _across(statement, tree, schema, places)
     except Refused as refusal:
         raise refusal.error from None
     domains = ", ".join(dict.fromkeys(portion.domain for portion in made.portions))
@@ -49,7 +50,8 @@ def build_across(statement: Statement, schema: Federation, places: Mapping[str, 
     return Plan(statement, "read", Where.ACROSS, reasons=(reason,), across=made)
 
 
-def _across(statement: Statement, schema: Federation, places: Mapping[str, Places]) -> Across:
+def _read(statement: Statement, schema: Federation, places: Mapping[str, Places]) -> tuple[Statement, Query]:
+    """The query, with the session's views as what they are; refused for what is none."""
     tree = statement.tree
     if statement.kind is Kind.OPAQUE:
         raise refused("unparsed", statement.command, "; ".join(effect.what for effect in statement.effects))
@@ -60,6 +62,10 @@ def _across(statement: Statement, schema: Federation, places: Mapping[str, Place
     statement = _seen_through(statement, places[schema.domain])
     tree = statement.tree
     assert isinstance(tree, Query)
+    return statement, tree
+
+
+def _across(statement: Statement, tree: Query, schema: Federation, places: Mapping[str, Places]) -> Across:
     vet(statement, alone=True)
     vet_sums(tree)
     vet_order(tree)

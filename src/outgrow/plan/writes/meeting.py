@@ -1,7 +1,8 @@
 """ON CONFLICT on a sharded table: a row that the new one should meet must be on the new row's own shard.
 
 A unique key without the shard key's columns holds on each shard only, so what meets by it may lie on another shard,
-which this one does not see.  Refused for one shard, too.
+which this one does not see.  Refused for one shard, too.  Without a target every index counts that keeps rows apart,
+those over expressions or under a condition and exclusion constraints too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def check_meeting(tree: Insert, places: Places) -> None:
     else:
         keys = [key for key in (table.primary_key, *table.unique_keys) if key and not own <= set(key)]
         overlooked = [key for key in keys if not any(_is_new(table, name, tree) for name in key)]
+        overlooked += [(apart.name,) for apart in table.apart if not own <= set(apart.columns)]
     if overlooked:
         raise refused("meeting", "ON CONFLICT", str(tree.table), ", ".join(overlooked[0]))
 

@@ -72,7 +72,7 @@ def _on_branches_steps(
     for shard in domain.shards:
         status = yield from _on_branch_steps(transaction, shard.name, prepared.sql, until)
         nodes.append(transaction.branches[shard.name].node.name)
-    seen = before.compared(placements, (yield from observe_steps(home)))
+    seen = before.compared(placements, (yield from observe_steps(home)), several=len(domain.shards) > 1)
     for old, new in seen.moved:
         yield from ledger.drop_placement_steps(home, state.name, old)
         if new is not None:

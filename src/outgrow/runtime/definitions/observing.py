@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from outgrow import sqlfile
 from outgrow.nodes import Link
+from outgrow.runtime.definitions.references import Reference, check_references, references_steps
 from outgrow.topology import Placement, Sharded, TableName
 from outgrow.waits import Steps
 
@@ -29,9 +30,16 @@ class Seen:
     tables: Mapping[int, TableName] = field(default_factory=dict)
     #: Unique keys: their table, name, and columns.
     keys: Mapping[int, tuple[TableName, str, tuple[str, ...]]] = field(default_factory=dict)
+    references: Mapping[int, Reference] = field(default_factory=dict)
 
-    def compared(self, placements: Mapping[TableName, Placement], after: Seen) -> Observed:
-        """What became of placed tables, and which new unique keys hold on each shard only."""
+    def compared(self, placements: Mapping[TableName, Placement], after: Seen, *, several: bool) -> Observed:
+        """What became of placed tables, and which new unique keys hold on each shard only.
+
+        Raises NotSupportedError OG-RUN-155 for a new foreign key whose rows may lie on different shards, where there
+        are `several`.
+        """
+        if several:
+            check_references(placements, self.references, after.references)
         moved = tuple(
             (name, after.tables.get(oid))
             for oid, name in self.tables.items()
@@ -45,7 +53,8 @@ class Seen:
                 continue
             notices.append(
                 f"{key} ({', '.join(columns)}) is unique on each shard only: it lacks the shard key"
-                f" {', '.join(placed.columns)} of {table}"
+                f" {', '.join(placed.columns)} of {table}; `outgrow unique build {table} {' '.join(columns)}` makes"
+                " it hold in the whole domain"
             )
         return Observed(moved, tuple(notices))
 
@@ -59,4 +68,4 @@ def observe_steps(link: Link) -> Steps[Seen]:
             tables[oid] = TableName(schema, table)
         else:
             keys[oid] = (TableName(schema, table), key, tuple(columns or ()))
-    return Seen(tables, keys)
+    return Seen(tables, keys, (yield from references_steps(link)))

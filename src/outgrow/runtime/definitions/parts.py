@@ -147,7 +147,8 @@ def _in_block_steps(
             yield from link.run_steps("RESET ALL", None, prepare=False)
         seen = Observed()
         if observes:
-            seen = before.compared(work.placements, (yield from observe_steps(link)))
+            several = len(state.picture.domain.shards) > 1
+            seen = before.compared(work.placements, (yield from observe_steps(link)), several=several)
             for old, new in seen.moved:
                 yield from ledger.drop_placement_steps(link, state.name, old)
                 if new is not None:

@@ -28,7 +28,8 @@ def run_steps(
         conversation.noting.located = located
         editions = editions_of(page, located.shards)
         try:
-            if patience.tried and conversation.transaction is None and not (prepared.read_only or located.scatter):
+            single = not (prepared.read_only or prepared.claims or located.scatter)
+            if patience.tried and conversation.transaction is None and single:
                 return (yield from _in_block_steps(conversation, prepared, located, values, until, editions))
             return (yield from conversation.located_steps(prepared, located, values, until, allow_partial, editions))
         except Outdated as outdated:

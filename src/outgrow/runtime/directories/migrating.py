@@ -28,6 +28,7 @@ from outgrow.runtime.directories import mariadb_rows
 from outgrow.runtime.directories.keyed_rows import KeyedRows, keyed_rows
 from outgrow.runtime.footing import Footing
 from outgrow.runtime.transaction.branches import Transaction
+from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps, Until
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class _Migration:
         for shard in both:
             yield from self._ask_steps(shard, "edition_close")
         rows = yield from self._move_steps(tables, source)
+        yield from settling.settle_steps(self.transaction, self.until)
         yield from self._turn_steps(home, both, slot, sum(rows.values()))
         self.transaction.decider = source
         return Migrated(self.key, source, self.target, rows)

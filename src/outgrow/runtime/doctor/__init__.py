@@ -33,6 +33,7 @@ from outgrow.runtime.doctor import (
     servers,
     settings,
     transactions,
+    uniqueness,
 )
 from outgrow.runtime.doctor.examination import Check, Examination, Progress
 from outgrow.runtime.doctor.finding import Finding, Severity
@@ -75,6 +76,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
             *placed_rows.CHECKS,
             *listed_rows.CHECKS,
             *copies.CHECKS,
+            *uniqueness.CHECKS,
         ),
         "mariadb": (
             servers.SERVERS,

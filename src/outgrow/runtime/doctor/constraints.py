@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
-from outgrow.keyspace import KINDS, family
+from outgrow.runtime.definitions.references import Reference, apart
 from outgrow.runtime.doctor.examination import Check, Examination, Row, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.schema import ForeignKey, Table, TableKind
-from outgrow.topology import Copied, Node, Placement, Sharded, Single, TableName
+from outgrow.topology import Node, Placement, Sharded, TableName
 from outgrow.waits import Steps
 
 
 def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
-    """Unique keys of sharded tables have the shard key in them; else they are unique on each shard only."""
+    """Unique keys of sharded tables have the shard key in them, or an index of the whole domain; else they hold on each
+    shard only.
+    """
     yield from ()
     found = []
     for table, placed in placed_tables(examination):
@@ -22,6 +24,8 @@ def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
             continue
         for columns in filter(None, (table.primary_key, *table.unique_keys)):
             if set(placed.columns) <= set(columns):
+                continue
+            if any(set(unique.columns) == set(columns) for unique in table.fleet_unique):
                 continue
             kind = "primary key" if columns == table.primary_key else "unique key"
             drawn = any(_is_drawn(table, name) for name in columns)
@@ -34,10 +38,25 @@ def _keys_steps(examination: Examination) -> Steps[list[Finding]]:
                     else ""
                 )
             )
-            cure = "add the shard key's columns to it, or take values that are unique by themselves: fleet.new_id()"
+            cure = (
+                "add the shard key's columns to it, take values that are unique by themselves (fleet.new_id()), or let "
+                f"outgrow keep an index of the whole domain: `outgrow unique build {table.name} {' '.join(columns)}`"
+            )
             severity = Severity.INFO if drawn else Severity.WARNING
             found.append(examination.find(severity, examination.domain.name, what, cure))
+        found += _apart_only(examination, table, placed)
     return found
+
+
+def _apart_only(examination: Examination, table: Table, placed: Sharded) -> Iterator[Finding]:
+    for index in table.apart:
+        if not set(placed.columns) <= set(index.columns):
+            what = (
+                f"{index.name} of {table.name} does not compare its shard key {', '.join(placed.columns)}: it keeps "
+                "rows of one shard apart, and not those of two shards"
+            )
+            cure = "put the shard key's columns into it, as plain columns"
+            yield examination.find(Severity.WARNING, examination.domain.name, what, cure)
 
 
 def _is_drawn(table: Table, name: str) -> bool:
@@ -68,36 +87,14 @@ def _apart(
     examination: Examination, table: Table, placed: Placement, key: ForeignKey, other: Placement | None
 ) -> str | None:
     """Why a row and the one that it refers to may lie on different shards; None where they cannot."""
-    match placed, other:
-        case (_, None) | (_, Copied()):
-            return None
-        case Single(here), Single(there):
-            return None if here == there else f"one lives on {here}, the other on {there}"
-        case Sharded(columns), Sharded(others):
-            pairs = dict(zip(key.columns, key.referenced, strict=True))
-            if [pairs.get(column) for column in columns] != list(others):
-                return f"it does not lead from the shard key {', '.join(columns)} to the shard key {', '.join(others)}"
-            referred = examination.state.picture.schema.tables.get(key.table)
-            alike = referred is None or _alike(_types(table, columns), _types(referred, others))
-            return None if alike else "the two shard keys' types hash differently"
-        case Single(here), Sharded():
-            return f"one lives on {here}, the other is sharded"
-        case Sharded() | Copied(), Single(there):
-            return f"one is on every shard, the other lives on {there}"
-        case Copied(), Sharded():
-            return "one is copied to every shard, the other is sharded"
-    return None
+    referred = examination.state.picture.schema.tables.get(key.table)
+    types = _types(table, key.columns)
+    theirs = _types(referred, key.referenced) if referred is not None else types
+    return apart(Reference("", table.name, key.columns, types, key.table, key.referenced, theirs), placed, other)
 
 
-def _types(table: Table, names: tuple[str, ...]) -> list[str]:
-    return [column.type for name in names if (column := table.column(name)) is not None]
-
-
-def _alike(ours: list[str], theirs: list[str]) -> bool:
-    return all(
-        one == other or (one in KINDS and other in KINDS and family(one) == family(other))
-        for one, other in zip(ours, theirs, strict=True)
-    )
+def _types(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(column.type for name in names if (column := table.column(name)) is not None)
 
 
 def _identities_steps(examination: Examination) -> Steps[list[Finding]]:

@@ -1,8 +1,11 @@
-"""What several shards work on; of a read the fragment on each, all at once, and the finish over their rows."""
+"""A statement on the shards that it was placed on: as written on one; on several, of a read the fragment on each, all
+at once, and the finish over their rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from outgrow.clock import monotonic
@@ -14,14 +17,38 @@ from outgrow.runtime import asking, rails
 from outgrow.runtime.directories.outdated import Editions
 from outgrow.runtime.measuring import Finish
 from outgrow.runtime.prepared import Prepared
-from outgrow.runtime.reading import bringing, partial
+from outgrow.runtime.reading import bringing
+from outgrow.runtime.reading import partial as partially
 from outgrow.runtime.reading.disagreeing import explained_steps
 from outgrow.runtime.result import Result, finished
 from outgrow.runtime.transaction import agreed, writes
+from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
+
+
+def located_steps(
+    conversation: Conversation,
+    prepared: Prepared,
+    located: Located,
+    values: Sequence[Any],
+    until: float | None,
+    allow_partial: bool,
+    editions: Editions,
+) -> Steps[Result]:
+    """Run it on the shards that it was placed on.  Raises Outdated where their editions are others."""
+    if prepared.claims and not conversation.settles and not (located.scatter or located.any):
+        one = partial(settling.one_steps, conversation, prepared, located.shards[0], values, until, editions)
+        return (yield from settling.within_steps(conversation, one, until, settled=True))
+    if prepared.claims and not conversation.settles:
+        run = partial(located_steps, conversation, prepared, located, values, until, allow_partial, editions)
+        return (yield from settling.within_steps(conversation, run, until))
+    if located.scatter:
+        return (yield from several_steps(conversation, prepared, located, values, until, allow_partial, editions))
+    there = conversation.preferred() if located.any else located.shards[0]
+    return (yield from conversation.on_one_steps(prepared, there, values, until, editions))
 
 
 def several_steps(
@@ -89,7 +116,7 @@ def _scatter_steps(
             for shard in located.shards
         ]
         if allow_partial:
-            both, missing = yield from partial.together_steps(located.shards, many)
+            both, missing = yield from partially.together_steps(located.shards, many)
         else:
             both = yield from together(many)
         answers = [rows for rows, _ in both]

@@ -101,7 +101,7 @@ class Streaming:
         conversation = self._conversation
         state = conversation.state
         prepared = yield from conversation.prepared_steps(self._sql, self._parameters is not None, self._until)
-        if prepared.statement.kind is not Kind.QUERY:
+        if prepared.statement.kind is not Kind.QUERY or prepared.claims:
             raise NotSupportedError(
                 "OG-RUN-012",
                 f"{prepared.statement.command} does not stream",

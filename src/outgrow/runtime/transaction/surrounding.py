@@ -9,6 +9,7 @@ from outgrow.errors import Error, OperationalError
 from outgrow.keyspace import Keyspace
 from outgrow.nodes import Link, together
 from outgrow.runtime.directories import directory
+from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -35,7 +36,14 @@ class Surrounding:
         return (yield from together([transaction.link_steps(shard, True, None) for shard in shards]))
 
     def done_steps(self) -> Steps[None]:
-        """All went well: what is ours is committed."""
+        """All went well: what is unique in the whole domain is brought to its index, and what is ours is committed."""
+        transaction = self._conversation.transaction
+        assert transaction is not None
+        try:
+            yield from settling.settle_steps(transaction, None)
+        except BaseException as error:
+            yield from self.failed_steps(error)
+            raise
         if self._own:
             yield from self._conversation.commit_steps()
 

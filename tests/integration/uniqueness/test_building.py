@@ -1,0 +1,132 @@
+"""Building an index beside writers, building it anew, dropping it, and what cannot be indexed."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import outgrow
+from outgrow import DatabaseError, Fleet, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
+from tests.integration.uniqueness.test_statements import INSERT, placed, refused, right
+from tests.servers import Servers
+
+
+def test_a_process_that_does_not_know_the_index_yet(fleet: Fleet) -> None:
+    (one, *_), (other, *_) = placed(fleet).values()
+    with outgrow.open(fleet.topology) as late, late.session() as session:
+        session.execute("SELECT 1")
+        fleet.unique().build("people", ["land", "tax"])
+        insert = "INSERT INTO people (id, land, tax) VALUES (%s, 'DE', %s)"
+        session.execute("BEGIN")
+        session.execute("SELECT 1 FROM people WHERE id = %s", [one])
+        with pytest.raises(OperationalError) as caught:
+            session.execute(insert, [one, "1.0"])
+        assert caught.value.code == "OG-RUN-151"
+        session.execute("ROLLBACK")
+        with fleet.session() as mine:
+            mine.execute(insert, [one, "1.0"])
+        error = refused(session, insert, [other, "1.00"])
+        assert "(land, tax)=({DE,1})" in error.message
+        session.execute(insert, [other, "1.01"])
+        right(fleet)
+
+
+def test_rows_that_are_there(fleet: Fleet) -> None:
+    (one, *_), (other, another, *_) = placed(fleet).values()
+    index = fleet.unique().show()[0]
+    assert (index.number, index.name, index.columns) == (1, "people_email_key", ("email",))
+    fleet.unique().drop(1)
+    assert fleet.unique().show() == ()
+    with fleet.session() as session:
+        for id in (one, other):
+            session.execute(INSERT, [id, "same"])
+        with pytest.raises(IntegrityError, match=r"OG-RUN-150.*email.*same"):
+            fleet.unique().build("people", "email")
+        assert fleet.unique().show() == ()
+        session.execute(INSERT, [another, "free"])
+        session.execute("UPDATE people SET email = NULL WHERE id = %s", [one])
+        assert fleet.unique().build("people", "email").number > 1
+        refused(session, INSERT, [one + 1000, "same"])
+        right(fleet, 2)
+        number = fleet.unique().build("people", "email").number
+        assert [index.number for index in fleet.unique().show()] == [number]
+        right(fleet, 2)
+
+
+def test_what_is_wrong_is_found_and_mended(fleet: Fleet, fleet_servers: Servers) -> None:
+    with fleet.session() as session:
+        for id in range(1, 21):
+            session.execute(INSERT, [id, f"{id}@x"])
+    primary = fleet.topology.domains[0].shards[0].primary
+    [[gone]] = fleet_servers.sql(primary, "DELETE FROM outgrow.unique_values WHERE ctid = '(0,1)' RETURNING value")
+    fleet_servers.sql(primary, "INSERT INTO outgrow.unique_values VALUES (1, 'nobody', '{1}')")
+    (compared,) = fleet.unique().check()
+    assert (compared.unindexed, compared.stale) == ((gone,), ("nobody",))
+    assert compared.misplaced in (0, 1)
+    fleet.unique().build("people", "email")
+    right(fleet, 20)
+    fleet_servers.sql(primary, "ALTER TABLE people DISABLE TRIGGER USER")
+    with fleet.session() as session:
+        session.execute("UPDATE people SET land = 'a' WHERE id = 1")
+    with outgrow.open(fleet.topology) as other, other.session() as session:
+        with pytest.raises(DatabaseError, match="fleet unique"):
+            session.execute("UPDATE people SET land = 'a' WHERE id = 1")
+        other.unique().build("people", "email")
+        session.execute("UPDATE people SET land = 'a' WHERE id = 1")
+
+
+def test_beside_writers(fleet: Fleet) -> None:
+    fleet.unique().drop(1)
+    over = threading.Event()
+    failures: list[BaseException] = []
+
+    def write(writer: int) -> None:
+        with fleet.session() as session:
+            for at in range(10_000):
+                if over.is_set():
+                    return
+                try:
+                    session.execute(INSERT, [writer * 10_000 + at, f"{writer} {at}"])
+                    session.execute("UPDATE people SET email = email || '!' WHERE id = %s", [writer * 10_000 + at])
+                except OperationalError as error:
+                    if error.code not in ("OG-NODE-160", "OG-RUN-151"):
+                        failures.append(error)
+                except BaseException as error:
+                    failures.append(error)
+
+    threads = [threading.Thread(target=write, args=[writer]) for writer in (1, 2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            fleet.unique().drop(fleet.unique().build("people", "email").number)
+        fleet.unique().build("people", "email")
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures[0]
+    right(fleet)
+
+
+def test_what_cannot_be_indexed(fleet: Fleet) -> None:
+    unique = fleet.unique()
+    with fleet.session() as session:
+        session.execute("CREATE UNIQUE INDEX ON people (land) NULLS NOT DISTINCT")
+        session.execute("ALTER TABLE people ADD COLUMN at timestamptz UNIQUE, ADD COLUMN n int UNIQUE DEFERRABLE")
+    for columns, why in (
+        (["id"], "the shard key is among them"),
+        (["land"], "takes two NULLs for equal"),
+        (["at"], "at is timestamptz"),
+        (["tax"], "not unique on each shard"),
+        (["n"], "not unique on each shard"),
+    ):
+        with pytest.raises(NotSupportedError, match=rf"OG-RUN-152.*{why}"):
+            unique.build("people", columns)
+    with pytest.raises(ProgrammingError, match=r"OG-RUN-154.*no column"):
+        unique.build("people", "nobody")
+    with pytest.raises(ProgrammingError, match=r"OG-RUN-154.*no table"):
+        unique.build("persons", "email")
+    with pytest.raises(ProgrammingError, match="OG-RUN-154"):
+        unique.drop(99)
