@@ -140,7 +140,8 @@ def launched(stack: ExitStack, place: Place) -> Any:
         "system_database_url": address,
         "log_level": "ERROR",
         "run_admin_server": False,
-        "sys_db_pool_size": IN_FLIGHT,
+        # Its default is 20; with 64 for each of its processes the server has no connection left.
+        "sys_db_pool_size": 32,
         # Its processes here are no replicas of each other that could take each other's workflows for their own.
         "executor_id": secrets.token_hex(4),
     }

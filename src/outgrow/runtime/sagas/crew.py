@@ -51,8 +51,8 @@ class SagaCrew:
         self.states = states
         self.secret = secret
         self.home = _home(states)
-        self.writer = Writer(self.home)
         self.leases = Leases(self.home)
+        self.writer = Writer(self.home, self.leases.count)
         self.threads = Threads()
         self.holder = f"{socket.gethostname()}/{self.pid}/{secrets.token_hex(4)}"
         self._lock = threading.Lock()

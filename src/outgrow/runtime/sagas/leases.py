@@ -60,6 +60,9 @@ class Leases:
         self._background.ensure()
         return hold
 
+    def count(self) -> int:
+        return len(self._held)
+
     def drop(self, hold: Hold) -> None:
         with self._lock:
             if self._held.get(hold.id) is hold:

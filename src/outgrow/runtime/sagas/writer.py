@@ -12,7 +12,7 @@ from __future__ import annotations
 import concurrent.futures
 import enum
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 5.0
 #: How long one transaction may take.
 _WRITE_SECONDS = 10.0
+#: How often others are given their turn before a transaction begins.
+_TURNS = 6
 #: Rows of one transaction.
 _TOGETHER_MAX = 500
 
@@ -59,8 +61,10 @@ class _Waiting:
 class Writer:
     """The one way in which this process writes saga rows.  Safe for threads and tasks."""
 
-    def __init__(self, home: DomainState) -> None:
+    def __init__(self, home: DomainState, active: Callable[[], int]) -> None:
         self._home = home
+        #: How many sagas this process holds.
+        self._active = active
         self._queries = ledger.queries(home.file.engine)
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
@@ -108,8 +112,11 @@ class Writer:
         batch: list[_Waiting] = []
         answers: list[bool | Error | _Turn] = []
         try:
-            # Those who have come this far at the same moment come along: sagas that were answered together do.
-            yield Until(0.0)
+            # Sagas that were answered together come this far within a few turns of their loop, and go together again.
+            for _ in range(_TURNS):
+                yield Until(0.0)
+                if len(self._waiting) >= self._active():
+                    break
             with self._lock:
                 batch, self._waiting = self._waiting[:_TOGETHER_MAX], self._waiting[_TOGETHER_MAX:]
             answers = [_Turn.AGAIN] * len(batch)
