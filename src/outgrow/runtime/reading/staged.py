@@ -105,7 +105,7 @@ class Staging:
         self.nodes = tuple(link.node.name for link in links)
         if known is None:
             known = yield from self.estimated_steps(places, self._links)
-        yield from together([self._begin_steps(link) for link in links if not link.in_transaction])
+        yield from together([self._begin_steps(link) for link in links])
         for stage in known.stages:
             yield from self._stage_steps(stage, places)
         arrays = self.gathering.arrays()
@@ -150,7 +150,8 @@ class Staging:
 
     def _begin_steps(self, link: Link) -> Steps[None]:
         """The snapshots of all shards begin now, not when each is asked first."""
-        asked: list[Asked] = [(_BEGIN, None), ("SELECT 1", None)]
+        begin: list[Asked] = [] if link.in_transaction else [(_BEGIN, None)]
+        asked: list[Asked] = [*begin, ("SELECT 1", None)]
         for outcome in (yield from link.run_many_steps(asked, until=self._until, chained=True)):
             if isinstance(outcome, Error):
                 raise outcome
