@@ -1,4 +1,4 @@
-"""Reads a room's `queries.sql`: each query is a `-- name: x` line, a comment line saying what it is for, and SQL."""
+"""Reads a room's SQL, `queries.sql` or a folder: each query is a `-- name: x` line, a comment line with its purpose, and SQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ def load(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     """The queries of `package` by name, in file order, without comment lines and closing semicolons."""
     text = importlib.resources.files(package).joinpath(file).read_text(encoding="utf-8")
     return parse(text)
+
+
+def load_folder(package: str, folder: str) -> Mapping[str, str]:
+    """The queries of all files in a folder of the package.  Raises ValueError for a name used twice."""
+    files = sorted(importlib.resources.files(package).joinpath(folder).iterdir(), key=lambda file: file.name)
+    return parse("\n".join(file.read_text(encoding="utf-8") for file in files if file.name.endswith(".sql")))
 
 
 def parse(text: str) -> Mapping[str, str]:

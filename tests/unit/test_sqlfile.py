@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import outgrow
 from outgrow import sqlfile
 
 
@@ -17,12 +20,20 @@ def test_sloppy_files_are_refused(text: str) -> None:
         sqlfile.parse(text)
 
 
-@pytest.mark.parametrize("package", ["outgrow.schema", "outgrow.ledger"])
-def test_every_query_of_every_room_says_what_it_is_for(package: str) -> None:
-    import importlib.resources
+FILES = sorted(Path(outgrow.__file__).parent.rglob("*.sql"))
 
-    lines = importlib.resources.files(package).joinpath("queries.sql").read_text().splitlines()
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_every_query_of_every_room_says_what_it_is_for(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines):
         if line.startswith("-- name:"):
             assert lines[number + 1].startswith("-- "), line
-    assert all(sqlfile.load(package).values())
+    assert all(sqlfile.parse(file.read_text(encoding="utf-8")).values())
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_folder_is_read_as_one_file(engine: str) -> None:
+    found = sqlfile.load_folder("outgrow.ledger", engine)
+    steps = [name for name in found if name.startswith("v")]
+    assert {"guard", "token", "stamp", "decide"} <= found.keys() and len(steps) > 5

@@ -27,9 +27,9 @@ class Words(NamedTuple):
 @cache
 def words_of(engine: str) -> Words:
     if engine == "postgresql":
-        queries = sqlfile.load("outgrow.ledger")
+        queries = sqlfile.load_folder("outgrow.ledger", "postgresql")
         return Words(queries, _version(queries), list, list, lambda value: value or ())
-    queries = sqlfile.load("outgrow.ledger", "mariadb.sql")
+    queries = sqlfile.load_folder("outgrow.ledger", "mariadb")
     return Words(queries, _version(queries), json.dumps, _hexadecimal, lambda value: json.loads(value or "[]"))
 
 
