@@ -1,4 +1,4 @@
-"""Reads a room's SQL, `queries.sql` or a folder: each query is a `-- name: x` line, a comment line with its purpose, and SQL."""
+"""Reads a room's SQL (`queries.sql`, or a folder): queries are `-- name: x`, a comment line with their purpose, and SQL."""
 
 from __future__ import annotations
 
