@@ -1,4 +1,4 @@
-"""Reads a room's SQL (`queries.sql`, or a folder): queries are `-- name: x`, a comment line with their purpose, and SQL."""
+"""Reads a room's SQL, `queries.sql` or a folder: each query has a `-- name: x` line and a comment with its purpose."""
 
 from __future__ import annotations
 
