@@ -77,7 +77,7 @@ def test_atomic() -> None:
 
 
 def test_outbox() -> None:
-    figures = last_line("outbox", "--rounds", "2", "--calls", "5", "--messages", "500", "--rates", "50")
+    figures = last_line("outbox", "--rounds", "5", "--calls", "5", "--messages", "500", "--rates", "50")
     assert (figures["lost"], figures["duplicated"], figures["out_of_order"]) == (0, 0, 0)
     for key in ("messages_per_second", "vs_by_hand", "added_us", "added_us_by_hand"):
         assert isinstance(figures[key], int | float), key

@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from outgrow.clock import monotonic
-from outgrow.errors import ConfigurationError, Error, InterfaceError, NodeLost, NotSupportedError, ProgrammingError
+from outgrow.errors import Error, InterfaceError, NotSupportedError, ProgrammingError
 from outgrow.plan import Located
 from outgrow.route import Level, Token
-from outgrow.runtime import asking, bulk, commands, engines, pooled
+from outgrow.runtime import asking, bulk, commands, engines, pooled, preparing
 from outgrow.runtime.companions import Companions
-from outgrow.runtime.definitions.defined import unseen
 from outgrow.runtime.directories import listed
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions
 from outgrow.runtime.domain import DomainState
@@ -121,30 +120,7 @@ class Conversation:
 
     def prepared_steps(self, sql: str, parameters: bool, until: float | None) -> Steps[Prepared]:
         """The plan of this text, from the cache or made now."""
-        state = self.state
-        if self.transaction is None and monotonic() > state.epochs_due:
-            yield from state.read_epochs_steps()
-        found = state.picture.plans.find((sql, parameters))
-        if state.stale:
-            try:
-                yield from state.refresh_steps(until)
-            except NodeLost:
-                # A shard out of reach must not stop what the others can answer with the plans of before.
-                if found is None:
-                    raise
-                return found
-            found = state.picture.plans.find((sql, parameters))
-        if found is not None:
-            return found
-        try:
-            return state.prepare(sql, parameters)
-        except (ProgrammingError, ConfigurationError) as error:
-            # It may name what another process has just created or mended: look again, where the schema has changed.
-            if not (yield from state.changed_steps(until, error)):
-                if self.transaction is not None and self.transaction.definitions:
-                    raise unseen("what the statement names may have been changed") from error
-                raise
-            return state.prepare(sql, parameters)
+        return preparing.prepared_steps(self, sql, parameters, until)
 
     def footing(self, shard: str) -> Footing:
         return self.footings[shard]

@@ -45,6 +45,10 @@ _EPOCHS_REST_SECONDS = 30.0
 _EPOCHS_WAIT_SECONDS = 0.25
 
 
+#: How long a new picture is waited for by whoever may hold the very locks that the catalogue waits for.
+LOOK_SECONDS = 1.0
+
+
 class DomainState:
     """The one mutable place of a domain: its picture, its turn counter; health and nodes are the fleet's."""
 
@@ -81,6 +85,8 @@ class DomainState:
         #: A session of another process knows the directory as of this migration: ask before keys are placed.
         self.migrations_due = 0
         self._taken_at = monotonic()
+        #: When nobody could say soon whether shards disagree.
+        self._looked_at = 0.0
         #: From then on a statement looks whether another process has changed the schema or the map.
         self.epochs_due = monotonic() + EPOCHS_SECONDS
 
@@ -140,6 +146,19 @@ class DomainState:
         except BaseException:
             self.stale = True
             raise
+
+    def look_steps(self, until: float | None) -> Steps[bool]:
+        """A new picture, if one is to be had soon: only what an error says depends on it."""
+        if monotonic() < self._looked_at + _DISAGREEMENT_SECONDS:
+            return False
+        stale, limit = self.stale, monotonic() + LOOK_SECONDS
+        try:
+            yield from self.refresh_steps(limit if until is None else min(until, limit))
+        except Error:
+            self.stale = stale
+            self._looked_at = monotonic()
+            return False
+        return True
 
     def changed_steps(self, until: float | None, error: Error | None = None) -> Steps[bool]:
         """Take the picture anew, where a name was not known or after an error of binding; True when it has changed.

@@ -35,7 +35,7 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
     schemas = yield from together(
         [
             _schema_if_there_steps(
-                domain, shard.name, nodes, health, until, lambda link: _schema_steps(link, domain, epoch)
+                domain, shard.name, nodes, health, until, lambda link: _schema_steps(link, domain, epoch, until)
             )
             for shard in domain.shards
         ]
@@ -119,11 +119,11 @@ def _schema_if_there_steps(
         return None
 
 
-def _schema_steps(link: Link, domain: Domain, epoch: int) -> Steps[Schema]:
+def _schema_steps(link: Link, domain: Domain, epoch: int, until: float | None) -> Steps[Schema]:
     catalogue = schema.catalogue(domain.engine)
     answers = {}
     for name, sql in catalogue.queries.items():
-        rows = yield from link.run_steps(sql, None)
+        rows = yield from link.run_steps(sql, None, until=until)
         answers[name] = rows.rows
     return catalogue.build(domain.name, epoch, answers)
 

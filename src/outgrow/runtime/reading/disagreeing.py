@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from outgrow.errors import Error, NodeLost
+from outgrow.errors import Error
 from outgrow.finish import DISAGREEMENT
 from outgrow.waits import Steps
 
@@ -35,9 +35,7 @@ def explained_steps(state: DomainState, prepared: Prepared, steps: Steps[T], unt
 
 
 def _told_steps(state: DomainState, prepared: Prepared, error: Error, until: float | None) -> Steps[Error]:
-    try:
-        yield from state.refresh_steps(until)
-    except NodeLost:
+    if not (yield from state.look_steps(until)):
         return error
     statement = prepared.plan.statement
     views = [view.name for view in prepared.plan.views]

@@ -53,6 +53,8 @@ class Transaction:
         #: How many DDL statements ran, and what they changed: statements are planned without knowing it.
         self.definitions = 0
         self.defined = Defined()
+        #: Whether a new picture of the schema is to be had: not where it waits for what the transaction has locked.
+        self.looks = True
         #: Every shard that had a branch.
         self.touched: set[str] = set()
         #: What will tell this transaction from all others, and when its beginning was told of.
