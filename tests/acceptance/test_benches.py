@@ -76,6 +76,7 @@ def test_atomic() -> None:
     assert figures["flushes"]["two-phase commit, all in parallel"] >= 5
 
 
+@pytest.mark.long
 def test_outbox() -> None:
     figures = last_line("outbox", "--rounds", "5", "--calls", "5", "--messages", "500", "--rates", "50")
     assert (figures["lost"], figures["duplicated"], figures["out_of_order"]) == (0, 0, 0)
@@ -85,6 +86,7 @@ def test_outbox() -> None:
     assert "to_redis_per_second" in figures and figures["lag"]["outgrow, 50/s"]["p99_ms"] > 0
 
 
+@pytest.mark.long
 def test_atomic_reads() -> None:
     figures = last_line("atomic_reads", "--reads", "500")
     assert figures["torn"] == 0

@@ -75,6 +75,7 @@ def test_sessions_over_shards_and_replicas(fleet_servers: Servers) -> None:
     fleet_servers.drop(topology)
 
 
+@pytest.mark.long
 def test_a_session_without_a_promise_goes_back_and_is_found_out(fleet_servers: Servers) -> None:
     """The checker sees on real servers what it is for: at level `eventual` a session does not see its own writes."""
     with loaded(fleet_servers, 2, level="eventual") as (load, topology):

@@ -65,6 +65,7 @@ def test_a_relay_is_killed_between_delivery_and_deletion(consuming: Fleet, tmp_p
     assert sorted(n for _, n in done) == list(range(count))
 
 
+@pytest.mark.long
 def test_a_writer_is_killed_at_every_wait_of_its_commit(
     fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers
 ) -> None:

@@ -94,6 +94,7 @@ def test_killed_in_the_middle_and_resumed(shop: Shop, fleet_yaml: Path) -> None:
     assert max(epochs, default=0) >= 2, "none was taken over"
 
 
+@pytest.mark.long
 def test_workers_are_killed_all_the_time(shop: Shop, fleet_yaml: Path, seed: int) -> None:
     chance = random.Random(seed)
     keys = begun(shop)
@@ -107,6 +108,7 @@ def test_workers_are_killed_all_the_time(shop: Shop, fleet_yaml: Path, seed: int
     check(shop, keys)
 
 
+@pytest.mark.long
 def test_workers_are_paused_beyond_their_leases(shop: Shop, fleet_yaml: Path, seed: int) -> None:
     """They wake up when others have long gone on, and are refused whatever they had in hand."""
     chance = random.Random(seed)

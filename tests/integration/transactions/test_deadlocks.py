@@ -80,6 +80,7 @@ def crossed(first: Session, second: Session, keys: tuple[int, int]) -> list[Any]
     return ends
 
 
+@pytest.mark.long
 def test_without_looks_the_lock_timeout_ends_it(
     fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_without_looks_the_lock_timeout_ends_it(
         assert time.monotonic() - started > 9
 
 
+@pytest.mark.long
 def test_branches_that_do_not_show_whose_they_are(
     fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,8 +89,9 @@ def test_beside_writers(fleet: Fleet) -> None:
                 try:
                     session.execute(INSERT, [writer * 10_000 + at, f"{writer} {at}"])
                     session.execute("UPDATE people SET email = email || '!' WHERE id = %s", [writer * 10_000 + at])
-                except OperationalError as error:
-                    if error.code not in ("OG-NODE-160", "OG-RUN-151"):
+                except (OperationalError, ConfigurationError) as error:
+                    # (Shards commit one after another: who looks in between is told that they differ.)
+                    if error.code not in ("OG-NODE-160", "OG-RUN-151", "OG-SCHEMA-016"):
                         failures.append(error)
                 except BaseException as error:
                     failures.append(error)
