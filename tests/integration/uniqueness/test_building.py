@@ -8,6 +8,7 @@ import pytest
 
 import outgrow
 from outgrow import DatabaseError, Fleet, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
+from outgrow.errors import ConfigurationError
 from tests.integration.uniqueness.test_statements import INSERT, placed, refused, right
 from tests.servers import Servers
 
