@@ -48,8 +48,8 @@ LATE_SECONDS = (0.05, 6.0)
 RESPECTED_SECONDS = (1.2, 1.6)
 #: How long the answer that is to be lost may take to come.
 ANSWER_SECONDS = 1.0
-#: How often a cell that did not come about is tried again.
-TRIES = 3
+#: How often a cell that did not come about is tried again, and how many others come before that.
+TRIES, OTHERS = 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Injector:
             self.missed.append(cell)
             self._tried[cell] += 1
             if self._tried[cell] < TRIES:
-                self._next.insert(0, cell)
+                self._next.insert(max(0, len(self._next) - OTHERS), cell)
 
     def _idle(self) -> list[Hand]:
         return [hand for hand in self.crew.hands if hand.number not in self.crew.out | self.crew.busy]

@@ -64,7 +64,7 @@ class Run:
 
     def lacks(self, faults: int, points: int) -> bool:
         struck = self.report.faults
-        return struck < faults or (self.report.points_covered < points and struck < 2 * faults)
+        return struck < faults or (self.report.points_covered < points and struck < 3 * faults)
 
     def look_over(self) -> None:
         """Put everything right, let everyone rest, wait for what is in doubt, and hold all against all."""
@@ -140,7 +140,7 @@ def run(
 ) -> Report:
     """`kinds`: the faults.  `points`: where they strike, everywhere if none.  `stop`: at the first anomaly.
 
-    `wanted`: at so many points at least, up to twice as many faults.  `behind`: a pooler.
+    `wanted`: at so many points at least, up to three times as many faults.  `behind`: a pooler.
     `strategy`: directory, where keys move.
     """
     started = time.monotonic()
