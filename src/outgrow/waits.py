@@ -8,6 +8,8 @@ is resumed when it is over; its return value is the result.  Two small drivers i
 * a `Future` wait is resumed with `True` when the future is done, `False` when `until` passed first (the generator
   reads the future itself);
 * `Until` is resumed with `None`;
+* an `Await` is resumed with what the coroutine returns, and what that raises is thrown into the generator; only
+  `drive_async` knows it, and not for several generators at once;
 * all times are `clock.monotonic()` seconds; `until=None` waits for ever;
 * a driver that is interrupted (Ctrl-C, asyncio cancellation) throws the exception into the generator at its yield:
   the generator must then cancel what it started on servers, and let the exception go on.
@@ -16,7 +18,7 @@ is resumed when it is over; its return value is the result.  Two small drivers i
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Generator, Mapping
+from collections.abc import Coroutine, Generator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 READ = 1
@@ -53,5 +55,11 @@ class Until(NamedTuple):
     until: float
 
 
-Wait = Socket | Sockets | Future | Until
+class Await(NamedTuple):
+    """A coroutine of the application's, to be run in the task that drives: that costs no other task, and no signal."""
+
+    coroutine: Coroutine[Any, Any, Any]
+
+
+Wait = Socket | Sockets | Future | Until | Await
 Steps = Generator[Wait, Any, T]

@@ -93,9 +93,28 @@ class SagaNote:
     shape: str | None
 
 
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Rows as the parameters of an `unnest`."""
-    return [list(column) for column in zip(*rows, strict=True)]
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Rows as the parameters of an `unnest`: arrays as the server reads them.
+
+    (Written here, because the driver looks at each value of a list for a quarter of all the time a saga takes.)
+    """
+    return [_array(column) for column in zip(*rows, strict=True)]
+
+
+def _array(values: Sequence[Any]) -> str:
+    if not any(isinstance(value, str) for value in values):
+        # Numbers, truths and UUIDs have nothing that would want quotes.
+        return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    if None not in values:
+        # The server's texts have no zero bytes, so that one may stand for what lies between two of them.
+        together = "\0".join(values)
+        if together.count("\0") == len(values) - 1:
+            return "{" + _quoted(together).replace("\0", '","') + "}"
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def define_saga_steps(home: Runner, name: str, version: int, shape: str) -> Steps[str]:

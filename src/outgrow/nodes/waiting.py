@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from outgrow.clock import monotonic
-from outgrow.waits import READ, WRITE, Future, Socket, Sockets, Steps, Until, Wait
+from outgrow.waits import READ, WRITE, Await, Future, Socket, Sockets, Steps, Until, Wait
 
 T = TypeVar("T")
 
@@ -120,6 +120,9 @@ def _block(wait: Wait, poller: _Poller) -> Any:
             return bool(done)
         case Until(until):
             wants = {}
+        case Await(coroutine):
+            coroutine.close()
+            raise RuntimeError("a coroutine needs a loop")
     poller.register(wants)
     return _events(poller.poll.poll(_milliseconds_left(until)), wants) if wants else _sleep(poller, until)
 
@@ -156,6 +159,15 @@ async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Any:
         case Until(until):
             await asyncio.sleep(max(0.0, until - monotonic()))
             return None
+        case Await(coroutine):
+            return await coroutine
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _settle(done: asyncio.Future[None]) -> None:
@@ -199,8 +211,11 @@ async def _future_ready(
     done = loop.create_future()
 
     def ring(_: object) -> None:
+        # Whoever finishes it within the loop need not wake it.
+        if _running_loop() is loop:
+            _settle(done)
         # The loop may have been closed while the future was still under way; then nobody waits.
-        if not loop.is_closed():
+        elif not loop.is_closed():
             loop.call_soon_threadsafe(_settle, done)
 
     future.add_done_callback(ring)

@@ -34,7 +34,7 @@ def test_a_loop_that_is_held_up_by_the_very_call(shop: Shop, monkeypatch: pytest
 
     async def careless() -> Any:
         writing = asyncio.ensure_future(shop.fleet.async_sagas.run(saga, 1, key="1"))
-        while not shop.fleet._saga_crew().writer._led:
+        while not shop.fleet._saga_crew().writer._leaders:
             await asyncio.sleep(0)
         id = shop.fleet.sagas.start(saga, 2, key="2")
         assert (await writing).value == 1
@@ -52,7 +52,7 @@ def test_who_leads_is_interrupted(shop: Shop) -> None:
     crew = shop.fleet._saga_crew()
     leading = crew.begin_steps(saga, "led", 1, None, None)
     wait = leading.send(None)
-    while not (crew.writer._led and isinstance(wait, Socket)):
+    while not (crew.writer._leaders and isinstance(wait, Socket)):
         wait = leading.send({wait.fd: 1} if isinstance(wait, Socket) else None)
     ends: list[Any] = []
     threads = [
@@ -74,7 +74,60 @@ def test_who_leads_is_interrupted(shop: Shop) -> None:
     for thread in threads:
         thread.join(20)
     assert sorted(ends) == [0, 1, 2, 3, 4]
-    assert not crew.writer._led
+    assert not crew.writer._leaders
+
+
+def test_many_go_in_two_halves(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the server commits the one, the other is worked on: two transactions at once, never three."""
+    saga = Saga("three")
+    for name in ("one", "two", "three"):
+
+        async def function(ctx: SagaContext) -> Any:
+            return ctx.input
+
+        function.__name__ = name
+        saga.step(compensate=None)(function)
+    under_way, most, sizes = [0], [0], []
+    write_all = Writer._write_all_steps
+
+    def counting(self: Writer, rows: Any) -> Any:
+        under_way[0] += 1
+        most[0] = max(most[0], under_way[0])
+        sizes.append(len(rows))
+        try:
+            return (yield from write_all(self, rows))
+        finally:
+            under_way[0] -= 1
+
+    monkeypatch.setattr(Writer, "_write_all_steps", counting)
+
+    async def many() -> list[Any]:
+        running = (shop.fleet.async_sagas.run(saga, n, key=str(n)) for n in range(64))
+        return [result.value for result in await asyncio.gather(*running)]
+
+    assert asyncio.run(many()) == list(range(64))
+    assert most[0] == 2
+    assert sum(sizes) == 4 * 64 and len(sizes) < 40
+    assert not shop.fleet._saga_crew().writer._leaders
+
+
+def test_many_of_whom_some_are_interrupted(shop: Shop) -> None:
+    """Whoever led, or was about to, another one leads: nobody waits for ever, and every row is written once."""
+    saga = simple()
+    shop.fleet.sagas.run(saga, 0)
+
+    async def many() -> list[Any]:
+        tasks = [asyncio.ensure_future(shop.fleet.async_sagas.run(saga, n, key=f"many {n}")) for n in range(64)]
+        for turn in range(40):
+            await asyncio.sleep(0.001 * (turn % 3))
+            tasks[turn].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    ends = asyncio.run(many())
+    assert [end.value for end in ends[40:]] == list(range(40, 64))
+    assert not shop.fleet._saga_crew().writer._leaders
+    for n in range(40):
+        assert shop.fleet.sagas.run(saga, n, key=f"many {n}").value == n
 
 
 def test_a_row_that_the_server_refuses_fails_alone(shop: Shop) -> None:

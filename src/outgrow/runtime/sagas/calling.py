@@ -17,7 +17,7 @@ from typing import Any
 
 from outgrow.clock import monotonic
 from outgrow.errors import OperationalError
-from outgrow.waits import Future, Steps
+from outgrow.waits import Await, Future, Steps
 
 #: Plain functions at work at once.
 _THREADS = 64
@@ -97,6 +97,9 @@ class Call:
         return result
 
     def _await_steps(self, coroutine: Coroutine[Any, Any, Any], until: float | None) -> Steps[Any]:
+        if self._caller.loop is not None and until is None:
+            # Nothing limits it but the task that drives, which may just as well run it.
+            return (yield Await(coroutine))
         ended: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
         async def watched() -> Any:

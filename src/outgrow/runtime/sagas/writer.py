@@ -1,7 +1,8 @@
 """Checkpoints of many sagas in one transaction: who comes while one is being written goes along with the next.
 
 Whoever finds nobody at it writes, for all that wait; then the first of those who have come meanwhile.  No thread, no
-delay: one saga alone pays for its own commit, and sixty-four share theirs.
+delay: one saga alone pays for its own commit, and sixty-four share theirs.  Many go in two halves: while the server
+commits the one, this process works on the other.
 
 A row that is written again, because the answer to the first time was lost, is refused by its own first time; a look at
 it tells.  So every answer is certain.
@@ -37,6 +38,8 @@ _WRITE_SECONDS = 10.0
 _TURNS = 6
 #: Rows of one transaction.
 _TOGETHER_MAX = 500
+#: So many transactions at once, where as many sagas as that are held.
+_HALVES, _HALVED = 2, 16
 
 Row = SagaBegin | SagaCheckpoint
 
@@ -67,16 +70,20 @@ class Writer:
         self._active = active
         self._queries = ledger.queries(home.file.engine)
         self._lock = threading.Lock()
+        #: Whom nobody writes for yet.
         self._waiting: list[_Waiting] = []
-        self._led = False
+        self._leaders = 0
 
     def write_steps(self, row: Row) -> Steps[bool]:
         """Durable when it returns True; False: the row is not as it should be, and was left so."""
         while True:
             mine = _Waiting(row)
             with self._lock:
-                self._waiting.append(mine)
-                leads, self._led = not self._led, True
+                leads = self._leaders == 0
+                if leads:
+                    self._leaders = 1
+                else:
+                    self._waiting.append(mine)
             turn: bool | _Turn = _Turn.LEAD
             if not leads:
                 turn = yield from self._await_steps(mine)
@@ -109,41 +116,48 @@ class Writer:
         return mine.answer.result()
 
     def _lead_steps(self, mine: _Waiting) -> Steps[bool]:
-        batch: list[_Waiting] = []
-        answers: list[bool | Error | _Turn] = []
+        batch = [mine]
+        answers: list[bool | Error | _Turn] = [_Turn.AGAIN]
         try:
+            held = self._active()
+            most = _TOGETHER_MAX if held < _HALVED else min(_TOGETHER_MAX, -(-held // _HALVES))
             # Sagas that were answered together come this far within a few turns of their loop, and go together again.
             for _ in range(_TURNS):
                 yield Until(0.0)
-                if len(self._waiting) >= self._active():
+                if len(self._waiting) + 1 >= min(most, held):
                     break
             with self._lock:
-                batch, self._waiting = self._waiting[:_TOGETHER_MAX], self._waiting[_TOGETHER_MAX:]
+                batch += self._waiting[: most - 1]
+                del self._waiting[: most - 1]
             answers = [_Turn.AGAIN] * len(batch)
+            if most < _TOGETHER_MAX:
+                self._call_second()
             answers[:] = yield from self._answers_steps([one.row for one in batch])
         finally:
-            if not batch:
-                with self._lock:
-                    self._waiting.remove(mine)
-            for one, answer in zip(batch, answers, strict=True):
-                if one is mine:
-                    # It was told already: to lead.
-                    continue
+            for one, answer in zip(batch[1:], answers[1:], strict=True):
                 if isinstance(answer, Error):
                     one.answer.set_exception(answer)
                 else:
                     one.answer.set_result(answer)
             self._pass_on()
-        own = answers[batch.index(mine)]
+        own = answers[0]
         if isinstance(own, Error):
             raise own
         return own is True
 
+    def _call_second(self) -> None:
+        """Those who are left over need not wait for this half's answer."""
+        with self._lock:
+            if self._waiting and self._leaders < _HALVES:
+                self._leaders += 1
+                self._waiting.pop(0).answer.set_result(_Turn.LEAD)
+
     def _pass_on(self) -> None:
         with self._lock:
-            self._led = bool(self._waiting)
-            if self._led:
-                self._waiting[0].answer.set_result(_Turn.LEAD)
+            if self._waiting:
+                self._waiting.pop(0).answer.set_result(_Turn.LEAD)
+            else:
+                self._leaders -= 1
 
     def _answers_steps(self, rows: Sequence[Row]) -> Steps[list[bool | Error]]:
         try:
