@@ -15,7 +15,9 @@ from outgrow import Fleet, Session
 from outgrow.errors import NotSupportedError, OperationalError
 from outgrow.nodes import drive
 from outgrow.runtime.transaction import atomic
+from outgrow.runtime.transaction.branches import Transaction
 from outgrow.transactions import Commit, agreement
+from tests.integration.transactions.test_commit import at_rest
 
 TOTAL = 40 * 100
 SUM = "SELECT sum(amount) FROM accounts"
@@ -138,6 +140,81 @@ def test_what_never_ends_is_an_error(fleet: Fleet, keys: tuple[int, int], monkey
         assert session.execute("SELECT amount FROM accounts WHERE account = %s", [keys[1]]).fetchall() == [(130,)]
     with fleet.session(atomic_reads=True) as session:
         assert scattered(session) == TOTAL
+
+
+def savepoint_fails(session: Session) -> None:
+    with pytest.raises(OperationalError) as caught, session.transaction():
+        scattered(session)
+    assert caught.value.code == "OG-TX-060"
+
+
+def stream_fails(session: Session) -> None:
+    with pytest.raises(OperationalError) as caught:
+        streamed(session)
+    assert caught.value.code == "OG-TX-060"
+
+
+def interrupted(session: Session) -> None:
+    """While it waits for snapshots that agree."""
+    steps = session._conversation.execute_steps(SUM, None, None, None)
+    due = time.monotonic() + 0.2
+
+    def watched_steps() -> Any:
+        past, wait = False, steps.send(None)
+        while True:
+            ready = yield wait
+            if not past and time.monotonic() > due:
+                past, wait = True, steps.throw(KeyboardInterrupt())
+            else:
+                wait = steps.send(ready)
+
+    with pytest.raises(KeyboardInterrupt):
+        drive(watched_steps())
+
+
+@pytest.mark.parametrize("fail", [savepoint_fails, stream_fails, interrupted])
+def test_snapshots_that_do_not_agree_are_read_by_nobody(
+    fail: Callable[[Session], None], fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes on in the same transaction gets new ones, or an error: never those."""
+    monkeypatch.setattr(agreement, "AGREE_SECONDS", 0.5)
+    with (
+        half_shown(fleet, keys, monkeypatch),
+        fleet.session(atomic_reads=True) as session,
+        session.transaction("REPEATABLE READ"),
+    ):
+        session.execute("SAVEPOINT before")
+        fail(session)
+        session.execute("ROLLBACK TO before")
+        with pytest.raises(OperationalError) as caught:
+            scattered(session)
+        assert caught.value.code == "OG-TX-060"
+        session.execute("ROLLBACK TO before")
+        finish(fleet)
+        assert scattered(session) == brought(session) == TOTAL
+    assert at_rest(fleet)
+
+
+def test_a_shard_that_cannot_be_opened_leaves_nothing_open(
+    fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One branch is open when the other is refused: it is not forgotten when all are opened again."""
+    opened, open_steps = [], Transaction._open_steps
+
+    def refused_steps(self: Transaction, shard: str, until: float | None) -> Any:
+        if shard == "s2" and not opened:
+            opened.append(shard)
+            raise OperationalError("OG-NODE-001", "no", cure="wait")
+        yield from open_steps(self, shard, until)
+
+    monkeypatch.setattr(Transaction, "_open_steps", refused_steps)
+    with fleet.session(atomic_reads=True) as session, session.transaction("REPEATABLE READ"):
+        session.execute("SAVEPOINT before")
+        with pytest.raises(OperationalError):
+            scattered(session)
+        session.execute("ROLLBACK TO before")
+        assert scattered(session) == TOTAL
+    assert at_rest(fleet)
 
 
 def test_stamps_not_compared_are_missed(fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

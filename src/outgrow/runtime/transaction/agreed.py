@@ -51,12 +51,19 @@ class AgreedTransaction(Transaction):
                 f"the snapshot of {', '.join(shards)} would be a later one than those that were read already",
                 "run the transaction again",
             )
-        yield from super()._open_all_steps(self.scope, until)
-        views = {
-            shard: PostgresView(shard, self._linking(shard), self._anew(shard, until), until) for shard in self.scope
-        }
-        if len(views) > 1:
-            yield from atomic.agree_steps(self.state, views, until)
+        try:
+            yield from super()._open_all_steps([shard for shard in self.scope if shard not in self.branches], until)
+            views = {
+                shard: PostgresView(shard, self._linking(shard), self._anew(shard, until), until)
+                for shard in self.scope
+            }
+            if len(views) > 1:
+                yield from atomic.agree_steps(self.state, views, until)
+        except BaseException:
+            # Snapshots that do not agree are nobody's to read, neither behind ROLLBACK TO nor by what comes next:
+            # nothing was read or written in them, and whoever touches a shard again begins with new ones.
+            self.abandon()
+            raise
         self._agreed = True
 
     def _linking(self, shard: str) -> Callable[[], Link]:

@@ -199,8 +199,8 @@ class Transaction:
                 self._release(branch)
                 yield from self.state.survey_steps(shard, until)
                 yield from self._open_steps(shard, until)
-                if at is not None:
-                    self.branches[shard].ahead[at] = ahead[at]
+                if at is not None and (other := self.branches[shard]).edition_at is not None:
+                    other.ahead[other.edition_at] = ahead[at]
                 continue
             except BaseException as error:
                 yield from self._failed_steps(branch, error)

@@ -48,12 +48,12 @@ def watched_steps(transaction: Transaction, steps: Steps[T]) -> Steps[T]:
 
 
 def _looking_steps(transaction: Transaction, steps: Steps[T], due: float) -> Steps[T]:
-    watch = _Watch(transaction)
+    watch, looks = _Watch(transaction), True
     try:
         wait = steps.send(None)
         while True:
             try:
-                mine = isinstance(wait, Socket) and (wait.until is None or wait.until > due)
+                mine = looks and isinstance(wait, Socket) and (wait.until is None or wait.until > due)
                 ready = yield wait._replace(until=due) if mine and isinstance(wait, Socket) else wait
                 if mine and not ready:
                     yield from watch.look_steps()
@@ -63,7 +63,9 @@ def _looking_steps(transaction: Transaction, steps: Steps[T], due: float) -> Ste
                 steps.close()
                 raise
             except BaseException as interruption:
-                # It cancels what runs on the server first.
+                # It cancels what runs on the server first, and nobody looks again: a look that is overdue would break
+                # off the very wait for the cancellation.
+                looks = False
                 wait = steps.throw(interruption)
             else:
                 wait = steps.send(ready)
