@@ -20,6 +20,7 @@ from outgrow.runtime.directories.outdated import Outdated, check_held, edition_o
 from outgrow.runtime.dress import dressed_steps
 from outgrow.runtime.events.noting import tell_mended
 from outgrow.runtime.footing import Footing
+from outgrow.runtime.transaction import waiting
 from outgrow.topology import Node
 from outgrow.waits import Steps
 
@@ -290,7 +291,8 @@ def write_steps(
             surveyed = True
             continue
         try:
-            rows, place = yield from _written_steps(state, link, footing, sql, params, until, edition)
+            written = _written_steps(state, link, footing, sql, params, until, edition)
+            rows, place = yield from waiting.noticed_steps(state, written)
             if isinstance(rows, Rows):
                 yield from stand_steps(state, link, footing, place)
                 if started:
@@ -303,6 +305,7 @@ def write_steps(
         elsewhere = (unsent or rows.sqlstate == "25006") and not surveyed
         if not (elsewhere and (yield from state.survey_steps(shard, until))):
             footing.noting.visit(state, node, "write", -1, started, rows)
+            waiting.note_refused(state, rows)
             raise rows
         tell_mended(state, rows)
         surveyed = True

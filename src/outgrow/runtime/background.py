@@ -19,15 +19,19 @@ class Background:
         self._starting = threading.Lock()
 
     def ensure(self) -> None:
-        """Start the thread where it does not run (also after a fork, which copies no threads)."""
-        if self._thread is not None and self._pid == os.getpid():
+        """Start the thread where it does not run: after a fork too, which copies no threads, and when it broke down."""
+        if self._running:
             return
         with self._starting:
-            if self._thread is not None and self._pid == os.getpid():
+            if self._running or self._stop.is_set():
                 return
             self._pid = os.getpid()
             self._thread = threading.Thread(target=self._run, args=(self._stop,), name=self._name, daemon=True)
             self._thread.start()
+
+    @property
+    def _running(self) -> bool:
+        return self._thread is not None and self._pid == os.getpid() and self._thread.is_alive()
 
     def stop(self) -> None:
         self._stop.set()

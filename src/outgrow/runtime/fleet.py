@@ -70,7 +70,7 @@ def open_fleet(
 
 
 class Fleet:
-    """Shared by all threads and tasks of a process; sessions are not.  Starts no thread until a replica is read."""
+    """Shared by all threads and tasks of a process; sessions are not.  Starts no thread without a need."""
 
     def __init__(self, topology: Topology, *, install: bool = False, rows_in_place: bool = False) -> None:
         self.topology = topology
@@ -96,15 +96,15 @@ class Fleet:
         self._ids = Ids(next(iter(self._states.values())))
         self._sagas: SagaCrew | None = None
         self._opening = threading.Lock()
-        self._heartbeat = Heartbeat(list(self._states.values()))
-        self._recovery = Recovery(list(self._states.values()))
-        self._subscribers = Subscribers(
-            list(self._states.values()), topology.observe.with_parameters, self._nodes.tell_to
-        )
-        for state in self._states.values():
+        states = list(self._states.values())
+        self._heartbeat = Heartbeat(states)
+        self._recovery = Recovery(states)
+        self._subscribers = Subscribers(states, topology.observe.with_parameters, self._nodes.tell_to)
+        for state in states:
             state.need_recovery = self._recovery.ensure
             state.need_heartbeat = self._heartbeat.ensure
             state.neighbours = {name: other for name, other in self._states.items() if other is not state}
+        drive(self._recovery.begin_steps())
 
     def session(
         self,

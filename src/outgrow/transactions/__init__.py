@@ -7,7 +7,7 @@ from outgrow.transactions.agreement import Agreement, Cuts
 from outgrow.transactions.branch import Branch
 from outgrow.transactions.commit import Commit
 from outgrow.transactions.failures import lock_timeout, not_agreed
-from outgrow.transactions.foreign import Ending, Handover, foreign_steps
+from outgrow.transactions.foreign import Ending, Handover, foreign_steps, look_steps
 from outgrow.transactions.garbage import KEPT_SECONDS, collect_steps
 from outgrow.transactions.mariadb import MariadbBranch, beginning, mariadb_shards, xa_name
 from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of, presence
@@ -54,6 +54,7 @@ __all__ = [
     "collect_steps",
     "foreign_steps",
     "lock_timeout",
+    "look_steps",
     "mariadb_shards",
     "not_agreed",
     "numbered",

@@ -13,7 +13,7 @@ import pytest
 import outgrow
 from outgrow import Fleet, Session
 from outgrow.errors import NotSupportedError, OperationalError
-from outgrow.nodes import drive
+from outgrow.nodes import Stream, drive
 from outgrow.runtime.transaction import atomic
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.transactions import Commit, agreement
@@ -213,6 +213,29 @@ def test_a_shard_that_cannot_be_opened_leaves_nothing_open(
         with pytest.raises(OperationalError):
             scattered(session)
         session.execute("ROLLBACK TO before")
+        assert scattered(session) == TOTAL
+    assert at_rest(fleet)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OperationalError])
+def test_a_stream_that_cannot_be_ended_leaves_nothing_open(
+    kind: type[BaseException], fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_steps, closed = Stream.close_steps, []
+
+    def refused_steps(self: Stream) -> Any:
+        closed.append(self)
+        if len(closed) == 1:
+            raise OperationalError("OG-NODE-001", "no", cure="wait") if kind is OperationalError else kind()
+        yield from close_steps(self)
+
+    monkeypatch.setattr(Stream, "close_steps", refused_steps)
+    with fleet.session(atomic_reads=True) as session:
+        rows = session.stream("SELECT amount FROM accounts ORDER BY account", chunk_rows=3)
+        assert next(rows) == (100,)
+        with pytest.raises(kind):
+            rows.close()
+        assert at_rest(fleet)
         assert scattered(session) == TOTAL
     assert at_rest(fleet)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from outgrow.clock import monotonic
 from outgrow.errors import NodeLost, OperationalError
 from outgrow.nodes import drive
 from outgrow.runtime.transaction import waiting
@@ -18,7 +17,7 @@ from outgrow.waits import READ, Socket, Steps
 def test_who_gives_up_waits_for_its_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
     """The look is overdue by then; it must not break the wait off once more."""
 
-    def look_steps(self: waiting._Watch) -> Steps[None]:
+    def look_steps() -> Steps[bool]:
         yield from ()
         raise OperationalError("OG-TX-063", "a deadlock", cure="again", sqlstate="40P01")
 
@@ -31,9 +30,8 @@ def test_who_gives_up_waits_for_its_cancellation(monkeypatch: pytest.MonkeyPatch
             raise
         return "done"
 
-    monkeypatch.setattr(waiting._Watch, "look_steps", look_steps)
-    transaction: Any = SimpleNamespace(chance=bytes(10))
-    steps = waiting._looking_steps(transaction, statement_steps(), monotonic() - 1)
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", -1.0)
+    steps = waiting._looking_steps(statement_steps(), look_steps)
     assert steps.send(None).until is not None
     # Nothing came before the look was due: the look says who gives up, and the statement waits for its end.
     wait = steps.send({})

@@ -202,14 +202,22 @@ class Streaming:
         self._tell(None)
 
     def _end_steps(self, whole: bool) -> Steps[None]:
-        for stream in self._streams:
-            yield from stream.close_steps()
-        yield from self._let_go_steps(whole)
+        try:
+            for stream in self._streams:
+                yield from stream.close_steps()
+            yield from self._let_go_steps(whole)
+        except BaseException:
+            # A stream that cannot be ended must not leave the others' snapshots open, which nobody else knows of.
+            snapshots, self._snapshots = self._snapshots, None
+            if snapshots is not None:
+                snapshots.abandon()
+                self._conversation.stood_on(snapshots.touched)
+            raise
 
     def _let_go_steps(self, whole: bool) -> Steps[None]:
         """End the transactions that are the stream's own."""
         yield from self._borrowed.finish_steps(whole)
-        snapshots, self._snapshots = self._snapshots, None
-        if snapshots is not None:
+        if self._snapshots is not None:
             # (A finish may have had enough of a stream, which was cancelled then.)
-            yield from agreed.let_go_steps(self._conversation, snapshots, False)
+            yield from agreed.let_go_steps(self._conversation, self._snapshots, False)
+            self._snapshots = None

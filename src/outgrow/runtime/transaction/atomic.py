@@ -88,6 +88,19 @@ def recover_steps(state: DomainState) -> Steps[Recovered]:
         shards.close()
 
 
+def waits_steps(state: DomainState) -> Steps[bool]:
+    """Whether anything is prepared, or a shard cannot say: somebody should recover then.  One question a shard."""
+    names = [shard.name for shard in state.picture.domain.shards]
+    if not all(state.health.usable(state.health.seats(state.name, name).primary) for name in names):
+        return True
+    shards = shards_of(state)
+    try:
+        seen = yield from transactions.look_steps(shards, _MEANS)
+    finally:
+        shards.close()
+    return bool(seen.branches or seen.unreachable)
+
+
 def collect_steps(state: DomainState, kept_seconds: float | None = None) -> Steps[int]:
     """Forget decisions and stamps that nobody needs any more; how many."""
     shards = shards_of(state)

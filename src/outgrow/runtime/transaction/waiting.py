@@ -1,4 +1,4 @@
-"""A statement of a transaction over shards that waits for long: is it waiting for its own transaction?
+"""A statement that waits for long: for its own transaction, or for one that nobody finishes?
 
 Nothing runs for that while nobody waits: the statement's own wait is interrupted after a second, and whoever it belongs
 to looks at all shards, on other connections.  Each of a deadlock's transactions does so; the youngest gives up.
@@ -6,6 +6,7 @@ to looks at all shards, on other connections.  Each of a deadlock's transactions
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from outgrow import ledger, transactions
@@ -15,9 +16,10 @@ from outgrow.nodes import together
 from outgrow.runtime.transaction import atomic
 from outgrow.transactions import branch as limits
 from outgrow.transactions import deadlocks
-from outgrow.waits import Socket, Steps
+from outgrow.waits import Future, Socket, Steps
 
 if TYPE_CHECKING:
+    from outgrow.runtime.domain import DomainState
     from outgrow.runtime.transaction.branches import Transaction
 
 T = TypeVar("T")
@@ -29,17 +31,20 @@ _ASK_SECONDS = 1.0
 #: So many looks later than the youngest the next one gives up: the youngest may be asleep, or not look.
 _LOOKS_APART = 3
 _WAITS = ledger.queries()["waits"]
+#: What can be waited for in pieces.
+_BOUNDED = (Socket, Future)
 
 
 def watched_steps(transaction: Transaction, steps: Steps[T]) -> Steps[T]:
     """Run a statement of a branch.  Raises OG-TX-063 where it is the one to give up, OG-TX-008 after ten seconds."""
+    state = transaction.state
     if len(transaction.branches) < 2:
-        return (yield from steps)
+        return (yield from noticed_steps(state, steps))
     started = monotonic()
     try:
-        if transaction.state.engine.tells_waits:
-            return (yield from _looking_steps(transaction, steps, started + LOOK_SECONDS))
-        return (yield from steps)
+        if state.engine.tells_waits:
+            return (yield from _looking_steps(steps, _Watch(transaction).look_steps))
+        return (yield from noticed_steps(state, steps))
     except Error as error:
         # (A statement that did not want to wait, NOWAIT, fails at once.)
         if error.sqlstate == "55P03" and monotonic() - started > limits.LOCK_TIMEOUT_SECONDS / 2:
@@ -47,16 +52,43 @@ def watched_steps(transaction: Transaction, steps: Steps[T]) -> Steps[T]:
         raise
 
 
-def _looking_steps(transaction: Transaction, steps: Steps[T], due: float) -> Steps[T]:
-    watch, looks = _Watch(transaction), True
+def noticed_steps(state: DomainState, steps: Steps[T]) -> Steps[T]:
+    """Run a statement on a primary.  What it waits for may be rows of a transaction that nobody finishes: recover then.
+
+    All who knew of that transaction may be dead, and the processes of now may never commit over shards.
+    """
+    if len(state.picture.domain.shards) < 2:
+        return (yield from steps)
+
+    def notice_steps() -> Steps[bool]:
+        state.need_recovery()
+        return False
+        yield
+
+    try:
+        return (yield from _looking_steps(steps, notice_steps))
+    except Error as error:
+        note_refused(state, error)
+        raise
+
+
+def note_refused(state: DomainState, error: Error) -> None:
+    """With a limit of its own a statement may never wait for so long."""
+    if error.sqlstate == "55P03" and len(state.picture.domain.shards) > 1:
+        state.need_recovery()
+
+
+def _looking_steps(steps: Steps[T], look_steps: Callable[[], Steps[bool]]) -> Steps[T]:
+    """Run a statement; while it waits, look every second, as long as the last look says so."""
+    due, looks = monotonic() + LOOK_SECONDS, True
     try:
         wait = steps.send(None)
         while True:
+            mine = looks and isinstance(wait, _BOUNDED) and (wait.until is None or wait.until > due)
             try:
-                mine = looks and isinstance(wait, Socket) and (wait.until is None or wait.until > due)
-                ready = yield wait._replace(until=due) if mine and isinstance(wait, Socket) else wait
+                ready = yield wait._replace(until=due) if mine and isinstance(wait, _BOUNDED) else wait
                 if mine and not ready:
-                    yield from watch.look_steps()
+                    looks = yield from look_steps()
                     due = monotonic() + LOOK_SECONDS
                     continue
             except GeneratorExit:
@@ -83,15 +115,18 @@ class _Watch:
         #: How many looks have shown a deadlock.
         self._seen = 0
 
-    def look_steps(self) -> Steps[None]:
+    def look_steps(self) -> Steps[bool]:
+        """Raises where this is the one to give up; else it looks again."""
+        # It may be no deadlock, but a transaction that nobody finishes.
+        self._transaction.state.need_recovery()
         yield from self._show_steps()
         before = yield from self._ask_steps()
         if not deadlocks.cycle(before, before, self._presence):
-            return
+            return True
         after = yield from self._ask_steps()
         found = deadlocks.cycle(before, after, self._presence)
         if not found:
-            return
+            return True
         turn = deadlocks.giving_up(found, after).index(self._presence)
         if self._seen >= turn * _LOOKS_APART:
             raise OperationalError(
@@ -102,6 +137,7 @@ class _Watch:
                 sqlstate="40P01",
             )
         self._seen += 1
+        return True
 
     def _show_steps(self) -> Steps[None]:
         """Let all idle branches show whose they are: the first one has had no reason yet."""
