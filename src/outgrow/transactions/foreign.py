@@ -160,20 +160,22 @@ class Ending:
         seen = yield from look_steps(self.shards, self.means)
         marker = self._found(seen)
         self.id = marker.id
+        others = {branch.shard: branch for branch in seen.others(marker.id)}
         if commit and self._missing(marker, seen):
             # Somebody else may just have committed it, and finished some.  Before that no branch goes.
             again = yield from look_steps(self.shards, self.means)
             missing = self._missing(marker, again)
             if missing and marker.gid in [branch.gid for branch in again.branches]:
                 raise foreign_failures.incomplete(self.xid, missing, again.unreachable)
-        others = seen.others(marker.id)
-        self.wrote = [marker.shard, *(branch.shard for branch in others)]
+            # What only the second look has found (its shard was away for a moment) is to be committed like the rest.
+            others |= {branch.shard: branch for branch in again.others(marker.id)}
+        self.wrote = [marker.shard, *(branch.shard for branch in others.values())]
         yield from self._decide_steps(marker, commit)
         self.decided = True
         if commit:
-            self.pending = {branch.shard: branch.gid for branch in others}
+            self.pending = {branch.shard: branch.gid for branch in others.values()}
         until = self.means.clock() + PHASE_TWO_SECONDS
-        yield from self.means.together([self._finish_steps(branch, commit, until) for branch in others])
+        yield from self.means.together([self._finish_steps(branch, commit, until) for branch in others.values()])
         if self.lost:
             raise failures.lost_branch(marker.id, self.lost)
 
