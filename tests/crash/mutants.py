@@ -99,6 +99,8 @@ def _one_look(self: Recovery, stop: threading.Event) -> None:
     for state in self._states:
         with contextlib.suppress(Error):
             drive(atomic.recover_steps(state))
+    # A thread that has ended would be started again.
+    stop.wait()
 
 
 MUTANTS: dict[str, Callable[[], Switch]] = {

@@ -137,6 +137,8 @@ class Agreement:
     gated: bool = False
     closed: bool = False
     _named: set[UUID] = field(default_factory=set)
+    #: When it is opened again, whether that has helped or not.
+    _closed_until: float = 0.0
 
     def run_steps(self, known: Cut | None) -> Steps[Cut]:
         """Open every view; what they show is the next read's cut.  `known` is one that was agreed on before.
@@ -158,9 +160,7 @@ class Agreement:
             self.gate.abandon()
             raise
         finally:
-            if self.closed:
-                self.closed = False
-                yield from self.gate.open_steps()
+            yield from self._open_gate_steps()
 
     def _first_steps(self) -> Steps[Cut]:
         """Marks of all, then what is prepared: a transaction that one mark shows is shown by all that follows, but
@@ -186,6 +186,8 @@ class Agreement:
             self.again += len(lacking)
             if tries == TRIES_MAX and not self.gated:
                 yield from self._close_gate_steps(limit)
+            elif self.closed and self.means.clock() > self._closed_until:
+                yield from self._open_gate_steps()
             elif tries >= _PATIENT_TRIES:
                 yield Until(self.means.clock() + PAUSE_SECONDS * self.means.chance())
             # By name, because a mark that was not agreed on may show what others' marks did not.
@@ -207,10 +209,15 @@ class Agreement:
     def _close_gate_steps(self, limit: float) -> Steps[None]:
         """Whatever was decided before comes to its end on every shard, and nothing new is decided meanwhile."""
         self.gated = self.closed = True
+        self._closed_until = min(limit, self.means.clock() + GATE_SECONDS)
         try:
-            yield from self.gate.close_steps(list(self.views), min(limit, self.means.clock() + GATE_SECONDS))
+            yield from self.gate.close_steps(list(self.views), self._closed_until)
         except Error:
             # Somebody else holds it, or a server does not answer: go on without.
+            yield from self._open_gate_steps()
+
+    def _open_gate_steps(self) -> Steps[None]:
+        if self.closed:
             self.closed = False
             yield from self.gate.open_steps()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from outgrow.transactions import agreement
+from outgrow.errors import OperationalError
+from outgrow.transactions import Means, agreement
 from outgrow.transactions.agreement import Cut, Cuts, Mark, Seen, lagging
 from tests.unit.transactions.snapshots import View, World, histories
 
@@ -78,3 +80,63 @@ def test_who_lags() -> None:
         "c": Seen(mark, {}),
     }
     assert lagging(seen) == {"b": {one}}
+
+
+class Lagging:
+    """A shard that never shows what the other one does; each look at it takes its time."""
+
+    def __init__(self, shard: str, clock: list[float]) -> None:
+        self.shard, self.clock = shard, clock
+
+    def mark_steps(self) -> Generator[None, None, Mark]:
+        yield
+        return Mark("3:3:", "")
+
+    def in_doubt_steps(self) -> Generator[None, None, Collection[UUID]]:
+        yield
+        return ()
+
+    def open_steps(self, since: Mark, named: object, lacking: object) -> Generator[None, None, Seen]:
+        yield
+        self.clock[0] += 0.1
+        return Seen(since, {UUID(int=1): ("a", "b")} if self.shard == "a" else {})
+
+
+class NotedGate:
+    def __init__(self, clock: list[float]) -> None:
+        self.clock = clock
+        self.moments: list[tuple[str, float]] = []
+
+    def close_steps(self, shards: Collection[str], until: float) -> Generator[None, None, None]:
+        yield
+        self.moments.append(("closed", self.clock[0]))
+
+    def open_steps(self) -> Generator[None, None, None]:
+        yield
+        self.moments.append(("opened", self.clock[0]))
+
+    def abandon(self) -> None:
+        raise AssertionError
+
+
+def test_commits_wait_no_longer_than_the_gate_may_be_closed() -> None:
+    """The read goes on for seconds without it, until it gives up."""
+    clock = [0.0]
+    gate = NotedGate(clock)
+
+    def together(many: Any) -> Any:
+        answers = []
+        for one in many:
+            answers.append((yield from one))
+        return answers
+
+    means: Any = Means(together, lambda: clock[0], lambda: 0.5)
+    views: Any = {name: Lagging(name, clock) for name in ("a", "b")}
+    steps = agreement.Agreement(views, means, gate).run_steps(None)
+    with pytest.raises(OperationalError) as caught:
+        while True:
+            next(steps)
+    assert caught.value.code == "OG-TX-060" and clock[0] > agreement.AGREE_SECONDS
+    (closing, closed), (opening, opened) = gate.moments
+    assert (closing, opening) == ("closed", "opened")
+    assert opened - closed <= agreement.GATE_SECONDS + 0.2
