@@ -59,6 +59,8 @@ class Crew:
     mutant: str
     #: Replicas that have not got all may be promoted.
     lossy: bool = False
+    #: Whoever is started from now on stays on one shard.
+    narrow: bool = False
     hands: list[Hand] = field(default_factory=list)
     #: Those that are dead or asleep by order.
     out: set[int] = field(default_factory=set)
@@ -84,6 +86,7 @@ class Crew:
             self.mutant,
             self.world.ground.engine,
             self.lossy,
+            self.narrow,
         )
         hand.process = context.Process(target=workers.serve, args=(orders, theirs), daemon=True)
         hand.process.start()
@@ -142,7 +145,7 @@ class Crew:
 
 @contextlib.contextmanager
 def crew(world: World, journals: Path, count: int, seed: int, mutant: str = "", lossy: bool = False) -> Iterator[Crew]:
-    made = Crew(world, journals, seed, mutant, lossy, [Hand(number) for number in range(count)])
+    made = Crew(world, journals, seed, mutant, lossy, hands=[Hand(number) for number in range(count)])
     try:
         for hand in made.hands:
             made.start(hand)

@@ -180,6 +180,23 @@ class Injector:
             self.mend_due()
         return self.rng.choice(free)
 
+    def kill_all(self) -> bool:
+        """Everybody dies, one of them where all is prepared, and whoever comes after them stays on one shard.
+
+        Whether that moment came.
+        """
+        self.stage.healed = lambda: None
+        scene = self.stage.reach(UNDECIDED, self._free())
+        if scene is None:
+            return False
+        for hand in self.crew.hands:
+            self.crew.kill(hand)
+        self.world.proxy.cut(*scene.lines)
+        self.crew.narrow = True
+        for hand in self.crew.hands:
+            self.crew.replace(hand)
+        return True
+
     # -- the faults ------------------------------------------------------------------------------------------------
 
     def _do(self, fault: str, scene: Scene) -> None:

@@ -56,6 +56,7 @@ class Ground(Protocol):
     def prepared(self, node: Node) -> set[str]: ...
     def decisions(self, node: Node) -> list[tuple[str, str, list[str]]]: ...
     def stamps(self, node: Node) -> set[str]: ...
+    def open_work(self, node: Node) -> list[str]: ...
     def number(self, name: str) -> str: ...
     def decider(self, world: World, number: str) -> str | None: ...
     def eye_on(self, world: World) -> type[Eye] | Any: ...
@@ -127,6 +128,15 @@ class PostgresGround:
 
     def stamps(self, node: Node) -> set[str]:
         return {number for (number,) in self.sql(node, "SELECT replace(id::text, '-', '') FROM outgrow.stamps")}
+
+    def open_work(self, node: Node) -> list[str]:
+        """The transactions of clients, in the harness's own words."""
+        rows = self.sql(
+            node,
+            "SELECT application_name, state, left(query, 60) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'",
+        )
+        return [f"{who}, {state}: {query}" for who, state, query in rows]
 
     def number(self, name: str) -> str:
         match = GID.fullmatch(name)

@@ -108,6 +108,16 @@ class MariadbGround:
     def stamps(self, node: Node) -> set[str]:
         return {number for (number,) in self.sql(node, "SELECT LOWER(HEX(id)) FROM outgrow_stamps")}
 
+    def open_work(self, node: Node) -> list[str]:
+        """The transactions of clients; one that is prepared and left belongs to nobody."""
+        rows = self.sql(
+            node,
+            "SELECT p.user, p.command, t.trx_query FROM information_schema.INNODB_TRX AS t "
+            "JOIN information_schema.PROCESSLIST AS p ON p.id = t.trx_mysql_thread_id "
+            "WHERE p.db = DATABASE() AND p.id <> CONNECTION_ID()",
+        )
+        return [f"{who}, {state}: {query}" for who, state, query in rows]
+
     def number(self, name: str) -> str:
         return name
 

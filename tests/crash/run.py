@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from unittest import mock
 
@@ -30,6 +30,8 @@ from tests.crash.world import World, world
 EVERY, EVERY_STOPPING = 25, 4
 #: What a prepared transaction may last once everything is mended.
 DOUBT_SECONDS = 10.0
+#: How many outcomes are asked at once; the others' turn comes later.
+ASKED_MAX = 400
 #: How long a worker may take to end what it is at.
 REST_SECONDS = 30.0
 
@@ -72,9 +74,8 @@ class Run:
         restless = self.crew.rest(REST_SECONDS)
         for hand in restless:
             self.found[f"{hand.name} did not come to rest in {REST_SECONDS:.0f} s"] = None
-        until = time.monotonic() + DOUBT_SECONDS
-        while self.world.in_doubt() and time.monotonic() < until:
-            time.sleep(0.1)
+        self.await_nothing_in_doubt()
+        self.found |= dict.fromkeys(self._open_work())
         # Only now: what is decided while one shard after the other is read would look half done.
         held = self.world.held()
         told = self.reader.read()
@@ -89,6 +90,21 @@ class Run:
         self._sum_up(told)
         self.crew.work()
 
+    def await_nothing_in_doubt(self) -> None:
+        until = time.monotonic() + DOUBT_SECONDS
+        while self.world.in_doubt() and time.monotonic() < until:
+            time.sleep(0.1)
+
+    def _open_work(self) -> list[str]:
+        """What is open still on servers though everybody rests: it holds locks, and keeps dead rows.
+
+        Who recovers looks on, so that there must be a moment at which nothing is.
+        """
+        until = time.monotonic() + DOUBT_SECONDS
+        while (left := self.world.open_work()) and time.monotonic() < until:
+            time.sleep(0.1)
+        return [f"left open at rest: {one}" for one in left]
+
     def _losses(self, told: Told) -> list[str]:
         """What failovers have lost, and what of it nobody has named."""
         named = named_lost(self.world, told)
@@ -97,10 +113,9 @@ class Run:
         return list(self.verifier.unnamed(told, named))
 
     def _outcomes(self, told: Told) -> dict[str, str]:
-        """What the fleet says of the transactions that were named since the last time."""
-        names = [attempt.transaction for attempt in told.attempts.values() if attempt.transaction]
-        fresh = [name for name in names if name not in self._asked][-200:]
-        self._asked.update(names)
+        """What the fleet says of transactions that it was not asked about before."""
+        fresh = to_ask(told, self._asked)
+        self._asked.update(fresh)
         found = {}
         # As in earnest, what may have been forgotten is only looked up.
         remembered = mock.patch.object(recovery, "REMEMBERED_SECONDS", KEPT_SECONDS / 2)
@@ -121,6 +136,13 @@ class Run:
             self.found[f"a branch stayed prepared for {report.doubts[-1]} s with everything mended"] = None
         report.anomalies = len(self.found)
         report.examples = list(self.found)[:EXAMPLES_MAX]
+
+
+def to_ask(told: Told, asked: Set[str], most: int = ASKED_MAX) -> list[str]:
+    """The ids whose outcome nobody has asked: first where the answer was no clear one, then the latest."""
+    fresh = [one for one in reversed(told.attempts.values()) if one.transaction and one.transaction not in asked]
+    clear = ("committed", "aborted")
+    return [one.transaction for one in sorted(fresh, key=lambda one: one.answer in clear)][:most]
 
 
 def run(

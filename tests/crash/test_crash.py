@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import outgrow
 from tests import mariadb
-from tests.crash.faults import BOTH, DECIDER, FAILOVER, FAULTS, KILL, LOSSY
+from tests.crash import run as running
+from tests.crash import worker
+from tests.crash.crew import crew
+from tests.crash.faults import BOTH, DECIDER, FAILOVER, FAULTS, KILL, LOSSY, cells
 from tests.crash.ground import PostgresGround
+from tests.crash.journal import Attempt, Journal, Told
 from tests.crash.points import (
     COMMIT_RUN,
     DECIDED,
@@ -21,9 +29,11 @@ from tests.crash.points import (
     UNDECIDED,
 )
 from tests.crash.report import Report
-from tests.crash.run import run
+from tests.crash.run import Run, run, to_ask
 from tests.crash.slices import SHARDS, run_all, sliced, standing
 from tests.crash.unharmed import unharmed
+from tests.crash.watch import Watch
+from tests.crash.world import world
 from tests.servers import serving
 
 
@@ -39,6 +49,55 @@ def test_nothing_is_half_done(ground: PostgresGround) -> None:
     report = run(ground, len(POINTS), 1, strategy="directory", wanted=len(POINTS))
     unharmed(report)
     assert report.points_covered == len(POINTS), report.to_dict()
+
+
+def test_what_nobody_who_is_there_knows_of_is_finished(ground: PostgresGround, tmp_path: Path) -> None:
+    """All coordinators die at once, one of them with all prepared; whoever comes commits on one shard at a time."""
+    with world(ground) as place, crew(place, tmp_path, 4, 1) as hands, Watch(place) as watch:
+        this = Run(place, hands, watch, 1, tmp_path, cells((KILL,), (UNDECIDED,)))
+        assert any(this.injector.kill_all() for _ in range(3))
+        assert place.in_doubt()
+        this.await_nothing_in_doubt()
+        assert not place.in_doubt(), "nobody recovers"
+        time.sleep(1.0)
+        this.look_over()
+        report = this.report
+    assert report.anomalies == 0, report.to_dict()
+    assert report.sums_conserved and report.answers["committed"] > 20, report.to_dict()
+
+
+def test_what_is_left_open_is_seen(ground: PostgresGround, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the servers by whoever looks over, in a pool by its own process."""
+    monkeypatch.setattr(running, "DOUBT_SECONDS", 2.0)
+    monkeypatch.setattr(worker, "HELD_SECONDS", 0.1)
+    with world(ground) as place, crew(place, tmp_path, 1, 1) as hands, Watch(place) as watch:
+        this = Run(place, hands, watch, 1, tmp_path, cells((KILL,), (UNDECIDED,)))
+        with outgrow.open(place.topology) as fleet, fleet.session() as session, session.transaction():
+            session.execute("UPDATE accounts SET balance = balance WHERE id = 1")
+            this.look_over()
+            idle: Any = SimpleNamespace(
+                fleet=fleet, orders=SimpleNamespace(name="hand9.0"), journal=Journal(tmp_path / "hand9.0.journal")
+            )
+            worker.Worker.check_at_rest(idle)
+        this.look_over()
+    found = list(this.found)
+    assert len(found) == 2, found
+    assert "left open at rest" in found[0] and "UPDATE accounts" in found[0]
+    assert "connections are held" in found[1]
+
+
+def test_every_outcome_is_asked_once() -> None:
+    """Many at once are asked in turns, the unclear ones first: none is taken for asked that was not."""
+    told, asked = Told(), set[str]()
+    for number in range(10):
+        answer = "unknown" if number == 3 else "committed"
+        told.attempts[str(number)] = Attempt(str(number), (), answer=answer, transaction=f"id{number}")
+    turns = []
+    while fresh := to_ask(told, asked, 4):
+        asked.update(fresh)
+        turns.append(fresh)
+    assert turns[0] == ["id3", "id9", "id8", "id7"]
+    assert sorted(id for turn in turns for id in turn) == [f"id{number}" for number in range(10)]
 
 
 def test_nothing_is_half_done_on_mariadb() -> None:

@@ -45,6 +45,8 @@ GHOST = "/ghost"
 STATEMENT_SECONDS = 5.0
 #: How long a new worker tries to open the fleet.
 OPEN_SECONDS = 30.0
+#: How long recovery may have a connection of a pool.
+HELD_SECONDS = 6.0
 #: Between two transfers: the machine has other things to do, too.
 PAUSE_SECONDS = 0.02
 
@@ -71,6 +73,8 @@ class Orders:
     engine: str = "postgresql"
     #: Servers may forget: what a session has written is not always there.
     lossy: bool = False
+    #: Its transfers stay on one shard.
+    narrow: bool = False
 
 
 class Worker:
@@ -93,6 +97,7 @@ class Worker:
             while self.pipe.poll():
                 match self.pipe.recv():
                     case "rest":
+                        self.check_at_rest()
                         self.pipe.send("resting")
                         if self.pipe.recv() == "stop":
                             return
@@ -108,6 +113,15 @@ class Worker:
                         self.migrate(account, shard)
             self.attempt(f"{self.orders.name}.{number}")
             time.sleep(PAUSE_SECONDS)
+
+    def check_at_rest(self) -> None:
+        """Nobody holds a connection, but recovery while it looks."""
+        until = time.monotonic() + HELD_SECONDS
+        while held := {name: pool for name, pool in self.fleet.stats().items() if pool.idle != pool.size}:
+            if time.monotonic() > until:
+                self.journal.anomaly(f"{self.orders.name} rests, and connections are held: {held}")
+                return
+            time.sleep(0.02)
 
     def collect(self, seconds: float) -> None:
         """Forget what was settled so long ago."""
@@ -131,6 +145,8 @@ class Worker:
         count = 1 if rng.random() < 0.25 else min(len(names), 2 + (rng.random() < 0.4))
         if self.wide:
             count = len(names)
+        if self.orders.narrow:
+            count = 1
         shards = sorted(rng.sample(names, count))
         chosen = [rng.choice(self.orders.accounts[shard]) for shard in shards]
         while len(chosen) < 2:
@@ -173,8 +189,8 @@ class Worker:
         block = Block(self.session._conversation, "")
         yield from block.enter_steps()
         try:
-            # The other engine has no such arrays.
-            wide = self.rng.random() if self.orders.engine == "postgresql" else 1.0
+            # The other engine has no such arrays; and they open branches on shards that they only ask.
+            wide = self.rng.random() if self.orders.engine == "postgresql" and not self.orders.narrow else 1.0
             if wide < 0.3:
                 yield from self.wide_steps(name, parts, whole=wide < 0.15)
                 parts = ()

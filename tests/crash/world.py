@@ -153,6 +153,11 @@ class World:
     def in_doubt(self) -> frozenset[tuple[str, str]]:
         return frozenset((shard.name, name) for shard in self.shards for name in self.prepared(shard.name))
 
+    def open_work(self) -> list[str]:
+        """Transactions that clients have open at this moment."""
+        primaries = self.primaries.items()
+        return [f"{shard}: {one}" for shard, node in primaries for one in self.ground.open_work(node)]
+
     def prepared(self, shard: str) -> set[str]:
         """What is prepared in our database there."""
         return self.ground.prepared(self.primary(shard))
