@@ -6,7 +6,7 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.crash.crew import Crew, Hand
@@ -96,6 +96,8 @@ class Injector:
 
     #: Transactions that nobody may abort: their coordinator was there all the time.
     entitled: set[str] = field(default_factory=set)
+    #: From when until when replicas got nothing.
+    lags: list[tuple[float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         #: Worker → when it was struck last.
@@ -156,7 +158,7 @@ class Injector:
         # What is held up on the way to its point is broken, too.
         self.stage.healed = self.watch.ailing(hand.number)
         healed = self.stage.healed
-        with self.world.lag() if cell.fault == LOSSY else contextlib.nullcontext():
+        with self._lag() if cell.fault == LOSSY else contextlib.nullcontext():
             scene = self.stage.reach(cell.point, hand)
             if scene is not None:
                 self._touched[scene.hand.number] = time.monotonic()
@@ -170,6 +172,16 @@ class Injector:
             self._tried[cell] += 1
             if self._tried[cell] < TRIES:
                 self._next.insert(max(0, len(self._next) - OTHERS), cell)
+
+    @contextlib.contextmanager
+    def _lag(self) -> Iterator[None]:
+        """Replicas get nothing, and it is known when."""
+        began = time.monotonic()
+        try:
+            with self.world.lag():
+                yield
+        finally:
+            self.lags.append((began, time.monotonic()))
 
     def _idle(self) -> list[Hand]:
         return [hand for hand in self.crew.hands if hand.number not in self.crew.out | self.crew.busy]

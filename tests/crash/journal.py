@@ -7,7 +7,9 @@ written stays, so after recovery every answer can be held against what the serve
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,9 @@ class Attempt:
     said: str = ""
     #: The id that the fleet gave it, where the worker learnt it.
     transaction: str = ""
+    #: When it began and when it was answered, by the clock that all processes of a machine share.
+    began: float = 0.0
+    ended: float = math.inf
 
 
 @dataclass(slots=True)
@@ -46,10 +51,11 @@ class Journal:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def intent(self, name: str, parts: tuple[tuple[int, int], ...]) -> None:
-        self._write({"attempt": name, "parts": parts})
+        self._write({"attempt": name, "parts": parts, "at": time.monotonic()})
 
     def answer(self, name: str, answer: str, said: str = "", transaction: str = "") -> None:
-        self._write({"attempt": name, "answer": answer, "said": said, "transaction": transaction})
+        line = {"attempt": name, "answer": answer, "said": said, "transaction": transaction, "at": time.monotonic()}
+        self._write(line)
 
     def anomaly(self, text: str) -> None:
         self._write({"anomaly": text})
@@ -87,7 +93,8 @@ class Reader:
             self.told.anomalies.append(line["anomaly"])
         elif "parts" in line:
             parts = tuple((account, amount) for account, amount in line["parts"])
-            self.told.attempts[line["attempt"]] = Attempt(line["attempt"], parts)
+            self.told.attempts[line["attempt"]] = Attempt(line["attempt"], parts, began=line["at"])
         else:
             attempt = self.told.attempts[line["attempt"]]
             attempt.answer, attempt.said, attempt.transaction = line["answer"], line["said"], line["transaction"]
+            attempt.ended = line["at"]

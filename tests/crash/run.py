@@ -46,7 +46,7 @@ class Run:
         self.injector = Injector(place, workers, watch, random.Random(seed), matrix)
         self.reader = Reader(journals)
         self.lossy = any(cell.fault == LOSSY for cell in matrix)
-        self.verifier = Verifier(self.lossy)
+        self.verifier = Verifier(self.lossy, self.injector.lags)
         self.report = Report(seed)
         self.report.engines[place.ground.engine] = 0
         self.found: dict[str, None] = {}

@@ -32,8 +32,9 @@ from tests.crash.report import Report
 from tests.crash.run import Run, run, to_ask
 from tests.crash.slices import SHARDS, run_all, sliced, standing
 from tests.crash.unharmed import unharmed
+from tests.crash.verify import Verifier
 from tests.crash.watch import Watch
-from tests.crash.world import world
+from tests.crash.world import ACCOUNTS, Held, world
 from tests.servers import serving
 
 
@@ -98,6 +99,25 @@ def test_every_outcome_is_asked_once() -> None:
         turns.append(fresh)
     assert turns[0] == ["id3", "id9", "id8", "id7"]
     assert sorted(id for turn in turns for id in turn) == [f"id{number}" for number in range(10)]
+
+
+def test_a_failover_excuses_only_what_was_under_way() -> None:
+    """Replicas got nothing from 100 to 110: what was answered before is not theirs to lose."""
+    parts = ((1, -5), (2, 5))
+    attempts = [
+        Attempt("before", parts, "committed", began=50.0, ended=51.0),
+        Attempt("meanwhile", parts, "committed", began=101.0, ended=102.0),
+        Attempt("unanswered", parts, began=70.0),
+        Attempt("unclear", parts, "unknown", began=70.0, ended=71.0),
+        Attempt("behind", parts, "committed", began=111.0, ended=112.0),
+        Attempt("moved", ((1, -5), (ACCOUNTS, 5)), "committed", began=50.0, ended=51.0),
+    ]
+    told = Told({one.name: one for one in attempts})
+    verifier = Verifier(lossy=True, lags=[(100.0, 110.0)])
+    held = Held({1: 0, ACCOUNTS: 0}, {one.name: {1: -5} for one in attempts}, frozenset())
+    found = [text.split()[0] for text in verifier.anomalies(told, held) if "half done" in text]
+    assert found == ["before", "behind"]
+    assert set(verifier.lost) == {"meanwhile", "unanswered", "unclear", "moved"}
 
 
 def test_nothing_is_half_done_on_mariadb() -> None:
