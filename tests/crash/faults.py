@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.crash.crew import Crew, Hand
+from tests.crash.mutants import PATIENCE_SECONDS
 from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, POINTS, PREPARE_RUN, UNDECIDED, Point
 from tests.crash.proxy import Line, wait_for
 from tests.crash.scenes import KEPT_SECONDS, Scene, Stage
@@ -46,6 +47,8 @@ CUT_SECONDS = (0.2, 4.0)
 LATE_SECONDS = (0.05, 6.0)
 #: The same for those that recovery must wait for.
 RESPECTED_SECONDS = (1.2, 1.6)
+#: So much earlier than that they must arrive, by the harness's own clock: it looks twenty times a second.
+PATIENCE_MARGIN_SECONDS = 0.5
 #: How long the answer that is to be lost may take to come.
 ANSWER_SECONDS = 1.0
 #: How often a cell that did not come about is tried again, and how many others come before that.
@@ -333,7 +336,10 @@ class Injector:
             seconds = self.rng.uniform(*RESPECTED_SECONDS)
 
         def arrive() -> None:
-            if respected and self._touched[scene.hand.number] <= began and not self.watch.server_ailed(began):
+            # On a machine that is busy it may have been later than anybody's patience allows.
+            patient = self.watch.prepared_seconds(scene.number) < PATIENCE_SECONDS - PATIENCE_MARGIN_SECONDS
+            untouched = self._touched[scene.hand.number] <= began and not self.watch.server_ailed(began)
+            if respected and patient and untouched:
                 self.entitled.add(scene.number)
             self.world.proxy.release(*lines)
             healed()

@@ -66,6 +66,11 @@ class Watch:
 
         return healed
 
+    def prepared_seconds(self, number: str) -> float:
+        """How long ago the transaction's first branch was prepared."""
+        began = [age.began for (_, name), age in list(self.ages.items()) if self.world.number(name) == number]
+        return time.monotonic() - min(began) if began else 0.0
+
     def server_ailed(self, since: float) -> bool:
         """Some server was broken since then."""
         return any(one.owner is None and (one.ended is None or one.ended > since) for one in self.ailments)

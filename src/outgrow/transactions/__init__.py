@@ -8,7 +8,7 @@ from outgrow.transactions.branch import Branch
 from outgrow.transactions.commit import Commit
 from outgrow.transactions.failures import lock_timeout, not_agreed
 from outgrow.transactions.foreign import Ending, Handover, foreign_steps, look_steps
-from outgrow.transactions.garbage import KEPT_SECONDS, collect_steps
+from outgrow.transactions.garbage import KEPT_SECONDS, Looks, collect_steps
 from outgrow.transactions.mariadb import MariadbBranch, beginning, mariadb_shards, xa_name
 from outgrow.transactions.model import InDoubt, Means, Outcome, TransactionId, numbered, owner_of, presence
 from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shard, Shards, Unclear
@@ -32,6 +32,7 @@ __all__ = [
     "Finished",
     "Handover",
     "InDoubt",
+    "Looks",
     "MariadbBranch",
     "Marker",
     "Means",

@@ -19,6 +19,7 @@ from outgrow.transactions import (
     Ending,
     Handover,
     InDoubt,
+    Looks,
     Means,
     Outcome,
     Participant,
@@ -101,12 +102,12 @@ def waits_steps(state: DomainState) -> Steps[bool]:
     return bool(seen.branches or seen.unreachable)
 
 
-def collect_steps(state: DomainState, kept_seconds: float | None = None) -> Steps[int]:
-    """Forget decisions and stamps that nobody needs any more; how many."""
+def collect_steps(state: DomainState, kept_seconds: float | None = None, looks: Looks | None = None) -> Steps[int]:
+    """Forget decisions and stamps that nobody needs any more; how many.  `looks`: what the last round has seen."""
     shards = shards_of(state)
     kept = transactions.KEPT_SECONDS if kept_seconds is None else kept_seconds
     try:
-        return (yield from transactions.collect_steps(shards, _MEANS, time.time(), kept))
+        return (yield from transactions.collect_steps(shards, _MEANS, time.time(), kept, looks))
     finally:
         shards.close()
 

@@ -20,6 +20,7 @@ from outgrow.runtime.background import Background
 from outgrow.runtime.domain import DomainState
 from outgrow.runtime.outbox.seeing import KEPT_SECONDS, forget_steps
 from outgrow.runtime.transaction import atomic
+from outgrow.transactions import Looks
 from outgrow.waits import Steps
 
 _log = logging.getLogger("outgrow.recovery")
@@ -50,6 +51,7 @@ class Recovery:
 
     def _run(self, stop: threading.Event) -> None:
         collect_at = monotonic() + _COLLECT_SECONDS * random.random()
+        looks = {state.name: Looks() for state in self._states}
         while not stop.wait(_PERIOD_SECONDS * (0.5 + random.random())):
             due = monotonic() > collect_at
             if due:
@@ -58,7 +60,7 @@ class Recovery:
                 try:
                     drive(atomic.recover_steps(state))
                     if due:
-                        drive(atomic.collect_steps(state))
+                        drive(atomic.collect_steps(state, looks=looks[state.name]))
                         drive(forget_steps(state, KEPT_SECONDS))
                 except Error:
                     # A shard is away, or it is no time to connect: the next look may fare better.
