@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from outgrow.plan.blocks import Ctes
 from outgrow.plan.placing import Places
 from outgrow.plan.refusals import refused
-from outgrow.plan.walking import everything_below
+from outgrow.plan.walking import children, everything_below
+from outgrow.schema import TableKind
 from outgrow.statement import columns_of
 from outgrow.statement.tree import (
     Call,
@@ -19,6 +23,7 @@ from outgrow.statement.tree import (
     SetOperation,
     Update,
 )
+from outgrow.statement.walk import enters
 from outgrow.topology import Copied
 
 #: Aggregates whose result does not depend on the order of their rows.
@@ -39,12 +44,39 @@ def is_sharded(query: Query, places: Places, ctes: Ctes) -> bool:
     return False
 
 
-def check_copies(query: Query, lateral: bool) -> None:
+def check_everywhere(query: Query, places: Places, ctes: Ctes) -> None:
+    """`check_copies` of a query that is not sharded, of every WITH that it reads, and of its tables."""
+    stack: list[object] = [query]
+    seen: set[str] = set()
+    while stack:
+        part = stack.pop()
+        check_copies(part)
+        for node in everything_below(part):
+            if isinstance(node, Scan):
+                _check_table(node, places)
+            if isinstance(node, CteScan) and node.name in ctes and node.name not in seen:
+                seen.add(node.name)
+                stack.append(ctes[node.name].cte.query)
+
+
+def _check_table(scan: Scan, places: Places) -> None:
+    """Whoever asks sees all rows of the table, on every shard the same ones."""
+    table, kind = places.table(scan.table), places.kind(scan.table)
+    if scan.only or scan.sample:
+        raise refused("table form", f"{'ONLY' if scan.only else 'TABLESAMPLE'} on {scan.table}")
+    if kind not in (TableKind.TABLE, TableKind.PARTITIONED):
+        raise refused("unvetted", f"the {kind} {scan.table}")
+    if table is not None and table.row_security:
+        raise refused("table form", f"row security on {scan.table}")
+
+
+def check_copies(query: object) -> None:
     """The query gives the same rows on every shard, though rows may lie in another order there."""
-    correlated = lateral or any(depth > 0 for _, depth in columns_of(query))
-    for node in everything_below(query):
+    for node, level in _levels(query):
         limited = isinstance(node, Select | SetOperation) and (node.limit is not None or node.offset is not None)
-        if limited and not correlated:
+        # What is chosen for one row outside is chosen by that row's shard alone; what is chosen once for all rows,
+        # each shard would choose for itself.
+        if limited and not any(depth > level for _, depth in columns_of(node)):
             raise refused("subquery", "the subquery with LIMIT", "each shard could choose other rows")
         if isinstance(node, Select) and (node.distinct_on or node.locking):
             raise refused("subquery", "the subquery with DISTINCT ON", "each shard could choose other rows")
@@ -54,3 +86,12 @@ def check_copies(query: Query, lateral: bool) -> None:
             raise refused("subquery", f"the window function {node.name}", "each shard could number ties otherwise")
         if node.kind is CallKind.AGGREGATE and (node.name not in _STEADY or not node.builtin):
             raise refused("subquery", f"the aggregate {node.name}", "each shard could see its rows in another order")
+
+
+def _levels(query: object) -> Iterator[tuple[Any, int]]:
+    """Everything below the query, with the number of blocks entered on the way."""
+    stack: list[tuple[Any, int]] = [(query, 0)]
+    while stack:
+        here, level = stack.pop()
+        yield here, level
+        stack += ((child, level + enters(here, child)) for child in children(here))
