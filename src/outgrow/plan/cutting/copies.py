@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from outgrow.plan.blocks import Ctes
 from outgrow.plan.placing import Places
 from outgrow.plan.refusals import refused
-from outgrow.plan.walking import children, everything_below
+from outgrow.plan.walking import everything_below, levels
 from outgrow.schema import TableKind
 from outgrow.statement import columns_of
 from outgrow.statement.tree import (
@@ -23,7 +20,6 @@ from outgrow.statement.tree import (
     SetOperation,
     Update,
 )
-from outgrow.statement.walk import enters
 from outgrow.topology import Copied
 
 #: Aggregates whose result does not depend on the order of their rows.
@@ -72,7 +68,7 @@ def _check_table(scan: Scan, places: Places) -> None:
 
 def check_copies(query: object) -> None:
     """The query gives the same rows on every shard, though rows may lie in another order there."""
-    for node, level in _levels(query):
+    for node, level in levels(query):
         limited = isinstance(node, Select | SetOperation) and (node.limit is not None or node.offset is not None)
         # What is chosen for one row outside is chosen by that row's shard alone; what is chosen once for all rows,
         # each shard would choose for itself.
@@ -86,12 +82,3 @@ def check_copies(query: object) -> None:
             raise refused("subquery", f"the window function {node.name}", "each shard could number ties otherwise")
         if node.kind is CallKind.AGGREGATE and (node.name not in _STEADY or not node.builtin):
             raise refused("subquery", f"the aggregate {node.name}", "each shard could see its rows in another order")
-
-
-def _levels(query: object) -> Iterator[tuple[Any, int]]:
-    """Everything below the query, with the number of blocks entered on the way."""
-    stack: list[tuple[Any, int]] = [(query, 0)]
-    while stack:
-        here, level = stack.pop()
-        yield here, level
-        stack += ((child, level + enters(here, child)) for child in children(here))
