@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -124,11 +124,27 @@ def exports_now() -> str:
 
 
 def codes_raised() -> set[str]:
-    """Every code that the source spells out, and those of the table of refusals, which numbers its own."""
+    """Every code that the source spells out, and those of the table of refusals, by the names that somebody refuses."""
     from outgrow.plan import refusals
 
     found = {code for file in SOURCE.rglob("*.py") for code in CODE.findall(file.read_text(encoding="utf-8"))}
-    return found | {f"OG-PLAN-{refusal.number:03}" for refusal in refusals.REFUSALS.values()}
+    used = refused(tree(file) for file in SOURCE.rglob("*.py"))
+    return found | {f"OG-PLAN-{refusal.number:03}" for name, refusal in refusals.REFUSALS.items() if name in used}
+
+
+def refused(modules: Iterable[ast.Module]) -> set[str]:
+    """The names that `refuse` and `refused` are called with."""
+    found: set[str] = set()
+    for node in (node for module in modules for node in ast.walk(module)):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if called in ("refuse", "refused"):
+                found |= {
+                    inner.value
+                    for inner in ast.walk(node.args[0])
+                    if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+                }
+    return found
 
 
 def codes_documented() -> list[str]:
@@ -140,7 +156,7 @@ def codes_documented() -> list[str]:
 
 
 def settings() -> set[str]:
-    """The keys that `fleet.yaml` may have: the literal names given to `fields` and to the domain's list of them."""
+    """The keys that `fleet.yaml` may have: the literal names given to `fields`, and the domain's list of them."""
     found: set[str] = set()
     nodes = [node for file in files("topology") for node in ast.walk(tree(file))]
     for node in nodes:
@@ -150,7 +166,7 @@ def settings() -> set[str]:
         elif (
             isinstance(node, ast.Assign)
             and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id in ("known", "kinds")
+            and node.targets[0].id in ("OF_A_DOMAIN", "kinds")
         ):
             value = node.value
         if isinstance(value, ast.Tuple):

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from outgrow.plan import refusals
 from tests import house
 
 ROOT_WORDS = {"errors", "waits", "clock", "sqlfile", "events"}
@@ -187,6 +188,12 @@ def test_every_code_is_documented_once() -> None:
     raised = house.codes_raised()
     assert sorted(raised - set(documented)) == [], "write a section for each in docs/errors"
     assert sorted(set(documented) - raised) == [], "nothing raises these any more"
+
+
+def test_every_refusal_is_used() -> None:
+    assert house.refused([ast.parse("raise refused('a' if b else 'c', 'd')")]) == {"a", "c"}
+    used = house.refused(house.tree(file) for file in house.SOURCE.rglob("*.py"))
+    assert sorted(set(refusals.REFUSALS) - used) == [], "nothing refuses these any more"
 
 
 def test_exported_names_are_frozen() -> None:

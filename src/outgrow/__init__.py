@@ -90,7 +90,8 @@ def open(
 ) -> Fleet:
     """Open the fleet of a `fleet.yaml` (or a Topology); without an argument, the local fleet of `outgrow up`.
 
-    `install=True` first puts outgrow's ledger into the databases where it is missing (as `outgrow init` does).
+    `install=True` first puts outgrow's ledger into the databases where it is missing, and upgrades an older one
+    (as `outgrow init` does).
     `observe` says what is logged and traced of statements, instead of the file's `observe:`.
     """
     from outgrow.runtime import open_fleet

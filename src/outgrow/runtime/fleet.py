@@ -53,7 +53,8 @@ _OPEN_SECONDS = 30.0
 def open_fleet(source: str | Path | Topology, *, install: bool = False, observe: Observe | None = None) -> Fleet:
     """Open what `source` (a path to `fleet.yaml`, or a Topology) describes.
 
-    `install=True` puts the ledger into the databases first where it is missing; `observe` wins over the file's.
+    `install=True` first puts the ledger into the databases where it is missing, and upgrades an older one;
+    `observe` wins over the file's.
     """
     topology = source if isinstance(source, Topology) else read(Path(source))
     if observe is not None:

@@ -88,7 +88,7 @@ def explain(
 
 
 def init(directory: Directory = None, fleet_file: FleetFile = None, json: Json = False) -> None:
-    """Put outgrow's ledger into the fleet's databases; once it is there, nothing changes."""
+    """Put outgrow's ledger into the fleet's databases, or bring it to this version; else nothing changes."""
     with open_fleet(directory, fleet_file, install=True) as fleet:
         domains = {domain.name: [shard.name for shard in domain.shards] for domain in fleet.topology.domains}
     if json:
