@@ -1,9 +1,12 @@
-"""Measures the house for `test_house.py`.  `python -m tests.house` writes `exports.txt` and prints what is too long."""
+"""Measures the house for `test_house.py`.  `python -m tests.house` writes `exports.txt` and prints what is too long;
+`python -m tests.house runtime/outbox` what each file there knows.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -174,7 +177,17 @@ def settings() -> set[str]:
     return found
 
 
+def knows(file: Path) -> str:
+    """The first line of a file: what it knows."""
+    return (ast.get_docstring(tree(file)) or "").partition("\n")[0]
+
+
 if __name__ == "__main__":
+    for place in sys.argv[1:]:
+        for file in files(place):
+            print(f"{file.relative_to(SOURCE)}: {knows(file)}")
+    if sys.argv[1:]:
+        raise SystemExit
     EXPORTS.write_text(exports_now())
     for name, length in sorted(too_long().items()):
         print(f"    {name!r}: {length},".replace("'", '"'))
