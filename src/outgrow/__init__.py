@@ -86,12 +86,17 @@ _OF_RUNTIME = frozenset(
 
 
 def open(
-    source: str | Path | Topology | None = None, *, install: bool = False, observe: Observe | None = None
+    source: str | Path | Topology | None = None,
+    *,
+    install: bool = False,
+    rows_in_place: bool = False,
+    observe: Observe | None = None,
 ) -> Fleet:
     """Open the fleet of a `fleet.yaml` (or a Topology); without an argument, the local fleet of `outgrow up`.
 
-    `install=True` first puts outgrow's ledger into the databases where it is missing, and upgrades an older one
-    (as `outgrow init` does).
+    `install=True` first puts outgrow's ledger into the databases where it is missing, or upgrades it (as `outgrow init`
+    does); it raises OG-RUN-156 where tables of the file have rows that would not be found.  `rows_in_place=True`: they
+    would, and you know it.
     `observe` says what is logged and traced of statements, instead of the file's `observe:`.
     """
     from outgrow.runtime import open_fleet
@@ -100,7 +105,7 @@ def open(
         from outgrow.local import directory_of
 
         source = directory_of() / "fleet.yaml"
-    fleet = open_fleet(source, install=install, observe=observe)
+    fleet = open_fleet(source, install=install, rows_in_place=rows_in_place, observe=observe)
     chosen = fleet.topology.observe
     if chosen.opentelemetry or chosen.slow_statement_seconds is not None:
         from outgrow.watch import attach

@@ -59,6 +59,8 @@ class Await(NamedTuple):
     """A coroutine of the application's, to be run in the task that drives: that costs no other task, and no signal."""
 
     coroutine: Coroutine[Any, Any, Any]
+    #: It ends by itself.
+    until: None = None
 
 
 Wait = Socket | Sockets | Future | Until | Await

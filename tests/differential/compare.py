@@ -1,7 +1,8 @@
 """When two answers are the same.
 
 Names, types, values exactly (a numeric with its scale); floats within 1e-12 relative, because shards add in another
-order; the order of rows where ORDER BY fixes it; under LIMIT without a total order, any right subset.
+order; the order of rows where ORDER BY fixes it; under LIMIT without a total order, any right subset.  Where a value of
+some row is an error (22…), LIMIT leaves it open whether that row is looked at.
 """
 
 from __future__ import annotations
@@ -44,11 +45,18 @@ class Verdict:
     why: str = ""
 
 
-def judge(case: Case, plain: Answer | Failure, fleet: Answer | Failure, unlimited: Callable[[], list[Any]]) -> Verdict:
-    """Is the fleet's answer to `case` right?  `unlimited` gives the plain rows without LIMIT and OFFSET."""
+def judge(
+    case: Case, plain: Answer | Failure, fleet: Answer | Failure, unlimited: Callable[[], Answer | Failure]
+) -> Verdict:
+    """Is the fleet's answer to `case` right?  `unlimited` gives the plain one without LIMIT and OFFSET."""
+    alike = isinstance(fleet, Failure) and isinstance(plain, Failure) and fleet.sqlstate
+    if isinstance(fleet, Failure) and fleet.kind == "NotSupportedError" and not alike:
+        return Verdict("refused", fleet.code)
+    if case.limited and isinstance(plain, Failure) is not isinstance(fleet, Failure) and _has_bad_value(unlimited()):
+        failed = plain if isinstance(plain, Failure) else fleet
+        if _has_bad_value(failed):
+            return Verdict("right")
     if isinstance(fleet, Failure):
-        if fleet.kind == "NotSupportedError" and not (isinstance(plain, Failure) and fleet.sqlstate):
-            return Verdict("refused", fleet.code)
         if isinstance(plain, Answer):
             return Verdict("wrong", f"failed: {fleet.message}")
         return _failures(plain, fleet)
@@ -62,6 +70,10 @@ def judge(case: Case, plain: Answer | Failure, fleet: Answer | Failure, unlimite
     return Verdict("wrong", why) if why else Verdict("right")
 
 
+def _has_bad_value(answer: Answer | Failure) -> bool:
+    return isinstance(answer, Failure) and answer.sqlstate[:2] == "22"
+
+
 def _failures(plain: Failure, fleet: Failure) -> Verdict:
     """Both fail: with the same class of SQLSTATE, or outgrow saw the same kind of mistake by itself."""
     if fleet.sqlstate:
@@ -71,7 +83,7 @@ def _failures(plain: Failure, fleet: Failure) -> Verdict:
     return Verdict("right") if same else Verdict("wrong", f"failed with {fleet.message} instead of {plain.message}")
 
 
-def _rows(case: Case, expected: Answer, fleet: list[Any], unlimited: Callable[[], list[Any]]) -> str:
+def _rows(case: Case, expected: Answer, fleet: list[Any], unlimited: Callable[[], Answer | Failure]) -> str:
     plain = expected.rows
     if len(plain) != len(fleet):
         return f"{len(fleet)} rows instead of {len(plain)}"
@@ -86,7 +98,10 @@ def _rows(case: Case, expected: Answer, fleet: list[Any], unlimited: Callable[[]
             if not all(_ties(one[key], other[key], expected.types[key]) for key in keys):
                 return f"row {number} sorts as {other} instead of {one}"
     if case.limited:
-        return _first_missing(fleet, unlimited(), "is none of the unlimited answer's")
+        whole = unlimited()
+        if isinstance(whole, Answer):
+            return _first_missing(fleet, whole.rows, "is none of the unlimited answer's")
+        return "" if _has_bad_value(whole) else f"there is no unlimited answer: {whole.message}"
     return _first_missing(fleet, plain, "is not there, or not as often")
 
 

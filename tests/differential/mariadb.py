@@ -98,7 +98,7 @@ class World:
         expected, given = self.ask_plain(text, params), self.ask_fleet(text, params)
         if isinstance(given, Failure) and not given.code.startswith("OG-NODE") and isinstance(expected, Answer):
             return Verdict("refused", given.code), expected, given
-        return judge(case, expected, given, list), expected, given
+        return judge(case, expected, given, lambda: expected), expected, given
 
     def differs(self) -> str:
         """What the fleet holds otherwise than the plain database; "" for nothing."""

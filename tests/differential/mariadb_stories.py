@@ -68,7 +68,7 @@ def _write(world: World, case: Case, name: str, report: Report) -> bool:
         verdict, expected = Verdict("refused", given.code), given
     else:
         expected = world.ask_plain(text, params)
-        verdict = judge(case, expected, given, list)
+        verdict = judge(case, expected, given, lambda: expected)
     report.total += 1
     report.total_by_construct[case.construct] += 1
     note(report, name, case, verdict, expected, given)

@@ -75,9 +75,8 @@ class Sides:
                 # A stream gives rows alone.
                 given = replace(given, columns=expected.columns, types=expected.types)
 
-        def unlimited() -> list[Any]:
-            answer = self.ask_plain(*case.render(unlimited=True), case.style)
-            return answer.rows if isinstance(answer, Answer) else []
+        def unlimited() -> Answer | Failure:
+            return self.ask_plain(*case.render(unlimited=True), case.style)
 
         return judge(case, expected, given, unlimited), expected, given
 

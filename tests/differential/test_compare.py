@@ -22,9 +22,13 @@ def case(order: str = "none", keys: tuple[int, ...] = (), limit: str = "") -> Ca
     return Case(Block(raw="SELECT", limit=limit), (), "select", order, keys)
 
 
-def verdict(given: Any, expected: Any = None, asked: Case | None = None, whole: list[Any] | None = None) -> str:
+def verdict(
+    given: Any, expected: Any = None, asked: Case | None = None, whole: list[Any] | Failure | None = None
+) -> str:
     expected = answer(ROWS) if expected is None else expected
-    return judge(asked or case(), expected, given, lambda: whole or []).kind
+    return judge(
+        asked or case(), expected, given, lambda: whole if isinstance(whole, Failure) else answer(whole or [])
+    ).kind
 
 
 @pytest.mark.parametrize(
@@ -122,3 +126,20 @@ def test_failing_where_the_other_answers_is_wrong() -> None:
     assert verdict(failure("42703", code="OG-NODE-1")) == "wrong"
     assert verdict(answer(ROWS), failure("42703")) == "wrong"
     assert verdict(failure("0A000", "NotSupportedError", "OG-NODE-9")) == "refused"
+
+
+def test_under_limit_a_bad_value_may_be_looked_at_or_not() -> None:
+    overflow = Failure("", "22003", "NumericValueOutOfRange", "numeric field overflow")
+    mine = Failure("OG-NODE-120", "22003", "DataError", "numeric field overflow")
+    unknown = Failure("", "42703", "UndefinedColumn", "column does not exist")
+    limited = case(limit="2")
+    two = answer(ROWS[:2])
+    assert verdict(answer(ROWS[1:]), two, limited, overflow) == "right"
+    assert verdict(answer(ROWS[:1]), two, limited, overflow) == "wrong"
+    assert verdict(answer(ROWS[1:]), two, limited, unknown) == "wrong"
+    assert verdict(mine, two, limited, overflow) == "right"
+    assert verdict(two, overflow, limited, overflow) == "right"
+    assert verdict(mine, two, limited, ROWS) == "wrong"
+    assert verdict(mine, two, case(), overflow) == "wrong"
+    assert verdict(two, overflow, case(), overflow) == "wrong"
+    assert verdict(Failure("OG-NODE-001", "42703", "ProgrammingError", "x"), two, limited, overflow) == "wrong"

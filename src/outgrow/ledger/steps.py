@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -38,6 +38,10 @@ class Runner(Protocol):
     def run_steps(self, sql: str, params: Sequence[Any] | None = None) -> Steps[Answer]: ...
 
 
+#: Raises where rows of these tables are elsewhere than they would be looked for, on the shards of the map.
+Fit = Callable[[Mapping[TableName, Placement], Sequence[str]], Steps[None]]
+
+
 def words(runner: Runner) -> Words:
     return words_of(runner.engine)
 
@@ -64,20 +68,22 @@ def upgrade_names(version: int, engine: str = "postgresql") -> tuple[str, ...]:
     return tuple(name for name in words_of(engine).queries if name.startswith(f"v{version}_"))
 
 
-def install_steps(shards: Mapping[str, Runner], domain: Domain, first: ShardMap) -> Steps[LedgerState]:
+def install_steps(
+    shards: Mapping[str, Runner], domain: Domain, first: ShardMap, fit_steps: Fit | None = None
+) -> Steps[LedgerState]:
     """Install or upgrade the ledger on every shard of `domain`, then record what the file says and the ledger lacks.
 
-    `first` is the map of a domain that has none yet.  The home shard comes last, so that a ledger that can be read
-    there is installed everywhere.  Each shard is one transaction: interrupted anywhere, the next run finishes.  Any
-    number of processes may run it at once.  Raises ConfigurationError OG-LEDGER-001 (a newer ledger), OG-LEDGER-004
-    (the database serves another domain), OperationalError OG-LEDGER-005 (another process has been installing for too
-    long).
+    `first` is the map of a domain that has none yet; `fit_steps` is asked before tables are recorded.  The home shard
+    comes last, so that a ledger that can be read there is installed everywhere.  Each shard is one transaction:
+    interrupted anywhere, the next run finishes.  Any number of processes may run it at once.  Raises
+    ConfigurationError OG-LEDGER-001 (a newer ledger), OG-LEDGER-004 (the database serves another domain),
+    OperationalError OG-LEDGER-005 (another process has been installing for too long).
     """
     order = [shard.name for shard in domain.shards[1:]] + [domain.home.name]
     for name in order:
         yield from _transaction_steps(shards[name], name, _upgrade_steps(shards[name], domain, name))
     home = shards[domain.home.name]
-    yield from _transaction_steps(home, domain.home.name, _seed_steps(home, domain, first))
+    yield from _transaction_steps(home, domain.home.name, _seed_steps(home, domain, first, fit_steps))
     state = yield from read_steps(home, domain.name)
     if state is None:
         raise InternalError("OG-LEDGER-006", "the ledger was installed but cannot be read", shard=domain.home.name)
@@ -174,14 +180,19 @@ def _fit_steps(runner: Runner, shard: str) -> Steps[None]:
         )
 
 
-def _seed_steps(home: Runner, domain: Domain, first: ShardMap) -> Steps[None]:
+def _seed_steps(home: Runner, domain: Domain, first: ShardMap, fit_steps: Fit | None) -> Steps[None]:
     splits = [{"type": each.type, "points": each.points} for each in first.splits]
     listed = words(home).listed
     parameters = [domain.name, first.epoch, listed(first.shards), listed(first.owners), json.dumps(splits)]
     parameters.append(listed(first.directory))
     yield from ask_steps(home, "seed_map", parameters)
     yield from ask_steps(home, "seed_schema_epoch", [domain.name])
-    for table, placement in domain.tables.items():
+    recorded = yield from _placements_steps(home, domain.name)
+    new = {table: placement for table, placement in domain.tables.items() if table not in recorded}
+    if new and fit_steps is not None:
+        answer = yield from ask_steps(home, "state", [domain.name])
+        yield from fit_steps(new, words(home).read(answer.rows[0][1]))
+    for table, placement in new.items():
         values = [domain.name, table.schema, table.name, *written(home, placement)]
         yield from ask_steps(home, "seed_placement", values)
 
@@ -216,12 +227,17 @@ def read_steps(home: Runner, domain: str) -> Steps[LedgerState | None]:
         return None
     epoch, shards, owners, schema_epoch, cut, listed = answer.rows[0]
     splits = tuple(Splits(each["type"], tuple(each["points"])) for each in json.loads(cut))
-    answer = yield from ask_steps(home, "placements", [domain])
     read = words(home).read
-    placements = {TableName(row[0], row[1]): _placement(row[2], read(row[3]), row[4]) for row in answer.rows}
+    placements = yield from _placements_steps(home, domain)
     owned = tuple(read(owners))
     shard_map = ShardMap(domain, epoch, tuple(read(shards)), owned, splits, tuple(read(listed)))
     return LedgerState(version, shard_map, MappingProxyType(placements), schema_epoch)
+
+
+def _placements_steps(home: Runner, domain: str) -> Steps[dict[TableName, Placement]]:
+    answer = yield from ask_steps(home, "placements", [domain])
+    read = words(home).read
+    return {TableName(row[0], row[1]): _placement(row[2], read(row[3]), row[4]) for row in answer.rows}
 
 
 def read_epochs_steps(home: Runner, domain: str) -> Steps[tuple[int, int]]:

@@ -120,7 +120,7 @@ def _block(wait: Wait, poller: _Poller) -> Any:
             return bool(done)
         case Until(until):
             wants = {}
-        case Await(coroutine):
+        case Await(coroutine, _):
             coroutine.close()
             raise RuntimeError("a coroutine needs a loop")
     poller.register(wants)
@@ -159,7 +159,7 @@ async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Any:
         case Until(until):
             await asyncio.sleep(max(0.0, until - monotonic()))
             return None
-        case Await(coroutine):
+        case Await(coroutine, _):
             return await coroutine
 
 
@@ -324,6 +324,7 @@ class _Party:
                 until = wait.until
                 if kind is Future:
                     self._listen(wait.future)  # type: ignore[union-attr]
+                assert kind is not Await, "a coroutine runs in its own task's driver"
             if until is not None and (soonest is None or until < soonest):
                 soonest = until
         if self.bell is not None:

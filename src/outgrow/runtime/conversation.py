@@ -181,11 +181,14 @@ class Conversation:
         return scattering.located_steps(self, prepared, located, values, until, allow_partial, editions)
 
     def preferred(self) -> str:
-        """The shard for what any shard can answer: one that the transaction holds already, else each in turn."""
+        """The shard for what any shard can answer: one that the transaction holds already, else each in turn.
+
+        Each of the map's: one that the file names since, nobody has filled.
+        """
         if self.transaction is not None:
             return next(iter(self.transaction.branches), self.state.picture.domain.home.name)
-        shards = self.state.picture.domain.shards
-        return shards[self.state.next_turn() % len(shards)].name
+        shards = self.state.picture.placer.shards
+        return shards[self.state.next_turn() % len(shards)]
 
     def on_one_steps(
         self,

@@ -27,6 +27,7 @@ from outgrow.runtime.domain import DomainState
 from outgrow.runtime.events.subscribers import Subscribers
 from outgrow.runtime.health import Health
 from outgrow.runtime.heartbeat import Heartbeat
+from outgrow.runtime.installing import install_steps
 from outgrow.runtime.numbers.ids import Ids
 from outgrow.runtime.numbers.sequence import AsyncFleetSequence, FleetSequence
 from outgrow.runtime.outbox.fleet_outbox import FleetOutbox
@@ -50,22 +51,28 @@ T = TypeVar("T")
 _OPEN_SECONDS = 30.0
 
 
-def open_fleet(source: str | Path | Topology, *, install: bool = False, observe: Observe | None = None) -> Fleet:
+def open_fleet(
+    source: str | Path | Topology,
+    *,
+    install: bool = False,
+    rows_in_place: bool = False,
+    observe: Observe | None = None,
+) -> Fleet:
     """Open what `source` (a path to `fleet.yaml`, or a Topology) describes.
 
-    `install=True` first puts the ledger into the databases where it is missing, and upgrades an older one;
-    `observe` wins over the file's.
+    `install=True` puts the ledger into the databases first where it is missing, and raises OG-RUN-156 where tables of
+    the file have rows that would not be found, unless `rows_in_place`; `observe` wins over the file's.
     """
     topology = source if isinstance(source, Topology) else read(Path(source))
     if observe is not None:
         topology = replace(topology, observe=observe)
-    return Fleet(topology, install=install)
+    return Fleet(topology, install=install, rows_in_place=rows_in_place)
 
 
 class Fleet:
     """Shared by all threads and tasks of a process; sessions are not.  Starts no thread until a replica is read."""
 
-    def __init__(self, topology: Topology, *, install: bool = False) -> None:
+    def __init__(self, topology: Topology, *, install: bool = False, rows_in_place: bool = False) -> None:
         self.topology = topology
         self._nodes = Nodes(topology)
         health = Health(topology.domains, connections_used=lambda node: self._nodes.pool(node).used)
@@ -75,7 +82,7 @@ class Fleet:
             for domain in topology.domains:
                 drive(surveying.first_survey_steps(domain, self._nodes, health))
                 if install:
-                    drive(snapshot.install_steps(domain, self._nodes, health, until))
+                    drive(install_steps(domain, self._nodes, health, until, rows_in_place=rows_in_place))
                 picture = drive(snapshot.take_steps(domain, self._nodes, health, until))
                 self._states[domain.name] = DomainState(domain, picture, self._nodes, health)
         except BaseException:

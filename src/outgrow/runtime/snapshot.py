@@ -52,19 +52,6 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
     )
 
 
-def install_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[None]:
-    """Put the ledger into every shard's database where it is missing or old; safe from several processes at once."""
-    links: dict[str, Link] = {}
-    pools = {shard.name: nodes.pool(health.seats(domain.name, shard.name).primary) for shard in domain.shards}
-    try:
-        for shard, pool in pools.items():
-            links[shard] = yield from pool.take_steps(until)
-        yield from ledger.install_steps(links, domain, keyspace.first_map(domain))
-    finally:
-        for shard, link in links.items():
-            pools[shard].give(link)
-
-
 def on_node_steps(
     nodes: Nodes, node: Node, until: float | None, ask: Callable[[Link], Steps[T]], *, past: bool = False
 ) -> Steps[T]:

@@ -141,7 +141,7 @@ def _met_on_the_way(plain: Answer | Failure, fleet: Answer | Failure) -> bool:
 
 
 def judged(case: Case, plain: Answer | Failure, fleet: Answer | Failure) -> Verdict:
-    verdict = judge(case, plain, fleet, list)
+    verdict = judge(case, plain, fleet, lambda: plain)
     if isinstance(plain, Failure) and isinstance(fleet, Failure) and fleet.sqlstate:
         if {plain.sqlstate[:2], fleet.sqlstate[:2]} <= ANY_FIRST:
             return Verdict("right")

@@ -87,9 +87,16 @@ def explain(
         console().print(escape(str(explanation)), soft_wrap=True)
 
 
-def init(directory: Directory = None, fleet_file: FleetFile = None, json: Json = False) -> None:
-    """Put outgrow's ledger into the fleet's databases, or bring it to this version; else nothing changes."""
-    with open_fleet(directory, fleet_file, install=True) as fleet:
+def init(
+    directory: Directory = None,
+    fleet_file: FleetFile = None,
+    rows_in_place: Annotated[
+        bool, typer.Option("--rows-in-place", help="Rows that are there lie where their keys say: I know.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Put outgrow's ledger into the fleet's databases, or upgrade it; what it records already stays."""
+    with open_fleet(directory, fleet_file, install=True, rows_in_place=rows_in_place) as fleet:
         domains = {domain.name: [shard.name for shard in domain.shards] for domain in fleet.topology.domains}
     if json:
         print(jsonlib.dumps({"domains": domains}))
@@ -98,12 +105,14 @@ def init(directory: Directory = None, fleet_file: FleetFile = None, json: Json =
         console().print(f"{escape(name)}: the ledger is on {escape(', '.join(shards))}")
 
 
-def open_fleet(directory: Path | None, fleet_file: Path | None, *, install: bool = False) -> Fleet:
+def open_fleet(
+    directory: Path | None, fleet_file: Path | None, *, install: bool = False, rows_in_place: bool = False
+) -> Fleet:
     """The fleet the options name: a file, a local fleet's directory, or the local fleet."""
     source = fleet_source(directory, fleet_file)
     import outgrow
 
-    return outgrow.open(source, install=install)
+    return outgrow.open(source, install=install, rows_in_place=rows_in_place)
 
 
 def fleet_source(directory: Path | None, fleet_file: Path | None) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from outgrow import ledger
 from outgrow.errors import InterfaceError, NotSupportedError, ProgrammingError
 from outgrow.nodes import Link
-from outgrow.runtime import snapshot
+from outgrow.runtime import installing, snapshot
 from outgrow.runtime.definitions import exclusive
 from outgrow.statement import Form, Named, NewTable
 from outgrow.topology import Copied, Domain, Placement, Sharded, Single, TableName, table_name
@@ -136,11 +136,7 @@ def _check_rows_steps(
     """
 
     def ask_steps(link: Link) -> Steps[bool | None]:
-        if not (yield from _is_there_steps(state, link, table, until)):
-            return None
-        some = f"SELECT EXISTS (SELECT 1 FROM {state.engine.table(table)})"
-        answer = yield from link.run_steps(some, None, until=until)
-        return bool(answer.rows[0][0])
+        return installing.has_rows_steps(state.engine, link, table, until)
 
     has_rows = {}
     for shard in domain.shards:
@@ -150,7 +146,7 @@ def _check_rows_steps(
             primary = state.health.seats(state.name, shard.name).primary
             has_rows[shard.name] = yield from snapshot.on_node_steps(state.nodes, primary, until, ask_steps)
     holding = [shard for shard, has in has_rows.items() if has]
-    fits = not holding or (isinstance(placement, Single) and holding == [placement.shard])
+    fits = installing.looked_for(placement, holding)
     placed = domain.tables.get(table)
     if len(domain.shards) == 1 or (fits and (placed is None or not any(has is not None for has in has_rows.values()))):
         return
