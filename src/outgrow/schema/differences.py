@@ -11,6 +11,8 @@ from outgrow.schema.model import Column, Schema, Table
 from outgrow.topology import TableName
 
 SYSTEM = frozenset({"pg_catalog", "information_schema"})
+#: What differs where shards do not keep the same indexes of the whole domain.
+FLEET_UNIQUE = "fleet unique"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,11 @@ class Difference:
 
     def error(self, here: str, there: str) -> ConfigurationError:
         """What to raise when shard `there` disagrees with shard `here` in a way that the caller will not bear."""
-        return ConfigurationError(
-            self.code,
-            f"shards {here} and {there} differ: {self}",
-            cure=f"`outgrow schema diff` shows what brings {there} to the definition of {here}; with --mend it runs it",
-            shard=there,
-        )
+        cure = f"`outgrow schema diff` shows what brings {there} to the definition of {here}; with --mend it runs it"
+        if self.what == FLEET_UNIQUE:
+            # Its triggers are outgrow's own, which a diff of the user's definitions leaves alone.
+            cure = f"`outgrow unique build {self.table}` with the key's columns makes its triggers on every shard anew"
+        return ConfigurationError(self.code, f"shards {here} and {there} differ: {self}", cure=cure, shard=there)
 
 
 def differences(a: Schema, b: Schema, tables: Collection[TableName] | None = None) -> tuple[Difference, ...]:

@@ -77,13 +77,20 @@ def build_steps(
         known = yield from read_steps(home)
         unique, there = yield from _wanted_steps(state, home, table, columns)
         old = {one.number for one in known if one.table == table and set(one.columns) == set(columns)}
-        old |= {one.number for one in there.fleet_unique if set(one.columns) == set(columns)}
+        old |= {
+            one.number for one in there.fleet_unique if set(one.columns) == set(columns) or _was(one, unique, there)
+        }
         work = _Changing(state, [one.number for one in known if one.number not in old], until)
         build = partial(work.build_steps, unique=unique, table=there)
         yield from _tries_steps(state, build, f"{table} is written", patience_seconds)
         return UniqueIndex(unique.number, unique.name, table, unique.columns, unique.shards)
 
     return (yield from _defining_steps(state, body_steps, until))
+
+
+def _was(old: FleetUnique, new: FleetUnique, table: Table) -> bool:
+    """Whether it is the index of the same key, whose columns had other names when it was built."""
+    return old.name == new.name and bool(triggers.gone_columns(old, table))
 
 
 def drop_steps(state: DomainState, number: int, patience_seconds: float, until: float | None) -> Steps[UniqueIndex]:
@@ -244,9 +251,13 @@ def _wanted_steps(
             f"({shown}) of {name} is not unique on each shard",
             cure=f"first CREATE UNIQUE INDEX ON {name} ({shown}), through outgrow",
         )
-    key_name, ordered, nulls_equal = native[0]
+    key_name, ordered, nulls_equal, blind, fleeting = native[0]
     if nulls_equal:
         raise _refused(name, columns, f"{key_name} takes two NULLs for equal (NULLS NOT DISTINCT)")
+    if blind:
+        raise _refused(name, columns, f"the collation of {key_name} calls equal what differs")
+    if fleeting:
+        raise _refused(name, columns, "the table is UNLOGGED: a crash empties it, and its entries would stay")
     [[number]] = (yield from home.run_steps(settling.QUERIES["unique_number"], None)).rows
     shards = tuple(shard.name for shard in state.picture.domain.shards)
     return FleetUnique(number, key_name, tuple(ordered), placed.columns, shards), table
@@ -276,6 +287,9 @@ def _check_types(table: Table, columns: Sequence[str]) -> None:
             )
         if column.nondeterministic:
             raise _refused(table.name, columns, f"the collation of {name} calls equal what differs")
+        if column.generated:
+            # ALTER COLUMN … SET EXPRESSION (PostgreSQL 17) writes all rows anew, and no trigger hears of it.
+            raise _refused(table.name, columns, f"{name} is generated, and its expression may change without a write")
 
 
 def _refused(name: TableName, columns: Sequence[str], why: str) -> NotSupportedError:

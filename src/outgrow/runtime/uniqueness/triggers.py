@@ -38,6 +38,11 @@ def definitions(unique: FleetUnique, table: Table) -> list[str]:
     ]
 
 
+def gone_columns(unique: FleetUnique, table: Table) -> tuple[str, ...]:
+    """The columns that its triggers name and the table has not: somebody renamed or dropped them past outgrow."""
+    return tuple(name for name in dict.fromkeys((*unique.columns, *unique.key)) if table.column(name) is None)
+
+
 def noted_rows(unique: FleetUnique, table: Table) -> str:
     """A query that notes all rows of a shard as new."""
     note = _note(unique, table, "r", 1)
