@@ -35,6 +35,8 @@ T = TypeVar("T")
 QUERIES = dict(ledger.queries())
 #: What the check on the server says.
 _UNSETTLED = "OG-NODE-160"
+#: Behind SET CONSTRAINTS ALL: that check waits all the same, until what a statement has noted has come to the index.
+DEFERRED = "SET CONSTRAINTS outgrow.unique_settled DEFERRED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,12 +80,21 @@ def _function(unique: FleetUnique) -> str:
 
 
 def _function_sql(unique: FleetUnique, table: Table) -> str:
-    """TRUNCATE names the table as it is called then."""
+    """TRUNCATE names the table as it is called then.
+
+    It takes rows away that an older snapshot does not see, and the trigger would leave their entries; under READ
+    COMMITTED (and UNCOMMITTED, which is the same here) each query of the function sees what is committed by then.
+    """
     note, there = (sql.replace("%", "%%") for sql in (_note(unique, table, "r", -1), _there(unique.columns, "r")))
     format_sql = string_sql(f"SELECT count({note}) FROM ONLY %I.%I AS r WHERE {there}")
     return f"""CREATE FUNCTION {_function(unique)}() RETURNS trigger LANGUAGE plpgsql AS $outgrow$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
+        IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+            RAISE EXCEPTION 'TRUNCATE of %, which has values that are unique in the whole fleet, at %',
+                TG_TABLE_NAME, upper(current_setting('transaction_isolation'))
+            USING ERRCODE = '0A000', HINT = 'DELETE its rows, or run TRUNCATE at READ COMMITTED.';
+        END IF;
         EXECUTE format({format_sql}, TG_TABLE_SCHEMA, TG_TABLE_NAME);
         RETURN NULL;
     END IF;
