@@ -132,3 +132,30 @@ def test_what_cannot_be_indexed(fleet: Fleet) -> None:
         unique.build("persons", "email")
     with pytest.raises(ProgrammingError, match="OG-RUN-154"):
         unique.drop(99)
+
+
+def test_what_an_index_could_not_be_kept_for(fleet: Fleet, fleet_servers: Servers) -> None:
+    """What changes values, or calls them equal, without a write that a trigger hears of."""
+    unique = fleet.unique()
+    with fleet.session() as session:
+        session.execute("ALTER TABLE people ADD COLUMN twice text GENERATED ALWAYS AS (land || land) STORED")
+        session.execute("CREATE UNIQUE INDEX ON people (twice)")
+        with pytest.raises(NotSupportedError, match=r"OG-RUN-152.*twice is generated"):
+            unique.build("people", "twice")
+        session.execute("ALTER TABLE people ADD COLUMN nick text, ADD COLUMN alias text")
+        session.execute("CREATE UNIQUE INDEX ON people (alias)")
+        for shard in fleet.topology.domains[0].shards:
+            # (Without ICU no such collation can be made, so this one is called so.)
+            fleet_servers.sql(shard.primary, "CREATE COLLATION blind (provider = libc, locale = 'C')")
+            fleet_servers.sql(
+                shard.primary, "UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'blind'"
+            )
+        session.execute("CREATE UNIQUE INDEX nick_key ON people (nick COLLATE blind)")
+        with pytest.raises(NotSupportedError, match=r"OG-RUN-152.*collation of nick_key calls equal"):
+            unique.build("people", "nick")
+        # Beside a key that keeps all apart that differ, such a one is more than enough on a shard.
+        session.execute("CREATE UNIQUE INDEX plain_key ON people (nick)")
+        assert unique.build("people", "nick").name == "plain_key"
+        session.execute("ALTER TABLE people SET UNLOGGED")
+        with pytest.raises(NotSupportedError, match=r"OG-RUN-152.*UNLOGGED"):
+            unique.build("people", "alias")

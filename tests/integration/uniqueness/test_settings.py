@@ -1,4 +1,4 @@
-"""What a transaction sets for itself, and what its snapshot does not see: the index is kept, or the statement refused."""
+"""What a transaction sets for itself, and what its snapshot does not see: the index is kept, or it is refused."""
 
 from __future__ import annotations
 

@@ -251,7 +251,7 @@ def _wanted_steps(
             f"({shown}) of {name} is not unique on each shard",
             cure=f"first CREATE UNIQUE INDEX ON {name} ({shown}), through outgrow",
         )
-    key_name, ordered, nulls_equal, blind, fleeting = native[0]
+    key_name, ordered, nulls_equal, blind, fleeting = min(native, key=lambda row: row[2:])
     if nulls_equal:
         raise _refused(name, columns, f"{key_name} takes two NULLs for equal (NULLS NOT DISTINCT)")
     if blind:
