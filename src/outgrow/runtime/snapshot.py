@@ -116,13 +116,14 @@ def _schema_steps(link: Link, domain: Domain, epoch: int, until: float | None) -
 
 
 def _one_schema(domain: Domain, by_shard: Mapping[str, Schema]) -> Schema:
-    """The home shard's schema, with every single table as its own shard has it."""
+    """The home shard's schema, with every single table as its own shard has it, and what keeps rows apart anywhere."""
     one = by_shard[domain.home.name]
     for shard, other in by_shard.items():
         lives_there = [
             table for table, placed in domain.tables.items() if isinstance(placed, Single) and placed.shard == shard
         ]
         one = schema.with_tables_of(one, other, lives_there)
+        one = schema.with_apart_of(one, other)
     return one
 
 
