@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import outgrow
 from outgrow import DatabaseError, Fleet, NotSupportedError
+from outgrow.runtime import snapshot
+from outgrow.waits import Until
 from tests.integration.uniqueness.test_statements import INSERT, placed, refused, right
 from tests.servers import Servers
 
@@ -66,3 +69,22 @@ def test_shards_that_do_not_keep_the_same_indexes_are_told_to_build(fleet: Fleet
     with fleet.session() as session, pytest.raises(DatabaseError, match="OG-SCHEMA-016") as caught:
         session.execute("SELECT * FROM people")
     assert "outgrow unique build people" in caught.value.cure
+
+
+def test_between_two_shards_commits_the_picture_is_taken_again(
+    fleet: Fleet, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moment later the other shard has its triggers, too: nobody is told that shards differ."""
+    primary = fleet.topology.domains[0].shards[1].primary
+    fleet_servers.sql(primary, "ALTER TABLE people DISABLE TRIGGER USER")
+    pauses = []
+
+    def committed(at: float) -> Until:
+        pauses.append(at)
+        fleet_servers.sql(primary, "ALTER TABLE people ENABLE TRIGGER USER")
+        return Until(at)
+
+    monkeypatch.setattr(snapshot, "Until", committed)
+    with outgrow.open(fleet.topology) as late, late.session() as session:
+        session.execute("SELECT count(*) FROM people")
+    assert len(pauses) == 1
