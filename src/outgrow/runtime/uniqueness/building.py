@@ -3,7 +3,7 @@
 lock definitions                          nobody defines anything meanwhile
 lock the table on every shard             who writes ends first, others wait for the end; readers notice nothing
 triggers on every shard                   from here on whoever writes notes what it does
-note the rows that are there              and settle, as any writer does: a value that is there twice ends it
+bring the rows that are there to it       as any writer does, some blocks at a time: a value that is there twice ends it
 record it, raise the epoch, commit        all of it or nothing
 """
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _QUERIES = sqlfile.load("outgrow.runtime")
 #: How long one try waits for a lock: everybody who comes later waits behind it.
 _TRY_MS = 1000
+#: Of each shard, whose rows are brought to the index at a time: some ten thousands.
+_BLOCKS = 256
 #: The lock was not had in time; a deadlock that the server saw.
 _BUSY = ("55P03", "40P01")
 
@@ -184,10 +186,8 @@ class _Changing:
         made = triggers.definitions(unique, table)
         for shard in self.shards:
             yield from transaction.run_many_steps({shard: [(sql, None) for sql in made]}, until)
-        noted = triggers.noted_rows(unique, table)
-        yield from transaction.run_steps([(shard, noted) for shard in self.shards], None, True, until)
         try:
-            yield from settling.settle_with_steps(transaction, {unique.number: unique}, until)
+            yield from self._rows_steps(transaction, unique, table)
         except IntegrityError as error:
             raise _twice(unique, table.name, error) from error
         home = self.state.picture.domain.home.name
@@ -195,6 +195,20 @@ class _Changing:
         recorded += [list(unique.columns), list(unique.shards)]
         yield from transaction.run_steps([(home, settling.QUERIES["unique_record"])], recorded, True, until)
         yield from _raise_epoch_steps(self.state, transaction, until)
+
+    def _rows_steps(self, transaction: Transaction, unique: FleetUnique, table: Table) -> Steps[None]:
+        """Bring the rows that are there to the index, so many at a time that they fit into this process's memory.
+
+        Nobody writes them now, so that they can be read block by block.
+        """
+        asked = [(shard, triggers.block_count(table)) for shard in self.shards]
+        sizes = yield from transaction.run_steps(asked, None, False, self.until)
+        blocks = {shard: answer.rows[0][0] for shard, answer in zip(self.shards, sizes, strict=True)}
+        for first in range(0, max(blocks.values()), _BLOCKS):
+            rows = triggers.claims_of_rows(unique, table, first, first + _BLOCKS)
+            asked = [(shard, rows) for shard, size in blocks.items() if first < size]
+            answers = yield from transaction.run_steps(asked, None, False, self.until)
+            yield from settling.bring_steps(transaction, {unique.number: unique}, answers, self.until)
 
     def drop_steps(self, transaction: Transaction) -> Steps[None]:
         yield from self._sweep_steps(transaction)

@@ -43,10 +43,21 @@ def gone_columns(unique: FleetUnique, table: Table) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys((*unique.columns, *unique.key)) if table.column(name) is None)
 
 
-def noted_rows(unique: FleetUnique, table: Table) -> str:
-    """A query that notes all rows of a shard as new."""
-    note = _note(unique, table, "r", 1)
-    return f"SELECT count({note}) FROM ONLY {_sql(table.name)} AS r WHERE {_there(unique.columns, 'r')}"
+def block_count(table: Table) -> str:
+    """A query for how many blocks a shard's part of the table has."""
+    on = string_sql(_sql(table.name))
+    return f"SELECT pg_relation_size({on}::regclass) / current_setting('block_size')::int8"
+
+
+def claims_of_rows(unique: FleetUnique, table: Table, first: int, end: int) -> str:
+    """What `unique_drain` would say had all rows of these blocks just been written."""
+    part = f"r.ctid >= '({first},0)' AND r.ctid < '({end},0)'"
+    return (
+        f"SELECT {unique.number}, place, true, count(*), "
+        "array_agg(value ORDER BY value)::text, array_agg(key ORDER BY value)::text "
+        f"FROM (SELECT *, outgrow.unique_place(value, {len(unique.shards)}) AS place "
+        f"FROM ({_rows(unique, table)} AND {part}) AS r) AS r GROUP BY place ORDER BY place"
+    )
 
 
 def sums_of_rows(unique: FleetUnique, table: Table) -> str:
