@@ -78,7 +78,9 @@ def _stranding(table: TableName, key: str, columns: tuple[str, ...]) -> NotSuppo
 def observe_steps(link: Link) -> Steps[Seen]:
     """The catalogue as this connection's transaction sees it now."""
     answer = yield from link.run_steps(_OBSERVED_SQL, None)
-    tables, keys, stranded = {}, {}, {}
+    tables: dict[int, TableName] = {}
+    keys: dict[int, tuple[TableName, str, tuple[str, ...]]] = {}
+    stranded: dict[int, tuple[TableName, str, tuple[str, ...]]] = {}
     for kind, oid, schema, table, key, columns in answer.rows:
         if kind == "table":
             tables[oid] = TableName(schema, table)
