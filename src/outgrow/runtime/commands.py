@@ -12,6 +12,7 @@ from outgrow.runtime.dress import Dress, Setting, with_setting, without
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
 from outgrow.runtime.transaction import saying
+from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def transaction_steps(conversation: Conversation, prepared: Prepared, until: flo
         yield from conversation.savepoint_steps(command, argument, until)
     elif command.startswith("SET ") and conversation.transaction is not None:
         yield from saying.set_steps(conversation.transaction, prepared.sql, until)
+        if command == "SET CONSTRAINTS" and conversation.state.picture.schema.fleet_unique:
+            yield from saying.set_steps(conversation.transaction, settling.DEFERRED, until)
         tag = "SET"
     else:
         raise NotSupportedError(
