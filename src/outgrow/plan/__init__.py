@@ -20,11 +20,12 @@ from outgrow.plan.rendering import filled
 from outgrow.plan.writes.answers import type_mark
 from outgrow.plan.writes.change import Change, Gather, GivenRows, Piece
 from outgrow.plan.writes.delivery import Delivery
-from outgrow.plan.writes.keymove import KeyMove, type_from
+from outgrow.plan.writes.keymove import FAITHFUL, KeyMove, type_from
 from outgrow.plan.writes.rowwise import Part, check_all_answered, parts
 from outgrow.plan.writes.selection import Selection, Typing
 
 __all__ = [
+    "FAITHFUL",
     "FAMILIES",
     "KEYS_MAX",
     "REFUSALS",

@@ -19,6 +19,7 @@ from outgrow.runtime.directories.directory import Patience, editions_of
 from outgrow.runtime.directories.outdated import Outdated
 from outgrow.runtime.events.telling import Telling
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
+from outgrow.runtime.transaction.failing import whole
 from outgrow.runtime.uniqueness import settling
 from outgrow.statement import Kind
 from outgrow.waits import Steps
@@ -47,22 +48,20 @@ def batch_steps(conversation: Conversation, sql: str, many: Sequence[Parameters]
             raise
         telling.end(total)
         return total
-    own = conversation.transaction is None
     prepared = yield from conversation.prepared_steps(sql, True, None)
-    if own:
-        conversation.begin()
+    if conversation.transaction is not None:
+        with whole(conversation.transaction):
+            return (yield from _sets_steps(conversation, prepared, many))
+    conversation.begin()
     try:
         total = yield from _sets_steps(conversation, prepared, many)
     except GeneratorExit:
-        if own:
-            conversation.abandon()
+        conversation.abandon()
         raise
     except BaseException:
-        if own:
-            yield from conversation.rollback_steps()
+        yield from conversation.rollback_steps()
         raise
-    if own:
-        yield from conversation.commit_steps()
+    yield from conversation.commit_steps()
     return total
 
 

@@ -30,7 +30,7 @@ class Block:
         if transaction is None:
             self._conversation.begin(self._begin)
             return
-        self._savepoint = f"outgrow_{len(transaction.savepoints) + 1}"
+        self._savepoint = f"outgrow_{len(transaction.prologue.savepoints) + 1}"
         yield from self._conversation.savepoint_steps("SAVEPOINT", self._savepoint)
 
     def leave_steps(self, well: bool) -> Steps[None]:
@@ -53,4 +53,4 @@ class Block:
         except Error as error:
             # The exception that ended the block matters more; the outer block meets this one at its end.
             if conversation.transaction is not None:
-                conversation.transaction.failed = error
+                conversation.transaction.fail(error)

@@ -11,6 +11,7 @@ from outgrow.runtime.definitions import ddl, ddl_block
 from outgrow.runtime.dress import Dress, Setting, with_setting, without
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
+from outgrow.runtime.transaction import saying
 from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps
 
@@ -31,9 +32,9 @@ def transaction_steps(conversation: Conversation, prepared: Prepared, until: flo
     elif command in ("SAVEPOINT", "RELEASE", "ROLLBACK TO"):
         yield from conversation.savepoint_steps(command, argument, until)
     elif command.startswith("SET ") and conversation.transaction is not None:
-        yield from conversation.transaction.set_steps(prepared.sql, until)
+        yield from saying.set_steps(conversation.transaction, prepared.sql, until)
         if command == "SET CONSTRAINTS" and conversation.state.picture.schema.fleet_unique:
-            yield from conversation.transaction.set_steps(settling.DEFERRED, until)
+            yield from saying.set_steps(conversation.transaction, settling.DEFERRED, until)
         tag = "SET"
     else:
         raise NotSupportedError(
@@ -81,7 +82,7 @@ def session_steps(conversation: Conversation, prepared: Prepared, until: float |
     if command == "SHOW":
         return (yield from conversation.on_one_steps(prepared, home, (), until))
     if command == "SET LOCAL" and conversation.transaction is not None:
-        yield from conversation.transaction.set_steps(prepared.sql, until)
+        yield from saying.set_steps(conversation.transaction, prepared.sql, until)
     elif command in ("SET", "SET SESSION AUTHORIZATION") and conversation.transaction is None:
         setting = Setting(name if command == "SET" else "session_authorization", prepared.sql)
         if conversation.state.pooled:

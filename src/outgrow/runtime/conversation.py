@@ -24,7 +24,7 @@ from outgrow.runtime.numbers.drawing import DrawnValues
 from outgrow.runtime.prepared import Parameters, Prepared, values_of
 from outgrow.runtime.reading import across, scattering
 from outgrow.runtime.result import Result, answer_of
-from outgrow.runtime.transaction import agreed
+from outgrow.runtime.transaction import agreed, saying
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.runtime.uniqueness import settling
 from outgrow.statement import Kind
@@ -325,7 +325,7 @@ class Conversation:
                 cure="BEGIN, or use session.transaction()",
                 sqlstate="25P01",
             )
-        yield from self.transaction.savepoint_steps(command, name, until)
+        yield from saying.savepoint_steps(self.transaction, command, name, until)
 
     def _known_shard(self, shard: str) -> None:
         if shard not in self.footings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import outgrow
 from outgrow.plan import builder, refuse
 from outgrow.plan.writes import answers, supplying
-from outgrow.runtime.transaction import deliveries, homes, merges, sources
+from outgrow.runtime.transaction import deliveries, homes, merges, sources, writes
 from tests.integration.runtime.both import Both, both_sides
 from tests.servers import Servers
 
@@ -267,15 +268,7 @@ def test_mutant_choices_left_to_each_shard(both: Both, monkeypatch: pytest.Monke
 
 def test_mutant_a_failure_that_is_not_remembered(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """The transaction would commit the portions from before the one that was stopped."""
-    real = deliveries._Delivering.run_steps
-
-    def forgetful(self: Any) -> Any:
-        try:
-            return (yield from real(self))
-        finally:
-            self.wrote = False
-
-    monkeypatch.setattr(deliveries._Delivering, "run_steps", forgetful)
+    monkeypatch.setattr(writes, "whole", contextlib.nullcontext)
     before = both.contents()
     assert stopped_between_portions(both, monkeypatch)
     assert both.contents() != before
@@ -294,8 +287,8 @@ def test_mutant_cursors_that_see_what_is_written(both: Both, monkeypatch: pytest
         if rows is not None and len(asked) < 3:
             # As if the query were asked again for each portion.
             asked.append("again")
-            yield from self.close_steps()
-            yield from self.open_steps()
+            yield from self._close_steps()
+            yield from self._open_steps()
         return rows
 
     monkeypatch.setattr(sources.Source, "more_steps", anew)

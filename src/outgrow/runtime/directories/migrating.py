@@ -85,7 +85,7 @@ def _tries_steps(
     while True:
         transaction = Transaction(state, _BEGIN, (), {s.name: Footing() for s in state.picture.domain.shards})
         if not state.engine.commits_ddl:
-            transaction.prologue.append(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
+            transaction.prologue.set(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
         busy: Error | None = None
         try:
             migrated = yield from _Migration(state, transaction, entry, target, until).run_steps()

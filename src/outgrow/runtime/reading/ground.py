@@ -54,4 +54,4 @@ def ground_steps(
 def _has_nothing_of_its_own(conversation: Conversation, transaction: Transaction) -> bool:
     """No rows, no locked tables (which count as written), no settings: others see what it sees."""
     wrote = any(branch.wrote for branch in transaction.branches.values())
-    return not wrote and not transaction.prologue and transaction.dress == conversation.dress
+    return not wrote and not transaction.prologue.settings and transaction.dress == conversation.dress

@@ -93,7 +93,7 @@ class Staging:
             raise NotStaged from error
         except Error as error:
             if transaction is not None:
-                transaction.failed = error
+                transaction.fail(error)
             raise
         finally:
             self._borrowed.give_back()

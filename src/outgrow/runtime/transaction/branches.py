@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow import transactions
 from outgrow.clock import monotonic, wall_ns
-from outgrow.errors import Error, NodeLost, OperationalError, ProgrammingError
+from outgrow.errors import Error, NodeLost
 from outgrow.nodes import Asked, Link, Rows, together
 from outgrow.route import Position
 from outgrow.runtime import pooled
@@ -23,8 +23,9 @@ from outgrow.runtime.directories.held import holding
 from outgrow.runtime.directories.outdated import NO_EDITIONS, Editions, Outdated, check_held, edition_of
 from outgrow.runtime.dress import Dress, taken_steps
 from outgrow.runtime.footing import Footing
-from outgrow.runtime.transaction import atomic, waiting
+from outgrow.runtime.transaction import atomic, failing, waiting
 from outgrow.runtime.transaction.branch import Branch, places_steps
+from outgrow.runtime.transaction.prologue import Prologue
 from outgrow.transactions import Commit, TransactionId, Xid, foreign_failures
 from outgrow.waits import Steps
 
@@ -38,18 +39,23 @@ _COUNTING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
 class Transaction:
-    """Open from BEGIN to COMMIT or ROLLBACK.  `failed` holds the error after which only a rollback helps."""
+    """Open from BEGIN to COMMIT or ROLLBACK.  `failed` holds the error after which only a rollback helps.
+
+    Whatever stops a statement, an interruption too, some branches may have run and others not, or are let go: none of
+    them tells the others, so the transaction itself has failed.
+    """
 
     def __init__(self, state: DomainState, begin: str, dress: Dress, footings: Mapping[str, Footing]) -> None:
         self.state = state
         self.footings = footings
         self.begin = begin
         self.dress = dress
-        #: SET LOCAL and SET TRANSACTION, replayed on branches that open later.
-        self.prologue: list[str] = []
+        #: Settings and savepoints, replayed on branches that open later.
+        self.prologue = Prologue()
         self.branches: dict[str, Branch] = {}
-        self.savepoints: list[str] = []
         self.failed: Error | None = None
+        #: How many pieces of statements have been sent that may write.
+        self.written = 0
         #: How many DDL statements ran, and what they changed: statements are planned without knowing it.
         self.definitions = 0
         self.defined = Defined()
@@ -80,7 +86,7 @@ class Transaction:
 
         Raises Outdated, and has run nothing, where a shard's edition is not the one given.
         """
-        self._check_usable()
+        self.check_usable()
         try:
             if len(asked) > 1 and editions:
                 yield from self._held_steps(editions, until)
@@ -92,30 +98,36 @@ class Transaction:
             return (
                 yield from together([self._on_branch_steps(shard, sql, params, writes, until) for shard, sql in asked])
             )
-        except Error as error:
-            self.failed = error
+        except Outdated:
+            raise
+        except BaseException as error:
+            self.fail(error)
             raise
 
-    def run_many_steps(self, asked: Mapping[str, list[Asked]], until: float | None) -> Steps[list[Rows]]:
-        """Run many writing statements, each shard's in their order and in one flush, all shards at once."""
-        self._check_usable()
+    def run_many_steps(
+        self, asked: Mapping[str, list[Asked]], until: float | None, writes: bool = True
+    ) -> Steps[list[Rows]]:
+        """Run many statements, each shard's in their order and in one flush, all shards at once."""
+        self.check_usable()
         try:
             yield from self._open_all_steps([shard for shard in asked if shard not in self.branches], until)
-            many = [self._many_on_branch_steps(shard, statements, True, until) for shard, statements in asked.items()]
+            many = [self._many_on_branch_steps(shard, todo, writes, until) for shard, todo in asked.items()]
             return [rows for answers in (yield from together(many)) for rows in answers]
-        except Error as error:
-            self.failed = error
+        except BaseException as error:
+            self.fail(error)
             raise
 
     def open_steps(self, shards: Sequence[str], until: float | None, editions: Editions = NO_EDITIONS) -> Steps[None]:
         """Branches on all of these, before statements of their own run on each at once."""
-        self._check_usable()
+        self.check_usable()
         try:
             yield from self._open_all_steps([shard for shard in shards if shard not in self.branches], until)
             if editions:
                 yield from self._held_steps(editions, until)
-        except Error as error:
-            self.failed = error
+        except Outdated:
+            raise
+        except BaseException as error:
+            self.fail(error)
             raise
 
     def hold_steps(self, editions: Editions, until: float | None) -> Steps[None]:
@@ -136,11 +148,16 @@ class Transaction:
 
     def link_steps(self, shard: str, writes: bool, until: float | None) -> Steps[Link]:
         """The branch's own connection, for a stream inside the transaction."""
-        self._check_usable()
-        yield from self._open_all_steps([shard] if shard not in self.branches else [], until)
-        yield from self._ask_steps(shard, [], until)
+        self.check_usable()
+        try:
+            yield from self._open_all_steps([shard] if shard not in self.branches else [], until)
+            yield from self._ask_steps(shard, [], until)
+        except BaseException as error:
+            self.fail(error)
+            raise
         branch = self.branches[shard]
         branch.wrote |= writes
+        self.written += writes
         self._note(shard, [], [], monotonic(), None)
         return branch.link
 
@@ -154,6 +171,7 @@ class Transaction:
         self, shard: str, asked: list[Asked], writes: bool, until: float | None
     ) -> Steps[list[Rows]]:
         started = monotonic()
+        self.written += writes
         try:
             answers = yield from waiting.watched_steps(self, self._ask_steps(shard, asked, until))
         except Error as error:
@@ -230,7 +248,7 @@ class Transaction:
     def _ahead(self, branch: Branch) -> list[Asked]:
         """What goes before the branch's next statement, and is then sent."""
         if not branch.attended and len(self.branches) > 1:
-            self._check_owner(self.prologue)
+            self.check_owner(self.prologue.settings)
             branch.attended = True
             branch.ahead += branch.attending(transactions.presence(self.chance))
         ahead, branch.ahead = branch.ahead, []
@@ -270,12 +288,14 @@ class Transaction:
                     raise
                 continue
             break
-        ahead: list[Asked] = [(sql, None) for sql in (*begin, *self.prologue)]
+        first = self.prologue.first()
+        ahead: list[Asked] = [(sql, None) for sql in (*begin, *first)]
         if link.pooled:
-            ahead = pooled.opening(self.dress, self.begin, self.prologue)
+            ahead = pooled.opening(self.dress, self.begin, first)
         ahead += held
         edition_at = len(ahead) - 1 if held else None
-        ahead += [(f"SAVEPOINT {state.engine.quoted(name)}", None) for name in self.savepoints]
+        quoted = state.engine.quoted
+        ahead += [(f"SAVEPOINT {quoted(said)}" if mark else said, None) for said, mark in self.prologue.others()]
         # Where there is no replica, nobody compares places; a token asks by itself.
         compared = bool(state.health.seats(state.name, shard).replicas)
         place_sql = state.engine.questions.place if compared else None
@@ -289,14 +309,8 @@ class Transaction:
         With an `xid` it is only prepared, for a coordinator of the application's to decide.
         """
         if self.failed is not None:
-            failed = self.failed
             yield from self.rollback_steps(until)
-            raise OperationalError(
-                "OG-RUN-020",
-                f"the transaction was rolled back, not committed: it had failed with {failed.code}",
-                cure="catch the error inside the transaction with a savepoint, or run the transaction again",
-                sqlstate="25P02",
-            ) from failed
+            raise failing.not_committed(self.failed)
         try:
             yield from self._end_steps(until, xid)
         except GeneratorExit:
@@ -313,7 +327,7 @@ class Transaction:
 
     def _end_steps(self, until: float | None, xid: Xid | None) -> Steps[None]:
         if xid is not None:
-            self._check_owner(self.prologue)
+            self.check_owner(self.prologue.settings)
             if self.definitions:
                 raise foreign_failures.defines()
         for branch in [branch for branch in self.branches.values() if branch.fresh]:
@@ -347,53 +361,27 @@ class Transaction:
             finally:
                 self._release(branch)
 
-    def savepoint_steps(self, command: str, name: str, until: float | None) -> Steps[None]:
-        """SAVEPOINT, RELEASE or ROLLBACK TO on every open branch, and for those still to come."""
-        if command == "SAVEPOINT":
-            self._check_usable()
-        elif name not in self.savepoints:
-            raise ProgrammingError(
-                "OG-RUN-022",
-                f"there is no savepoint {name!r} in this transaction",
-                sqlstate="3B001",
-                cure="name a savepoint that was set and not released",
-            )
-        said = "RELEASE SAVEPOINT" if command == "RELEASE" else command
-        for shard in self.branches:
-            yield from self._ask_steps(shard, [(f"{said} {self.state.engine.quoted(name)}", None)], until)
-        if command == "SAVEPOINT":
-            self.savepoints.append(name)
-            return
-        at = len(self.savepoints) - 1 - self.savepoints[::-1].index(name)
-        if command == "RELEASE":
-            del self.savepoints[at:]
-        else:
-            del self.savepoints[at + 1 :]
-            self.failed = None
-            for branch in self.branches.values():
-                # What was set and locked since the savepoint is undone.
-                branch.attended = False
+    def tell_steps(self, sql: str, until: float | None) -> Steps[None]:
+        """Say it to every branch that is open, one after another."""
+        try:
+            for shard in list(self.branches):
+                yield from self._ask_steps(shard, [(sql, None)], until)
+        except BaseException as error:
+            self.fail(error)
+            raise
 
-    def set_steps(self, sql: str, until: float | None) -> Steps[None]:
-        """SET LOCAL or SET TRANSACTION on every branch, and on those still to come."""
-        self._check_usable()
-        if len(self.branches) > 1:
-            self._check_owner([sql])
-        for shard in self.branches:
-            yield from self._ask_steps(shard, [(sql, None)], until)
-        self.prologue.append(sql)
+    def check_owner(self, settings: Sequence[str]) -> None:
+        """Raises where, behind poolers, these would keep several branches from being ended together."""
+        pooled.check_owner(self.dress, settings, [branch.node for branch in self.branches.values()])
 
-    def _check_owner(self, prologue: Sequence[str]) -> None:
-        pooled.check_owner(self.dress, prologue, [branch.node for branch in self.branches.values()])
+    def fail(self, error: BaseException) -> None:
+        """It has failed with this; where it had already, with what came first."""
+        self.failed = self.failed or failing.reason(error)
 
-    def _check_usable(self) -> None:
+    def check_usable(self) -> None:
+        """Raises OperationalError OG-RUN-023 where it has failed."""
         if self.failed is not None:
-            raise OperationalError(
-                "OG-RUN-023",
-                "the transaction has failed; statements are ignored until it ends",
-                cure="ROLLBACK, or ROLLBACK TO a savepoint set before the failure",
-                sqlstate="25P02",
-            ) from self.failed
+            raise failing.ignored(self.failed)
 
     def _release(self, branch: Branch) -> None:
         self.branches.pop(branch.shard, None)

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from outgrow.errors import Error, NotSupportedError
+from outgrow.errors import NotSupportedError
 from outgrow.finish import Finisher
 from outgrow.keyspace import Unknowable, stored
 from outgrow.nodes import Field, Rows
 from outgrow.plan import Delivery, Located, Part, Plan, refuse
+from outgrow.runtime.directories.outdated import Outdated
 from outgrow.runtime.result import Result
 from outgrow.runtime.transaction.homes import homes_steps
 from outgrow.runtime.transaction.sources import Source, types_steps
 from outgrow.runtime.transaction.spreading import alike_steps, parts_steps
-from outgrow.runtime.transaction.surrounding import given_up
 from outgrow.sqlfile import load
 from outgrow.waits import Steps
 
@@ -37,10 +37,10 @@ def deliver_steps(
     delivering = _Delivering(conversation, plan, located, values, until)
     try:
         return (yield from delivering.run_steps())
-    except BaseException as error:
-        transaction = conversation.transaction
-        if delivering.wrote and transaction is not None and transaction.failed is None:
-            transaction.failed = error if isinstance(error, Error) else given_up(error)
+    except Outdated as outdated:
+        # Later rows may not be placed anew: those of earlier portions are there.
+        if delivering.wrote:
+            delivering.transaction.fail(outdated)
         raise
 
 
@@ -82,12 +82,7 @@ class _Delivering:
         assert self.plan.finish is not None
         fields = [Field(*column) for column in Finisher(self.plan.finish, self.values).begin([first.fields])]
         source = Source(self.conversation, selection, self.values, self.until)
-        try:
-            yield from source.open_steps()
-            yield from self._all_steps(source)
-        finally:
-            if self.transaction.failed is None:
-                yield from source.close_steps()
+        yield from source.read_steps(self._all_steps(source))
         nodes = tuple(branch.node.name for branch in self.transaction.branches.values())
         return Result(fields, self.rows, "INSERT", self.count, nodes)
 

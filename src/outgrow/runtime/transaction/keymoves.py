@@ -79,14 +79,14 @@ class _Moving:
     def _read_steps(self, shard: str) -> Steps[Rows]:
         assert self.plan.fragment_sql is not None
         params = self.plan.fragment_values(self.values)
-        answer = yield from self.ask_steps(shard, self.plan.fragment_sql, params)
+        answer = yield from self.ask_steps(shard, self.plan.fragment_sql, params, False)
         if all(row[3] for row in answer.rows):
             return answer
         # As the session has set it, the text of a row is not the whole of it.
-        settings = yield from self.ask_steps(shard, QUERIES["text_settings"], None)
+        settings = yield from self.ask_steps(shard, QUERIES["text_settings"], None, False)
         self.settings[shard] = settings.rows[0]
-        yield from self.ask_steps(shard, QUERIES["set_text_settings"], ["3", "ISO", "iso_8601"])
-        return (yield from self.ask_steps(shard, self.plan.fragment_sql, params))
+        yield from self.ask_steps(shard, QUERIES["set_text_settings"], ["3", "ISO", "iso_8601"], False)
+        return (yield from self.ask_steps(shard, self.plan.fragment_sql, params, False))
 
     def _placed_steps(self, answer: Rows, old: set[tuple[Any, ...]], new: set[tuple[Any, ...]]) -> Steps[list[_Row]]:
         """The rows with their new shards; the keys they had and get go into `old` and `new`."""
@@ -160,7 +160,7 @@ class _Moving:
     def restore_steps(self) -> Steps[None]:
         """The settings as the session has them."""
         for shard in self.settings:
-            yield from self.ask_steps(shard, QUERIES["set_text_settings"], self.settings[shard])
+            yield from self.ask_steps(shard, QUERIES["set_text_settings"], self.settings[shard], False)
 
     def _leave_steps(
         self, shard: str, rows: Sequence[_Row], arriving: dict[str, list[tuple[str | None, ...]]]
@@ -201,7 +201,7 @@ class _Moving:
                 shard=shard,
                 cure="run the transaction again",
             )
-            self.transaction.failed = error
+            self.transaction.fail(error)
             raise error
 
 
@@ -216,9 +216,10 @@ def move_steps(
     moving = _Moving(transaction, plan, values, until)
     try:
         yield from moving.read_steps(located.shards)
-    except Outdated:
-        # It is placed again; until then the session is as it was.
-        yield from moving.restore_steps()
+    except (Error, Outdated):
+        # Nothing was changed: it is placed again, or was refused, and the session is as it was.
+        if transaction.failed is None:
+            yield from moving.restore_steps()
         raise
     yield from moving.change_steps(located.shards)
     answers = moving.answers

@@ -64,12 +64,12 @@ def _rows_steps(
     conversation: Conversation, plan: Plan, values: Sequence[Any], until: float | None
 ) -> Steps[list[_Row]]:
     """The source's rows, all of them: a row of the target that two of them match must be an error."""
-    merge, transaction = plan.merging, conversation.transaction
-    assert merge is not None and transaction is not None
+    merge = plan.merging
+    assert merge is not None
     source = Source(conversation, merge.selection, values, until)
-    rows: list[_Row] = []
-    try:
-        yield from source.open_steps()
+
+    def all_steps() -> Steps[list[_Row]]:
+        rows: list[_Row] = []
         while (portion := (yield from source.more_steps())) is not None:
             rows += portion
             if len(rows) > merge.rows_max:
@@ -79,10 +79,9 @@ def _rows_steps(
                     "shard must stand in one statement",
                     cure="merge fewer rows at a time, or raise the domain's finish: {rows_max: …}",
                 )
-    finally:
-        if transaction.failed is None:
-            yield from source.close_steps()
-    return rows
+        return rows
+
+    return (yield from source.read_steps(all_steps()))
 
 
 def _arrays_steps(

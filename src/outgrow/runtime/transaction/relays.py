@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from outgrow.errors import Error
 from outgrow.plan import Located, Plan, build
 from outgrow.runtime.directories import directory, listed
-from outgrow.runtime.directories.outdated import NO_EDITIONS
+from outgrow.runtime.directories.outdated import NO_EDITIONS, Outdated
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
-from outgrow.runtime.transaction.sources import types_steps
-from outgrow.runtime.transaction.surrounding import given_up
+from outgrow.runtime.transaction.sources import check_text_steps, types_steps
 from outgrow.statement import Statement
 from outgrow.waits import Steps
 
@@ -41,7 +39,8 @@ def relay_steps(
                 shown = yield from types_steps(transaction, typing, shard, everything, until)
             statement, used = relay.step(at, types)
             wrote = True
-            result = yield from _run_steps(conversation, statement, [everything[n - 1] for n in used], until)
+            given = [everything[n - 1] for n in used]
+            result = yield from _run_steps(conversation, statement, given, until, bool(part.returning))
             if not part.returning:
                 everything.append([])
                 continue
@@ -50,9 +49,10 @@ def relay_steps(
             types[name] = shown
         statement, used = relay.step(len(relay.parts), types)
         return (yield from _run_steps(conversation, statement, [everything[n - 1] for n in used], until))
-    except BaseException as error:
-        if wrote and transaction.failed is None:
-            transaction.failed = error if isinstance(error, Error) else given_up(error)
+    except Outdated as outdated:
+        # Later parts may not be placed anew: earlier ones have written.
+        if wrote:
+            transaction.fail(outdated)
         raise
 
 
@@ -62,13 +62,22 @@ def _built(conversation: Conversation, statement: Statement) -> Plan:
 
 
 def _run_steps(
-    conversation: Conversation, statement: Statement, values: Sequence[Any], until: float | None
+    conversation: Conversation, statement: Statement, values: Sequence[Any], until: float | None, handed: bool = False
 ) -> Steps[Result]:
-    state = conversation.state
+    """`handed`: what it returns is handed on as text, by whichever shards its rows are written on."""
+    state, transaction = conversation.state, conversation.transaction
+    assert transaction is not None
     prepared = Prepared(statement.placeholders, _built(conversation, statement), None)
     if prepared.drawing is not None:
         values = yield from state.sequences.values_steps(prepared.drawing, values, until)
-    if prepared.plan.listed:
+    plan = prepared.plan
+    # Which shards get rows is known now, or turns out when the rows are there.
+    late = plan.listed or any(each is not None for each in (plan.move, plan.delivery, plan.merging))
+    if handed and late:
+        yield from check_text_steps(transaction, state.picture.placer.shards, until)
+    if plan.listed:
         return (yield from listed.run_steps(conversation, prepared, values, until, False))
     located = prepared.locate(values, state.picture.placer)
+    if handed and not late:
+        yield from check_text_steps(transaction, located.shards, until)
     return (yield from conversation.located_steps(prepared, located, values, until, False, NO_EDITIONS))

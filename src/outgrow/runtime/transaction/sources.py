@@ -7,12 +7,13 @@ Where its rows only follow each other, cursors give them in portions, which do n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from outgrow.errors import NotSupportedError
-from outgrow.plan import Plan, Selection, Typing, type_from
+from outgrow.errors import Error, NotSupportedError
+from outgrow.nodes import Asked
+from outgrow.plan import FAITHFUL, Plan, Selection, Typing, type_from
 from outgrow.runtime.directories import directory
-from outgrow.runtime.directories.outdated import NO_EDITIONS
+from outgrow.runtime.directories.outdated import NO_EDITIONS, Outdated
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.transaction.branches import Transaction
 from outgrow.waits import Steps
@@ -20,10 +21,15 @@ from outgrow.waits import Steps
 if TYPE_CHECKING:
     from outgrow.runtime.conversation import Conversation
 
+T = TypeVar("T")
+
 #: Rows that are on their way at once, of each shard that is read.
 PORTION = 1000
 #: No name of a program looks like it.
 _CURSOR = '"outgrow rows"'
+
+#: Asks whether text says every value.
+_FAITHFUL = f"SELECT {FAITHFUL}"
 
 _Row = tuple[Any, ...]
 
@@ -36,18 +42,31 @@ def types_steps(
     pairs = [(typing.shard or shard, typing.sql)]
     (answer,) = yield from transaction.run_steps(pairs, params or None, False, until)
     *shown, faithful = answer.rows[0]
+    _check_faithful(typing.shard or shard, faithful)
+    return [type_from(each) for each in shown]
+
+
+def check_text_steps(transaction: Transaction, shards: Sequence[str], until: float | None) -> Steps[None]:
+    """Raises NotSupportedError where text of one of these does not say every value: each has settings of its own."""
+    answers = yield from transaction.run_steps([(shard, _FAITHFUL) for shard in shards], None, False, until)
+    for shard, answer in zip(shards, answers, strict=True):
+        _check_faithful(shard, answer.rows[0][0])
+
+
+def _check_faithful(shard: str, faithful: bool) -> None:
     if not faithful:
         raise NotSupportedError(
             "OG-RUN-101",
             "rows of several shards are brought together as text, and with this DateStyle, IntervalStyle or "
             "extra_float_digits text does not say every value exactly",
-            cure="leave DateStyle at ISO, IntervalStyle at postgres and extra_float_digits at 1 or more",
+            shard=shard,
+            cure="leave DateStyle at ISO, IntervalStyle at postgres and extra_float_digits at 1 or more, for the "
+            "session and in the settings of each shard's database and role",
         )
-    return [type_from(each) for each in shown]
 
 
 class Source:
-    """The query's rows in portions: `open_steps`, `more_steps` until None, `close_steps`."""
+    """The query's rows in portions: `more_steps` until None, within `read_steps`."""
 
     def __init__(
         self, conversation: Conversation, selection: Selection, values: Sequence[Any], until: float | None
@@ -64,7 +83,23 @@ class Source:
         #: Rows that came at once.
         self.whole: list[_Row] | None = None
 
-    def open_steps(self) -> Steps[None]:
+    def read_steps(self, steps: Steps[T]) -> Steps[T]:
+        """Open it, run these, and close it."""
+        try:
+            yield from self._open_steps()
+            found = yield from steps
+        except (Error, Outdated):
+            if self.transaction.failed is None:
+                yield from self._close_steps()
+            raise
+        except BaseException as interruption:
+            # Nothing more is sent; and a cursor that stays open is in the way of the next one.
+            self.transaction.fail(interruption)
+            raise
+        yield from self._close_steps()
+        return found
+
+    def _open_steps(self) -> Steps[None]:
         prepared = Prepared(self.plan.statement.placeholders, self.plan, None)
         conversation = self.conversation
         located, _ = yield from directory.located_steps(conversation.state, prepared, self.values, self.until)
@@ -76,14 +111,19 @@ class Source:
             params = self.plan.fragment_values(self.values)
             yield from self._declare_steps(located.shards, self.plan.fragment_sql, params)
         else:
+            # What is brought is checked as it comes, and its text is made on the server that told the types.
+            if not self.plan.is_brought:
+                yield from check_text_steps(self.transaction, located.shards, self.until)
             steps = conversation.located_steps(prepared, located, self.values, self.until, False, NO_EDITIONS)
             self.whole = (yield from steps).fetchall()
 
     def _declare_steps(self, shards: Sequence[str], sql: str, params: Sequence[Any]) -> Steps[None]:
         declare = f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {sql}"
-        pairs = [(shard, declare) for shard in shards]
-        yield from self.transaction.run_steps(pairs, params or None, False, self.until)
+        asked: list[Asked] = [(_FAITHFUL, None), (declare, params or None)]
+        answers = yield from self.transaction.run_many_steps(dict.fromkeys(shards, asked), self.until, writes=False)
         self.open, self.more = list(shards), list(shards)
+        for shard, answer in zip(shards, answers[::2], strict=True):
+            _check_faithful(shard, answer.rows[0][0])
 
     def more_steps(self) -> Steps[list[_Row] | None]:
         if self.whole is not None:
@@ -96,7 +136,7 @@ class Source:
         self.more = [shard for shard, answer in zip(self.more, answers, strict=True) if len(answer.rows) == PORTION]
         return [row for answer in answers for row in answer.rows]
 
-    def close_steps(self) -> Steps[None]:
+    def _close_steps(self) -> Steps[None]:
         if self.open:
             pairs = [(shard, f"CLOSE {_CURSOR}") for shard in self.open]
             self.open = []

@@ -45,6 +45,6 @@ def alike_steps(
             f"the copies of {plan.statement.writes[0]} have drifted apart: rows changed: {', '.join(counts)}",
             cure="bring the copies to the same rows, shard by shard: execute(sql, shard=…); nothing was changed",
         )
-        transaction.failed = error
+        transaction.fail(error)
         raise error
     return first

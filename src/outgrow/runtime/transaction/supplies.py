@@ -54,21 +54,22 @@ def _answer_steps(
     shard = next(iter(transaction.branches), located.shards[0])
     types = yield from types_steps(transaction, answer.typing, shard, values, until)
     source = Source(conversation, answer, values, until)
-    rows: list[tuple[Any, ...]] = []
-    try:
-        yield from source.open_steps()
+    rows_max, command = plan.brought.rows_max, plan.statement.command
+
+    def all_steps() -> Steps[list[tuple[Any, ...]]]:
+        rows: list[tuple[Any, ...]] = []
         while (portion := (yield from source.more_steps())) is not None:
             rows += portion
-            if len(rows) > plan.brought.rows_max:
+            if len(rows) > rows_max:
                 raise NotSupportedError(
                     "OG-RUN-100",
-                    f"a subquery of the {plan.statement.command} has more than {plan.brought.rows_max:,} rows, which "
+                    f"a subquery of the {command} has more than {rows_max:,} rows, which "
                     "every shard would have to be told",
                     cure="restrict it, join on the shard key, or raise the domain's finish: {rows_max: …}",
                 )
-    finally:
-        if transaction.failed is None:
-            yield from source.close_steps()
+        return rows
+
+    rows = yield from source.read_steps(all_steps())
     if not answer.width:
         return types, [["" for _ in rows]]
     return types, [[row[at] for row in rows] for at in range(answer.width)]

@@ -18,6 +18,7 @@ from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result, finished
 from outgrow.runtime.transaction import deliveries, keymoves, merges, relays, supplies
 from outgrow.runtime.transaction.branches import Transaction
+from outgrow.runtime.transaction.failing import whole
 from outgrow.runtime.transaction.spreading import alike_steps, parts_steps
 from outgrow.waits import Steps
 
@@ -40,7 +41,8 @@ def change_steps(
     if not prepared.writes:
         return (yield from _lock_steps(conversation, prepared.plan, located, values, until, editions))
     if conversation.transaction is not None:
-        return (yield from _run_steps(conversation, prepared.plan, located, values, until, editions))
+        with whole(conversation.transaction):
+            return (yield from _run_steps(conversation, prepared.plan, located, values, until, editions))
     conversation.begin()
     try:
         result = yield from _run_steps(conversation, prepared.plan, located, values, until, editions)

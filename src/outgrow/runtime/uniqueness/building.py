@@ -142,7 +142,7 @@ def _tries_steps(
     while True:
         footings = {shard.name: Footing() for shard in state.picture.domain.shards}
         transaction = Transaction(state, "BEGIN ISOLATION LEVEL READ COMMITTED", (), footings)
-        transaction.prologue += [f"SET LOCAL lock_timeout = '{_TRY_MS}ms'", "SET LOCAL row_security = off"]
+        transaction.prologue.set(f"SET LOCAL lock_timeout = '{_TRY_MS}ms'", "SET LOCAL row_security = off")
         try:
             yield from run(transaction)
             yield from transaction.commit_steps(None)
