@@ -133,13 +133,18 @@ class Staging:
         return staging.describe_stages(self._brought, known.expected, known.stages)
 
     def _open_steps(self, first: list[str], places: Sequence[set[str]], editions: Editions) -> Steps[list[Link]]:
-        shards = list(dict.fromkeys([*first, *(shard for having in places for shard in sorted(having))]))
+        shards = self._in_order(set(first).union(*places))
         if self._ground is Ground.BESIDE:
             self._check_spare(shards)
         primaries = self._ground is not Ground.ALONE
         links = yield from self._borrowed.links_steps(shards, self._prepared, self._until, editions, primaries)
         self._links = dict(zip(shards, links, strict=True))
         return links
+
+    def _in_order(self, wanted: set[str]) -> list[str]:
+        """As everybody takes them: whoever holds one shard's last link and waits for another's waits for nobody who waits
+        for him."""
+        return [shard for shard in self._state.picture.placer.shards if shard in wanted]
 
     def _check_spare(self, shards: Sequence[str]) -> None:
         """Who has connections and waits for more could wait for others that do the same."""
@@ -208,7 +213,7 @@ class Staging:
         if (known := self._known()) is not None:
             return known
         beside = Borrowed(self._conversation, beside=True)
-        shards = sorted(set().union(*places))
+        shards = self._in_order(set().union(*places))
         self._check_spare(shards)
         try:
             links = yield from beside.links_steps(shards, None, self._until, NO_EDITIONS, True)
