@@ -45,12 +45,13 @@ class NoEstimate(NotStaged):
 class Estimated:
     """What servers said of a statement's brings, and the stages that follow from it."""
 
-    __slots__ = ("expected", "stages", "until", "values")
+    __slots__ = ("expected", "stages", "told", "until", "values")
 
     def __init__(self, values: Sequence[Any], brought: Brought, expected: Sequence[staging.Expected]) -> None:
         self.values = list(values)
         self.expected = tuple(expected)
         self.stages = staging.stages(brought, self.expected)
+        self.told = [each.rows for each in expected] if brought.linked else []
         self.until = monotonic() + KEPT_SECONDS
 
 
@@ -100,7 +101,9 @@ class Staging:
 
     def _run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
         within = self._ground is Ground.WITHIN
-        known = (yield from self._beside_steps(places)) if within else None
+        known = None if self._brought.linked else self._at_once()
+        if known is None and within:
+            known = yield from self._beside_steps(places)
         links = yield from self._open_steps([at], places, editions)
         self.nodes = tuple(link.node.name for link in links)
         if known is None:
@@ -110,7 +113,7 @@ class Staging:
             yield from self._stage_steps(stage, places)
         arrays = self.gathering.arrays()
         if self._noting.measuring is not None:
-            self._noting.measuring.came = self.gathering.came([each.rows for each in known.expected])
+            self._noting.measuring.came = self.gathering.came(known.told)
         rows = yield from self._columnar_steps(self._links[at], arrays)
         if rows is None:
             every = [*self._values, *arrays]
@@ -222,6 +225,10 @@ class Staging:
             raise NotStaged from error
         finally:
             beside.give_back()
+
+    def _at_once(self) -> Estimated:
+        """All in one stage, where nobody narrows anybody: what servers expect would decide nothing."""
+        return Estimated(self._values, self._brought, [staging.Expected(0.0)] * len(self._brought.brings))
 
     def _known(self) -> Estimated | None:
         known = self._prepared.estimated
