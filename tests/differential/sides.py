@@ -196,7 +196,7 @@ def opened(
         fill_shards(domain, seed, places)
         plain = stack.enter_context(plain_side(servers, seed))
         stack.enter_context(narrowed())
-        fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
+        fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True, rows_in_place=True))
         places.record()
         yield Sides(fleet, plain, atomic)
 
