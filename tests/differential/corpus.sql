@@ -304,3 +304,9 @@ SELECT product_id FROM items GROUP BY product_id HAVING max(price::real) > 0.1 A
 SELECT max(price::real), max(price::real)::float8, coalesce(max(price::real), 0), max(price::real)::numeric, max(price::real)::int FROM items;
 SELECT product_id, coalesce(max(price::real), 0), max(price::real) = min(price::real), nullif(max(price::real), 0) FROM items GROUP BY product_id;
 SELECT max(0.1::real + rid * 0) > 0.1, max(0.1::real + rid * 0)::float8 FROM orders;
+
+-- Grouping sets that are alike count once.
+SELECT qty, count(*) FROM orders GROUP BY DISTINCT ROLLUP (qty), ROLLUP (qty);
+SELECT qty, status, count(*) FROM orders GROUP BY DISTINCT ROLLUP (qty, status), ROLLUP (status);
+SELECT qty, count(*) FROM orders GROUP BY DISTINCT qty;
+SELECT qty, count(*) FROM orders GROUP BY ROLLUP (qty), ROLLUP (qty);
