@@ -271,7 +271,7 @@ class Compiler:
         raise unvetted_expression(f"{name} of {', '.join(part.type for part in parts)}")
 
     def _nullif(self, one: Typed, other: Typed) -> Typed:
-        """The first as the operator `=` takes it: an integer beside a numeric is a numeric, beside an integer itself."""
+        """The first as the operator `=` takes it: an integer beside a numeric is one too, beside an integer itself."""
         equal = self.comparison("=", one, other)
         first, kind = self.together([one, other], "NULLIF")
         if one.type in INTEGERS and kind in INTEGERS:

@@ -86,9 +86,7 @@ def told(session: Session, sql: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize("sql", [SINGLE, COPIED])
 @pytest.mark.parametrize("within", [None, "READ COMMITTED", "REPEATABLE READ"])
-def test_seen_wholly_or_not_at_all(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, sql: str, within: str | None
-) -> None:
+def test_seen_wholly_or_not_at_all(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, sql: str, within: str | None) -> None:
     with fleet.session(level="strong") as session:
         ground = session.transaction(within) if within else contextlib.nullcontext()
         with ground, between(monkeypatch, lambda: one_more(fleet)) as seen:
@@ -97,9 +95,7 @@ def test_seen_wholly_or_not_at_all(
         assert told(session, sql) == (10, 9)
 
 
-def test_what_cannot_be_of_one_moment_is_answered_all_the_same(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_of_one_moment_is_answered_all_the_same(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is lost in between, or no connection to spare: the two statements of before."""
 
     def not_now(self: Staging, *arguments: Any) -> Any:

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from outgrow.plan.blocks import leaves_of
 from outgrow.plan.cutting.vetting import vet_alike
@@ -191,14 +191,17 @@ def _with_decided(select: Select, alias: str) -> Select:
             wanted = value.relation == alias and not value.depth and value.name in names
             return _any_of_group(value) if wanted else value
         # (In a subquery it would be an aggregate of the block outside, which servers allow and nobody here expects.)
-        if not dataclasses.is_dataclass(value) or isinstance(value, type | Query) or value in select.group or _folds(value):
+        if not dataclasses.is_dataclass(value) or isinstance(value, type | Query):
+            return value
+        if (isinstance(value, Expr) and value in select.group) or _folds(value):
             return value
         parts = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-        changed = {name: new for name, old in parts.items() if (new := change(old)) is not old}
-        return replace(value, **changed) if changed else value
+        new = {name: made for name, old in parts.items() if (made := change(old)) is not old}
+        return replace(value, **new) if new else value
 
     clauses = ("items", "having", "order", "distinct_on", "windows")
-    return replace(select, **{name: change(getattr(select, name)) for name in clauses})
+    changed: dict[str, Any] = {name: change(getattr(select, name)) for name in clauses}
+    return replace(select, **changed)
 
 
 def _same_or(value: tuple[object, ...], new: tuple[object, ...]) -> tuple[object, ...]:

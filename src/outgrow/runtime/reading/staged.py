@@ -145,8 +145,7 @@ class Staging:
         return links
 
     def _in_order(self, wanted: set[str]) -> list[str]:
-        """As everybody takes them: whoever holds one shard's last link and waits for another's waits for nobody who waits
-        for him."""
+        """As everybody takes them: so nobody who holds a link waits for one whose holder waits for his."""
         return [shard for shard in self._state.picture.placer.shards if shard in wanted]
 
     def _check_spare(self, shards: Sequence[str]) -> None:
