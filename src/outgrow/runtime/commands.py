@@ -11,6 +11,7 @@ from outgrow.runtime.definitions import ddl, ddl_block
 from outgrow.runtime.dress import Dress, Setting, with_setting, without
 from outgrow.runtime.prepared import Prepared
 from outgrow.runtime.result import Result
+from outgrow.runtime.uniqueness import settling
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def transaction_steps(conversation: Conversation, prepared: Prepared, until: flo
         yield from conversation.savepoint_steps(command, argument, until)
     elif command.startswith("SET ") and conversation.transaction is not None:
         yield from conversation.transaction.set_steps(prepared.sql, until)
+        if command == "SET CONSTRAINTS" and conversation.state.picture.schema.fleet_unique:
+            yield from conversation.transaction.set_steps(settling.DEFERRED, until)
         tag = "SET"
     else:
         raise NotSupportedError(

@@ -85,7 +85,7 @@ class DomainState:
         #: A session of another process knows the directory as of this migration: ask before keys are placed.
         self.migrations_due = 0
         self._taken_at = monotonic()
-        #: When nobody could say soon whether shards disagree.
+        #: When an error last made us look whether shards disagree.
         self._looked_at = 0.0
         #: From then on a statement looks whether another process has changed the schema or the map.
         self.epochs_due = monotonic() + EPOCHS_SECONDS
@@ -156,8 +156,10 @@ class DomainState:
             yield from self.refresh_steps(limit if until is None else min(until, limit))
         except Error:
             self.stale = stale
-            self._looked_at = monotonic()
             return False
+        finally:
+            # Also where it was to be had: mostly the error is the statement's own, and comes again at once.
+            self._looked_at = monotonic()
         return True
 
     def changed_steps(self, until: float | None, error: Error | None = None) -> Steps[bool]:

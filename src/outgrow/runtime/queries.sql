@@ -9,7 +9,8 @@ SELECT set_config('lock_timeout', $1::text, true);
 SELECT pg_current_wal_insert_lsn();
 
 -- name: observed
--- Tables by OID, and unique keys over plain columns: what a DDL renamed, dropped or newly keyed shows by comparison.
+-- Tables by OID, and unique keys over plain columns: what a DDL renamed, dropped or newly keyed shows by comparison.  And
+-- triggers of what is unique in the whole domain that name columns which are gone: every write of the table fails then.
 SELECT 'table', c.oid::int8, n.nspname::text, c.relname::text, NULL::text, NULL::text[]
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname NOT IN ('outgrow', 'pg_catalog', 'information_schema', 'pg_toast')
@@ -23,7 +24,20 @@ FROM pg_catalog.pg_index AS x
 JOIN pg_catalog.pg_class AS c ON c.oid = x.indrelid
 JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE x.indisunique AND n.nspname NOT IN ('outgrow', 'pg_catalog', 'information_schema', 'pg_toast');
+WHERE x.indisunique AND n.nspname NOT IN ('outgrow', 'pg_catalog', 'information_schema', 'pg_toast')
+UNION ALL
+SELECT 'stranded', t.oid::int8, n.nspname::text, c.relname::text, t.said ->> 1, gone.columns
+FROM (SELECT t.oid, t.tgrelid, convert_from(substr(t.tgargs, 1, length(t.tgargs) - 1), 'UTF8')::jsonb AS said
+      FROM pg_catalog.pg_proc AS f
+      JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = f.oid AND t.tgnargs = 1
+      WHERE f.pronamespace = to_regnamespace('outgrow') AND f.proname ~ '^unique_[0-9]+$') AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT array_agg(named.name) AS columns
+    FROM jsonb_array_elements_text((t.said -> 2) || (t.said -> 3)) AS named(name)
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                      WHERE a.attrelid = t.tgrelid AND a.attname = named.name AND NOT a.attisdropped)) AS gone
+WHERE gone.columns IS NOT NULL;
 
 -- name: references
 -- Foreign keys by OID, with the columns' types by name; not those that partitions have from their parents.
@@ -88,13 +102,17 @@ SELECT set_config('extra_float_digits', $1, true), set_config('DateStyle', $2, t
 SELECT {items} FROM generate_series(1, $1::int8);
 
 -- name: unique_keys
--- Unique keys of a table that hold at once and for all its rows: name, columns, and whether two NULLs are equal.
+-- Unique keys of a table that hold at once and for all its rows: name, columns, whether two NULLs are equal, whether a
+-- collation of the index's own calls equal what differs, and whether a crash empties the table.
 SELECT i.relname::text,
        (SELECT array_agg(a.attname::text ORDER BY k.place)
         FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k(number, place)
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.number
         WHERE k.place <= x.indnkeyatts),
-       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
+       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
+       EXISTS (SELECT FROM unnest(x.indcollation::oid[]) AS own(id)
+               JOIN pg_catalog.pg_collation AS k ON k.oid = own.id WHERE NOT k.collisdeterministic),
+       i.relpersistence <> 'p'
 FROM pg_catalog.pg_index AS x JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
 WHERE x.indrelid = $1::text::regclass AND x.indisunique AND x.indisvalid AND x.indimmediate
   AND x.indpred IS NULL AND x.indexprs IS NULL

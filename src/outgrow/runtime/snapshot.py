@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from outgrow import keyspace, ledger, schema
+from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, Error, NodeLost
 from outgrow.nodes import Link, Nodes, together
 from outgrow.runtime.dress import dressed_steps
@@ -14,9 +15,12 @@ from outgrow.runtime.picture import Picture
 from outgrow.runtime.prepared import PlanCache
 from outgrow.schema import Schema
 from outgrow.topology import Domain, Node, Single, TableName
-from outgrow.waits import Steps
+from outgrow.waits import Steps, Until
 
 T = TypeVar("T")
+
+#: How long the commits of `unique build` on several shards have, before shards are said to differ in it.
+_HALF_BUILT_SECONDS = 0.1
 
 
 def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None) -> Steps[Picture]:
@@ -32,6 +36,25 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
         )
     domain = ledger.as_ledger_says(domain, known)
     epoch = known.schema_epoch
+    by_shard = yield from _schemas_steps(domain, epoch, nodes, health, until)
+    if _half_built(by_shard):
+        # An index of the whole domain comes and goes on one shard after another; a moment later all agree, mostly.
+        soon = monotonic() + _HALF_BUILT_SECONDS
+        yield Until(soon if until is None else min(soon, until))
+        by_shard = yield from _schemas_steps(domain, epoch, nodes, health, until)
+    return Picture(
+        domain=domain,
+        schema=_one_schema(domain, by_shard),
+        map=known.shard_map,
+        placer=keyspace.Keyspace(domain.slots, known.shard_map, domain.engine),
+        disagreements=_disagreements(domain, by_shard),
+        plans=PlanCache(),
+    )
+
+
+def _schemas_steps(
+    domain: Domain, epoch: int, nodes: Nodes, health: Health, until: float | None
+) -> Steps[dict[str, Schema]]:
     schemas = yield from together(
         [
             _schema_if_there_steps(
@@ -41,15 +64,16 @@ def take_steps(domain: Domain, nodes: Nodes, health: Health, until: float | None
         ]
     )
     # A shard that is wholly gone cannot be compared; its statements will fail by themselves.
-    by_shard = {shard.name: found for shard, found in zip(domain.shards, schemas, strict=True) if found is not None}
-    return Picture(
-        domain=domain,
-        schema=_one_schema(domain, by_shard),
-        map=known.shard_map,
-        placer=keyspace.Keyspace(domain.slots, known.shard_map, domain.engine),
-        disagreements=_disagreements(domain, by_shard),
-        plans=PlanCache(),
-    )
+    return {shard.name: found for shard, found in zip(domain.shards, schemas, strict=True) if found is not None}
+
+
+def _half_built(by_shard: Mapping[str, Schema]) -> bool:
+    """Whether shards keep other indexes of the whole domain: somebody commits one now, or it is broken."""
+    kept = [
+        {name: table.fleet_unique for name, table in one.tables.items() if table.fleet_unique}
+        for one in by_shard.values()
+    ]
+    return any(one != kept[0] for one in kept)
 
 
 def on_node_steps(
@@ -116,13 +140,14 @@ def _schema_steps(link: Link, domain: Domain, epoch: int, until: float | None) -
 
 
 def _one_schema(domain: Domain, by_shard: Mapping[str, Schema]) -> Schema:
-    """The home shard's schema, with every single table as its own shard has it."""
+    """The home shard's schema, with every single table as its own shard has it, and what keeps rows apart anywhere."""
     one = by_shard[domain.home.name]
     for shard, other in by_shard.items():
         lives_there = [
             table for table, placed in domain.tables.items() if isinstance(placed, Single) and placed.shard == shard
         ]
         one = schema.with_tables_of(one, other, lives_there)
+        one = schema.with_apart_of(one, other)
     return one
 
 

@@ -2,7 +2,7 @@
 
 from outgrow.schema.build import build, fleet_unique_text, queries
 from outgrow.schema.catalogue import Catalogue, catalogue
-from outgrow.schema.differences import Difference, differences, with_tables_of
+from outgrow.schema.differences import Difference, differences, with_apart_of, with_tables_of
 from outgrow.schema.federation import Federation, federate
 from outgrow.schema.mariadb import FUNCTIONS, SEPARATED
 from outgrow.schema.mariadb_objects import mariadb_objects
@@ -53,5 +53,6 @@ __all__ = [
     "object_queries",
     "objects",
     "queries",
+    "with_apart_of",
     "with_tables_of",
 ]

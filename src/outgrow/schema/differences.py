@@ -11,6 +11,8 @@ from outgrow.schema.model import Column, Schema, Table
 from outgrow.topology import TableName
 
 SYSTEM = frozenset({"pg_catalog", "information_schema"})
+#: What differs where shards do not keep the same indexes of the whole domain.
+FLEET_UNIQUE = "fleet unique"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,19 @@ class Difference:
 
     def error(self, here: str, there: str) -> ConfigurationError:
         """What to raise when shard `there` disagrees with shard `here` in a way that the caller will not bear."""
-        return ConfigurationError(
-            self.code,
-            f"shards {here} and {there} differ: {self}",
-            cure=f"`outgrow schema diff` shows what brings {there} to the definition of {here}; with --mend it runs it",
-            shard=there,
-        )
+        cure = f"`outgrow schema diff` shows what brings {there} to the definition of {here}; with --mend it runs it"
+        if self.what == FLEET_UNIQUE:
+            # Its triggers are outgrow's own, which a diff of the user's definitions leaves alone.
+            cure = f"`outgrow unique build {self.table}` with the key's columns makes its triggers on every shard anew"
+        return ConfigurationError(self.code, f"shards {here} and {there} differ: {self}", cure=cure, shard=there)
 
 
 def differences(a: Schema, b: Schema, tables: Collection[TableName] | None = None) -> tuple[Difference, ...]:
     """What differs from `a` to `b`, in the order of table names; system relations are never compared.
 
     `tables` narrows the question, as for a domain whose other tables live on one shard only.  The order of columns
-    counts, because an INSERT without a column list means it; the names of triggers and views' texts count too.
+    counts, because an INSERT without a column list means it; the names of triggers and views' texts count too.  What is
+    `apart` does not: servers name such indexes as they like, and no answer depends on them (`with_apart_of`).
     """
     wanted = {name for name in a.tables.keys() | b.tables.keys() if name.schema not in SYSTEM}
     if tables is not None:
@@ -53,6 +55,17 @@ def with_tables_of(schema: Schema, other: Schema, tables: Collection[TableName])
     """`schema` with `tables` as `other` has them: single tables live on a shard of their own."""
     taken = {name: other.tables[name] for name in tables if name in other.tables}
     return replace(schema, tables=MappingProxyType({**schema.tables, **taken}))
+
+
+def with_apart_of(schema: Schema, other: Schema) -> Schema:
+    """`schema` with what keeps rows apart in `other` only: what a row may meet counts wherever it may meet it."""
+    tables = {}
+    for name, table in other.tables.items():
+        own = schema.tables.get(name)
+        more = tuple(apart for apart in table.apart if own is not None and apart not in own.apart)
+        if own is not None and more:
+            tables[name] = replace(own, apart=own.apart + more)
+    return replace(schema, tables=MappingProxyType({**schema.tables, **tables})) if tables else schema
 
 
 def _by_name(name: TableName) -> tuple[str, str]:
@@ -79,9 +92,6 @@ def _of_tables(a: Schema, b: Schema, name: TableName) -> Iterator[Difference]:
     if set(here.unique_keys) != set(there.unique_keys):
         keys = [", ".join(sorted(map(_list, side.unique_keys))) for side in (here, there)]
         yield Difference("OG-SCHEMA-015", name, "unique keys", *keys)
-    if set(here.apart) != set(there.apart):
-        keys = [", ".join(sorted(map(str, side.apart))) for side in (here, there)]
-        yield Difference("OG-SCHEMA-015", name, "partial and expression unique indexes", *keys)
     if set(here.foreign_keys) != set(there.foreign_keys):
         keys = [", ".join(sorted(f"{_list(k.columns)} to {k.table}" for k in t.foreign_keys)) for t in (here, there)]
         yield Difference("OG-SCHEMA-015", name, "foreign keys", *keys)

@@ -55,6 +55,17 @@ class Shard:
         self.threads.append(threading.Thread(target=_run, args=(node, sql)))
         self.threads[-1].start()
 
+    def begin(self) -> None:
+        """Commits wait from now on; backends do so only once the checkpointer has read the setting, too."""
+        self.servers.sql(self.primary, f"ALTER SYSTEM SET {SYNCHRONOUS} = 'nobody'", database="postgres")
+        self.servers.reload(self.primary.direct or self.primary, SYNCHRONOUS, "nobody")
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        while True:
+            self.committing("SELECT pg_current_xact_id()")
+            while self.threads[-1].is_alive():
+                if self.servers.sql(self.primary, waiting) == [(1,)]:
+                    return
+
     def over(self) -> None:
         self.servers.sql(self.primary, f"ALTER SYSTEM RESET {SYNCHRONOUS}", database="postgres")
         self.servers.reload((self.primary.direct or self.primary), SYNCHRONOUS, "")
@@ -85,8 +96,7 @@ def shard(open_fleet: Fleet, fleet_servers: Servers) -> Iterator[Shard]:
     fleet_servers.wait_replayed()
     with fleet_servers.restored():
         try:
-            fleet_servers.sql(shard.primary, f"ALTER SYSTEM SET {SYNCHRONOUS} = 'nobody'", database="postgres")
-            fleet_servers.reload(shard.primary.direct or shard.primary, SYNCHRONOUS, "nobody")
+            shard.begin()
             shard.committing(f"UPDATE customers SET name = 'new' WHERE customer_id = {shard.key}")
             yield shard
         finally:

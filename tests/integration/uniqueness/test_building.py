@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 import outgrow
 from outgrow import DatabaseError, Fleet, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
 from outgrow.errors import ConfigurationError
+from outgrow.nodes import Rows
+from outgrow.runtime.uniqueness import building, settling
 from tests.integration.uniqueness.test_statements import INSERT, placed, refused, right
 from tests.servers import Servers
 
@@ -132,3 +135,65 @@ def test_what_cannot_be_indexed(fleet: Fleet) -> None:
         unique.build("persons", "email")
     with pytest.raises(ProgrammingError, match="OG-RUN-154"):
         unique.drop(99)
+
+
+def test_what_an_index_could_not_be_kept_for(fleet: Fleet, fleet_servers: Servers) -> None:
+    """What changes values, or calls them equal, without a write that a trigger hears of."""
+    unique = fleet.unique()
+    with fleet.session() as session:
+        session.execute("ALTER TABLE people ADD COLUMN twice text GENERATED ALWAYS AS (land || land) STORED")
+        session.execute("CREATE UNIQUE INDEX ON people (twice)")
+        with pytest.raises(NotSupportedError, match=r"OG-RUN-152.*twice is generated"):
+            unique.build("people", "twice")
+        session.execute("ALTER TABLE people ADD COLUMN nick text, ADD COLUMN alias text")
+        session.execute("CREATE UNIQUE INDEX ON people (alias)")
+        for shard in fleet.topology.domains[0].shards:
+            # (Without ICU no such collation can be made, so this one is called so.)
+            fleet_servers.sql(shard.primary, "CREATE COLLATION blind (provider = libc, locale = 'C')")
+            fleet_servers.sql(
+                shard.primary, "UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'blind'"
+            )
+        session.execute("CREATE UNIQUE INDEX nick_key ON people (nick COLLATE blind)")
+        with pytest.raises(NotSupportedError, match=r"OG-RUN-152.*collation of nick_key calls equal"):
+            unique.build("people", "nick")
+        # Beside a key that keeps all apart that differ, such a one is more than enough on a shard.
+        session.execute("CREATE UNIQUE INDEX plain_key ON people (nick)")
+        assert unique.build("people", "nick").name == "plain_key"
+        session.execute("ALTER TABLE people SET UNLOGGED")
+        with pytest.raises(NotSupportedError, match=r"OG-RUN-152.*UNLOGGED"):
+            unique.build("people", "alias")
+
+
+def test_rows_come_in_parts(fleet: Fleet, fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, and one value twice is found whichever parts and shards its rows are in; NULLs are nobody's."""
+    brought: list[int] = []
+    real = settling.bring_steps
+
+    def counted(transaction: Any, known: Any, answers: list[Rows], until: Any) -> Any:
+        brought.append(sum(row[3] for answer in answers for row in answer.rows))
+        return real(transaction, known, answers, until)
+
+    monkeypatch.setattr(building, "_BLOCKS", 2)
+    fleet.unique().drop(1)
+    with fleet.session() as session:
+        with session.copy("COPY people (id, email) FROM STDIN") as copy:
+            copy.write("".join(f"{id}\t{f'{id}@x' if id % 5 else chr(92) + 'N'}\n" for id in range(1, 2001)))
+        monkeypatch.setattr(settling, "bring_steps", counted)
+        number = fleet.unique().build("people", "email").number
+        assert sum(brought) == 1600 and len(brought) >= 3 and max(brought) < 800
+        right(fleet, 1600)
+        for id in (1, 777, 1999):
+            refused(session, INSERT, [id + 5000, f"{id}@x"])
+        fleet.unique().drop(number)
+        (one, *_), _ = placed(fleet).values()
+        session.execute("UPDATE people SET email = 'twice' WHERE id = %s", [one])
+        home = fleet.explain("SELECT * FROM people WHERE id = %s", [one]).to_dict()["shards"]["shards"]
+        late = next(
+            id
+            for id in range(2000, 1, -1)
+            if fleet.explain("SELECT * FROM people WHERE id = %s", [id]).to_dict()["shards"]["shards"] != home
+        )
+        session.execute("UPDATE people SET email = 'twice' WHERE id = %s", [late])
+        with pytest.raises(IntegrityError, match=r"OG-RUN-150.*twice"):
+            fleet.unique().build("people", "email")
+        assert fleet.unique().show() == ()

@@ -9,7 +9,7 @@ import pytest
 
 from outgrow.errors import Error
 from outgrow.plan import Gather, build, locate, parts
-from outgrow.schema import Apart, Column, ForeignKey, StatementTrigger
+from outgrow.schema import Apart, Column, ForeignKey, Function, StatementTrigger, Volatility
 from outgrow.statement import bind
 
 from .world import Placer, domain, located, name, plan, schema
@@ -64,6 +64,45 @@ def test_what_a_row_meets_must_lie_on_its_own_shard(target: str) -> None:
     assert plan(f"{INTO} (1, 1, 'a') ON CONFLICT DO NOTHING").refusal is None
     # A number that the fleet draws is nobody's yet.
     assert plan("INSERT INTO numbered (customer_id) VALUES (1) ON CONFLICT DO NOTHING").refusal is None
+
+
+@pytest.mark.parametrize(
+    ("default", "new"),
+    [
+        ("nextval('numbered_id_seq'::regclass)", True),
+        ("(nextval('numbered_id_seq'::regclass))::text", True),
+        ("(nextval('numbered_id_seq'::regclass) % 10)", False),
+        ("gen_random_uuid()", True),
+        ("(gen_random_uuid())::text", True),
+        # Nothing that this server has itself, so somebody's own.
+        ("uuidv7()", False),
+        ("shop.gen_random_uuid()", False),
+        ('"left"((gen_random_uuid())::text, 4)', False),
+        ("(nextval('numbered_id_seq'::regclass))::real", False),
+        ("random()", False),
+        ("clock_timestamp()", False),
+        ("dice()", False),
+    ],
+)
+def test_a_default_that_another_row_may_have_drawn_as_well(default: str, new: bool) -> None:
+    """Volatile is not new: rows with `random()` of ten values meet, and on other shards, too."""
+    plain = schema()
+    orders = plain.tables[name("orders")]
+    draws = "nextval" in default
+    sequence = name("numbered_id_seq") if draws else None
+    column = Column("code", "text", default=default, default_volatile=True, serial=draws, sequence=sequence)
+    keyed = replace(orders, columns=(*orders.columns, column), unique_keys=(("code",),))
+    functions = dict(plain.functions)
+    for called, owner in (("gen_random_uuid", "pg_catalog"), ("uuidv7", "public")):
+        own = owner == "pg_catalog"
+        functions[called] = (Function(owner, called, "function", Volatility.VOLATILE, "uuid", False, own),)
+    known = replace(plain, tables={**plain.tables, orders.name: keyed}, functions=functions)
+    statement = bind(f"{INTO} (1, 1, 'a') ON CONFLICT DO NOTHING", known)
+    if new:
+        assert build(statement, known, domain()).refusal is None
+    else:
+        with pytest.raises(Error, match=r"OG-PLAN-050.*code"):
+            build(statement, known, domain())
 
 
 @pytest.mark.parametrize("columns", [(), ("status",), ("status", "customer_id")])

@@ -79,7 +79,12 @@ def check(
         found = "right" if one.right else "WRONG"
         out = console()
         out.print(escape(f"{one.unique.name} of {one.table.name}: {one.rows:,} rows, {found}"), soft_wrap=True)
-        for what, values in (("rows without an entry", one.unindexed), ("entries without a row", one.stale)):
+        shown = {
+            "rows without an entry": one.unindexed,
+            "entries without a row": one.stale,
+            "columns that the table has not": one.gone,
+        }
+        for what, values in shown.items():
             if values:
                 out.print(escape(f"  {what}, such as {', '.join(values)}"), soft_wrap=True)
     if not all(one.right for one in compared):
@@ -118,4 +123,5 @@ def _result(one: Any) -> dict[str, Any]:
         "unindexed": list(one.unindexed),
         "stale": list(one.stale),
         "misplaced": one.misplaced,
+        "gone": list(one.gone),
     }

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from outgrow import sqlfile
+from outgrow.errors import NotSupportedError
 from outgrow.nodes import Link
 from outgrow.runtime.definitions.references import Reference, check_references, references_steps
 from outgrow.topology import Placement, Sharded, TableName
@@ -31,13 +32,18 @@ class Seen:
     #: Unique keys: their table, name, and columns.
     keys: Mapping[int, tuple[TableName, str, tuple[str, ...]]] = field(default_factory=dict)
     references: Mapping[int, Reference] = field(default_factory=dict)
+    #: Indexes of the whole domain whose triggers name columns that are gone: table, key, and those columns.
+    stranded: Mapping[int, tuple[TableName, str, tuple[str, ...]]] = field(default_factory=dict)
 
     def compared(self, placements: Mapping[TableName, Placement], after: Seen, *, several: bool) -> Observed:
         """What became of placed tables, and which new unique keys hold on each shard only.
 
         Raises NotSupportedError OG-RUN-155 for a new foreign key whose rows may lie on different shards, where there
-        are `several`.
+        are `several`; and OG-RUN-157 for a column that an index of the whole domain can no longer find.
         """
+        for oid, (table, key, columns) in after.stranded.items():
+            if oid not in self.stranded:
+                raise _stranding(table, key, columns)
         if several:
             check_references(placements, self.references, after.references)
         moved = tuple(
@@ -59,13 +65,26 @@ class Seen:
         return Observed(moved, tuple(notices))
 
 
+def _stranding(table: TableName, key: str, columns: tuple[str, ...]) -> NotSupportedError:
+    return NotSupportedError(
+        "OG-RUN-157",
+        f"{key} of {table} is unique in the whole domain, and its index would no longer find {', '.join(columns)}: "
+        "every write of the table would fail",
+        cure="`outgrow unique drop` its number (`outgrow unique show`), then this, then `outgrow unique build` with "
+        "the columns as they are called then",
+    )
+
+
 def observe_steps(link: Link) -> Steps[Seen]:
     """The catalogue as this connection's transaction sees it now."""
     answer = yield from link.run_steps(_OBSERVED_SQL, None)
-    tables, keys = {}, {}
+    tables: dict[int, TableName] = {}
+    keys: dict[int, tuple[TableName, str, tuple[str, ...]]] = {}
+    stranded: dict[int, tuple[TableName, str, tuple[str, ...]]] = {}
     for kind, oid, schema, table, key, columns in answer.rows:
         if kind == "table":
             tables[oid] = TableName(schema, table)
         else:
-            keys[oid] = (TableName(schema, table), key, tuple(columns or ()))
-    return Seen(tables, keys, (yield from references_steps(link)))
+            found = keys if kind == "key" else stranded
+            found[oid] = (TableName(schema, table), key, tuple(columns or ()))
+    return Seen(tables, keys, (yield from references_steps(link)), stranded)

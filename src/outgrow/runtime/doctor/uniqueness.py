@@ -5,8 +5,9 @@ from __future__ import annotations
 from outgrow.nodes import Link
 from outgrow.runtime.doctor.examination import Check, Examination
 from outgrow.runtime.doctor.finding import Finding, Severity
-from outgrow.runtime.uniqueness import building, checking
+from outgrow.runtime.uniqueness import building, checking, triggers
 from outgrow.runtime.uniqueness.building import UniqueIndex
+from outgrow.schema import Table
 from outgrow.waits import Steps
 
 
@@ -21,6 +22,16 @@ def _kept_steps(examination: Examination) -> Steps[list[Finding]]:
             what = f"nobody keeps the index of {index.name} of {index.table}: its triggers do not fire, or are gone"
             cure += f"; where the table is gone, `outgrow unique drop {index.number}`"
             found.append(examination.find(Severity.ERROR, examination.domain.name, what, cure))
+        elif stranded := _stranded(index, table):
+            what = (
+                f"the index of {index.name} of {table.name} names {', '.join(stranded)}, which the table has not: "
+                "every write of it fails"
+            )
+            cure = (
+                f"`outgrow unique build {table.name}` with the columns as they are called now; where they are gone, "
+                f"`outgrow unique drop {index.number}`"
+            )
+            found.append(examination.find(Severity.ERROR, examination.domain.name, what, cure))
         elif set(index.columns) not in [set(key) for key in (table.primary_key, *table.unique_keys)]:
             what = f"({', '.join(index.columns)}) of {table.name} is unique in the whole domain, but not on each shard"
             cure = f"CREATE UNIQUE INDEX on them again, then {cure}"
@@ -28,6 +39,11 @@ def _kept_steps(examination: Examination) -> Steps[list[Finding]]:
     if examination.all_rows:
         found += yield from _compared_steps(examination)
     return found
+
+
+def _stranded(index: UniqueIndex, table: Table) -> list[str]:
+    own = [one for one in table.fleet_unique if one.number == index.number]
+    return [name for one in own for name in triggers.gone_columns(one, table)]
 
 
 def _has(index: UniqueIndex, kept: tuple[object, ...]) -> bool:
@@ -50,6 +66,9 @@ def _compared_steps(examination: Examination) -> Steps[list[Finding]]:
     found = []
     for table in state.picture.schema.tables.values():
         for unique in table.fleet_unique:
+            if triggers.gone_columns(unique, table):
+                # (That is found without all rows.)
+                continue
             compared = yield from checking.compare_steps(state, unique, table)
             cure = (
                 f"see with a query who has them, change what is there twice, then `outgrow unique build {table.name} "

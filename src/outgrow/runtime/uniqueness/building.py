@@ -3,7 +3,7 @@
 lock definitions                          nobody defines anything meanwhile
 lock the table on every shard             who writes ends first, others wait for the end; readers notice nothing
 triggers on every shard                   from here on whoever writes notes what it does
-note the rows that are there              and settle, as any writer does: a value that is there twice ends it
+bring the rows that are there to it       as any writer does, some blocks at a time: a value that is there twice ends it
 record it, raise the epoch, commit        all of it or nothing
 """
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _QUERIES = sqlfile.load("outgrow.runtime")
 #: How long one try waits for a lock: everybody who comes later waits behind it.
 _TRY_MS = 1000
+#: Of each shard, whose rows are brought to the index at a time: some ten thousands.
+_BLOCKS = 256
 #: The lock was not had in time; a deadlock that the server saw.
 _BUSY = ("55P03", "40P01")
 
@@ -77,13 +79,20 @@ def build_steps(
         known = yield from read_steps(home)
         unique, there = yield from _wanted_steps(state, home, table, columns)
         old = {one.number for one in known if one.table == table and set(one.columns) == set(columns)}
-        old |= {one.number for one in there.fleet_unique if set(one.columns) == set(columns)}
+        old |= {
+            one.number for one in there.fleet_unique if set(one.columns) == set(columns) or _was(one, unique, there)
+        }
         work = _Changing(state, [one.number for one in known if one.number not in old], until)
         build = partial(work.build_steps, unique=unique, table=there)
         yield from _tries_steps(state, build, f"{table} is written", patience_seconds)
         return UniqueIndex(unique.number, unique.name, table, unique.columns, unique.shards)
 
     return (yield from _defining_steps(state, body_steps, until))
+
+
+def _was(old: FleetUnique, new: FleetUnique, table: Table) -> bool:
+    """Whether it is the index of the same key, whose columns had other names when it was built."""
+    return old.name == new.name and bool(triggers.gone_columns(old, table))
 
 
 def drop_steps(state: DomainState, number: int, patience_seconds: float, until: float | None) -> Steps[UniqueIndex]:
@@ -177,10 +186,8 @@ class _Changing:
         made = triggers.definitions(unique, table)
         for shard in self.shards:
             yield from transaction.run_many_steps({shard: [(sql, None) for sql in made]}, until)
-        noted = triggers.noted_rows(unique, table)
-        yield from transaction.run_steps([(shard, noted) for shard in self.shards], None, True, until)
         try:
-            yield from settling.settle_with_steps(transaction, {unique.number: unique}, until)
+            yield from self._rows_steps(transaction, unique, table)
         except IntegrityError as error:
             raise _twice(unique, table.name, error) from error
         home = self.state.picture.domain.home.name
@@ -188,6 +195,20 @@ class _Changing:
         recorded += [list(unique.columns), list(unique.shards)]
         yield from transaction.run_steps([(home, settling.QUERIES["unique_record"])], recorded, True, until)
         yield from _raise_epoch_steps(self.state, transaction, until)
+
+    def _rows_steps(self, transaction: Transaction, unique: FleetUnique, table: Table) -> Steps[None]:
+        """Bring the rows that are there to the index, so many at a time that they fit into this process's memory.
+
+        Nobody writes them now, so that they can be read block by block.
+        """
+        asked = [(shard, triggers.block_count(table)) for shard in self.shards]
+        sizes = yield from transaction.run_steps(asked, None, False, self.until)
+        blocks = {shard: answer.rows[0][0] for shard, answer in zip(self.shards, sizes, strict=True)}
+        for first in range(0, max(blocks.values()), _BLOCKS):
+            rows = triggers.claims_of_rows(unique, table, first, first + _BLOCKS)
+            asked = [(shard, rows) for shard, size in blocks.items() if first < size]
+            answers = yield from transaction.run_steps(asked, None, False, self.until)
+            yield from settling.bring_steps(transaction, {unique.number: unique}, answers, self.until)
 
     def drop_steps(self, transaction: Transaction) -> Steps[None]:
         yield from self._sweep_steps(transaction)
@@ -244,9 +265,13 @@ def _wanted_steps(
             f"({shown}) of {name} is not unique on each shard",
             cure=f"first CREATE UNIQUE INDEX ON {name} ({shown}), through outgrow",
         )
-    key_name, ordered, nulls_equal = native[0]
+    key_name, ordered, nulls_equal, blind, fleeting = min(native, key=lambda row: row[2:])
     if nulls_equal:
         raise _refused(name, columns, f"{key_name} takes two NULLs for equal (NULLS NOT DISTINCT)")
+    if blind:
+        raise _refused(name, columns, f"the collation of {key_name} calls equal what differs")
+    if fleeting:
+        raise _refused(name, columns, "the table is UNLOGGED: a crash empties it, and its entries would stay")
     [[number]] = (yield from home.run_steps(settling.QUERIES["unique_number"], None)).rows
     shards = tuple(shard.name for shard in state.picture.domain.shards)
     return FleetUnique(number, key_name, tuple(ordered), placed.columns, shards), table
@@ -276,6 +301,9 @@ def _check_types(table: Table, columns: Sequence[str]) -> None:
             )
         if column.nondeterministic:
             raise _refused(table.name, columns, f"the collation of {name} calls equal what differs")
+        if column.generated:
+            # ALTER COLUMN … SET EXPRESSION (PostgreSQL 17) writes all rows anew, and no trigger hears of it.
+            raise _refused(table.name, columns, f"{name} is generated, and its expression may change without a write")
 
 
 def _refused(name: TableName, columns: Sequence[str], why: str) -> NotSupportedError:

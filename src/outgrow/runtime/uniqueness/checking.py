@@ -44,14 +44,18 @@ class Compared:
     stale: tuple[str, ...] = ()
     #: Entries on another shard than the one where they are looked for.
     misplaced: int = 0
+    #: Columns that it names and the table has not: writes of the table fail, and nothing could be compared.
+    gone: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
-        return not (self.unindexed or self.stale or self.misplaced)
+        return not (self.unindexed or self.stale or self.misplaced or self.gone)
 
 
 def compare_steps(state: DomainState, unique: FleetUnique, table: Table) -> Steps[Compared]:
     """Read all rows and all entries."""
+    if gone := triggers.gone_columns(unique, table):
+        return Compared(unique, table, 0, gone=gone)
     rows, entries = yield from _sums_steps(state, unique, table)
     total = sum(count for count, _ in rows.values())
     misplaced = yield from _misplaced_steps(state, unique)

@@ -35,6 +35,8 @@ T = TypeVar("T")
 QUERIES = dict(ledger.queries())
 #: What the check on the server says.
 _UNSETTLED = "OG-NODE-160"
+#: Behind SET CONSTRAINTS ALL: that check waits all the same, until what a statement has noted has come to the index.
+DEFERRED = "SET CONSTRAINTS outgrow.unique_settled DEFERRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +105,14 @@ def within_steps(
 def settle_steps(transaction: Transaction, until: float | None) -> Steps[None]:
     """Bring to the index what the branches have written.  Raises IntegrityError where a value is somebody else's."""
     known = transaction.state.picture.schema.fleet_unique
-    if known and transaction.failed is None:
-        yield from settle_with_steps(transaction, known, until)
-
-
-def settle_with_steps(transaction: Transaction, known: Mapping[int, FleetUnique], until: float | None) -> Steps[None]:
-    """The same, with the indexes given by number."""
+    if not known or transaction.failed is not None:
+        return
     drain = QUERIES["unique_drain"]
     wrote = [(shard, drain) for shard, branch in transaction.branches.items() if branch.wrote]
     if wrote:
         with _all_or_failed(transaction):
             answers = yield from transaction.run_steps(wrote, None, False, until)
-            yield from _bring_steps(transaction, known, answers, until)
+            yield from bring_steps(transaction, known, answers, until)
 
 
 def one_steps(
@@ -136,7 +134,7 @@ def one_steps(
     with _all_or_failed(transaction):
         rows, noted = yield from transaction.run_many_steps({shard: asked}, until)
         node = transaction.branches[shard].node.name
-        yield from _bring_steps(transaction, transaction.state.picture.schema.fleet_unique, [noted], until)
+        yield from bring_steps(transaction, transaction.state.picture.schema.fleet_unique, [noted], until)
     return answer_of(rows, node)
 
 
@@ -152,7 +150,7 @@ def _all_or_failed(transaction: Transaction) -> Iterator[None]:
         raise
 
 
-def _bring_steps(
+def bring_steps(
     transaction: Transaction, known: Mapping[int, FleetUnique], answers: Sequence[Rows], until: float | None
 ) -> Steps[None]:
     """What branches have noted, to the shards that have the entries."""

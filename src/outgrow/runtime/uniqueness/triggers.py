@@ -38,10 +38,26 @@ def definitions(unique: FleetUnique, table: Table) -> list[str]:
     ]
 
 
-def noted_rows(unique: FleetUnique, table: Table) -> str:
-    """A query that notes all rows of a shard as new."""
-    note = _note(unique, table, "r", 1)
-    return f"SELECT count({note}) FROM ONLY {_sql(table.name)} AS r WHERE {_there(unique.columns, 'r')}"
+def gone_columns(unique: FleetUnique, table: Table) -> tuple[str, ...]:
+    """The columns that its triggers name and the table has not: somebody renamed or dropped them past outgrow."""
+    return tuple(name for name in dict.fromkeys((*unique.columns, *unique.key)) if table.column(name) is None)
+
+
+def block_count(table: Table) -> str:
+    """A query for how many blocks a shard's part of the table has."""
+    on = string_sql(_sql(table.name))
+    return f"SELECT pg_relation_size({on}::regclass) / current_setting('block_size')::int8"
+
+
+def claims_of_rows(unique: FleetUnique, table: Table, first: int, end: int) -> str:
+    """What `unique_drain` would say had all rows of these blocks just been written."""
+    part = f"r.ctid >= '({first},0)' AND r.ctid < '({end},0)'"
+    return (
+        f"SELECT {unique.number}, place, true, count(*), "
+        "array_agg(value ORDER BY value)::text, array_agg(key ORDER BY value)::text "
+        f"FROM (SELECT *, outgrow.unique_place(value, {len(unique.shards)}) AS place "
+        f"FROM ({_rows(unique, table)} AND {part}) AS r) AS r GROUP BY place ORDER BY place"
+    )
 
 
 def sums_of_rows(unique: FleetUnique, table: Table) -> str:
@@ -75,12 +91,21 @@ def _function(unique: FleetUnique) -> str:
 
 
 def _function_sql(unique: FleetUnique, table: Table) -> str:
-    """TRUNCATE names the table as it is called then."""
+    """TRUNCATE names the table as it is called then.
+
+    It takes rows away that an older snapshot does not see, and the trigger would leave their entries; under READ
+    COMMITTED (and UNCOMMITTED, which is the same here) each query of the function sees what is committed by then.
+    """
     note, there = (sql.replace("%", "%%") for sql in (_note(unique, table, "r", -1), _there(unique.columns, "r")))
     format_sql = string_sql(f"SELECT count({note}) FROM ONLY %I.%I AS r WHERE {there}")
     return f"""CREATE FUNCTION {_function(unique)}() RETURNS trigger LANGUAGE plpgsql AS $outgrow$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
+        IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+            RAISE EXCEPTION 'TRUNCATE of %, which has values that are unique in the whole fleet, at %',
+                TG_TABLE_NAME, upper(current_setting('transaction_isolation'))
+            USING ERRCODE = '0A000', HINT = 'DELETE its rows, or run TRUNCATE at READ COMMITTED.';
+        END IF;
         EXECUTE format({format_sql}, TG_TABLE_SCHEMA, TG_TABLE_NAME);
         RETURN NULL;
     END IF;
