@@ -109,7 +109,7 @@ def asyncpg_uvloop(stack: ExitStack, dsns: Sequence[str], query: str) -> Block:
 
 
 def outgrow(stack: ExitStack, running: BenchFleet, query: str) -> Block:
-    opened = stack.enter_context(open_fleet(running.path, install=True))
+    opened = stack.enter_context(open_fleet(running.path, install=True, rows_in_place=True))
     session = stack.enter_context(opened.session(level="strong"))
     return checked(lambda kind: session.execute(query, (kind,)).fetchall())
 

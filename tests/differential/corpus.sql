@@ -294,6 +294,23 @@ SELECT count(x), count(DISTINCT x) FROM (SELECT qty, paid FROM orders) x;
 SELECT a.rid FROM (SELECT rid, qty FROM orders) a JOIN (SELECT rid, amount AS qty FROM items) b ON a = b ORDER BY 1;
 SELECT g, rid FROM generate_series(1, 3) g JOIN orders ON rid = g ORDER BY 1;
 
+-- NULLIF is of the type in which both are compared; a real beside another number is not what its text says.
+SELECT sum(qty) / nullif(count(*), 0.0), nullif(count(*), 0.0), nullif(sum(qty), 0.5::float8) FROM orders;
+SELECT status, nullif(count(*), 3.0), nullif(max(total), 1), nullif('7', max(rid)), nullif(max(status), 'x') FROM orders GROUP BY status;
+SELECT status FROM orders GROUP BY status HAVING sum(qty) / nullif(count(*), 0.0) > 2;
+SELECT o.rid, o.qty / nullif(i.amount, 0.0) FROM orders o JOIN items i ON o.product_id = i.product_id WHERE o.qty / nullif(o.rid, 2.0) < 0.5 ORDER BY 1, 2;
+SELECT max(price::real) FROM items HAVING max(price::real) > max(price);
+SELECT product_id FROM items GROUP BY product_id HAVING max(price::real) > 0.1 AND max(price::real) <> min(price);
+SELECT max(price::real), max(price::real)::float8, coalesce(max(price::real), 0), max(price::real)::numeric, max(price::real)::int FROM items;
+SELECT product_id, coalesce(max(price::real), 0), max(price::real) = min(price::real), nullif(max(price::real), 0) FROM items GROUP BY product_id;
+SELECT max(0.1::real + rid * 0) > 0.1, max(0.1::real + rid * 0)::float8 FROM orders;
+
+-- Grouping sets that are alike count once.
+SELECT qty, count(*) FROM orders GROUP BY DISTINCT ROLLUP (qty), ROLLUP (qty);
+SELECT qty, status, count(*) FROM orders GROUP BY DISTINCT ROLLUP (qty, status), ROLLUP (status);
+SELECT qty, count(*) FROM orders GROUP BY DISTINCT qty;
+SELECT qty, count(*) FROM orders GROUP BY ROLLUP (qty), ROLLUP (qty);
+
 -- The ON of an outer join names what no shard has alone.
 SELECT c.rid, o.rid FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND now() > '2020-01-01';
 WITH sittings AS (SELECT hits FROM sittings WHERE hits > 20) SELECT c.rid, o.rid FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty IN (SELECT hits FROM sittings);

@@ -81,7 +81,7 @@ def _types(section: str, name: str, takes: list[str]) -> Iterator[tuple[str, str
         for other in families[1]:
             if name in _ALIKE and one != other and "int" not in takes:
                 continue
-            if (name == "nullif" and one != other) or (takes[0] != takes[1] and other == "int8"):
+            if takes[0] != takes[1] and other == "int8":
                 continue
             if takes == ["text", "int"] and one != "text":
                 continue

@@ -17,9 +17,7 @@ _BITS = {"int2": 15, "int4": 31, "int8": 63}
 
 
 def widest(types: set[str]) -> str:
-    """The type in which numbers of these types meet; real with an exact type meets in double precision."""
-    if len(types) > 1 and "float4" in types:
-        return "float8"
+    """The type in which numbers of these types meet.  (Real meets none here: see `evaluate.Compiler.together`.)"""
     return max(types, key=_WIDTH.index)
 
 
@@ -138,7 +136,7 @@ def converter(source: str, target: str) -> Callable[[Any], Any]:
     if target in INTEGERS:
         return _to_integer(source, target)
     if target == "float8":
-        return lambda value: _finite(float(value), *((value,) if source in ("float4", "float8") else ()))
+        return lambda value: _finite(float(value), *((value,) if source == "float8" else ()))
     if target == "numeric":
         return _to_numeric(source)
     if target.startswith("numeric("):
@@ -164,8 +162,6 @@ def _to_integer(source: str, target: str) -> Callable[[Any], int]:
 def _to_numeric(source: str) -> Callable[[Any], Decimal]:
     if source == "float8":
         return lambda value: Decimal(f"{value:.15g}") if math.isfinite(value) else Decimal(str(value))
-    if source == "float4":
-        return lambda value: Decimal(f"{value:.6g}") if math.isfinite(value) else Decimal(str(value))
     return Decimal
 
 

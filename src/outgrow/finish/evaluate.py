@@ -84,7 +84,7 @@ class Compiler:
             operand = self.settle(operand, base)
         if base == "text":
             return self._text(operand)
-        if operand.type not in NUMBERS:
+        if operand.type not in NUMBERS or operand.type == "float4":
             raise unvetted_expression(f"a cast from {operand.type} to {final.type}")
         convert, value = converter(operand.type, final.type), operand.value
         return Typed(lambda row: None if (found := value(row)) is None else convert(found), base)
@@ -113,6 +113,9 @@ class Compiler:
         if not known:
             return [self.settle(part, "text") for part in parts], "text"
         if known <= NUMBERS:
+            if "float4" in known and len(known) > 1:
+                # A real arrives as the text that names it (0.1), and is widened to what it is (0.100000001490116).
+                raise unvetted_expression(f"{what} between {' and '.join(sorted(known))}")
             kind = widest(known)
         elif len(known) == 1:
             kind = next(iter(known))
@@ -259,15 +262,22 @@ class Compiler:
             values = [part.value for part in parts]
             return Typed(lambda row: _first(row, values), kind)
         if name == "nullif":
-            equal, value = self.comparison("=", parts[0], parts[1]), parts[0].value
-            kind = "text" if parts[0].type == "unknown" else parts[0].type
-            return Typed(lambda row: None if equal(row) else value(row), kind)
+            return self._nullif(parts[0], parts[1])
         if name == "abs" and parts[0].type in NUMBERS:
             value, kind = parts[0].value, parts[0].type
             return Typed(lambda row: None if (found := value(row)) is None else absolute(found, kind), kind)
         if name == "round" and parts[0].type in NUMBERS and parts[0].type != "float4":
             return self._round(parts)
         raise unvetted_expression(f"{name} of {', '.join(part.type for part in parts)}")
+
+    def _nullif(self, one: Typed, other: Typed) -> Typed:
+        """The first as the operator `=` takes it: an integer beside a numeric is one too, beside an integer itself."""
+        equal = self.comparison("=", one, other)
+        first, kind = self.together([one, other], "NULLIF")
+        if one.type in INTEGERS and kind in INTEGERS:
+            kind = one.type
+        value = first[0].value
+        return Typed(lambda row: None if equal(row) else value(row), "text" if kind == "varchar" else kind)
 
     def _round(self, parts: list[Typed]) -> Typed:
         value, kind = parts[0].value, parts[0].type

@@ -116,7 +116,7 @@ def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | 
     if name == "avg":
         return _AVG.get(first or "", first if first in ("numeric", "float8", "interval") else None)
     if name == "nullif":
-        return first
+        return _nullif(first, type_of(args[1])) if len(args) == 2 else None
     if name == "length":
         return declared or ("int4" if first in TEXTUAL or first == "bytea" else None)
     if name in _TEXT_OF_TEXT:
@@ -127,6 +127,19 @@ def call_type(name: str, declared: str | None, args: tuple[Expr, ...]) -> str | 
             return "text"
         return wide
     return declared
+
+
+def _nullif(first: str | None, second: str | None) -> str | None:
+    """The first as the operator `=` takes it: where there is none of both types, it is widened."""
+    if first in _NUMBERS and second != "unknown":
+        if second not in _NUMBERS:
+            return None
+        if first == second or first == "float4" or {first, second} <= set(_SUM):
+            return first
+        return "float8" if "float" in first + second else "numeric"
+    if first == "unknown":
+        first = second
+    return "text" if first in ("varchar", "unknown") and second in ("varchar", "text", "unknown") else first
 
 
 def collation_order(name: str, default: Order) -> Order:

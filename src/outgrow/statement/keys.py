@@ -40,6 +40,9 @@ def group_keys(
         return f"{{{keys.index(key)}}}"
 
     text = ", ".join(shown(part) for part in node.expressions)
+    if node.args.get("all") is False:
+        # Sets that are alike count once; the parser says it by a word's absence.
+        text = "DISTINCT " + text
     return tuple(keys), text if sets or any(isinstance(p, exp.Tuple) for p in node.expressions) else ""
 
 

@@ -98,3 +98,11 @@ SELECT g.id FROM goods g WHERE g.id > ALL (SELECT s.amount FROM sales s WHERE s.
 SELECT g.id FROM goods g WHERE EXISTS (SELECT 1 FROM sales s WHERE s.amount = 2) AND g.id NOT IN (SELECT s.good FROM sales s WHERE s.buyer > 2 AND s.good IS NOT NULL) ORDER BY 1
 SELECT g.id FROM goods g WHERE EXISTS (SELECT 1 FROM kinds k WHERE k.exact::text = '1.5' AND k.exact < g.id) ORDER BY 1
 SELECT g.id FROM goods g WHERE 4 IN (SELECT count(*) FROM sales s WHERE s.good = g.id) OR g.id IN (SELECT s.good FROM sales s ORDER BY s.good LIMIT 2) ORDER BY 1
+-- What a primary key decides and nothing is grouped by: types without an equality, in windows and under names; ROLLUP beside it.
+SELECT k.id, k.raw, k.box, count(s.buyer) FROM kinds k LEFT JOIN sales s ON s.good = k.id GROUP BY k.id ORDER BY 1
+SELECT k.raw->>'a' AS a, k.mood, json_agg(k.raw)::text, count(*) FROM kinds k JOIN sales s ON s.good = k.id GROUP BY k.id ORDER BY k.raw::text, k.id
+SELECT x.raw, x.n FROM (SELECT k.id, k.raw, count(*) AS n FROM kinds k LEFT JOIN sales s ON s.good = k.id GROUP BY k.id) x ORDER BY x.id
+SELECT g.id, rank() OVER w, sum(count(*)) OVER w FROM goods g LEFT JOIN sales s ON s.good = g.id GROUP BY g.id WINDOW w AS (ORDER BY g.price / 3, g.label) ORDER BY 1
+SELECT k.id, rank() OVER (ORDER BY k.raw::text) FROM kinds k LEFT JOIN sales s ON s.good = k.id GROUP BY k.id HAVING k.raw IS NULL OR k.raw::text <> '' ORDER BY 1
+SELECT g.id, g.label, s.note, count(*) FROM goods g LEFT JOIN sales s ON s.good = g.id GROUP BY g.id, ROLLUP (s.note) ORDER BY 1, 2, 3, 4
+SELECT k.id, k.raw, k.code, s.note, count(*) FROM kinds k LEFT JOIN sales s ON s.good = k.id GROUP BY k.id, CUBE (s.note, k.code) ORDER BY 1, 3, 4, 5

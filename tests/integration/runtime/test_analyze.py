@@ -43,7 +43,7 @@ def topology(fleet_servers: Servers) -> Iterator[Any]:
             connection.execute(f"INSERT INTO parts SELECT x, x %% 7, 'part ' || x FROM {mine}", [PARTS - 1])
             connection.execute(f"INSERT INTO uses SELECT x, x * 5 FROM {mine}", [USES - 1])
             connection.execute("ANALYZE")
-    with outgrow.open(topology, install=True):
+    with outgrow.open(topology, install=True, rows_in_place=True):
         pass
     yield topology
     fleet_servers.drop(topology)

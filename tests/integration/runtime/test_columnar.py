@@ -47,7 +47,7 @@ def servers_with_rows(fleet_servers: Servers) -> Iterator[Any]:
             mine = f"generate_series({number}, {ROWS}, 2) x"
             connection.execute(f"INSERT INTO parts SELECT x, x % 7, repeat('part ', 50) || x FROM {mine}")
             connection.execute(f"INSERT INTO uses SELECT x, x * 7 % {ROWS}, x / 100.0, date '2024-01-01' FROM {mine}")
-    with outgrow.open(topology, install=True):
+    with outgrow.open(topology, install=True, rows_in_place=True):
         pass
     yield topology
     fleet_servers.drop(topology)

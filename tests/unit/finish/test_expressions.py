@@ -12,10 +12,10 @@ from outgrow.finish.evaluate import Compiler
 from outgrow.finish.numeric import divide
 from outgrow.plan.spec import Apply, Constant, Convert, Final, Given, Position
 
-#: Columns: int8 7, numeric 2.50, float8 0.5, text 'b', bool, NULL int8
-TYPES = ["int8", "numeric", "float8", "text", "bool", "int8"]
-ROW = (7, Decimal("2.50"), 0.5, "b", True, None)
-INT, NUM, FLT, TXT, BOOL, NULL = (Position(at) for at in range(6))
+#: Columns: int8 7, numeric 2.50, float8 0.5, text 'b', bool, NULL int8, float4 0.1
+TYPES = ["int8", "numeric", "float8", "text", "bool", "int8", "float4"]
+ROW = (7, Decimal("2.50"), 0.5, "b", True, None, 0.1)
+INT, NUM, FLT, TXT, BOOL, NULL, REAL = (Position(at) for at in range(7))
 
 
 def number(text: str) -> Constant:
@@ -68,6 +68,16 @@ CASES: list[tuple[Final, str, str]] = [
     (op("coalesce", NULL, number("1.5")), "1.5", "numeric"),
     (op("coalesce", NULL, INT), "7", "int8"),
     (op("nullif", INT, number("7")), "None", "int8"),
+    (op("nullif", INT, number("0.0")), "7", "numeric"),
+    (op("/", INT, op("nullif", Convert(number("2"), "int8"), number("0.0"))), "3.5000000000000000", "numeric"),
+    (op("nullif", Convert(number("5"), "int4"), INT), "5", "int4"),
+    (op("nullif", INT, FLT), "7.0", "float8"),
+    (op("nullif", NUM, FLT), "2.5", "float8"),
+    (op("nullif", NUM, INT), "2.50", "numeric"),
+    (op("nullif", string("5"), INT), "5", "int8"),
+    (op("nullif", string("7"), INT), "None", "int8"),
+    (op("nullif", string("5"), NUM), "5", "numeric"),
+    (op("nullif", string("a"), TXT), "a", "text"),
     (op("case", op(">", INT, number("9")), string("many"), string("few")), "few", "text"),
     (op("case", op("=", NULL, INT), INT, NUM), "2.50", "numeric"),
     (op("abs", op("-", NUM)), "2.50", "numeric"),
@@ -90,6 +100,10 @@ CASES: list[tuple[Final, str, str]] = [
     (number("5"), "5", "int4"),
     (string("x"), "x", "text"),
     (Constant("null", "NULL"), "None", "text"),
+    (REAL, "0.1", "float4"),
+    (op("=", REAL, REAL), "True", "bool"),
+    (op("coalesce", Constant("null", "NULL"), REAL), "0.1", "float4"),
+    (op("nullif", REAL, REAL), "None", "float4"),
 ]
 
 
@@ -140,6 +154,21 @@ def test_errors_are_the_servers(final: Final, state: str) -> None:
         Convert(TXT, "int4"),
         op("coalesce", TXT, INT),
         op("sqrt", NUM),
+        # Its text is 0.1; beside another number it is 0.100000001490116.
+        op(">", REAL, number("0.1")),
+        op("=", REAL, FLT),
+        op("=", REAL, string("0.1")),
+        op("in", REAL, number("1"), number("2")),
+        op("between", REAL, number("0"), number("1")),
+        op("is distinct from", REAL, NUM),
+        op("coalesce", REAL, number("0")),
+        op("nullif", REAL, number("0")),
+        op("nullif", INT, REAL),
+        op("case", BOOL, REAL, number("0")),
+        Convert(REAL, "float8"),
+        Convert(REAL, "numeric"),
+        Convert(REAL, "int4"),
+        Convert(REAL, "text"),
     ],
 )
 def test_what_is_not_vetted_is_refused(final: Final) -> None:

@@ -137,3 +137,11 @@ def test_parameters_of_other_classes_are_left() -> None:
     assert isinstance(rendered(text, 3), Rendered)
     assert isinstance(rendered(text, Own(3)), Unvetted)
     assert isinstance(rendered(text, [3]), Unvetted)
+
+
+def test_nullif_that_postgresql_widens_is_left_to_it() -> None:
+    join = "FROM orders o JOIN docs d ON d.slug = o.status"
+    for item in ("nullif(o.qty, 0.0)", "nullif(o.qty, o.total)", "o.qty / nullif(o.qty, 2.0)"):
+        assert rendered(f"SELECT {item} {join}") == Unvetted("nullif of int4 and numeric"), item
+    for item in ("nullif(o.total, 0)", "nullif(o.qty, 0::int8)", "nullif(o.status, 'x')"):
+        assert isinstance(rendered(f"SELECT {item} {join}"), Rendered), item

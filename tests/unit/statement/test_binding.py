@@ -171,6 +171,34 @@ def test_derived_tables_pass_types_on() -> None:
     assert isinstance(expr, ColumnRef) and expr.order is Order.BYTES and expr.table is None
 
 
+#: Type → what nullif is beside each (pg_typeof on PostgreSQL 15).
+NULLIF = {
+    "int2": "int2 int2 int2 numeric float8 float8",
+    "int4": "int4 int4 int4 numeric float8 float8",
+    "int8": "int8 int8 int8 numeric float8 float8",
+    "numeric": "numeric numeric numeric numeric float8 float8",
+    "float4": "float4 float4 float4 float4 float4 float4",
+    "float8": "float8 float8 float8 float8 float8 float8",
+}
+
+
+@pytest.mark.parametrize("one", NULLIF)
+def test_nullif_of_numbers_is_what_equality_makes_of_the_first(one: str) -> None:
+    items = ", ".join(f"nullif(NULL::{one}, NULL::{other})" for other in NULLIF)
+    assert [type_of(item.expr) for item in select(f"SELECT {items}").items] == NULLIF[one].split()
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [("'5', 5.0", "numeric"), ("5, '5'", "int4"), ("'a', 'b'", "text"), ("NULL, 'b'::varchar", "text"),
+     ("'a'::varchar, NULL", "text"), ("'a'::varchar, 'b'::text", "text"), ("'a'::name, 'b'::text", "name"),
+     ("5, $1", None), ("DATE '2024-01-01', $1", "date")],
+)  # fmt: skip
+def test_nullif_of_other_types(call: str, expected: str | None) -> None:
+    tree = bind(f"SELECT nullif({call})", SCHEMA).tree
+    assert isinstance(tree, Select) and type_of(tree.items[0].expr) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from outgrow.plan.blocks import leaves_of
 from outgrow.plan.cutting.vetting import vet_alike
@@ -21,10 +23,12 @@ from outgrow.statement.tree import (
     Expr,
     Join,
     JoinKind,
+    Literal,
     Query,
     Relation,
     Scan,
     Select,
+    Template,
     Tree,
     WholeRow,
 )
@@ -132,29 +136,94 @@ def _of_alone(expr: Expr, alias: str) -> bool:
 # --- what a primary key decides --------------------------------------------------------------------------------------
 
 
+#: Types without an equality: nothing is grouped by them.
+_UNEQUAL = frozenset(("json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"))
+
+
 def with_dependents(tree: T, places: Places) -> T:
     """Columns that a group's primary key decides are grouped by as well: rows that were brought have no key."""
 
     def change(node: object) -> object:
-        if not isinstance(node, Select) or not node.group or node.grouping_sets:
+        if not isinstance(node, Select) or not node.group:
             return node
-        group = list(node.group)
+        common = _in_every_set(node)
         for leaf in leaves_of(node.source):
             table = places.table(leaf.table) if isinstance(leaf, Scan) else None
             if table is None or not isinstance(leaf, Scan) or not table.primary_key or leaf.column_aliases:
                 continue
-            grouped = {expr.name for expr in node.group if isinstance(expr, ColumnRef) and expr.relation == leaf.alias}
+            grouped = {expr.name for expr in common if isinstance(expr, ColumnRef) and expr.relation == leaf.alias}
             if grouped.issuperset(table.primary_key):
-                group += _shown(node, leaf.alias, group)
-        return replace(node, group=tuple(group)) if len(group) > len(node.group) else node
+                node = _with_decided(node, leaf.alias)
+        return node
 
     return transform(tree, change)
 
 
-def _shown(select: Select, alias: str, known: list[Expr]) -> list[Expr]:
+def _in_every_set(select: Select) -> list[Expr]:
+    """What is grouped by whatever ROLLUP and the like leave out."""
+    if not select.grouping_sets:
+        return list(select.group)
+    found, depth = [], 0
+    for part in re.findall(r"[()]|\{\d+\}", select.grouping_sets):
+        depth += {"(": 1, ")": -1}.get(part, 0)
+        if not depth and part[0] == "{":
+            found.append(select.group[int(part[1:-1])])
+    return found
+
+
+def _with_decided(select: Select, alias: str) -> Select:
+    """Grouped by what it shows of the item as well, or, where that has no equality, with one of the group's values."""
+    shown = _shown(select, alias, select.group)
+    more = [ref for ref in shown if ref.type not in _UNEQUAL]
+    names = {ref.name for ref in shown if ref.type in _UNEQUAL}
+    if more:
+        group, sets = (*select.group, *more), select.grouping_sets
+        if sets:
+            sets += "".join(f", {{{at}}}" for at in range(len(select.group), len(group)))
+        select = replace(select, group=group, grouping_sets=sets)
+    if not names:
+        return select
+
+    def change(value: object) -> object:
+        if isinstance(value, tuple):
+            return _same_or(value, tuple(change(each) for each in value))
+        if isinstance(value, ColumnRef):
+            wanted = value.relation == alias and not value.depth and value.name in names
+            return _any_of_group(value) if wanted else value
+        # (In a subquery it would be an aggregate of the block outside, which servers allow and nobody here expects.)
+        if not dataclasses.is_dataclass(value) or isinstance(value, type | Query):
+            return value
+        if (isinstance(value, Expr) and value in select.group) or _folds(value):
+            return value
+        parts = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        new = {name: made for name, old in parts.items() if (made := change(old)) is not old}
+        return replace(value, **new) if new else value
+
+    clauses = ("items", "having", "order", "distinct_on", "windows")
+    changed: dict[str, Any] = {name: change(getattr(select, name)) for name in clauses}
+    return replace(select, **changed)
+
+
+def _same_or(value: tuple[object, ...], new: tuple[object, ...]) -> tuple[object, ...]:
+    return value if all(one is other for one, other in zip(value, new, strict=True)) else new
+
+
+def _folds(node: object) -> bool:
+    """What it is given are rows, not groups."""
+    return isinstance(node, Call) and node.kind is CallKind.AGGREGATE and node.over is None
+
+
+def _any_of_group(ref: ColumnRef) -> Expr:
+    """They are all the same: `(array_agg(ref))[1]`."""
+    every = Call("array_agg", (ref,), kind=CallKind.AGGREGATE, builtin=True)
+    return Template(("(", ")[", "]"), (every, Literal("number", "1")), name=every.name)
+
+
+def _shown(select: Select, alias: str, known: Sequence[Expr]) -> list[ColumnRef]:
     """The columns of an item that the block shows or orders by, which are not among the known ones."""
-    found: dict[str, Expr] = {}
-    for bundle in (*select.items, select.having, *select.order, *select.distinct_on):
+    found: dict[str, ColumnRef] = {}
+    windows = [window for _, window in select.windows]
+    for bundle in (*select.items, select.having, *select.order, *select.distinct_on, *windows):
         for ref, depth in columns_of(bundle) if bundle is not None else ():
             if ref.relation == alias and not depth:
                 found.setdefault(ref.name, replace(ref, depth=0))

@@ -262,11 +262,14 @@ class Expressions:
         if name == "coalesce" and len(values) == 2 and "numeric" in (value.type.name for value in values):
             return self._first_there(*values)
         if name == "nullif" and len(values) == 2 and not values[0].unknown:
-            # The first or NULL, so its look and width stay whatever it is compared with.
+            # The first or NULL, so its look and width stay whatever it is compared with, unless PostgreSQL widens it.
             compared = comparable(values, name)
+            if compared[0].type.family != values[0].type.family:
+                raise NotVetted(f"{name} of {' and '.join(value.type.name for value in values)}")
             self._chosen("function", name, [replace(each, shown="") for each in compared])
             sql = f"(CASE WHEN {self.equal(*values)} THEN NULL ELSE {values[0].sql} END)"
-            return replace(values[0], sql=sql, constant=None)
+            kind = replace(values[0].type, name="text") if values[0].type.name == "varchar" else values[0].type
+            return replace(values[0], sql=sql, type=kind, constant=None)
         found = alike(values, name)
         result = found[0]
         for value in found[1:]:

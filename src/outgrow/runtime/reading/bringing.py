@@ -85,6 +85,8 @@ def stages_steps(conversation: Conversation, prepared: Prepared, values: Sequenc
     """For explain: in which order rows would come now, by the servers' estimates."""
     plan = prepared.plan
     assert plan.brought is not None
+    if not plan.brought.linked:
+        return []
     ground = yield from ground_steps(conversation, prepared, values, None)
     if ground is None:
         return []

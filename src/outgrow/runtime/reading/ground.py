@@ -32,10 +32,14 @@ class Ground(Enum):
 def ground_steps(
     conversation: Conversation, prepared: Prepared, values: Sequence[Any], until: float | None
 ) -> Steps[Ground | None]:
-    """None: everything is brought at once, in one statement for each shard."""
+    """None: everything is brought at once, in one statement for each shard.
+
+    Copied and single tables are read by the finishing server itself, behind what was brought of its shard: so those are
+    two statements also where nobody narrows anybody.
+    """
     transaction, brought = conversation.transaction, prepared.plan.brought
     assert brought is not None
-    if not brought.linked or conversation.state.pooled:
+    if (not brought.linked and brought.alone) or conversation.state.pooled:
         return None
     if transaction is None:
         return Ground.ALONE

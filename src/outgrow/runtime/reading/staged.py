@@ -45,12 +45,13 @@ class NoEstimate(NotStaged):
 class Estimated:
     """What servers said of a statement's brings, and the stages that follow from it."""
 
-    __slots__ = ("expected", "stages", "until", "values")
+    __slots__ = ("expected", "stages", "told", "until", "values")
 
     def __init__(self, values: Sequence[Any], brought: Brought, expected: Sequence[staging.Expected]) -> None:
         self.values = list(values)
         self.expected = tuple(expected)
         self.stages = staging.stages(brought, self.expected)
+        self.told = [each.rows for each in expected] if brought.linked else []
         self.until = monotonic() + KEPT_SECONDS
 
 
@@ -100,7 +101,9 @@ class Staging:
 
     def _run_steps(self, places: Sequence[set[str]], at: str, editions: Editions) -> Steps[Rows]:
         within = self._ground is Ground.WITHIN
-        known = (yield from self._beside_steps(places)) if within else None
+        known = None if self._brought.linked else self._at_once()
+        if known is None and within:
+            known = yield from self._beside_steps(places)
         links = yield from self._open_steps([at], places, editions)
         self.nodes = tuple(link.node.name for link in links)
         if known is None:
@@ -110,7 +113,7 @@ class Staging:
             yield from self._stage_steps(stage, places)
         arrays = self.gathering.arrays()
         if self._noting.measuring is not None:
-            self._noting.measuring.came = self.gathering.came([each.rows for each in known.expected])
+            self._noting.measuring.came = self.gathering.came(known.told)
         rows = yield from self._columnar_steps(self._links[at], arrays)
         if rows is None:
             every = [*self._values, *arrays]
@@ -133,13 +136,17 @@ class Staging:
         return staging.describe_stages(self._brought, known.expected, known.stages)
 
     def _open_steps(self, first: list[str], places: Sequence[set[str]], editions: Editions) -> Steps[list[Link]]:
-        shards = list(dict.fromkeys([*first, *(shard for having in places for shard in sorted(having))]))
+        shards = self._in_order(set(first).union(*places))
         if self._ground is Ground.BESIDE:
             self._check_spare(shards)
         primaries = self._ground is not Ground.ALONE
         links = yield from self._borrowed.links_steps(shards, self._prepared, self._until, editions, primaries)
         self._links = dict(zip(shards, links, strict=True))
         return links
+
+    def _in_order(self, wanted: set[str]) -> list[str]:
+        """As everybody takes them: so nobody who holds a link waits for one whose holder waits for his."""
+        return [shard for shard in self._state.picture.placer.shards if shard in wanted]
 
     def _check_spare(self, shards: Sequence[str]) -> None:
         """Who has connections and waits for more could wait for others that do the same."""
@@ -208,7 +215,7 @@ class Staging:
         if (known := self._known()) is not None:
             return known
         beside = Borrowed(self._conversation, beside=True)
-        shards = sorted(set().union(*places))
+        shards = self._in_order(set().union(*places))
         self._check_spare(shards)
         try:
             links = yield from beside.links_steps(shards, None, self._until, NO_EDITIONS, True)
@@ -217,6 +224,10 @@ class Staging:
             raise NotStaged from error
         finally:
             beside.give_back()
+
+    def _at_once(self) -> Estimated:
+        """All in one stage, where nobody narrows anybody: what servers expect would decide nothing."""
+        return Estimated(self._values, self._brought, [staging.Expected(0.0)] * len(self._brought.brings))
 
     def _known(self) -> Estimated | None:
         known = self._prepared.estimated
