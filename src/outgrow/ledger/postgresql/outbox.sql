@@ -60,10 +60,12 @@ LEFT JOIN LATERAL (SELECT * FROM outgrow.outbox AS w
 ORDER BY d.family, d.key, o.number;
 
 -- name: outbox_look
--- The last number given out (a new sequence has given out none), the oldest transaction that runs, the first that has
--- not begun; and in how many seconds the next blocked key is due.
+-- The last number given out (a new sequence has given out none), the oldest transaction that runs, one that has begun
+-- just now where that is asked for ($2: it costs a transaction number, else 0); and in how many seconds the next blocked
+-- key is due.  (A snapshot's xmax is no such bound: it is one past the last transaction that has *ended*.)
 SELECT CASE WHEN s.is_called THEN s.last_value ELSE s.last_value - 1 END,
-       pg_snapshot_xmin(n.now)::text::int8, pg_snapshot_xmax(n.now)::text::int8,
+       pg_snapshot_xmin(n.now)::text::int8,
+       CASE WHEN $2::bool THEN pg_current_xact_id()::text::int8 ELSE 0 END,
        (SELECT extract(epoch FROM min(b.next_at) - clock_timestamp())::float8 FROM outgrow.outbox_blocked AS b
         WHERE b.topic = $1::text)
 FROM outgrow.outbox_number AS s, (SELECT pg_current_snapshot() AS now) AS n;

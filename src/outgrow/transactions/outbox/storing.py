@@ -71,8 +71,9 @@ def reading_due(topic: str, keys: int, limit: int) -> Asked:
     return _SQL["outbox_due"], [topic, keys, limit]
 
 
-def looking(topic: str) -> Asked:
-    return _SQL["outbox_look"], [topic]
+def looking(topic: str, bounds: bool) -> Asked:
+    """See `Floor.look`, and `Floor.bounds`."""
+    return _SQL["outbox_look"], [topic, bounds]
 
 
 def retrying(topic: str | None, key: str | None) -> Asked:
