@@ -230,12 +230,13 @@ class Lane:
             return (), None
         given = self._delivering.start(messages)
         yield Future(given)
+        if given.cancelled():
+            return outbox.none_of(messages), "the target was cancelled by itself"
         error = given.exception()
         if error is None:
             found: Any = given.result()
-            if len(found) == len(messages):
-                return found, None
-            return outbox.none_of(messages), f"the target has answered {len(found)} of {len(messages)} messages"
+            wrong = outbox.wrong_answer(found, len(messages))
+            return (outbox.none_of(messages), wrong) if wrong else (found, None)
         if isinstance(error, Unavailable) and error.verdicts is not None and len(error.verdicts) == len(messages):
             return error.verdicts, error.reason
         return outbox.none_of(messages), str(error) or type(error).__name__
