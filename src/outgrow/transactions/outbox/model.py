@@ -139,8 +139,8 @@ def checked_headers(headers: Mapping[str, str] | None) -> str:
             raise DataError(
                 "OG-TX-083",
                 f"{name!r}: {value!r} is not a header of a message",
-                cure="give text by names of letters, digits, - and _; `body` and names that begin with outgrow- or nats- "
-                "are taken, and a value has no line breaks",
+                cure="give text by names of letters, digits, - and _; `body` and names that begin with outgrow- or "
+                "nats- are taken, and a value has no line breaks",
             )
     return json.dumps(dict(headers or {}), ensure_ascii=False)
 

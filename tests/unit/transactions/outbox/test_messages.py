@@ -98,7 +98,7 @@ def test_names_of_headers_that_are_taken(name: str) -> None:
 
 
 def test_an_enumeration_of_texts_is_its_text() -> None:
-    class Kind(str, enum.Enum):
+    class Kind(str, enum.Enum):  # noqa: UP042
         PAID = "paid"
 
     assert stored_key(Kind.PAID) == ("text", "paid") == ("text", key_text("text", "paid"))
