@@ -1,4 +1,4 @@
-"""A short matrix of faults in every test run; longer ones, and every protection switched off, in the long run."""
+"""A short matrix of faults in every test run; poolers and failovers in the long one, with the whole matrix."""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests import mariadb
-from tests.crash.faults import BOTH, DECIDER, FAILOVER, FAULTS, KILL, LOSSY, LOST, PAUSE, SLOW
+from tests.crash.faults import BOTH, DECIDER, FAILOVER, FAULTS, KILL, LOSSY
 from tests.crash.ground import PostgresGround
-from tests.crash.mutants import MUTANTS
 from tests.crash.points import (
     COMMIT_RUN,
     DECIDED,
     LATE,
-    NONE_COMMITTED,
     POINTS,
     PREPARE_RUN,
-    PREPARE_SENT,
-    RACE,
     SOME_COMMITTED,
     UNDECIDED,
-    Point,
 )
 from tests.crash.report import Report
-from tests.crash.run import DOUBT_SECONDS, run
-from tests.crash.slices import SHARDS, grounds, run_all, sliced, standing
-from tests.crash.wire import Kind
+from tests.crash.run import run
+from tests.crash.slices import SHARDS, run_all, sliced, standing
+from tests.crash.unharmed import unharmed
 from tests.servers import serving
 
 
@@ -37,14 +32,6 @@ def ground() -> Iterator[PostgresGround]:
     """Three shards: only what three have prepared can be prepared in part."""
     with serving(SHARDS, 1) as servers:
         yield PostgresGround(servers)
-
-
-def unharmed(report: Report) -> None:
-    assert report.anomalies == 0, report.to_dict()
-    assert report.sums_conserved
-    assert max(report.doubts, default=0.0) <= DOUBT_SECONDS
-    # It must have been at work between the faults, or it has shown nothing.
-    assert report.answers["committed"] > 3 * report.faults, report.to_dict()
 
 
 def test_nothing_is_half_done(ground: PostgresGround) -> None:
@@ -58,16 +45,6 @@ def test_nothing_is_half_done_on_mariadb() -> None:
     mariadb.required()
     with standing("mariadb") as ground:
         unharmed(run(ground, 6, 1, points=(PREPARE_RUN, UNDECIDED, DECIDED, SOME_COMMITTED, COMMIT_RUN, LATE)))
-
-
-@pytest.mark.long
-def test_the_whole_matrix(seed: int) -> None:
-    """As `python -m tests.crash --faults 2000`: PostgreSQL, MariaDB, and failovers of both kinds."""
-    report = run_all(sliced(2000, seed, grounds("all")), None, workers=4)
-    unharmed(report)
-    assert report.points_covered == len(POINTS), report.to_dict()
-    assert report.in_doubt_p99_s is not None and report.in_doubt_p99_s <= 5.0, report.to_dict()
-    assert report.lost_named > 0, report.to_dict()
 
 
 @pytest.mark.long
@@ -91,34 +68,6 @@ def test_what_a_lossy_failover_loses_is_named(seed: int) -> None:
         report = run(ground, 10, seed, kinds=(LOSSY,))
     assert report.anomalies == 0, report.to_dict()
     assert report.lost_by_failover > 0 and report.lost_named > 0, report.to_dict()
-
-
-#: No point of the protocol: where each shard commits by itself.
-ONE_COMMITTED = Point(0, "one shard has committed by itself", Kind.COMMIT, answer=True)
-
-#: Against which faults, and where, each protection stands: with all of them, finding out only takes longer.
-AIMED: dict[str, tuple[tuple[str, ...], tuple[Point, ...]]] = {
-    "one commit after the other": ((KILL,), (ONE_COMMITTED,)),
-    "the decision before the prepares": ((KILL,), (DECIDED, PREPARE_SENT)),
-    "no recovery": ((KILL,), (UNDECIDED, PREPARE_RUN)),
-    "recovery guesses": ((KILL,), (UNDECIDED, PREPARE_RUN)),
-    "recovery presumes": ((PAUSE, SLOW), (UNDECIDED,)),
-    "no fence": ((PAUSE, SLOW), (UNDECIDED, RACE)),
-    "a lost reply is a no": ((LOST,), (DECIDED,)),
-    "recovery looks once": ((KILL,), (LATE,)),
-    "presence does not count": ((SLOW,), (PREPARE_RUN, UNDECIDED)),
-    "the decision beside the commit": ((KILL,), (UNDECIDED,)),
-    "no stamps": ((PAUSE, SLOW), (NONE_COMMITTED, DECIDED)),
-    "nothing is pending": ((LOST,), (DECIDED,)),
-}
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("mutant", sorted(MUTANTS))
-def test_mutant(ground: PostgresGround, mutant: str) -> None:
-    kinds, points = AIMED[mutant]
-    report = run(ground, 60, 1, mutant=mutant, kinds=kinds, points=points, stop=True)
-    assert report.anomalies > 0, report.to_dict()
 
 
 def test_a_few_faults_are_one_slice_and_many_are_spread() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from outgrow.ledger import (
     read_steps,
     version_of,
 )
-from outgrow.topology import Copied, Domain, Node, Role, Shard, Sharded, ShardMap, Single, TableName
+from outgrow.topology import Copied, Domain, Node, Placement, Role, Shard, Sharded, ShardMap, Single, TableName
 from outgrow.waits import Steps
 
 VERSION = version_of("postgresql")
@@ -98,8 +98,23 @@ def test_an_installed_ledger_is_only_seeded() -> None:
     home, other = Scripted(FULL), Scripted(FULL)
     state = drive(install_steps({"s1": home, "s2": other}, domain(), FIRST))
     assert not [name for name in home.log + other.log if name.startswith("v1_")]
-    assert home.log.count("seed_placement") == 3
+    assert "seed_placement" not in home.log
     assert state.schema_epoch == 5
+
+
+def test_new_tables_are_asked_about_before_they_are_recorded() -> None:
+    home, other = Scripted({**FULL, "placements": PLACEMENTS}), Scripted(FULL)
+    asked: list[Any] = []
+
+    def fit_steps(tables: Mapping[TableName, Placement], shards: Sequence[str]) -> Steps[None]:
+        asked.append((dict(tables), list(shards)))
+        assert "seed_placement" not in home.log
+        return
+        yield
+
+    drive(install_steps({"s1": home, "s2": other}, domain(), FIRST, fit_steps))
+    assert asked == [({TableName("public", "one"): Single("s2")}, ["s1", "s2"])]
+    assert home.log.count("seed_placement") == 1
 
 
 def test_reading_builds_the_state() -> None:

@@ -162,6 +162,7 @@ class Transaction:
         finally:
             if writes and shard in self.branches:
                 self.branches[shard].wrote = True
+        assert len(answers) == len(asked), "each statement has its answer"
         if writes and any(rows.count > 0 and rows.status in _COUNTING for rows in answers):
             self.branches[shard].certain = True
         self._note(shard, asked, answers, started, None)
@@ -183,8 +184,8 @@ class Transaction:
             if not ahead and len(asked) < 2:
                 return [(yield from branch.link.run_steps(*asked[0], until=until))] if asked else []
             try:
-                # What COPY answers has no place in a pipeline.
-                alone = bool(asked) and _COPY.search(asked[0][0]) is not None
+                # What COPY answers has no place in a pipeline.  It comes by itself: of several, none is one.
+                alone = len(asked) == 1 and _COPY.search(asked[0][0]) is not None
                 outcomes = yield from branch.link.run_many_steps(
                     ahead if alone else [*ahead, *asked], until=until, chained=True
                 )
