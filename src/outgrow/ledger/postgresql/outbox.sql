@@ -25,6 +25,12 @@ FROM held WHERE held.numbered;
 -- other.
 SELECT pg_notify('outgrow_outbox', t.topic) FROM unnest($1::text[]) AS t(topic);
 
+-- name: outbox_vigil
+-- On a relay's own connection, first: where its machine is gone without a word, the server shall not keep its claims for
+-- the two hours that systems wait, but find out within a dozen seconds.
+SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
+       set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10000', false);
+
 -- name: outbox_listen
 -- On a relay's own connection.
 LISTEN outgrow_outbox;
