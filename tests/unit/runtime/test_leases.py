@@ -12,6 +12,7 @@ import pytest
 from outgrow.clock import monotonic
 from outgrow.errors import OperationalError
 from outgrow.nodes import drive
+from outgrow.runtime.sagas import leases as module
 from outgrow.runtime.sagas.leases import Hold, Leases
 from outgrow.transactions.saga import Fenced
 
@@ -60,3 +61,20 @@ def test_what_was_taken_or_aborted(kept: dict[UUID, bool]) -> None:
     assert not hold.renewed
     hold.at_work = True
     assert hold.renewed == bool(kept)
+
+
+def test_many_are_renewed_in_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With whoever writes checkpoints of many: they would wait for each other crosswise."""
+    asked: list[Any] = []
+    monkeypatch.setattr(module.ledger, "keep_sagas_steps", lambda link, held, holder: asked.extend(held))
+
+    class Asked(Ledger):
+        def on_primary_steps(self, shard: str, ask: Any, until: float) -> Any:
+            ask(None)
+            return (yield from super().on_primary_steps(shard, ask, until))
+
+    held = [Hold(UUID(int=number), 1, 0.2, monotonic()) for number in (3, 1, 2)]
+    ledger: Any = Asked(0.0)
+    drive(Leases(ledger, "me")._keep_steps(held, monotonic() + 1.0))
+    assert [id.int for id, _, _ in asked] == [1, 2, 3]
+    assert [hold.lost for hold in held] == [True, False, True]
