@@ -23,13 +23,18 @@ NOTES = Path(__file__).with_name("NOTES.md")
 HEAD = """\
 # Measured
 
-Every table is one run of `python -m bench.NAME`, as it printed it; `python -m bench` makes this page anew. Peers run
-beside outgrow in interleaved blocks of one run, over the same transport, data and servers; figures are medians over at
-least five rounds, with client and servers pinned to cores and the cores kept awake. `vs_x` is x's median time ÷ ours:
-above 1, outgrow is faster. `null` is a peer that could not be started. Take ratios from here, not absolute times: the
-machine is small, and shared.
+Every table is one run of `python -m bench.NAME`, as it printed it, on the day that stands above it; `python -m bench`
+makes this page anew. Peers run beside outgrow in interleaved blocks of one run, over the same transport, data and
+servers; figures are medians over at least five rounds. `vs_x` is x's median time ÷ ours: above 1, outgrow is faster.
+bench.tpch has it the other way round, because TPC-H's figures are times: its `geomean_…_vs_postgres`, and the column
+"outgrow ÷ PostgreSQL", are our time ÷ PostgreSQL's: *below* 1, outgrow is faster. `null` is a peer that could not be
+started.
 
-{date}; {versions}.
+Client and servers are pinned to cores in point, scatter, pooler, atomic, keyspace, ring and with one saga at a time;
+the cores are kept awake in point, scatter and pooler. In all others everybody shares the cores. Take ratios from here,
+not absolute times: the machine is small, and shared.
+
+{versions}.
 """
 
 PACKAGES = ("psycopg", "asyncpg", "uvloop", "SQLAlchemy")
@@ -51,23 +56,22 @@ def main() -> None:
         if ran.returncode:
             failed.append(name)
             continue
-        old[name] = section(name, ran.stdout)
+        old[name] = section(name, ran.stdout, datetime.date.today())
     if not options.dry:
-        today = datetime.date.today().isoformat()
         versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-        text = HEAD.format(date=today, versions=versions)
+        text = HEAD.format(versions=versions)
         tables = "".join(f"\n{old[name]}" for name in NAMES + LONG if name in old)
         RESULTS.write_text(f"{text}{tables}\n{NOTES.read_text()}")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 
 
-def section(name: str, output: str) -> str:
-    """One bench's part of the page: its tables, then its figures one a line."""
+def section(name: str, output: str, day: datetime.date) -> str:
+    """One bench's part of the page: when it ran, its tables, then its figures one a line."""
     *shown, last = output.rstrip().splitlines()
     figures = json.dumps(json.loads(last), indent=2, ensure_ascii=False)
     tables = "\n".join(line.rstrip() for line in shown)
-    return f"## bench.{name}\n\n```text\n{tables}\n```\n\n```json\n{figures}\n```\n"
+    return f"## bench.{name}\n\n{day.isoformat()}\n\n```text\n{tables}\n```\n\n```json\n{figures}\n```\n"
 
 
 def sections(text: str) -> dict[str, str]:

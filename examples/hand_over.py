@@ -3,6 +3,9 @@
 The first passes its session's token: signed text, as it would travel in a cookie, a header or a job's payload.
 
     python examples/hand_over.py [fleet.yaml]
+
+A fleet.yaml that is given is written anew, with the example's tables (see `shop`); all orders of customer 7 in it are
+deleted.
 """
 
 from __future__ import annotations

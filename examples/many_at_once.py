@@ -1,6 +1,9 @@
 """asyncio: a hundred sessions at once over one pool a server.
 
 python examples/many_at_once.py [fleet.yaml]
+
+A fleet.yaml that is given is written anew, with the example's tables (see `shop`); customers 1 to 100 in it are deleted
+and made anew.
 """
 
 from __future__ import annotations

@@ -5,6 +5,9 @@ python examples/order_saga.py [fleet.yaml]
 The payment and shipping services are stand-ins that write down what they were told; stock lies in the fleet, sharded by
 product.  The program starts an order in a process of its own, kills that process (`kill -9`) between the charge and
 the shipment, and lets another one finish what it began.  A second order cannot be shipped, and is undone.
+
+A fleet.yaml that is given is written anew, with the example's tables (see `shop`); tables `stock` and `told` in it are
+DROPPED and made anew, whatever they hold.
 """
 
 from __future__ import annotations

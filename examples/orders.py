@@ -1,6 +1,9 @@
 """Write, read your own writes, ask across shards.
 
 python examples/orders.py [fleet.yaml]
+
+A fleet.yaml that is given is written anew, with the example's tables (see `shop`); all orders of customer 42 in it are
+deleted, and the customer is written over.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """The fleet that the examples use: `fleet.yaml` given as an argument, or a temporary one with two shards.
 
+A given file is written anew: the tables below are added to its first domain, and its comments are lost.  Its fleet gets
+the ledger and these tables, where they are missing.  What the examples change there they say.
+
 customers, orders   sharded by customer_id, so that a customer's orders lie beside the customer
 countries           copied to every shard
 """

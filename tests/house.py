@@ -1,10 +1,13 @@
-"""Measures the house for `test_house.py`.  `python -m tests.house` writes `exports.txt` and prints what is too long."""
+"""Measures the house for `test_house.py`.  `python -m tests.house` writes `exports.txt` and prints what is too long;
+`python -m tests.house runtime/outbox` what each file there knows.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -124,11 +127,27 @@ def exports_now() -> str:
 
 
 def codes_raised() -> set[str]:
-    """Every code that the source spells out, and those of the table of refusals, which numbers its own."""
+    """Every code that the source spells out, and those of the table of refusals, by the names that somebody refuses."""
     from outgrow.plan import refusals
 
     found = {code for file in SOURCE.rglob("*.py") for code in CODE.findall(file.read_text(encoding="utf-8"))}
-    return found | {f"OG-PLAN-{refusal.number:03}" for refusal in refusals.REFUSALS.values()}
+    used = refused(tree(file) for file in SOURCE.rglob("*.py"))
+    return found | {f"OG-PLAN-{refusal.number:03}" for name, refusal in refusals.REFUSALS.items() if name in used}
+
+
+def refused(modules: Iterable[ast.Module]) -> set[str]:
+    """The names that `refuse` and `refused` are called with."""
+    found: set[str] = set()
+    for node in (node for module in modules for node in ast.walk(module)):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if called in ("refuse", "refused"):
+                found |= {
+                    inner.value
+                    for inner in ast.walk(node.args[0])
+                    if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+                }
+    return found
 
 
 def codes_documented() -> list[str]:
@@ -140,7 +159,7 @@ def codes_documented() -> list[str]:
 
 
 def settings() -> set[str]:
-    """The keys that `fleet.yaml` may have: the literal names given to `fields` and to the domain's list of them."""
+    """The keys that `fleet.yaml` may have: the literal names given to `fields`, and the domain's list of them."""
     found: set[str] = set()
     nodes = [node for file in files("topology") for node in ast.walk(tree(file))]
     for node in nodes:
@@ -150,7 +169,7 @@ def settings() -> set[str]:
         elif (
             isinstance(node, ast.Assign)
             and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id in ("known", "kinds")
+            and node.targets[0].id in ("OF_A_DOMAIN", "kinds")
         ):
             value = node.value
         if isinstance(value, ast.Tuple):
@@ -158,7 +177,17 @@ def settings() -> set[str]:
     return found
 
 
+def knows(file: Path) -> str:
+    """The first line of a file: what it knows."""
+    return (ast.get_docstring(tree(file)) or "").partition("\n")[0]
+
+
 if __name__ == "__main__":
+    for place in sys.argv[1:]:
+        for file in files(place):
+            print(f"{file.relative_to(SOURCE)}: {knows(file)}")
+    if sys.argv[1:]:
+        raise SystemExit
     EXPORTS.write_text(exports_now())
     for name, length in sorted(too_long().items()):
         print(f"    {name!r}: {length},".replace("'", '"'))

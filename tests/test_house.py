@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from outgrow.plan import refusals
 from tests import house
 
 ROOT_WORDS = {"errors", "waits", "clock", "sqlfile", "events"}
@@ -187,6 +188,24 @@ def test_every_code_is_documented_once() -> None:
     raised = house.codes_raised()
     assert sorted(raised - set(documented)) == [], "write a section for each in docs/errors"
     assert sorted(set(documented) - raised) == [], "nothing raises these any more"
+
+
+def test_every_refusal_is_used() -> None:
+    assert house.refused([ast.parse("raise refused('a' if b else 'c', 'd')")]) == {"a", "c"}
+    used = house.refused(house.tree(file) for file in house.SOURCE.rglob("*.py"))
+    assert sorted(set(refusals.REFUSALS) - used) == [], "nothing refuses these any more"
+
+
+def test_every_file_says_what_it_knows_and_every_place_is_on_a_map() -> None:
+    """ARCHITECTURE.md names each folder, or a DESIGN.md does; and no map names a file that is not there."""
+    assert [str(file) for file in house.files("") if not house.knows(file)] == []
+    maps = [house.ROOT / "ARCHITECTURE.md", house.ROOT / "docs" / "mariadb.md", *house.SOURCE.rglob("DESIGN.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in maps)
+    places = {file.parent.relative_to(house.SOURCE) for file in house.files("")}
+    assert sorted(str(place) for place in places if place.parts and f"`{place}" not in text) == []
+    there = {f"/{file.relative_to(house.ROOT)}" for file in house.project_files()}
+    named = {name for page in maps[:2] for name in re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8"))}
+    assert sorted(name for name in named if not any(path.endswith(f"/{name}") for path in there)) == []
 
 
 def test_exported_names_are_frozen() -> None:

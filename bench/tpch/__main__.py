@@ -47,6 +47,7 @@ LONG_SECONDS = 10.0
 INDEXED = (17, 20)
 INDEXED_SCALE = 0.2
 Ask = Callable[[str], Answer]
+TIMES = ("PostgreSQL", "outgrow", "outgrow ÷ PostgreSQL")
 
 
 @dataclass(slots=True)
@@ -234,8 +235,8 @@ def geomean(ours: dict[int, Asked], plain: dict[int, Asked]) -> float | None:
 
 def show(name: str, layout: Layout) -> None:
     table = Table(title=f"layout {name.upper()}: milliseconds, medians", title_justify="left")
-    for heading in ("query", "PostgreSQL", "outgrow", "÷", "answer", "how"):
-        table.add_column(heading, justify="right" if heading in ("PostgreSQL", "outgrow", "÷") else "left")
+    for heading in ("query", *TIMES, "answer", "how"):
+        table.add_column(heading, justify="right" if heading in TIMES else "left")
     if layout.other:
         table.add_column("other", justify="right")
         table.add_column("answer")

@@ -13,7 +13,7 @@
         └── NotSupportedError    outgrow refuses, by name, what it cannot do rightly
 
 The names are those of PEP 249.  Each error carries a stable `code` (`OG-ROOM-NNN`, one section per code in
-`docs/errors.md`), the `cure`, and, where they are known, `shard`, `node` and the server's `sqlstate`.
+`docs/errors/`), the `cure`, and, where they are known, `shard`, `node` and the server's `sqlstate`.
 """
 
 from __future__ import annotations

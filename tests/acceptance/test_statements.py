@@ -112,6 +112,7 @@ def test_load(fleet: str, tmp_path: Path) -> None:
     again = outgrow("load", "--fleet", fleet, str(path), "orders", "--delimiter", ";", "--null", "NA")
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.startswith("OG-LOAD-008: ")
+    assert "--append" in again.stderr and "--truncate," in again.stderr
 
     piped = outgrow("load", "--fleet", fleet, "-", "countries", stdin="code,name\nNL,Netherlands\nFR,France\n")
     assert piped.returncode == 0, piped.stderr

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.differential import domains, mariadb, mariadb_stories
 from tests.differential.block import Block, Case
-from tests.differential.corpus import corpus
+from tests.differential.corpus import OWN, corpus
 from tests.differential.finishing import FINISHES, forced
 from tests.differential.joined import joins
 from tests.differential.run import Report, described, random_cases, run
@@ -95,6 +95,7 @@ def compared(options: argparse.Namespace, seed: int) -> Report:
             report = run(sides, viewed(options.statements, seed, options.first), seed, progress)
         else:
             cases = list(corpus()) if options.corpus else []
+            cases += corpus(OWN) if options.corpus and options.domains == 1 else ()
             report = run(sides, [*cases, *random_cases(options.statements, seed, options.first)], seed, progress)
     if options.finish != "auto":
         print(share.told(report.total), file=sys.stderr)

@@ -9,6 +9,8 @@ from tests.differential.block import Block, Case
 from tests.differential.sides import How
 
 FILE = Path(__file__).with_name("corpus.sql")
+#: Of what only `sides.opened` makes: views, and tables that random statements do not ask.
+OWN = Path(__file__).with_name("corpus_own.sql")
 
 
 def corpus(file: Path = FILE) -> Iterator[tuple[str, Case, How]]:
@@ -29,5 +31,9 @@ def corpus(file: Path = FILE) -> Iterator[tuple[str, Case, How]]:
             if line.endswith(";"):
                 number += 1
                 text = "\n".join(lines).removesuffix(";")
-                yield f"corpus {number}", Case(Block(raw=text), (), "corpus", *order), How(transaction=number % 4 == 0)
+                yield (
+                    f"{file.stem} {number}",
+                    Case(Block(raw=text), (), "corpus", *order),
+                    How(transaction=number % 4 == 0),
+                )
                 lines, order = [], ("none", ())

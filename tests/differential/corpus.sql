@@ -293,3 +293,37 @@ WITH t AS (SELECT status, count(*) n FROM orders GROUP BY status) SELECT to_json
 SELECT count(x), count(DISTINCT x) FROM (SELECT qty, paid FROM orders) x;
 SELECT a.rid FROM (SELECT rid, qty FROM orders) a JOIN (SELECT rid, amount AS qty FROM items) b ON a = b ORDER BY 1;
 SELECT g, rid FROM generate_series(1, 3) g JOIN orders ON rid = g ORDER BY 1;
+
+-- The ON of an outer join names what no shard has alone.
+SELECT c.rid, o.rid FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND now() > '2020-01-01';
+WITH sittings AS (SELECT hits FROM sittings WHERE hits > 20) SELECT c.rid, o.rid FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty IN (SELECT hits FROM sittings);
+WITH s AS (SELECT hits FROM sittings WHERE hits > 20) SELECT c.rid, o.rid FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty IN (SELECT hits FROM s);
+WITH products AS (SELECT product_id FROM products WHERE product_id > 9) SELECT c.rid, o.rid FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty IN (SELECT product_id FROM products) JOIN sittings s ON s.hits = c.rank;
+SELECT c.rid, count(o.rid) FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND now() > '2020-01-01' GROUP BY c.rid;
+WITH s AS (SELECT hits FROM sittings WHERE hits > 20) SELECT c.rid, count(o.rid), sum(o.total) FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty IN (SELECT hits FROM s) GROUP BY c.rid;
+SELECT e.rid FROM events e WHERE EXISTS (SELECT 1 FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty = e.n WHERE c.rank < 5 AND o.rid IS NULL);
+
+-- Rows that every shard has, chosen behind a WITH.
+WITH p AS (SELECT product_id FROM products ORDER BY product_id LIMIT 3) SELECT o.rid FROM orders o WHERE o.qty IN (SELECT product_id FROM p);
+WITH p AS (SELECT product_id, row_number() OVER (ORDER BY product_id) AS r FROM products) SELECT o.rid FROM orders o JOIN p ON p.product_id = o.qty WHERE p.r < 5;
+WITH p AS (SELECT DISTINCT ON (sort) sort, product_id FROM products ORDER BY sort, product_id), q AS (SELECT product_id FROM p) SELECT o.rid FROM orders o WHERE o.qty IN (SELECT product_id FROM q);
+SELECT o.rid FROM orders o WHERE EXISTS (SELECT 1 FROM products p WHERE p.rid = o.qty AND p.product_id IN (SELECT product_id FROM products ORDER BY price, product_id LIMIT 5));
+SELECT o.rid FROM orders o WHERE o.qty IN (SELECT product_id FROM products TABLESAMPLE BERNOULLI (100));
+
+-- An aggregate of the block outside, inside of a subquery.
+SELECT (SELECT count(c.tier)) FROM customers c;
+SELECT EXISTS (SELECT 1 FROM products x HAVING sum(o.qty) > 10) FROM orders o;
+SELECT (SELECT sum(o.qty) FROM products p WHERE p.product_id = 1), max(o.rid) FROM orders o;
+SELECT o.status, (SELECT count(o.total) + p.product_id FROM products p WHERE p.product_id = 2) FROM orders o GROUP BY o.status;
+SELECT EXISTS (SELECT count(o.qty) FROM products) FROM orders o;
+SELECT EXISTS (SELECT (SELECT count(o.qty)) FROM products) FROM orders o;
+SELECT d.n FROM (SELECT (SELECT count(c.tier)) AS n FROM customers c) d;
+SELECT DISTINCT ON (row_number() OVER (ORDER BY rid) / 10) rid FROM orders ORDER BY row_number() OVER (ORDER BY rid) / 10, rid;
+
+-- The first rows of what is ordered already.
+-- order: total
+SELECT t.rid FROM (SELECT rid, total FROM orders ORDER BY total DESC, rid) t LIMIT 10;
+-- order: total
+SELECT t.rid FROM (SELECT rid FROM orders ORDER BY total DESC, rid) t LIMIT 10;
+-- order: total
+WITH t AS (SELECT rid, name FROM customers ORDER BY rid DESC) SELECT x.rid FROM (SELECT rid, name FROM t) x WHERE name IS NOT NULL LIMIT 4;

@@ -56,7 +56,7 @@ def opened(
             recorded.append(places)
         plain = stack.enter_context(plain_side(servers, seed))
         topology = stood(stack, replace(servers.topology, domains=tuple(made)), behind)
-        fleet = stack.enter_context(outgrow.open(topology, install=True))
+        fleet = stack.enter_context(outgrow.open(topology, install=True, rows_in_place=True))
         for places in recorded:
             places.record()
         yield Sides(fleet, plain)

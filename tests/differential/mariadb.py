@@ -140,7 +140,7 @@ def opened(shards: int, strategy: str = "hash") -> Iterator[World]:
         head = f"fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    strategy: {strategy}\n    slots: 64\n"
         ranges = {"range": RANGES, "directory": DIRECTORY}.get(strategy, "")
         text = f"{head}{ranges}    shards:\n{lines}    tables:{PLACEMENTS}"
-        fleet = stack.enter_context(outgrow.open(parse(text), install=True))
+        fleet = stack.enter_context(outgrow.open(parse(text), install=True, rows_in_place=True))
         world = World(fleet, stack.enter_context(fleet.session()), plain)
         _fill(world, random.Random("rows"))
         yield world

@@ -52,6 +52,12 @@ VIEWS: tuple[tuple[Tab, str], ...] = (
         "SELECT rid, own_half(size) AS half, own_pair(title, lang) AS pair FROM docs",
     ),
 )  # fmt: skip
+#: Beside them, for fixed statements alone.
+FIXED_VIEWS = (
+    "CREATE VIEW met AS SELECT e.value, o.qty AS n FROM events e JOIN orders o ON o.qty = e.n",
+    "CREATE VIEW dearest AS SELECT rid, total, qty FROM orders WHERE total IS NOT NULL ORDER BY total DESC, rid",
+    "CREATE VIEW nicks AS SELECT rid, name COLLATE blind AS nick FROM customers",
+)
 FUNCTIONS = (
     "CREATE FUNCTION own_half(n int4) RETURNS int4 IMMUTABLE LANGUAGE sql AS 'SELECT n / 2'",
     "CREATE FUNCTION own_pair(a text, b text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS"
@@ -65,4 +71,4 @@ FUNCTIONS = (
 def definitions() -> list[str]:
     """What makes all of it, where the tables are."""
     made = [f"CREATE VIEW {view.name} ({', '.join(col.name for col in view.cols)}) AS {sql}" for view, sql in VIEWS]
-    return [*FUNCTIONS, *made]
+    return [*FUNCTIONS, *made, *FIXED_VIEWS]

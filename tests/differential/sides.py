@@ -19,7 +19,7 @@ from tests.differential.block import Case
 from tests.differential.compare import Answer, Failure, Verdict, judge
 from tests.differential.own import definitions
 from tests.differential.strategies import Places, placed
-from tests.differential.world import TABLES, Tab, ddl, rows_of
+from tests.differential.world import COLLATION, EVERY, Tab, ddl, rows_of
 from tests.servers import Servers, serving
 
 LEVELS = ("session", "strong", "eventual", "bounded(60)")
@@ -155,7 +155,7 @@ def _place(error: BaseException) -> str:
 def placements(shards: list[str]) -> dict[TableName, Placement]:
     """What `fleet.yaml` would say of the world's tables; single tables live on the last shard."""
     found: dict[TableName, Placement] = {}
-    for table in TABLES:
+    for table in EVERY:
         kinds: dict[str, Placement] = {"copied": Copied(), "single": Single(shards[-1])}
         found[TableName("public", table.name)] = kinds.get(table.placement, Sharded(table.key))
     return found
@@ -196,7 +196,7 @@ def opened(
         fill_shards(domain, seed, places)
         plain = stack.enter_context(plain_side(servers, seed))
         stack.enter_context(narrowed())
-        fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True))
+        fleet = stack.enter_context(outgrow.open(stood(stack, topology, behind), install=True, rows_in_place=True))
         places.record()
         yield Sides(fleet, plain, atomic)
 
@@ -218,7 +218,8 @@ def plain_side(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]
     servers.sql(primary, "CREATE DATABASE plain OWNER app", database="postgres")
     dsn = psycopg.conninfo.make_conninfo(primary.dsn, dbname="plain")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for table in TABLES:
+        connection.execute(COLLATION)
+        for table in EVERY:
             connection.execute(ddl(table))
             _copy(connection, table, rows_of(table, seed))
         for sql in definitions():
@@ -226,9 +227,10 @@ def plain_side(servers: Servers, seed: int) -> Iterator[psycopg.Connection[Any]]
         yield connection
 
 
-def fill_shards(domain: Domain, seed: int, places: Places, tables: Sequence[Tab] = TABLES) -> None:
+def fill_shards(domain: Domain, seed: int, places: Places, tables: Sequence[Tab] = EVERY) -> None:
     for shard in domain.shards:
         with psycopg.connect(shard.primary.dsn, autocommit=True) as connection:
+            connection.execute(COLLATION)
             for table in tables:
                 connection.execute(ddl(table))
                 rows = rows_of(table, seed)
@@ -238,7 +240,7 @@ def fill_shards(domain: Domain, seed: int, places: Places, tables: Sequence[Tab]
                 if table.key:
                     rows = [row for row in rows if _owner(places, table, row) == shard.name]
                 _copy(connection, table, rows)
-            for sql in definitions() if tables is TABLES else ():
+            for sql in definitions() if tables is EVERY else ():
                 connection.execute(sql)  # type: ignore[call-overload]
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.differential.compare import Answer, Failure
-from tests.differential.corpus import corpus
+from tests.differential.corpus import OWN, corpus
 from tests.differential.run import Report, random_cases, run
 from tests.differential.sides import How, Sides, opened
 from tests.differential.viewed import viewed
@@ -34,7 +34,7 @@ def told(report: Report) -> str:
 
 
 def test_the_corpus_is_right(sides: Sides) -> None:
-    report = run(sides, corpus(), 0)
+    report = run(sides, [*corpus(), *corpus(OWN)], 0)
     assert report.wrong == 0, told(report)
     assert report.right >= report.total * 0.6, report.refused_by_code
 
@@ -49,7 +49,7 @@ def test_random_statements_are_right_or_refused(sides: Sides) -> None:
 def test_atomic_reads_are_right_as_well(sides: Sides) -> None:
     """Whatever is merged, brought or streamed stands on the same snapshots; only locking reads are refused for it."""
     atomic = Sides(sides.fleet, sides.plain, atomic=True)
-    report = run(atomic, [*list(corpus())[::5], *random_cases(200, SEED + 2)], SEED + 2)
+    report = run(atomic, [*list(corpus())[::5], *corpus(OWN), *random_cases(200, SEED + 2)], SEED + 2)
     assert report.wrong == 0, told(report)
     assert report.right >= report.total * 0.5, report.refused_by_code
     assert all("FOR " in text for text in report.refused_examples.get("OG-TX-061", [])), report.refused_examples

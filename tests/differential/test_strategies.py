@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.differential.corpus import corpus
+from tests.differential.corpus import OWN, corpus
 from tests.differential.run import random_cases, run
 from tests.differential.sides import opened
 from tests.differential.stories.both import opened as opened_both
@@ -17,7 +17,7 @@ STATEMENTS, WRITES, SEED = 400, 150, 20261128
 
 @pytest.mark.parametrize("strategy", ["range", "directory"])
 def test_statements(fleet_servers: Servers, strategy: str) -> None:
-    cases = [] if strategy == "directory" else corpus()
+    cases = [] if strategy == "directory" else [*corpus(), *corpus(OWN)]
     with opened(servers=fleet_servers, strategy=strategy) as sides:
         report = run(sides, [*cases, *random_cases(STATEMENTS, SEED)], SEED)
     assert report.wrong == 0, told(report)

@@ -144,7 +144,7 @@ def both(fleet_servers: Servers) -> Iterator[Both]:
         for number, shard in enumerate(domain.shards):
             with psycopg.connect(shard.primary.dsn, autocommit=True) as connection:
                 fill(connection, number, len(domain.shards))
-        fleet = stack.enter_context(outgrow.open(topology, install=True))
+        fleet = stack.enter_context(outgrow.open(topology, install=True, rows_in_place=True))
         yield Both(fleet, plain, share)
 
 

@@ -160,6 +160,25 @@ TABLES: tuple[Tab, ...] = (
     ),
 )  # fmt: skip
 
+#: 'a' and 'A' are equal under it, where the servers have ICU; else it is a collation of one's own like any other.
+COLLATION = """
+    DO $$ BEGIN
+        CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    EXCEPTION WHEN feature_not_supported THEN
+        CREATE COLLATION blind FROM "C";
+    END $$
+"""
+#: For fixed statements alone.
+FIXED = (
+    Tab(
+        "handles",
+        (RID, Col("customer_id", "int8", "int", nulls=0.05), Col("nick", "text COLLATE blind", "txt")),
+        ("customer_id",),
+        rows=60,
+    ),
+)
+EVERY = (*TABLES, *FIXED)
+
 BY_NAME = {table.name: table for table in TABLES}
 
 #: Column names that are the same key to the shard map, wherever they stand.
@@ -188,6 +207,7 @@ def _of_type(col: Col) -> Callable[[random.Random], Value]:
         "big": lambda r: r.randint(-(2**60), 2**62),
         "population": lambda r: r.randint(1, 10**9),
         "tier": lambda r: r.choice(("gold", "tin", "x", "")),
+        "nick": lambda r: r.choice("abcdefABCDEF"),
         "status": lambda r: r.choice(("new", "paid", "sent", "New", "")),
         # Equal values look equal (no trailing zeros), but scales differ from value to value.
         "ratio": lambda r: r.choice([Decimal(t) for t in ("0.5", "1.25", "3", "-2.125", "1000000.000001", "7.1", "0")]),

@@ -393,3 +393,37 @@ SELECT o.qty FROM orders o WHERE o.total IS DISTINCT FROM (SELECT sum(p.total) F
 --     only those with p.qty among b1.c1, where that is selective
 --   then SELECT b1.c1 AS qty FROM unnest($1::int4[], $2::"numeric"[]) AS b1 (c1, c2) WHERE b1.c2 IS DISTINCT FROM (SELECT sum(b2.c1) AS sum FROM unnest($3::"numeric"[], $4::int4[]) AS b2 (c1, c2) WHERE b2.c2 = b1.c1)
 --   because: plan.bringing: the rows of orders are brought to one server, which runs the query over them
+
+-- Two uses of one join, of which one is narrowed: each has rows of its own.
+SELECT (SELECT sum(total) FROM (SELECT o.total, e.n FROM orders o JOIN events e ON o.qty = e.device) v WHERE n IN (SELECT n FROM flags)) AS some, (SELECT sum(total) FROM (SELECT o.total, e.n FROM orders o JOIN events e ON o.qty = e.device) v) AS every;
+--   read, keys
+--   scan: reads orders as o: any key
+--   scan: reads events as e: any key
+--   scan: reads orders as o: any key
+--   scan: reads events as e: any key
+--   scan: reads flags as flags: any key
+--   bring b1: SELECT o.total AS c1, o.qty AS c2 FROM orders AS o
+--     only those with o.qty among b2.c2, where that is selective
+--   bring b2: SELECT e.n AS c1, e.device AS c2 FROM events AS e
+--     only those with e.n among b3.c1, where that is selective
+--     only those with e.device among b1.c2, where that is selective
+--   bring b3: SELECT DISTINCT flags.n AS c1 FROM flags
+--     only those with flags.n among b2.c1, where that is selective
+--   bring b4: SELECT o.total AS c1, o.qty AS c2 FROM orders AS o
+--     only those with o.qty among b5.c2, where that is selective
+--   bring b5: SELECT e.n AS c1, e.device AS c2 FROM events AS e
+--     only those with e.device among b4.c2, where that is selective
+--   then SELECT (SELECT sum(v.total) FROM (SELECT b1.c1 AS total, b2.c1 AS n FROM unnest($1::"numeric"[], $2::int4[]) AS b1 (c1, c2) CROSS JOIN unnest($3::int4[], $4::int8[]) AS b2 (c1, c2) WHERE b1.c2 = b2.c2) AS v WHERE v.n = ANY (SELECT b3.c1 AS n FROM unnest($5::int4[]) AS b3 (c1))) AS "some", (SELECT sum(v.total) FROM (SELECT b4.c1 AS total, b5.c1 AS n FROM unnest($6::"numeric"[], $7::int4[]) AS b4 (c1, c2) CROSS JOIN unnest($8::int4[], $9::int8[]) AS b5 (c1, c2) WHERE b4.c2 = b5.c2) AS v) AS every
+--   because: plan.bringing: the rows of orders, events, flags are brought to one server, which runs the query over them
+
+-- The ON of an outer join names what shards do not have: its tables come one by one.
+WITH f AS (SELECT n FROM flags WHERE flag) SELECT c.name, o.qty FROM customers c LEFT JOIN orders o ON o.customer_id = c.customer_id AND o.qty IN (SELECT n FROM f);
+--   read, keys
+--   scan: reads customers as c: any key
+--   scan: reads orders as o: any key
+--   scan: reads flags as flags: flag = true
+--   bring b1: SELECT flags.n AS c1 FROM flags WHERE flags.flag
+--   bring customers as c (customer_id, name)
+--   bring orders as o (customer_id, qty)
+--   then WITH f AS (SELECT b1.c1 AS n FROM unnest($1::int4[]) AS b1 (c1)) SELECT c.name, o.qty FROM unnest($2::int8[], $3::text[]) AS c (customer_id, name) LEFT JOIN unnest($4::int8[], $5::int4[]) AS o (customer_id, qty) ON o.customer_id = c.customer_id AND o.qty = ANY (SELECT f.n FROM f)
+--   because: plan.bringing: the rows of flags, customers, orders are brought to one server, which runs the query over them

@@ -163,3 +163,12 @@ SELECT status, count(*) FROM orders WHERE qty > $3 GROUP BY status HAVING count(
 --   fragment: SELECT orders.status AS c1, count(*) AS c2 FROM orders WHERE orders.qty > $1 GROUP BY orders.status with [3]
 --   finish: combine groups by column 1: count count(…); keep groups by HAVING; stop after LIMIT rows
 --   because: plan.scatter: groups span shards: each shard computes partial results, which are combined
+
+-- The order of a subquery is that of its first rows.
+SELECT t.order_id FROM (SELECT order_id, total FROM orders ORDER BY total DESC) t LIMIT 10;
+--   read, keys
+--   scan: reads orders as orders: any key
+--   fragment: SELECT t.order_id, t.total AS _sort2 FROM (SELECT orders.order_id, orders.total FROM orders ORDER BY orders.total DESC) AS t ORDER BY t.total DESC LIMIT 10
+--   finish: merge by column 2 desc nulls first; stop after LIMIT rows; cut 1 hidden column(s)
+--   because: plan.scatter: each shard evaluates it alone: rows that meet share the key (orders.customer_id)
+--   because: plan.scatter: no shard needs to return more than LIMIT + OFFSET rows

@@ -1,0 +1,1 @@
+"""The ways in: the shell (`cli`) and PEP 249 (`dbapi`), each over `runtime`."""

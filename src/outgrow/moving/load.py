@@ -155,7 +155,8 @@ def _empty_steps(lanes: list[Lane], plan: Layout, options: LoadOptions) -> Steps
             raise DataError(
                 "OG-LOAD-008",
                 f"table {name} has rows already on {', '.join(full)}; nothing was loaded",
-                cure="add to them with --append, or empty the table with --truncate-first",
+                cure="add to them (--append, LoadOptions(append=True)), or empty the table first (--truncate, "
+                "LoadOptions(truncate_first=True))",
             )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from outgrow.plan.walking import within_block
+from outgrow.plan.walking import levels, within_block
 from outgrow.schema import Schema
 from outgrow.statement import type_of
 from outgrow.statement.tree import (
@@ -33,6 +33,7 @@ from outgrow.statement.tree import (
     SetOperation,
     Values,
 )
+from outgrow.statement.walk import columns_of
 
 Region = tuple[int, ...]
 
@@ -181,17 +182,35 @@ def has_aggregate(select: Select) -> bool:
     """The block groups, or computes aggregates over all of its rows."""
     if select.group or select.grouping_sets or select.having is not None:
         return True
+    parts = (*select.items, *select.order, *select.distinct_on)
     return any(
-        isinstance(node, Call) and node.kind is CallKind.AGGREGATE and node.over is None
-        for part in (*select.items, *select.order)
+        is_aggregate(node) or (isinstance(node, Query) and _reaches_out(node))
+        for part in parts
         for node in within_block(part)
+    )
+
+
+def is_aggregate(node: object) -> bool:
+    """Over groups, not over a window."""
+    return isinstance(node, Call) and node.kind is CallKind.AGGREGATE and node.over is None
+
+
+def _reaches_out(query: Query) -> bool:
+    """An aggregate in the query is one of a block around it, because all of its columns are.
+
+    (Of which of them, does not matter: who leaves it out or moves it changes that block, and a block that only seems
+    to group is no harm.)
+    """
+    return any(
+        is_aggregate(node) and min((depth for _, depth in columns_of(node)), default=0) > level
+        for node, level in levels(query)
     )
 
 
 def has_window(select: Select) -> bool:
     return any(
         isinstance(node, Call) and (node.over is not None or node.kind is CallKind.WINDOW)
-        for part in (*select.items, *select.order)
+        for part in (*select.items, *select.order, *select.distinct_on)
         for node in within_block(part)
     )
 

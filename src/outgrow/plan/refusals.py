@@ -148,12 +148,6 @@ REFUSALS: dict[str, Refusal] = {
         "correct `shard_by` in fleet.yaml",
         ProgrammingError,
     ),
-    "parameter": Refusal(
-        27,
-        "the statement has {0} placeholder(s) but {1} parameter(s) were passed",
-        "pass one parameter for each placeholder",
-        ProgrammingError,
-    ),
     "catalogue": Refusal(
         28,
         "{0} is a catalogue of each shard, and the statement needs several",

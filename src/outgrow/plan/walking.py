@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from outgrow.statement.tree import Delete, Expr, Insert, Merge, Operation, Query, Update
+from outgrow.statement.walk import enters
 
 #: Annotations of fields that can hold nodes; all others are plain values.
 _NODES = re.compile(r"\b(Expr|Query|Relation|Item|SortKey|Window|With|Cte|Insert|Update|Delete|Merge|When)\b")
@@ -48,6 +49,15 @@ def everything_below(node: Any) -> Iterator[Any]:
         here = stack.pop()
         yield here
         stack += children(here)
+
+
+def levels(query: object) -> Iterator[tuple[Any, int]]:
+    """Everything below the query, with the number of blocks entered on the way (`ColumnRef.depth` counts them too)."""
+    stack: list[tuple[Any, int]] = [(query, 0)]
+    while stack:
+        here, level = stack.pop()
+        yield here, level
+        stack += ((child, level + enters(here, child)) for child in children(here))
 
 
 def within_block(node: Any) -> Iterator[Any]:

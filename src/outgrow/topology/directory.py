@@ -18,9 +18,7 @@ _FAMILIES = {
 }
 
 
-def directory_of(
-    strategy: str, fields: Mapping[str, Spot], engine: str, shards: Sequence[Shard], most: int
-) -> tuple[Listing, ...]:
+def directory_of(strategy: str, fields: Mapping[str, Spot], shards: Sequence[Shard], most: int) -> tuple[Listing, ...]:
     """A domain's directory, which it has under the strategy `directory` and under no other; `most` slots have room."""
     if strategy == "directory" and "directory" not in fields:
         fields["strategy"].fail(
@@ -36,8 +34,6 @@ def directory_of(
         )
     if "directory" not in fields:
         return ()
-    if engine not in ("postgresql", "mariadb"):
-        fields["directory"].fail("OG-TOPO-053", f"no directory in {engine}", "choose hash, ring or range")
     for node in (node for shard in shards for node in shard.nodes if node.pooled):
         fields["directory"].fail(
             "OG-TOPO-054",

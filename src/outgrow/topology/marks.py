@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NoReturn
 
 import yaml
@@ -14,6 +15,7 @@ import yaml
 from outgrow.errors import ConfigurationError
 
 _TAG = "tag:yaml.org,2002:"
+_NOWHERE: Mapping[str, Collection[str]] = MappingProxyType({})
 _KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "a yes/no value", "null": "nothing"}
 
 
@@ -58,13 +60,21 @@ class Spot:
             found[name] = (key, Spot(value_node, self.source, f"{self.path}.{name}".lstrip(".")))
         return found
 
-    def fields(self, known: Sequence[str], required: Iterable[str] = ()) -> dict[str, Spot]:
-        """A mapping with these names only, of which the `required` ones must be there."""
+    def fields(
+        self, known: Sequence[str], required: Iterable[str] = (), elsewhere: Mapping[str, Collection[str]] = _NOWHERE
+    ) -> dict[str, Spot]:
+        """A mapping with these names only, of which the `required` ones must be there.
+
+        `elsewhere` has names that belong into another place, by that place.
+        """
         found = self.mapping()
         for name, (key, _) in found.items():
             if name not in known:
                 near = nearest(name, known)
                 cure = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
+                for place, names in elsewhere.items():
+                    if name in names:
+                        cure = f"it belongs into {place}"
                 key.fail("OG-TOPO-003", f"unknown key {name!r}{self._inside()}", cure)
         for name in required:
             if name not in found:

@@ -38,6 +38,10 @@ ENGINES = ("postgresql", "mariadb")
 STRATEGIES = ("hash", "ring", "range", "directory")
 BALANCES = ("round_robin", "weighted", "least_connections", "lowest_latency", "sticky")
 SCATTER = ("allow", "warn", "refuse")
+OF_A_DOMAIN = (
+    "engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "pooler", "reads", "finish",
+    "scatter",
+)  # fmt: skip
 SLOTS_DEFAULT = 1024
 SLOTS_MAX = 65536
 SECRET_BYTES_MIN = 16
@@ -73,7 +77,11 @@ def parse(
 ) -> Topology:
     """The topology that the text of a `fleet.yaml` describes; `source` names it in errors."""
     outside = Outside(os.environ if environment is None else environment, folder or Path())
-    top = compose(text, source).fields(("fleet", "domains", "secret", "observe"), ("fleet", "domains"))
+    top = compose(text, source).fields(
+        ("fleet", "domains", "secret", "observe"),
+        ("fleet", "domains"),
+        {"a domain: indent it like that domain's `shards:`": OF_A_DOMAIN},
+    )
     secret = _secret(top["secret"], outside) if "secret" in top else None
     domains = []
     for name, (key, spot) in top["domains"].mapping().items():
@@ -100,11 +108,7 @@ def _secret(spot: Spot, outside: Outside) -> bytes:
 
 
 def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
-    known = (
-        "engine", "strategy", "slots", "ranges", "directory", "shards", "tables", "pool", "pooler", "reads", "finish",
-        "scatter",
-    )  # fmt: skip
-    fields = spot.fields(known, ("engine", "shards"))
+    fields = spot.fields(OF_A_DOMAIN, ("engine", "shards"))
     engine = fields["engine"].one_of(ENGINES, "OG-TOPO-008", "engine")
     strategy = "hash"
     if "strategy" in fields:
@@ -130,7 +134,7 @@ def _domain(name: str, spot: Spot, outside: Outside) -> Domain:
     names = [shard.name for shard in shards]
     ranges = ranges_of(strategy, fields, names, SLOTS_MAX - slots)
     check_order(engine, ranges, fields)
-    directory = directory_of(strategy, fields, engine, shards, SLOTS_MAX - slots)
+    directory = directory_of(strategy, fields, shards, SLOTS_MAX - slots)
     tables: dict[TableName, Placement] = {}
     for text, (key, value) in fields["tables"].mapping().items() if "tables" in fields else ():
         table = _table(key, text)

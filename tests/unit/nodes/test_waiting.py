@@ -15,12 +15,9 @@ from outgrow.nodes import drive, drive_async, together
 from outgrow.nodes.waiting import Stopped
 from outgrow.waits import READ, WRITE, Future, Socket, Sockets, Until
 
-
-def drive_in_asyncio(steps):
-    return asyncio.run(drive_async(steps))
-
-
-drivers = pytest.mark.parametrize("run", [drive, drive_in_asyncio], ids=["drive", "drive_async"])
+drivers = pytest.mark.parametrize(
+    "run", [drive, lambda steps: asyncio.run(drive_async(steps))], ids=["drive", "drive_async"]
+)
 
 
 @pytest.fixture

@@ -85,6 +85,8 @@ TABLES = (
     table("unlisted", Column("id", "int8"), primary_key=("id",)),
     table("view_of_orders", Column("customer_id", "int8"), kind=TableKind.VIEW),
     table("stored", Column("qty", "int4"), kind=TableKind.MATERIALIZED_VIEW),
+    table("totals", Column("qty", "int4"), kind=TableKind.MATERIALIZED_VIEW),
+    table("watched", Column("qty", "int4"), row_security=True),
     table("guarded", Column("customer_id", "int8"), row_security=True),
     *(view(*each, security_barrier=each[0] == "shut") for each in (
         ("big", " SELECT o.customer_id,\n    o.total AS amount\n   FROM orders o\n  WHERE (o.qty > 1);",
@@ -134,6 +136,8 @@ PLACEMENTS = {
     name("stamps"): Copied(),
     name("notes"): Single("s2"),
     name("stored"): Sharded(("qty",)),
+    name("totals"): Copied(),
+    name("watched"): Copied(),
     name("guarded"): Sharded(("customer_id",)),
     name("view_of_orders"): Sharded(("customer_id",)),
     name("placed_odd"): Sharded(("customer_id",)),

@@ -47,6 +47,14 @@ READING = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary:
 ONE = "fleet: f\ndomains: {{d: {{engine: postgresql, shards: {{s: {{primary: {}}}}}}}}}"
 
 
+def test_a_domains_key_at_the_margin_is_told_where_it_belongs() -> None:
+    """Pasted at the left margin, `tables:` is no misspelt key of the fleet's."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse(ONE.format("host=a") + "\ntables: {t: {shard_by: id}}\n")
+    assert caught.value.code == "OG-TOPO-003"
+    assert caught.value.cure == "it belongs into a domain: indent it like that domain's `shards:`"
+
+
 def test_everything_is_there() -> None:
     topology = parse(GOOD, environment={"OUTGROW_SECRET": "x" * 20})
     assert (topology.fleet, topology.secret) == ("shop", b"x" * 20)

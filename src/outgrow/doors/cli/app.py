@@ -60,9 +60,20 @@ def demo(json: Annotated[bool, typer.Option("--json", help="Print the figures as
     raise typer.Exit(show(json))
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        import outgrow
+
+        print(f"outgrow {outgrow.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     if debug:
         os.environ["OUTGROW_DEBUG"] = "1"

@@ -54,7 +54,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Start a real fleet on this machine, or what is missing of it."""
-    _check_strategy(strategy, shards, engine)
+    _check_strategy(strategy, shards)
     begun = time.monotonic()
     out = console(stderr=True)
     where = local_directory_of(directory)
@@ -93,12 +93,12 @@ def up(
     )
 
 
-def _check_strategy(strategy: str | None, shards: int | None, engine: Engine | None) -> None:
+def _check_strategy(strategy: str | None, shards: int | None) -> None:
     if strategy not in (None, *_STRATEGIES):
         more = "; ranges are written by hand: --no-init, then outgrow init" if strategy == "range" else ""
         raise typer.BadParameter(f"{strategy!r}: choose one of {', '.join(_STRATEGIES)}{more}", param_hint="--strategy")
-    if strategy == "directory" and (shards == 1 or engine is Engine.mariadb):
-        raise typer.BadParameter("a directory needs PostgreSQL, and two shards or more", param_hint="--strategy")
+    if strategy == "directory" and shards == 1:
+        raise typer.BadParameter("a directory needs two shards or more", param_hint="--strategy")
 
 
 def status(directory: Directory = None, json: Json = False) -> None:

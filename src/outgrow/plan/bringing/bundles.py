@@ -19,7 +19,7 @@ from outgrow.plan.bringing.partials import Partial, split
 from outgrow.plan.bringing.repeating import repeats
 from outgrow.plan.bringing.reshaping import crossed, cuttable, keeping_names, mentioned, rebuilt, with_columns
 from outgrow.plan.cutting.colocate import Colocation
-from outgrow.plan.cutting.vetting import vet_alike
+from outgrow.plan.cutting.vetting import joined_alike, vet_alike
 from outgrow.plan.placing import Places
 from outgrow.plan.refusals import Refused, refused
 from outgrow.plan.walking import everything_below
@@ -198,9 +198,9 @@ class _Cutter:
         if isinstance(relation, Scan):
             standing = self.places.of(relation.table)
             return _Unit(relation, (relation,), isinstance(standing, Sharded)) if _here(standing) else None
-        if not all(_here(self.places.of(scan.table)) for scan in scans):
-            return None
         unit = _Unit(relation, tuple(scans), True)
+        if not all(_here(self.places.of(scan.table)) for scan in scans) or not joined_alike(relation, unit.aliases):
+            return None
         return unit if self._proves([unit], []) else None
 
     def _groups(self, units: list[_Unit], classes: Classes) -> list[_Group]:

@@ -19,12 +19,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from outgrow.plan.blocks import alias_of, has_aggregate, has_unknown, leaves_of, returns_set
+from outgrow.plan.blocks import alias_of, has_aggregate, has_unknown, is_aggregate, leaves_of, returns_set
 from outgrow.plan.bringing.conditions import TRUE, plain, speaks_of, together
 from outgrow.plan.bringing.partials import combined, counted
 from outgrow.plan.bringing.repeating import repeats
 from outgrow.plan.bringing.reshaping import cuttable, keeping_names, mentioned, rebuilt, with_columns
 from outgrow.plan.cutting.colocate import Colocation
+from outgrow.plan.cutting.vetting import joined_alike
 from outgrow.plan.placing import Places, Sharded
 from outgrow.plan.refusals import Refused
 from outgrow.plan.walking import conjuncts, everything_below, within_block
@@ -99,6 +100,8 @@ def _nullable(join: Join) -> Scan | None:
 
 def _alone(join: Join, places: Places) -> bool:
     """Each shard can join its rows alone, which is better still."""
+    if not joined_alike(join, {alias_of(leaf) for leaf in leaves_of(join)}):
+        return False
     try:
         _, settled = Colocation(places).block(Select((Item(Literal("number", "1"), "?column?"),), join), None, {})
     except Refused:
@@ -107,12 +110,9 @@ def _alone(join: Join, places: Places) -> bool:
 
 
 def _reaches_in(select: Select) -> bool:
-    """A subquery has an aggregate of this block's rows."""
-    return any(
-        isinstance(node, Call) and node.kind is CallKind.AGGREGATE and _of_outside(node)
-        for nested in _nested(select)
-        for node in everything_below(nested)
-    )
+    """A subquery has an aggregate of this block's rows, or this block has one of a block outside."""
+    kept = replace(select, with_=type(select.with_)())
+    return any(is_aggregate(node) and _of_outside(node) for node in everything_below(kept))
 
 
 def _of_outside(call: Call) -> bool:

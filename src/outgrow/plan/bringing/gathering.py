@@ -72,11 +72,8 @@ class Gathered:
         told: dict[str, list[Link]] = {name: [] for name in bundles}
         for link in links:
             told[link.bundle].append(link)
-        same = {
-            name: (looks[name], frozenset((link.column, looks[link.source], link.source_column) for link in told[name]))
-            for name in bundles
-        }
-        firsts = {name: self._add(same[name], self._bring(bundle)) for name, bundle in bundles.items()}
+        kinds = _kinds(looks, told)
+        firsts = {name: self._add(("bundle", kinds[name]), self._bring(bundle)) for name, bundle in bundles.items()}
         numbers = {first: at for at, first in enumerate(sorted(set(firsts.values())))}
         for name, bundle in bundles.items():
             at = numbers[firsts[name]]
@@ -154,6 +151,27 @@ class Gathered:
         if condition is not None:
             shown += f" where {render(condition)}"
         return Bring((scan.table,), scan.alias, columns, before, behind, (scans,) if not shard else (), shard, shown)
+
+
+def _kinds(looks: Mapping[str, Hashable], told: Mapping[str, list[Link]]) -> Mapping[str, Hashable]:
+    """Equal for bundles of which the same rows are asked: they look alike, and so does whatever narrows them.
+
+    That a source looks alike is not enough, because what narrows the source decides which of its values come.  So
+    bundles are told apart by the kinds of their sources until that tells no more of them apart.
+    """
+    kinds = looks
+    while True:
+        numbers: dict[Hashable, int] = {}
+        refined = {
+            name: numbers.setdefault(
+                (kinds[name], frozenset((link.column, kinds[link.source], link.source_column) for link in told[name])),
+                len(numbers),
+            )
+            for name in looks
+        }
+        if len(numbers) == len(set(kinds.values())):
+            return refined
+        kinds = refined
 
 
 def _plainly(select: Select) -> Select:

@@ -25,7 +25,7 @@ from outgrow.plan.blocks import (
     output_names,
     transparent,
 )
-from outgrow.plan.cutting.copies import check_copies, is_sharded
+from outgrow.plan.cutting.copies import check_everywhere, is_sharded
 from outgrow.plan.cutting.equalities import Equalities, Pair, linked
 from outgrow.plan.cutting.locus import COPIED, Key, Locus, Settled, covers, meets, positions_of
 from outgrow.plan.cutting.subqueries import nested_queries
@@ -257,7 +257,7 @@ class Colocation:
         leaf = block.leaves[alias]
         names = output_names(query, aliases)
         if not is_sharded(query, self.places, block.ctes):
-            check_copies(query, isinstance(relation, Derived) and relation.lateral)
+            check_everywhere(query, self.places, block.ctes)
             return Settled(COPIED)
         if not isinstance(query, Select):
             return Settled(self._positions(block, alias, names, query, outside))
@@ -369,7 +369,7 @@ class Colocation:
     def _subquery(self, block: Block, settled: Settled, query: Query, operand: Expr | None) -> None:
         """`operand` is set for `operand IN (query)` where only truth matters."""
         if not is_sharded(query, self.places, block.ctes):
-            check_copies(query, False)
+            check_everywhere(query, self.places, block.ctes)
             return
         shown = "the subquery"
         if not settled.locus.sharded:

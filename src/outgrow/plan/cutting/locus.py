@@ -53,12 +53,19 @@ def meets(one: Locus, other: Locus, equal: Equalities) -> bool:
 
 
 def covers(sites: set[Site], locus: Locus, equal: Equalities) -> bool:
-    """Some key of the locus is determined by these columns."""
+    """Some key of the locus is determined by these columns.
+
+    Not where the key's values can be equal and lie apart, as under a nondeterministic collation.
+    """
+    if None in locus.families:
+        return False
     return any(all(any(equal.same(column, site) for site in sites) for column in key) for key in locus.keys)
 
 
 def positions_of(settled: Settled, sites: Sequence[Site | None]) -> tuple[tuple[int, ...], ...]:
     """For each key that is wholly among the output columns `sites`: where its parts are."""
+    if None in settled.locus.families:
+        return ()
     found = (
         tuple(
             next((at for at, site in enumerate(sites) if site and settled.equal.same(site, column)), -1)

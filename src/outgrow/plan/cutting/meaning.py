@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from outgrow.plan.blocks import plain_type
+from outgrow.plan.blocks import first_items, plain_type
+from outgrow.plan.cutting.handed import in_order
 from outgrow.plan.cutting.ordering import TextOrder
 from outgrow.plan.cutting.vetted import POSTGRESQL, Language, translate
 from outgrow.plan.refusals import refused
@@ -59,6 +60,10 @@ class Meaning:
         """Rendered SQL as the engine spells it."""
         return sql
 
+    def in_order(self, select: Select) -> Select:
+        """The block in the order in which its FROM item hands on its rows, where it chooses among them."""
+        return in_order(select, self.order.default)
+
     # --- order and equality ----------------------------------------------------------------------------------------
 
     def sorted_by(self, expr: Expr) -> tuple[Expr, bool]:
@@ -100,6 +105,14 @@ class Meaning:
 
     def suspects(self, tree: SetOperation) -> tuple[int, ...]:
         """Columns of a UNION of which it is not known that equal values are the same, should they be text."""
+        rest: list[Query] = [tree]
+        while rest:
+            arm = rest.pop()
+            if isinstance(arm, SetOperation):
+                rest += [arm.left, arm.right]
+            else:
+                for item in first_items(arm):
+                    self.check_equality(item.expr)
         return ()
 
     # --- aggregates and what is computed from them -----------------------------------------------------------------

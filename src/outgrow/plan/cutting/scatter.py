@@ -74,7 +74,7 @@ class _Block:
     """A SELECT over several shards."""
 
     def __init__(self, select: Select, places: Places, meaning: Meaning) -> None:
-        self.select = select
+        self.select = select = meaning.in_order(select)
         self.meaning = meaning
         self.proof = Colocation(places)
         self.block: Block

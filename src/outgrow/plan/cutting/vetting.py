@@ -15,14 +15,18 @@ from outgrow.statement.tree import (
     CallKind,
     Cast,
     ColumnRef,
+    CteScan,
     Expr,
+    Join,
     Literal,
     Operation,
+    Relation,
     Scan,
     Select,
     Template,
     Tree,
 )
+from outgrow.statement.walk import columns_of
 
 #: Functions of the transaction's or the session's moment, which begins at another time on each shard.
 MOMENTS = frozenset(
@@ -102,6 +106,19 @@ def vet_alike(expr: Expr) -> bool:
     except Refused:
         return False
     return True
+
+
+def joined_alike(relation: Relation, aliases: Collection[str]) -> bool:
+    """Every server joins these FROM items alike, asked for them alone: no ON in it names what only the rest of the
+    statement has (a WITH, a row of a block outside), nor a moment."""
+    if not isinstance(relation, Join):
+        return True
+    if relation.on is not None:
+        if any(depth or ref.relation not in aliases for ref, depth in columns_of(relation.on)):
+            return False
+        if not vet_alike(relation.on) or any(isinstance(node, CteScan) for node in everything_below(relation.on)):
+            return False
+    return joined_alike(relation.left, aliases) and joined_alike(relation.right, aliases)
 
 
 def _node(node: Any, per_row: Collection[int] = (), alone: bool = False) -> None:

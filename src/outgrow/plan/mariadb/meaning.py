@@ -78,6 +78,10 @@ class MariadbMeaning(Meaning):
     def check(self, tree: Tree) -> None:
         check_forms(tree, self.schema)
 
+    def in_order(self, select: Select) -> Select:
+        # ORDER BY in a subquery without LIMIT says nothing there.
+        return select
+
     def both(self, limit: Expr, offset: Expr) -> Expr | None:
         # LIMIT takes a number or a parameter there, and no sum: it is added beforehand.
         if isinstance(limit, Parameter) and isinstance(offset, Parameter):

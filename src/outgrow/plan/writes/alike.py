@@ -123,7 +123,7 @@ def _check_reading(tree: Write, places: Places) -> None:
         if isinstance(node, Scan):
             _check_table(tree, node.table, node.sample, places)
         elif isinstance(node, Query) and not (isinstance(node, Values) and node.limit is None and node.offset is None):
-            check_copies(node, False)
+            check_copies(node)
             if isinstance(node, Select | SetOperation | Values) and (node.limit is not None or node.offset is not None):
                 raise _differs(tree, "LIMIT could choose other rows on each shard")
         elif isinstance(node, Call) and node.name in ("sum", "avg") and type_of(node.args[0]) in _ROUNDED:

@@ -99,7 +99,7 @@ def _is_worth(query: Query, places: Places) -> bool:
         # A parameter has its type's own collation.
         return False
     try:
-        check_copies(query, False)
+        check_copies(query)
     except Refused:
         return True
     apart = any(not isinstance(places.of(scan.table), Copied) for scan in scans)

@@ -178,7 +178,7 @@ class _Merging:
             if isinstance(node, Query):
                 if is_sharded(node, self.places, {}):
                     raise self._no("a subquery beside its source reads rows of other shards")
-                check_copies(node, False)
+                check_copies(node)
 
     # -- the source --------------------------------------------------------------------------------------------------
 

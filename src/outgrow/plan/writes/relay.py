@@ -231,7 +231,7 @@ def _check_shared(relay: Relay) -> None:
             volatile = isinstance(node, Call | Template) and node.volatility is Volatility.VOLATILE
             if volatile or (isinstance(node, Call) and node.kind is CallKind.UNKNOWN):
                 raise _no(relay.statement, f"{cte.name} is read by several parts, and computed anew for each")
-        check_copies(cte.query, False)
+        check_copies(cte.query)
 
 
 def _scans(node: object, part: Write | None, plain: Sequence[Query]) -> Iterator[Scan]:

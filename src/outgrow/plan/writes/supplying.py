@@ -96,7 +96,7 @@ def _check_choices(tree: Tree) -> None:
     """All shards read the same rows, but each by itself: what is free to choose among them may choose differently."""
     for node in everything_below(tree):
         if isinstance(node, Query) and not isinstance(node, Values):
-            check_copies(node, False)
+            check_copies(node)
         if isinstance(node, Derived) and node.lateral:
             limited = isinstance(node.query, Select | SetOperation) and node.query.limit is not None
             if limited:
