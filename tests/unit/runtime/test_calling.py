@@ -157,3 +157,18 @@ def test_a_close_ends_whoever_waits_for_a_thread() -> None:
         threads.close()
         assert isinstance(waiting.exception(timeout=10), Fenced)
     held.set()
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_nothing_is_begun_behind_a_close(limit: Limit) -> None:
+    threads = Threads()
+    threads.close()
+    began: list[bool] = []
+
+    async def begin() -> None:
+        began.append(True)
+
+    for function in (begin, lambda: began.append(True)):
+        with pytest.raises(Fenced):
+            drive(Caller(threads, None).call(function).run_steps(limit=limit))
+    assert not began

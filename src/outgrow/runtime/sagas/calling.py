@@ -112,7 +112,9 @@ class Call:
         self.still: concurrent.futures.Future[Any] | None = None
 
     def run_steps(self, *arguments: Any, limit: Limit) -> Steps[Any]:
-        """What it returns.  Raises what it raises, and OG-TX-050 when its time is over."""
+        """What it returns.  Raises what it raises, OG-TX-050 when its time is over; Fenced: the fleet is closed."""
+        if self._caller.threads.closed:
+            raise Fenced
         if self.awaits:
             return (yield from self._await_steps(self._function(*arguments), limit))
         if self._caller.loop is None and limit == UNLIMITED:

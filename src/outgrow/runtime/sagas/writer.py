@@ -111,6 +111,8 @@ class Writer:
         if not (yield Future(mine.answer, monotonic() + _PATIENCE_SECONDS)):
             with self._lock:
                 if not mine.answer.done():
+                    if mine in self._waiting:
+                        self._waiting.remove(mine)
                     return _Turn.ALONE
         return mine.answer.result()
 
