@@ -1,9 +1,10 @@
 """Messages behind transactions: what one costs the transaction, how many are delivered, and how late they come.
 
-Beside outgrow: the outbox by hand, with psycopg: a row in the same transaction, and a relay that polls with SKIP LOCKED
-(`bench/outbox_by_hand.py`), which promises less.  Two shards, flushed to disk.  Figures of cost are of one client and
-interleaved; of delivery, of so many messages that wait, turn by turn; of lag, of writers in a process of their own at
-several rates, from just before `emit` until the function has the message, the commit included.
+Beside outgrow: the outbox by hand, with psycopg: a row in the same transaction, and a relay with SKIP LOCKED that
+polls, or listens (`bench/outbox_by_hand.py`), which promises less.  Two shards, flushed to disk.  Figures of cost are
+of one client and interleaved; of delivery, of so many messages that wait, turn by turn; of lag, of writers in a
+process of their own at several rates, from just before `emit` until the function has the message, the commit
+included.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ OURS, PLAIN = "outgrow, with a message", "outgrow, without"
 HAND, HAND_PLAIN = "psycopg by hand, with a message", "psycopg, without"
 BATCH = 500
 KEYS = 1000
-#: A relay by hand looks so often.
+#: A relay by hand that polls looks so often.
 POLL_SECONDS = 0.05
+#: Ways of a message, for the lag.
+WAYS = ("outgrow", "by hand", "by hand, LISTEN")
 RATES = (50, 200, 500)
 SECONDS = 5.0
 
@@ -145,11 +148,22 @@ def cost(running: BenchFleet, opened: Fleet, keys: Sequence[int], rounds: int, c
 def drained(running: BenchFleet, opened: Fleet, count: int, rounds: int, totals: Totals) -> Figures:
     """Microseconds for each message, with a function as the target."""
     took: dict[str, list[float]] = {"outgrow": [], "by hand": []}
-    for _ in range(rounds):
+    for turn in range(rounds):
         running.everywhere(filled(WAITING, count), filled(WAITING_BY_HAND, count))
-        took["outgrow"].append(_drained(opened, count, totals) / count * 1e6)
-        took["by hand"].append(_drained_by_hand(running, count) / count * 1e6)
+        # Who comes first finds another cache than who comes second.
+        for name in ("outgrow", "by hand")[:: 1 if turn % 2 else -1]:
+            seconds = _drained(opened, count, totals) if name == "outgrow" else _drained_by_hand(running, count)
+            took[name].append(seconds / count * 1e6)
     return Figures(took)
+
+
+def cleared(running: BenchFleet, opened: Fleet) -> None:
+    """What the costs have left is out of everybody's way."""
+    opened.relay({"cost": lambda message: None}, batch=BATCH).run_once()
+    relay = outbox_by_hand.Relay([p.dsn for p in running.primaries], "cost", BATCH, 0.001, lambda batch: None)
+    relay.start()
+    relay.stop()
+    running.everywhere("VACUUM ANALYZE outgrow.outbox", "VACUUM ANALYZE outbox")
 
 
 def _drained(opened: Fleet, count: int, totals: Totals) -> float:
@@ -169,10 +183,10 @@ def _drained_by_hand(running: BenchFleet, count: int) -> float:
         for key, body in batch:
             got.one(key, json.loads(body))
 
-    polling = outbox_by_hand.Polling([p.dsn for p in running.primaries], "drained", BATCH, 0.001, deliver)
+    relay = outbox_by_hand.Relay([p.dsn for p in running.primaries], "drained", BATCH, 0.001, deliver)
     start = time.perf_counter()
-    polling.start()
-    polling.stop()
+    relay.start()
+    relay.stop()
     seconds = time.perf_counter() - start
     assert got.lost(count) == 0
     return seconds
@@ -225,7 +239,7 @@ def redis() -> Iterator[str | None]:
 # -- how late they come ----------------------------------------------------------------------------------------------
 
 
-def write(path: Path, addresses: Sequence[str], keys: Sequence[Sequence[int]], rate: int, ours: bool) -> None:
+def write(path: Path, addresses: Sequence[str], keys: Sequence[Sequence[int]], rate: int, way: str) -> None:
     """In a process of its own: messages at a steady rate, with the moment in them."""
     with ExitStack() as stack:
         session = stack.enter_context(stack.enter_context(outgrow.open(path)).session())
@@ -235,18 +249,20 @@ def write(path: Path, addresses: Sequence[str], keys: Sequence[Sequence[int]], r
             time.sleep(max(0.0, began + n / rate - time.monotonic()))
             link, key = links[n % len(keys)], keys[n % len(keys)][n // 2 % 50]
             said = [n, time.monotonic()]
-            if ours:
+            if way == "outgrow":
                 with session.transaction():
                     session.execute(UPDATE, [key])
                     session.emit("late", said, key=key)
-            else:
-                with link.transaction():
-                    link.execute(UPDATE, [key])
-                    link.execute(outbox_by_hand.EMIT, ["late", str(key), json.dumps(said).encode()])
+                continue
+            with link.transaction():
+                link.execute(UPDATE, [key])
+                link.execute(outbox_by_hand.EMIT, ["late", str(key), json.dumps(said).encode()])
+            if way == "by hand, LISTEN":
+                link.execute(outbox_by_hand.CALL)
 
 
 def lag(
-    running: BenchFleet, opened: Fleet, keys: Sequence[Sequence[int]], rate: int, ours: bool
+    running: BenchFleet, opened: Fleet, keys: Sequence[Sequence[int]], rate: int, way: str
 ) -> tuple[list[float], Delivered]:
     """Milliseconds of each message, and what came."""
     late: list[float] = []
@@ -262,21 +278,22 @@ def lag(
 
     addresses = [primary.dsn for primary in running.primaries]
     relay = opened.relay({"late": lambda message: take(str(message.key), message.payload)}, batch=BATCH)
-    polling = outbox_by_hand.Polling(addresses, "late", BATCH, POLL_SECONDS, deliver)
+    rest = POLL_SECONDS if way == "by hand" else None
+    by_hand = outbox_by_hand.Relay(addresses, "late", BATCH, rest, deliver)
     thread = threading.Thread(target=relay.run)
-    (thread.start if ours else polling.start)()
-    told = (running.path, addresses, keys, rate, ours)
+    (thread.start if way == "outgrow" else by_hand.start)()
+    told = (running.path, addresses, keys, rate, way)
     process = multiprocessing.get_context("spawn").Process(target=write, args=told)
     process.start()
     process.join()
     until = time.monotonic() + 10
     while got.lost(int(rate * SECONDS)) and time.monotonic() < until:
         time.sleep(0.05)
-    if ours:
+    if way == "outgrow":
         relay.stop()
         thread.join()
     else:
-        polling.stop()
+        by_hand.stop()
     return late, got
 
 
@@ -284,13 +301,14 @@ def lags_of(
     running: BenchFleet, opened: Fleet, keys: Sequence[Sequence[int]], rates: Sequence[int], totals: Totals
 ) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for rate in rates:
-        for name, ours in (("outgrow", True), ("by hand", False)):
-            late, got = lag(running, opened, keys, rate, ours)
+    for turn, rate in enumerate(rates):
+        for at in range(len(WAYS)):
+            name = WAYS[(at + turn) % len(WAYS)]
+            late, got = lag(running, opened, keys, rate, name)
             cuts = statistics.quantiles(late, n=100)
             found[f"{name}, {rate}/s"] = {"p50_ms": round(cuts[49], 2), "p99_ms": round(cuts[98], 2)}
             print(f"lag at {rate}/s, {name}: p50 {cuts[49]:.2f} ms, p99 {cuts[98]:.2f} ms")
-            if ours:
+            if name == "outgrow":
                 totals.add(got, int(rate * SECONDS))
     return found
 
@@ -307,10 +325,11 @@ def main() -> None:
         opened = stack.enter_context(outgrow.open(running.path, install=True))
         opened.execute("CREATE TABLE accounts (id int8 PRIMARY KEY, balance int8 NOT NULL DEFAULT 0)")
         opened.execute("INSERT INTO accounts (id) SELECT n FROM generate_series(1, 2000) AS n")
-        running.everywhere(outbox_by_hand.SETUP)
+        running.everywhere(outbox_by_hand.SETUP, outbox_by_hand.INDEX)
         keys = [accounts(primary) for primary in running.primaries]
         costs = cost(running, opened, keys[0], options.rounds, options.calls)
         harness.show("a transaction of one row, one client", costs, [OURS])
+        cleared(running, opened)
         speed = drained(running, opened, options.messages, max(3, options.rounds // 3), totals)
         harness.show("a message that waits, to a function", speed, ["outgrow"])
         streamed = to_redis(running, opened, options.messages)

@@ -1,6 +1,8 @@
 """The outbox as it is written by hand: a table, and a relay that polls it with SKIP LOCKED, one thread for each shard.
 
-It is what most descriptions show.  It has no order of keys, no claims, no calls; a message that fails fails its batch.
+It is what most descriptions show, with what makes it quick: an index for the relay's query, deletions that do not wait
+for the disk (as ours do not), and, as a second way, LISTEN instead of short sleeps.  It has no order of keys and no
+claims; a message that fails fails its batch.
 """
 
 from __future__ import annotations
@@ -17,9 +19,14 @@ CREATE TABLE IF NOT EXISTS outbox (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid NOT NULL DEFAULT gen_random_uuid(),
     topic text NOT NULL, key text NOT NULL, body bytea NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())
 """
+INDEX = "CREATE INDEX IF NOT EXISTS outbox_next ON outbox (topic, number)"
 EMIT = "INSERT INTO outbox (topic, key, body) VALUES (%s, %s, %s)"
 TAKE = "SELECT number, id, key, body FROM outbox WHERE topic = %s ORDER BY number LIMIT %s FOR UPDATE SKIP LOCKED"
 GONE = "DELETE FROM outbox WHERE number = ANY (%s)"
+#: Behind the commit, as ours: in it, all commits would wait for each other.
+CALL = "NOTIFY outbox"
+#: A relay that listens looks by itself so often.
+LOOK_SECONDS = 1.0
 
 #: What is delivered: (key, body) of a batch.
 Deliver = Callable[[Sequence[tuple[str, bytes]]], None]
@@ -36,24 +43,32 @@ def drain(connection: psycopg.Connection[Any], topic: str, batch: int, deliver: 
     return True
 
 
-class Polling:
-    """Threads that poll; `stop` ends them when nothing is left."""
+class Relay:
+    """Threads that look after `rest_seconds`, or (None) when they are called; `stop` ends them when nothing is left."""
 
-    def __init__(self, addresses: Sequence[str], topic: str, batch: int, rest_seconds: float, deliver: Deliver) -> None:
+    def __init__(
+        self, addresses: Sequence[str], topic: str, batch: int, rest_seconds: float | None, deliver: Deliver
+    ) -> None:
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(address, topic, batch, rest_seconds, deliver))
             for address in addresses
         ]
 
-    def _run(self, address: str, topic: str, batch: int, rest_seconds: float, deliver: Deliver) -> None:
+    def _run(self, address: str, topic: str, batch: int, rest_seconds: float | None, deliver: Deliver) -> None:
         with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("SET synchronous_commit = off")
+            if rest_seconds is None:
+                connection.execute("LISTEN outbox")
             while True:
                 stopping = self._stopping.is_set()
                 if not drain(connection, topic, batch, deliver):
                     if stopping:
                         return
-                    time.sleep(rest_seconds)
+                    if rest_seconds is None:
+                        list(connection.notifies(timeout=LOOK_SECONDS, stop_after=1))
+                    else:
+                        time.sleep(rest_seconds)
 
     def start(self) -> None:
         for thread in self._threads:

@@ -41,6 +41,8 @@ KILLED_SAGAS, KILLS = 300, 6
 
 OURS, DBOS = "outgrow", "DBOS"
 OURS_MANY, DBOS_TASKS, DBOS_THREADS = "outgrow, 64 tasks", "DBOS, 64 tasks", "DBOS, 64 threads"
+#: With a deadline, and a limit of time for each step: each runs in a task of its own then.
+OURS_LIMITED = "outgrow, 64 tasks, with a deadline"
 
 #: Runs sagas with these keys.
 Run = Callable[[Sequence[Any]], None]
@@ -49,9 +51,10 @@ Run = Callable[[Sequence[Any]], None]
 # -- outgrow ----------------------------------------------------------------------------------------------------------
 
 
-def steps_of(asynchronous: bool) -> tuple[Saga, list[int]]:
+def steps_of(asynchronous: bool, limited: bool = False) -> tuple[Saga, list[int]]:
     """Three steps that return a little; and how many have run."""
-    saga = Saga("bench_async" if asynchronous else "bench")
+    name = "bench_limited" if limited else "bench_async" if asynchronous else "bench"
+    saga = Saga(name, deadline_seconds=3600.0 if limited else None)
     ran = [0]
     for name in ("charge", "reserve", "ship"):
 
@@ -65,7 +68,7 @@ def steps_of(asynchronous: bool) -> tuple[Saga, list[int]]:
 
         function = task if asynchronous else plain
         function.__name__ = name
-        saga.step(compensate=lambda ctx: None)(function)
+        saga.step(compensate=lambda ctx: None, timeout_seconds=30.0 if limited else None)(function)
     return saga, ran
 
 
@@ -82,9 +85,9 @@ def ours(stack: ExitStack, place: Place) -> Run:
     return run
 
 
-def ours_many(stack: ExitStack, place: Place) -> Run:
+def ours_many(stack: ExitStack, place: Place, limited: bool = False) -> Run:
     opened = stack.enter_context(outgrow.open(place.path))
-    saga, ran = steps_of(True)
+    saga, ran = steps_of(True, limited)
 
     async def one(key: Any) -> None:
         await opened.async_sagas.run(saga, {"order": key}, key=unique(key))
@@ -95,6 +98,10 @@ def ours_many(stack: ExitStack, place: Place) -> Run:
         check_ran(ran[0] - before, len(keys))
 
     return run
+
+
+def ours_limited(stack: ExitStack, place: Place) -> Run:
+    return ours_many(stack, place, limited=True)
 
 
 def check_ran(steps: int, sagas: int) -> None:
@@ -229,6 +236,7 @@ MANY: Mapping[str, Callable[[ExitStack, Place], Run]] = {
     DBOS_THREADS: dbos_threads,
     DBOS_TASKS: dbos_tasks,
     OURS_MANY: ours_many,
+    OURS_LIMITED: ours_limited,
 }
 
 
@@ -345,7 +353,7 @@ def main() -> None:
     print(f"{KILLED_SAGAS} sagas of three transactions, their workers killed {2 * KILLS} times")
     peers = [many.times(name, OURS_MANY) for name in (DBOS_THREADS, DBOS_TASKS)]
     found = [times for times in peers if times is not None]
-    ours_many_us = many.median(OURS_MANY)
+    ours_many_us, ours_limited_us = many.median(OURS_MANY), many.median(OURS_LIMITED)
     harness.finish(
         {
             "vs_dbos_1": alone.times(DBOS, OURS),
@@ -354,6 +362,7 @@ def main() -> None:
             "lost": lost + lost_killed,
             "duplicated": duplicated,
             "sagas_per_second_64": round(1e6 / ours_many_us) if ours_many_us else None,
+            "sagas_per_second_64_with_deadline": round(1e6 / ours_limited_us) if ours_limited_us else None,
             "flushes": flushed,
             "median_us_1": alone.medians(),
             "median_us_64": many.medians(),

@@ -84,6 +84,7 @@ def test_outbox() -> None:
         assert isinstance(figures[key], int | float), key
     # Redis comes from Debian's packages: None where it is missing.
     assert "to_redis_per_second" in figures and figures["lag"]["outgrow, 50/s"]["p99_ms"] > 0
+    assert {"by hand, 50/s", "by hand, LISTEN, 50/s"} <= set(figures["lag"])
 
 
 @pytest.mark.long
@@ -101,6 +102,7 @@ def test_saga() -> None:
     assert (figures["lost"], figures["duplicated"]) == (0, 0)
     # A peer that is not installed is None.
     assert {"vs_dbos_1", "vs_dbos_64"} <= set(figures)
+    assert figures["sagas_per_second_64_with_deadline"] > 0
     assert 3 <= figures["flushes"]["outgrow"] <= 5
 
 

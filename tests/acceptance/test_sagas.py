@@ -88,6 +88,14 @@ def test_stuck_retried_aborted(fleet: outgrow.Fleet, saga: Command) -> None:
     code, out, _ = saga("list")
     assert code == 1
     assert "stuck" in out
+    # However many came behind it.
+    newest = fleet.sagas.start(order, {"to": "Delft"}, key="newest")
+    code, out, _ = saga("list", "--limit", "1")
+    assert (code, "stuck" in out, "newest" in out) == (1, False, True)
+    assert saga("list", "--limit", "1", "--unfinished", "--json")[0] == 1
+    assert saga("list", "--limit", "1", "--state", "running")[0] == 0
+    assert saga("list", "--name", "others")[0] == 0
+    fleet.sagas.abort(newest)
     (found,) = json.loads(saga("list", "--state", "stuck", "--json")[1])["sagas"]
     assert (found["step"], found["failure"]) == ("charge", "ship: no such place")
     code, out, _ = saga("show", found["id"])

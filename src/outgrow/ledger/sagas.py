@@ -141,10 +141,10 @@ def take_saga_steps(home: Runner, id: UUID, holder: str, lease: float) -> Steps[
     return SagaRow(*answer.rows[0]) if answer.rows else None
 
 
-def keep_sagas_steps(home: Runner, held: Sequence[tuple[UUID, int, float]]) -> Steps[set[UUID]]:
-    """Extend the leases of these (id, epoch, lease); those that are still held so."""
-    answer = yield from ask_steps(home, "saga_keep", columns(held))
-    return {row[0] for row in answer.rows}
+def keep_sagas_steps(home: Runner, held: Sequence[tuple[UUID, int, float]], holder: str) -> Steps[dict[UUID, bool]]:
+    """Extend its leases of these (id, epoch, lease); those that it holds, and whether at that epoch still."""
+    answer = yield from ask_steps(home, "saga_keep", [*columns(held), holder])
+    return {row[0]: row[1] for row in answer.rows}
 
 
 def next_due_steps(home: Runner, known: Sequence[tuple[str, int]]) -> Steps[float | None]:

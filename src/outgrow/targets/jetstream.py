@@ -57,7 +57,7 @@ class JetStream:
         return verdicts
 
     async def _published(self, library: Any, stream: Any, message: Message, gone: list[str]) -> Verdict:
-        headers = {"Nats-Msg-Id": str(message.id), **carried(message)}
+        headers = {**carried(message), "Nats-Msg-Id": str(message.id)}
         try:
             await stream.publish(self._prefix + message.topic, message.body, headers=headers)
         except library.js.errors.NoStreamResponseError:

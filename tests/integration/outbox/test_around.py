@@ -80,6 +80,9 @@ def test_the_command_line(fleet: Fleet, keys: tuple[int, int], command: Command,
     assert sorted((tmp_path / "got").read_text().split()) == ["1", "2", "3"]
     for wrong in ("orders", "orders=", "orders=nowhere", "orders=no_such_module:take"):
         assert command("run", "--once", "--to", wrong)[0] == 2
+    twice = [f"--to=orders=outbox_handlers:{name}" for name in ("take", "refuse")]
+    code, _, error = command("run", "--once", *twice)
+    assert code == 2 and "given twice" in error
     code, _, error = command("run", "--once", "--to", "orders=kafka://x")
     assert code == 1 and "OG-TARGET-003" in error
 

@@ -17,6 +17,7 @@ from outgrow.transactions import saga as kernel
 from outgrow.transactions.saga import (
     Change,
     Fenced,
+    Limit,
     Mark,
     Progress,
     Rejected,
@@ -128,7 +129,7 @@ class Hands:
         return "s1"
         yield
 
-    def act_steps(self, step: Step, context: SagaContext, undo: bool, until: float | None) -> Gen:
+    def act_steps(self, step: Step, context: SagaContext, undo: bool, limit: Limit) -> Gen:
         """(Between being sure and the call no time passes: that is what the lease's margin is for.)"""
         self.function(step, context, undo)
         self.world.outside.append((context.saga, step.name, undo))
@@ -136,9 +137,7 @@ class Hands:
         self.late()
         return f'"{step.name}"'
 
-    def transact_steps(
-        self, step: Step, context: SagaContext, index: int, place: str, undo: bool, until: float | None
-    ) -> Gen:
+    def transact_steps(self, step: Step, context: SagaContext, index: int, place: str, undo: bool, limit: Limit) -> Gen:
         world = self.world
         if place != "s1":
             raise AssertionError(f"{step.name} has no place")

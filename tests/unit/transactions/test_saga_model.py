@@ -127,3 +127,26 @@ def test_a_fleet_without_postgresql() -> None:
     assert _home(both).name == "p"
     with pytest.raises(NotSupportedError, match="OG-TX-048"):
         _home({"m": domain("m", "mariadb")})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lease_seconds": 0},
+        {"lease_seconds": -1.0},
+        {"lease_seconds": float("nan")},
+        {"version": "1"},
+        {"version": True},
+    ],
+)
+def test_definitions_that_cannot_work(given: Any) -> None:
+    with pytest.raises(ProgrammingError, match="OG-TX-041"):
+        Saga("s", **given)
+
+
+@pytest.mark.parametrize("given", [{"retry": Retry(tries=0)}, {"compensate_retry": Retry(tries=0)}])
+def test_what_is_never_tried(given: Any) -> None:
+    saga = Saga("s")
+    for declare in (saga.step, saga.transaction):
+        with pytest.raises(ProgrammingError, match="OG-TX-041"):
+            declare(compensate=lambda *_: None, **given)(lambda *_: None)

@@ -91,7 +91,11 @@ def run(
     json: Json = False,
 ) -> None:
     """Deliver messages until interrupted; with --once the exit code is 1 when something could not be delivered."""
-    targets = dict(_target(one) for one in to)
+    targets: dict[str, Any] = {}
+    for topic, target in map(_target, to):
+        if topic in targets:
+            raise typer.BadParameter(f"the topic {topic} is given twice: it has one target", param_hint="--to")
+        targets[topic] = target
     with open_fleet(directory, fleet_file) as fleet:
         relay = fleet.relay(targets, domain=domain, batch=batch, workers=workers)
         if not once:

@@ -37,10 +37,12 @@ def list_(
     fleet_file: FleetFile = None,
     json: Json = False,
 ) -> None:
-    """List sagas, the latest first; exit code 1 when one of them is stuck."""
+    """List sagas, the latest first; exit code 1 when one is stuck, be it among them or (without --state) not."""
     states = [*(state or ()), *(("running", "compensating", "stuck") if unfinished else ())]
     with open_fleet(directory, fleet_file) as fleet:
         found = fleet.sagas.list(*states, name=name, before=before, limit=limit)
+        # One that has been stuck for long is not among the latest.
+        stuck = found if state else fleet.sagas.list("stuck", name=name, limit=1)
     if json:
         print(jsonlib.dumps({"sagas": [_facts(one) for one in found]}))
     else:
@@ -56,7 +58,7 @@ def list_(
                 one.begun_at,
             )
         console().print(table)
-    if any(one.state == "stuck" for one in found):
+    if any(one.state == "stuck" for one in stuck):
         raise typer.Exit(1)
 
 
@@ -88,7 +90,8 @@ def abort(
 ) -> None:
     """Stop a saga on its way, and have workers undo what it has done.
 
-    The step that is at work is undone as well.  Where a process is at work on it, that begins when its lease is over.
+    The step that is at work is undone as well.  Where a process is at work on it, that begins when the step has
+    ended, or the process died, and its lease is over.
     """
     with open_fleet(directory, fleet_file) as fleet:
         found = fleet.sagas.abort(id, why)

@@ -25,6 +25,12 @@ FROM held WHERE held.numbered;
 -- other.
 SELECT pg_notify('outgrow_outbox', t.topic) FROM unnest($1::text[]) AS t(topic);
 
+-- name: outbox_vigil
+-- On a relay's own connection, first: where its machine is gone without a word, the server shall not keep its claims for
+-- the two hours that systems wait, but find out within a dozen seconds.
+SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
+       set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10000', false);
+
 -- name: outbox_listen
 -- On a relay's own connection.
 LISTEN outgrow_outbox;
@@ -60,10 +66,12 @@ LEFT JOIN LATERAL (SELECT * FROM outgrow.outbox AS w
 ORDER BY d.family, d.key, o.number;
 
 -- name: outbox_look
--- The last number given out (a new sequence has given out none), the oldest transaction that runs, the first that has
--- not begun; and in how many seconds the next blocked key is due.
+-- The last number given out (a new sequence has given out none), the oldest transaction that runs, one that has begun
+-- just now where that is asked for ($2: it costs a transaction number, else 0); and in how many seconds the next blocked
+-- key is due.  (A snapshot's xmax is no such bound: it is one past the last transaction that has *ended*.)
 SELECT CASE WHEN s.is_called THEN s.last_value ELSE s.last_value - 1 END,
-       pg_snapshot_xmin(n.now)::text::int8, pg_snapshot_xmax(n.now)::text::int8,
+       pg_snapshot_xmin(n.now)::text::int8,
+       CASE WHEN $2::bool THEN pg_current_xact_id()::text::int8 ELSE 0 END,
        (SELECT extract(epoch FROM min(b.next_at) - clock_timestamp())::float8 FROM outgrow.outbox_blocked AS b
         WHERE b.topic = $1::text)
 FROM outgrow.outbox_number AS s, (SELECT pg_current_snapshot() AS now) AS n;

@@ -49,11 +49,12 @@ WHERE s.id = u.id AND s.epoch = u.epoch AND s.state = u.was_state AND s.step = u
 RETURNING s.id;
 
 -- name: saga_keep
--- Their holder is alive: nobody else takes them for so long.  Those that somebody has taken are not returned.
+-- Their holder is alive: nobody else takes them for so long.  Those that somebody has taken, or that rest, are not
+-- returned; those that were aborted are, as fenced: their compensation must not begin while the holder's step goes on.
 UPDATE outgrow.sagas AS s SET wake_at = clock_timestamp() + u.lease * interval '1 second'
 FROM unnest($1::uuid[], $2::int8[], $3::float8[]) AS u(id, epoch, lease)
-WHERE s.id = u.id AND s.epoch = u.epoch AND s.wake_at IS NOT NULL
-RETURNING s.id;
+WHERE s.id = u.id AND s.holder = $4::text AND s.wake_at IS NOT NULL
+RETURNING s.id, s.epoch = u.epoch;
 
 -- name: saga_claim
 -- At most so many that are due, each for one of those who ask at the same time, of these definitions and no others.
@@ -118,7 +119,8 @@ RETURNING id;
 
 -- name: saga_abort
 -- By an operator: it is undone from where it is, the step at work included.  Whoever holds it is fenced, but may trust
--- its lease until that is over: a step that it begins meanwhile must not come behind its compensation.
+-- its lease until that is over, and keeps it (`saga_keep`) while its step goes on: a step that it has begun must not come
+-- behind its compensation.
 UPDATE outgrow.sagas
 SET state = 'compensating', step = step + 1, epoch = epoch + 1, tries = 0, stuck = false, failure = $2::text,
     trouble = NULL, wake_at = CASE WHEN holder IS NULL THEN clock_timestamp() ELSE wake_at END

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from outgrow.runtime.endings import as_failure, from_outside
 from outgrow.transactions.outbox import (
     IN_A_ROW,
     UNTRIED,
@@ -41,7 +42,7 @@ class _Tries:
         self.verdicts[at] = None
         self._failed_first = -len(self.messages)
 
-    def failed(self, at: int, error: BaseException) -> None:
+    def failed(self, at: int, error: Exception) -> None:
         if isinstance(error, Unavailable):
             self._unavailable = error
             return
@@ -86,9 +87,11 @@ class Function:
                 continue
             try:
                 self._function(tries.messages[at])
-            except Exception as error:
+            except BaseException as error:
+                if from_outside(error):
+                    raise
                 waiting.add(lane)
-                tries.failed(at, error)
+                tries.failed(at, as_failure(error))
             else:
                 tries.delivered(at)
 
@@ -118,8 +121,10 @@ class AsyncFunction:
                     return
                 try:
                     await self._function(tries.messages[at])
-                except Exception as error:
-                    tries.failed(at, error)
+                except BaseException as error:
+                    if from_outside(error):
+                        raise
+                    tries.failed(at, as_failure(error))
                     return
                 tries.delivered(at)
 

@@ -100,7 +100,8 @@ class Keeper:
                 yield from state.not_primary_steps(node, link, monotonic() + _ASK_SECONDS)
                 return
             self._connections += 1
-            yield from link.run_steps(_SQL["outbox_listen"], None, until=monotonic() + _ASK_SECONDS)
+            for query in ("outbox_vigil", "outbox_listen"):
+                yield from link.run_steps(_SQL[query], None, until=monotonic() + _ASK_SECONDS)
             while self._left:
                 yield from self._claim_steps(link)
                 if self._once:

@@ -193,13 +193,13 @@ class Lane:
         asked = [*self._unsettled, outbox.reading(topic, self._floor.number, limit)]
         if due:
             asked.append(outbox.reading_due(topic, 1 if probing else outbox.DUE_KEYS, limit))
-        asked.append(outbox.looking(topic))
+        asked.append(outbox.looking(topic, self._floor.bounds))
         answers = (yield from self._ask_steps(asked))[len(self._unsettled) :]
         self._unsettled = []
         messages = outbox.messages_of(shard, topic, answers[0].rows)
         rise = self._floor.read([message.number for message in messages], limit)
-        ((drawn, oldest, next_one, seconds),) = answers[-1].rows
-        self._floor.look(drawn, oldest, next_one)
+        ((drawn, oldest, begun, seconds),) = answers[-1].rows
+        self._floor.look(drawn, oldest, begun)
         self._due_at = None if seconds is None else now + max(0.0, seconds)
         if not due or (probing and messages):
             return Batch(messages), rise
@@ -230,12 +230,13 @@ class Lane:
             return (), None
         given = self._delivering.start(messages)
         yield Future(given)
+        if given.cancelled():
+            return outbox.none_of(messages), "the target was cancelled by itself"
         error = given.exception()
         if error is None:
             found: Any = given.result()
-            if len(found) == len(messages):
-                return found, None
-            return outbox.none_of(messages), f"the target has answered {len(found)} of {len(messages)} messages"
+            wrong = outbox.wrong_answer(found, len(messages))
+            return (outbox.none_of(messages), wrong) if wrong else (found, None)
         if isinstance(error, Unavailable) and error.verdicts is not None and len(error.verdicts) == len(messages):
             return error.verdicts, error.reason
         return outbox.none_of(messages), str(error) or type(error).__name__

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from outgrow.clock import wall_ns
+from outgrow.clock import monotonic, wall_ns
 from outgrow.errors import InterfaceError, NotSupportedError
 from outgrow.events import MessagesDelivered
 from outgrow.nodes import drive, drive_async, together
@@ -22,7 +23,7 @@ from outgrow.runtime.outbox.functions import target_of
 from outgrow.runtime.outbox.keeper import Keeper
 from outgrow.runtime.outbox.lane import Lane, Round
 from outgrow.transactions.outbox import Target, checked_topic
-from outgrow.waits import Steps
+from outgrow.waits import Future, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,14 @@ class Relayed:
     waiting: Mapping[str, str] = field(default_factory=dict)
     #: `topic on shard`, as far as it serves them now.
     serving: tuple[str, ...] = ()
+
+
+#: How long targets may take to close.
+_CLOSE_SECONDS = 10.0
+
+
+async def _awaited(closed: Awaitable[Any]) -> None:
+    await closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,34 +126,51 @@ class Relay:
         loops = Loops(None)
         try:
             drive(self._run_steps(loops, once))
-            for closed in self._closing():
-                loops.submit(closed).result(timeout=10)
         finally:
             loops.close()
         return self.now
 
     async def _drive_async(self, once: bool) -> Relayed:
         await drive_async(self._run_steps(Loops(asyncio.get_running_loop()), once))
-        for closed in self._closing():
-            await closed
         return self.now
-
-    def _closing(self) -> list[Any]:
-        """Close the targets; what must be awaited for it."""
-        closed: list[Any] = [target.close() for target in self._targets.values()]
-        return [one for one in closed if inspect.isawaitable(one)]
 
     def _run_steps(self, loops: Loops, once: bool) -> Steps[None]:
         if not self._running.acquire(blocking=False):
             raise InterfaceError("OG-TX-088", "this relay runs already", cure="make another with fleet.relay(…)")
         try:
-            self._check_addresses()
-            keepers = self._made(loops, once)
-            yield from together(
-                [*(keeper.run_steps() for keeper in keepers), *(lane.run_steps() for _, lane in self._lanes)]
-            )
+            try:
+                self._check_addresses()
+                keepers = self._made(loops, once)
+                yield from together(
+                    [*(keeper.run_steps() for keeper in keepers), *(lane.run_steps() for _, lane in self._lanes)]
+                )
+            except GeneratorExit:
+                # Nobody waits for anything any more.
+                raise
+            except BaseException:
+                # Ctrl-C, a cancellation, a failure: targets are let go of all the same, and this is what is told.
+                with contextlib.suppress(Exception):
+                    yield from self._close_steps(loops)
+                raise
+            yield from self._close_steps(loops)
         finally:
             self._running.release()
+
+    def _close_steps(self, loops: Loops) -> Steps[None]:
+        """Close each target, whatever becomes of the others; then raise the first error."""
+        until, errors = monotonic() + _CLOSE_SECONDS, []
+        for target in self._targets.values():
+            try:
+                closed: Any = target.close()
+                if inspect.isawaitable(closed):
+                    future = loops.submit(_awaited(closed))
+                    if not (yield Future(future, until)):
+                        future.cancel()
+                    future.result(timeout=0)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _check_addresses(self) -> None:
         for shard in self._state.picture.domain.shards:

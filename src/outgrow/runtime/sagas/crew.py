@@ -51,10 +51,10 @@ class SagaCrew:
         self.states = states
         self.secret = secret
         self.home = _home(states)
-        self.leases = Leases(self.home)
+        self.holder = f"{socket.gethostname()}/{self.pid}/{secrets.token_hex(4)}"
+        self.leases = Leases(self.home, self.holder)
         self.writer = Writer(self.home, self.leases.count)
         self.threads = Threads()
-        self.holder = f"{socket.gethostname()}/{self.pid}/{secrets.token_hex(4)}"
         self._lock = threading.Lock()
         self._known: dict[tuple[str, int], str] = {}
 
@@ -250,6 +250,7 @@ class LedgerJournal:
         self.hold = hold
 
     def change_steps(self, progress: Progress, change: Change) -> Steps[None]:
+        self.hold.at_work = False
         row = SagaCheckpoint(
             progress.id,
             progress.epoch,
@@ -280,6 +281,7 @@ class LedgerJournal:
 
     def sure_steps(self, progress: Progress) -> Steps[None]:
         yield from self._crew.leases.sure_steps(self.hold)
+        self.hold.at_work = True
 
 
 def _home(states: Mapping[str, DomainState]) -> DomainState:

@@ -142,16 +142,13 @@ class AsyncFleetSagas:
 
     async def work(self, *sagas: Saga, concurrency: int = CONCURRENCY, until_idle: bool = False) -> int:
         """For ever, until its task is cancelled; or until idle."""
-        loop = asyncio.get_running_loop()
-
-        def spawn(steps: Steps[Any]) -> concurrent.futures.Future[Any]:
-            return asyncio.run_coroutine_threadsafe(drive_async(steps), loop)
-
-        worker = Working(self._crew, sagas, self._caller(), spawn, concurrency)
+        tasks = _Tasks()
+        worker = Working(self._crew, sagas, self._caller(), tasks.spawn, concurrency)
         try:
             return await drive_async(worker.run_steps(until_idle))
         finally:
             worker.stop()
+            await tasks.end()
 
     async def list(
         self, *states: str, name: str | None = None, before: UUID | str | None = None, limit: int = 100
@@ -172,6 +169,36 @@ class AsyncFleetSagas:
 
     def _caller(self) -> Caller:
         return Caller(self._crew.threads, asyncio.get_running_loop())
+
+
+class _Tasks:
+    """What a worker has begun beside itself: it ends with the worker."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, steps: Steps[Any]) -> concurrent.futures.Future[None]:
+        ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def end(task: asyncio.Task[Any]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled():
+                # Asked for, so that the loop does not report it: the worker notes it by itself.
+                task.exception()
+            ended.set_result(None)
+
+        task = asyncio.ensure_future(drive_async(steps))
+        self._tasks.add(task)
+        task.add_done_callback(end)
+        return ended
+
+    async def end(self) -> None:
+        """Nothing of it goes on: what was at work is left to other workers, when its lease is over."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 # -- steps -----------------------------------------------------------------------------------------------------------

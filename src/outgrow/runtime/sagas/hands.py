@@ -16,7 +16,7 @@ from outgrow.runtime.directories.directory import located_steps
 from outgrow.runtime.sagas.calling import Call, Caller
 from outgrow.runtime.session import AsyncSession, Session
 from outgrow.topology import Copied, Sharded, Single
-from outgrow.transactions.saga import Mark, SagaContext, Step, do_steps, encoded, engine_refused, undo_steps
+from outgrow.transactions.saga import Limit, Mark, SagaContext, Step, do_steps, encoded, engine_refused, undo_steps
 from outgrow.waits import Steps
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ class FleetHands:
 
     # -- what --------------------------------------------------------------------------------------------------------
 
-    def act_steps(self, step: Step, context: SagaContext, undo: bool, until: float | None) -> Steps[str]:
+    def act_steps(self, step: Step, context: SagaContext, undo: bool, limit: Limit) -> Steps[str]:
         function = step.compensate if undo else step.function
         assert function is not None
-        result = yield from self._caller.call(function).run_steps(context, until=until)
+        result = yield from self._caller.call(function).run_steps(context, limit=limit)
         return encoded(result, f"what {step.name} returned") if not undo else ""
 
     def transact_steps(
-        self, step: Step, context: SagaContext, index: int, place: str, undo: bool, until: float | None
+        self, step: Step, context: SagaContext, index: int, place: str, undo: bool, limit: Limit
     ) -> Steps[str]:
         state = self._domain(step)
         conversation = Conversation(state, _STRONG, None)
@@ -103,7 +103,7 @@ class FleetHands:
         call = self._caller.call(function)
         conversation.begin()
         marks = ShardMarks(conversation, place)
-        work = self._work_steps(conversation, call, step, context, undo, until)
+        work = self._work_steps(conversation, call, step, context, undo, limit)
         try:
             if undo:
                 result = ""
@@ -130,11 +130,11 @@ class FleetHands:
         step: Step,
         context: SagaContext,
         undo: bool,
-        until: float | None,
+        limit: Limit,
     ) -> Steps[str]:
         session = (AsyncSession if call.awaits else Session)(conversation, self._secret)
         transaction = conversation.transaction
-        result: Any = yield from call.run_steps(context, session, until=until)
+        result: Any = yield from call.run_steps(context, session, limit=limit)
         if conversation.transaction is not transaction or conversation.closed:
             raise ProgrammingError(
                 "OG-TX-053",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from outgrow import ledger
 from outgrow.clock import monotonic
-from outgrow.errors import Error
+from outgrow.errors import Error, OperationalError
 from outgrow.nodes import drive
 from outgrow.runtime.background import Background
 from outgrow.transactions.saga import Fenced
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Leases are renewed so many times in their length; with less than this part left, nothing is begun on trust.
 _RENEWALS = 3
 _MARGIN = 0.25
+#: How often a lease is asked for before a step, where the answers are late.
+_ASKS = 2
 #: How long one renewal may take.
 _KEEP_SECONDS = 5.0
 
@@ -27,7 +29,7 @@ _KEEP_SECONDS = 5.0
 class Hold:
     """One saga that this process holds."""
 
-    __slots__ = ("epoch", "id", "lease", "lost", "until")
+    __slots__ = ("at_work", "epoch", "gone", "id", "lease", "lost", "until")
 
     def __init__(self, id: UUID, epoch: int, lease: float, asked_at: float) -> None:
         self.id = id
@@ -35,7 +37,16 @@ class Hold:
         self.lease = lease
         #: By our clock, from before it was asked for: it ends here before it ends there.
         self.until = asked_at + lease
+        #: Nothing may be begun or written any more: somebody else has it, or it was aborted.
         self.lost = False
+        #: The row is another's, or at rest: there is no lease to renew.
+        self.gone = False
+        #: A step is under way.  A saga that was aborted is kept for so long, that its compensation begins behind it.
+        self.at_work = False
+
+    @property
+    def renewed(self) -> bool:
+        return not self.gone and (self.at_work or not self.lost)
 
     @property
     def sure(self) -> bool:
@@ -44,8 +55,9 @@ class Hold:
 
 
 class Leases:
-    def __init__(self, home: DomainState) -> None:
+    def __init__(self, home: DomainState, holder: str) -> None:
         self._home = home
+        self._holder = holder
         self._lock = threading.Lock()
         self._held: dict[UUID, Hold] = {}
         self._background = Background("outgrow-sagas", self._run)
@@ -70,11 +82,20 @@ class Leases:
 
     def sure_steps(self, hold: Hold) -> Steps[None]:
         """Raises Fenced where somebody else has taken it, an Error where nobody can tell."""
-        if hold.sure:
-            return
-        yield from self._keep_steps([hold], monotonic() + _KEEP_SECONDS)
-        if hold.lost:
-            raise Fenced
+        for _ in range(_ASKS):
+            if hold.sure:
+                return
+            if not hold.lost:
+                yield from self._keep_steps([hold], monotonic() + _KEEP_SECONDS)
+            if hold.lost:
+                raise Fenced
+        if not hold.sure:
+            # Each answer took so long that somebody may have the saga by now.
+            raise OperationalError(
+                "OG-TX-058",
+                f"the ledger's answers take longer than the lease of the saga {hold.id}, {hold.lease:g} s",
+                cure="give the saga a longer lease (lease_seconds), or look why the ledger is so slow",
+            )
 
     def stop(self) -> None:
         self._background.stop()
@@ -82,20 +103,23 @@ class Leases:
     def _keep_steps(self, held: list[Hold], until: float) -> Steps[None]:
         asked_at = monotonic()
         state = self._home
-        asked = [(hold.id, hold.epoch, hold.lease) for hold in held]
+        # In one order with whoever else writes many (`writer`): they would wait for each other.
+        asked = sorted((hold.id, hold.epoch, hold.lease) for hold in held)
         kept, _ = yield from state.sequences.on_primary_steps(
-            state.picture.domain.home.name, lambda link: ledger.keep_sagas_steps(link, asked), until
+            state.picture.domain.home.name, lambda link: ledger.keep_sagas_steps(link, asked, self._holder), until
         )
         for hold in held:
             if hold.id in kept:
                 hold.until = asked_at + hold.lease
+                hold.lost = hold.lost or not kept[hold.id]
             else:
-                hold.lost = True
+                hold.lost = hold.gone = True
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(min(self._period / 2, 0.5)):
             with self._lock:
-                due = [h for h in self._held.values() if not h.lost and monotonic() > h.until - h.lease * 2 / _RENEWALS]
+                now = monotonic()
+                due = [h for h in self._held.values() if h.renewed and now > h.until - h.lease * 2 / _RENEWALS]
             if not due:
                 continue
             try:

@@ -39,6 +39,7 @@ class Working:
     def __init__(self, crew: SagaCrew, sagas: Sequence[Saga], caller: Caller, spawn: Spawn, concurrency: int) -> None:
         if not sagas:
             raise ProgrammingError("OG-TX-056", "a worker was given no saga", cure="name the definitions that it knows")
+        crew.threads.room_for(concurrency)
         self._crew = crew
         self._sagas = {(saga.name, saga.version): saga for saga in sagas}
         self._known = [(saga.name, saga.version, saga.lease_seconds) for saga in sagas]
@@ -52,7 +53,7 @@ class Working:
         #: Sagas that it has let go of, over or not.
         self.worked = 0
         #: What stopped it from working on one, the last time.
-        self.last_error: Error | None = None
+        self.last_error: BaseException | None = None
 
     def stop(self) -> None:
         """Claim no more; what is at work comes to its end, or to its next rest."""
@@ -121,6 +122,10 @@ class Working:
         except Error as error:
             # The ledger is out of reach: when the lease is over, the saga is due again.
             self.last_error = error
+        except BaseException as error:
+            # So it is behind whatever else this was; but nobody looks at what it ended with.
+            self.last_error = error
+            raise
 
     def _ended(self, future: concurrent.futures.Future[Any]) -> None:
         with self._lock:

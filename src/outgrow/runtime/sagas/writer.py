@@ -60,6 +60,14 @@ class _Waiting:
         self.row = row
         self.answer: concurrent.futures.Future[bool | _Turn] = concurrent.futures.Future()
 
+    def tell(self, answer: bool | Error | _Turn) -> None:
+        if self.answer.done():
+            return
+        if isinstance(answer, Error):
+            self.answer.set_exception(answer)
+        else:
+            self.answer.set_result(answer)
+
 
 class Writer:
     """The one way in which this process writes saga rows.  Safe for threads and tasks."""
@@ -72,23 +80,20 @@ class Writer:
         self._lock = threading.Lock()
         #: Whom nobody writes for yet.
         self._waiting: list[_Waiting] = []
-        self._leaders = 0
+        #: Who writes, or has been told to.
+        self._leaders: set[_Waiting] = set()
 
     def write_steps(self, row: Row) -> Steps[bool]:
         """Durable when it returns True; False: the row is not as it should be, and was left so."""
         while True:
             mine = _Waiting(row)
-            with self._lock:
-                leads = self._leaders == 0
-                if leads:
-                    self._leaders = 1
-                else:
-                    self._waiting.append(mine)
-            turn: bool | _Turn = _Turn.LEAD
-            if not leads:
-                turn = yield from self._await_steps(mine)
-            if turn is _Turn.LEAD:
-                return (yield from self._lead_steps(mine))
+            # Whatever happens from here on, and be it an interrupt at the next word: whoever leads passes it on.
+            try:
+                turn = yield from self._turn_steps(mine)
+                if turn is _Turn.LEAD:
+                    return (yield from self._lead_steps(mine))
+            finally:
+                self._leave(mine)
             if turn is _Turn.ALONE:
                 (own,) = yield from self._answers_steps([row])
                 if isinstance(own, Error):
@@ -97,23 +102,28 @@ class Writer:
             if turn is not _Turn.AGAIN:
                 return turn
 
-    def _await_steps(self, mine: _Waiting) -> Steps[bool | _Turn]:
-        try:
-            if not (yield Future(mine.answer, monotonic() + _PATIENCE_SECONDS)):
-                with self._lock:
-                    if not mine.answer.done():
-                        if mine in self._waiting:
-                            self._waiting.remove(mine)
-                        return _Turn.ALONE
-        except BaseException:
+    def _turn_steps(self, mine: _Waiting) -> Steps[bool | _Turn]:
+        with self._lock:
+            if not self._leaders:
+                self._leaders.add(mine)
+                return _Turn.LEAD
+            self._waiting.append(mine)
+        if not (yield Future(mine.answer, monotonic() + _PATIENCE_SECONDS)):
             with self._lock:
-                if mine in self._waiting:
-                    self._waiting.remove(mine)
-                led = mine.answer.done() and not mine.answer.exception() and mine.answer.result() is _Turn.LEAD
-            if led:
-                self._pass_on()
-            raise
+                if not mine.answer.done():
+                    if mine in self._waiting:
+                        self._waiting.remove(mine)
+                    return _Turn.ALONE
         return mine.answer.result()
+
+    def _leave(self, mine: _Waiting) -> None:
+        """It waits and leads no more; the first of those who wait leads instead."""
+        with self._lock:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            if mine in self._leaders:
+                self._call_next()
+                self._leaders.discard(mine)
 
     def _lead_steps(self, mine: _Waiting) -> Steps[bool]:
         batch = [mine]
@@ -129,17 +139,13 @@ class Writer:
             with self._lock:
                 batch += self._waiting[: most - 1]
                 del self._waiting[: most - 1]
-            answers = [_Turn.AGAIN] * len(batch)
             if most < _TOGETHER_MAX:
                 self._call_second()
-            answers[:] = yield from self._answers_steps([one.row for one in batch])
+            answers = [*(yield from self._answers_steps([one.row for one in batch]))]
         finally:
-            for one, answer in zip(batch[1:], answers[1:], strict=True):
-                if isinstance(answer, Error):
-                    one.answer.set_exception(answer)
-                else:
-                    one.answer.set_result(answer)
-            self._pass_on()
+            # (An interrupt may come anywhere: whoever has no answer, or waits as well, writes again.)
+            for at, one in enumerate(batch[1:], 1):
+                one.tell(answers[at] if at < len(answers) else _Turn.AGAIN)
         own = answers[0]
         if isinstance(own, Error):
             raise own
@@ -148,16 +154,16 @@ class Writer:
     def _call_second(self) -> None:
         """Those who are left over need not wait for this half's answer."""
         with self._lock:
-            if self._waiting and self._leaders < _HALVES:
-                self._leaders += 1
-                self._waiting.pop(0).answer.set_result(_Turn.LEAD)
+            if len(self._leaders) < _HALVES:
+                self._call_next()
 
-    def _pass_on(self) -> None:
-        with self._lock:
-            if self._waiting:
-                self._waiting.pop(0).answer.set_result(_Turn.LEAD)
-            else:
-                self._leaders -= 1
+    def _call_next(self) -> None:
+        while self._waiting:
+            one = self._waiting.pop(0)
+            if not one.answer.done():
+                self._leaders.add(one)
+                one.tell(_Turn.LEAD)
+                return
 
     def _answers_steps(self, rows: Sequence[Row]) -> Steps[list[bool | Error]]:
         try:
@@ -195,8 +201,9 @@ class Writer:
         return [row.id in done for row in rows]
 
     def _asked(self, rows: Sequence[Row]) -> list[Asked]:
-        begins = [row for row in rows if isinstance(row, SagaBegin)]
-        checkpoints = [row for row in rows if isinstance(row, SagaCheckpoint)]
+        # In one order for all who write many (other processes, and `leases`): they would wait for each other crosswise.
+        begins = sorted((row for row in rows if isinstance(row, SagaBegin)), key=lambda row: (row.name, row.key))
+        checkpoints = sorted((row for row in rows if isinstance(row, SagaCheckpoint)), key=lambda row: row.id)
         asked: list[Asked] = []
         if begins:
             asked.append((self._queries["saga_begin"], ledger.columns(begins)))

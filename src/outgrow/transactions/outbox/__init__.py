@@ -16,7 +16,7 @@ from outgrow.transactions.outbox.model import (
     stored_key,
 )
 from outgrow.transactions.outbox.pace import IN_A_ROW, Pace, key_wait
-from outgrow.transactions.outbox.port import UNTRIED, Refused, Target, Unavailable, Untried, Verdict
+from outgrow.transactions.outbox.port import UNTRIED, Refused, Target, Unavailable, Untried, Verdict, wrong_answer
 from outgrow.transactions.outbox.storing import (
     DUE_KEYS,
     Emitted,
@@ -68,4 +68,5 @@ __all__ = [
     "settling",
     "stored_key",
     "waking",
+    "wrong_answer",
 ]

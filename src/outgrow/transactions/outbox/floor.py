@@ -1,10 +1,12 @@
 """Up to which number there is nothing to be found any more, so that reads do not pass what has been deleted.
 
 A number may become visible after greater ones: its transaction took longer.  So "all numbers up to what was read last"
-is no floor.  This one is: what the sequence had given out at one look, once every transaction that ran at a later look
-has ended, and a read behind that has shown all that there is up to there.  (Whoever draws a number has a transaction
-number already.)  Where dead rows cannot be removed, because somebody keeps a snapshot for an hour, each read would pass
-all of that hour's without it.
+is no floor.  This one is: what the sequence had given out at one look, once every transaction that had begun before a
+later look has ended, and a read behind that has shown all that there is up to there.  Whoever draws a number has a
+transaction number already, and the later look draws one itself: that is above all of theirs.  (Its snapshot's xmax is
+not: that is one past the last transaction that has ended.  Others that run may lie above, and count for neither its
+xmax nor its xmin.)  Where dead rows cannot be removed, because somebody keeps a snapshot for an hour, each read would
+pass all of that hour's without a floor.
 """
 
 from __future__ import annotations
@@ -23,6 +25,11 @@ class Floor:
         self._bound: int | None = None
         self._ended = False
 
+    @property
+    def bounds(self) -> bool:
+        """The next look shall draw a transaction number: only where the floor may rise, for nobody has endless ones."""
+        return self._candidate is not None and self._bound is None and self._candidate > self.number
+
     def read(self, numbers: Sequence[int], limit: int) -> int | None:
         """What a read behind the floor has shown; the number to rise to once all that is delivered or set aside."""
         if not self._ended or self._candidate is None:
@@ -31,13 +38,13 @@ class Floor:
             return self._candidate
         return None
 
-    def look(self, drawn: int, oldest: int, next_one: int) -> None:
-        """Behind the read: the last number that was given out, the oldest transaction that runs, the first to come."""
-        if self._candidate is None:
+    def look(self, drawn: int, oldest: int, begun: int) -> None:
+        """Behind the read: the last number given out, the oldest transaction that runs, one begun now (`bounds`)."""
+        if self._candidate is None or self._candidate <= self.number:
             self._candidate, self._bound, self._ended = drawn, None, False
             return
         if self._bound is None:
-            self._bound = next_one
+            self._bound = begun
         if oldest >= self._bound:
             self._ended = True
 

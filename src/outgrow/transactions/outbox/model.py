@@ -66,7 +66,8 @@ def stored_key(key: MessageKey) -> tuple[str, str]:
         case UUID():
             return "uuid", str(key)
         case str() if "\0" not in key and len(key.encode(errors="surrogatepass")) <= _KEY_BYTES_MAX and _utf8(key):
-            return "text", str(key)
+            # What an enumeration of texts is, not what it says of itself.
+            return "text", str.__str__(key)
         case _:
             pass
     shown = repr(key)
@@ -134,12 +135,12 @@ def checked_headers(headers: Mapping[str, str] | None) -> str:
     """As JSON.  Raises DataError OG-TX-083 for what cannot travel as headers everywhere."""
     for name, value in (headers or {}).items():
         plain = isinstance(name, str) and isinstance(value, str) and _plain_header(name, value)
-        if not plain or name.lower().startswith("outgrow-"):
+        if not plain or name.lower().startswith(("outgrow-", "nats-")) or name.lower() == "body":
             raise DataError(
                 "OG-TX-083",
                 f"{name!r}: {value!r} is not a header of a message",
-                cure="give text by names of letters, digits, - and _; names that begin with outgrow- are taken, and a "
-                "value has no line breaks",
+                cure="give text by names of letters, digits, - and _; `body` and names that begin with outgrow- or "
+                "nats- are taken, and a value has no line breaks",
             )
     return json.dumps(dict(headers or {}), ensure_ascii=False)
 

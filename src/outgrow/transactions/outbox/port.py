@@ -27,6 +27,16 @@ UNTRIED = Untried()
 Verdict = Refused | Untried | None
 
 
+def wrong_answer(answer: object, count: int) -> str | None:
+    """What is wrong with a target's answer for so many messages; None where it is one."""
+    if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes)):
+        return f"the target has answered {type(answer).__name__}, not one verdict for each of {count} messages"
+    if len(answer) != count:
+        return f"the target has answered {len(answer)} of {count} messages"
+    strange = [one for one in answer if one is not None and not isinstance(one, (Refused, Untried))]
+    return f"the target has answered {strange[0]!r}, which is no verdict" if strange else None
+
+
 class Unavailable(Exception):
     """The target takes nothing now.  No message is to blame: all of them wait, and it is tried again by and by.
 

@@ -53,7 +53,8 @@ def settling(topic: str, settlement: Settlement, chance: Callable[[], float]) ->
             [block.lane[1] for block in blocked],
             [block.number for block in blocked],
             [block.attempts for block in blocked],
-            [block.error.replace("\0", "") for block in blocked],
+            # Whatever an exception says: what the server cannot store would bring the whole batch back for ever.
+            [block.error.replace("\0", "").encode(errors="replace").decode() for block in blocked],
             waits,
         ]
         asked.append((_SQL["outbox_block"], [topic, *columns]))
@@ -71,8 +72,9 @@ def reading_due(topic: str, keys: int, limit: int) -> Asked:
     return _SQL["outbox_due"], [topic, keys, limit]
 
 
-def looking(topic: str) -> Asked:
-    return _SQL["outbox_look"], [topic]
+def looking(topic: str, bounds: bool) -> Asked:
+    """See `Floor.look`, and `Floor.bounds`."""
+    return _SQL["outbox_look"], [topic, bounds]
 
 
 def retrying(topic: str | None, key: str | None) -> Asked:

@@ -13,7 +13,7 @@ from outgrow.transactions.saga.definition import (
     SagaContext,
     Step,
 )
-from outgrow.transactions.saga.engine import Hands, Journal, SagaMeans, Work, place_steps
+from outgrow.transactions.saga.engine import UNLIMITED, Hands, Journal, Limit, SagaMeans, Work, place_steps
 from outgrow.transactions.saga.failures import (
     Fenced,
     Overtaken,
@@ -49,10 +49,12 @@ __all__ = [
     "PATIENT",
     "RUNNING",
     "STUCK_REST_SECONDS",
+    "UNLIMITED",
     "Change",
     "Fenced",
     "Hands",
     "Journal",
+    "Limit",
     "Mark",
     "Marks",
     "Overtaken",

@@ -106,8 +106,12 @@ class Saga:
         deadline_seconds: float | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        if not name or "\0" in name:
+        if not isinstance(name, str) or not name or "\0" in name:
             raise failures.wrong_definition(repr(name), "a saga needs a name")
+        if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version < 2**31:
+            raise failures.wrong_definition(name, f"its version is a whole number, not {version!r}")
+        if not lease_seconds > 0:
+            raise failures.wrong_definition(name, f"a lease of {lease_seconds!r} seconds is none")
         self.name = name
         self.version = version
         #: No step begins later than this after the start; then everything is compensated.
@@ -216,6 +220,8 @@ class Saga:
             raise failures.wrong_definition(self.name, f"the step {step.name} comes after the saga was first used")
         if any(other.name == step.name for other in self._steps):
             raise failures.wrong_definition(self.name, f"two steps are called {step.name}")
+        if step.retry.tries < 1 or step.compensate_retry.tries < 1:
+            raise failures.wrong_definition(self.name, f"the step {step.name} is tried at least once (Retry.tries)")
         for function in (step.function, step.compensate):
             if function is not None:
                 self._check_takes(function, 2 if step.transaction else 1)

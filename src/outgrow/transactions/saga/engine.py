@@ -39,13 +39,28 @@ class Hands(Protocol):
     def place_steps(self, step: Step, context: SagaContext) -> Steps[str]:
         """The shard for the mark of a transaction."""
 
-    def act_steps(self, step: Step, context: SagaContext, undo: bool, until: float | None) -> Steps[str]:
+    def act_steps(self, step: Step, context: SagaContext, undo: bool, limit: Limit) -> Steps[str]:
         """A step outside, or its compensation; the result as JSON text."""
 
     def transact_steps(
-        self, step: Step, context: SagaContext, index: int, place: str, undo: bool, until: float | None
+        self, step: Step, context: SagaContext, index: int, place: str, undo: bool, limit: Limit
     ) -> Steps[str]:
         """A transaction with its mark (`marks`), or its compensation."""
+
+
+class Limit(NamedTuple):
+    """How long a function may take from its own beginning, and when it must have ended, however late it began."""
+
+    seconds: float | None
+    deadline: float | None
+
+    def until(self, now: float) -> float | None:
+        if self.seconds is None or self.deadline is None:
+            return self.deadline if self.seconds is None else now + self.seconds
+        return min(self.deadline, now + self.seconds)
+
+
+UNLIMITED = Limit(None, None)
 
 
 class SagaMeans(NamedTuple):
@@ -142,13 +157,11 @@ class Work:
     def _do_steps(self, index: int, undo: bool) -> Steps[str]:
         step = self.steps[index]
         context = model.context(self.progress, self.steps, index, undo)
-        until = None if step.timeout_seconds is None else self.means.clock() + step.timeout_seconds
-        if not undo and self.deadline is not None:
-            until = self.deadline if until is None else min(until, self.deadline)
+        limit = Limit(step.timeout_seconds, None if undo else self.deadline)
         if step.transaction:
             place = self.progress.places[index]
-            return (yield from self.hands.transact_steps(step, context, index, place, undo, until))
-        return (yield from self.hands.act_steps(step, context, undo, until))
+            return (yield from self.hands.transact_steps(step, context, index, place, undo, limit))
+        return (yield from self.hands.act_steps(step, context, undo, limit))
 
     def _next_place_steps(self, after: Progress) -> Steps[str | None]:
         """With the checkpoint of the step before, which saves one of its own."""

@@ -24,6 +24,8 @@ class World:
         self.chance = chance
         self.floor = floor
         self.next_xid, self.drawn = 100, 0
+        #: The greatest transaction number that has ended.
+        self.completed = 99
         self.running: list[Writer] = []
         #: Committed, and not deleted yet.
         self.visible: set[int] = set()
@@ -44,6 +46,7 @@ class World:
             writer.numbers.append(self.drawn)
             return
         self.running.remove(writer)
+        self.completed = max(self.completed, writer.xid)
         if what < 0.9:
             self.visible |= set(writer.numbers)
             self.committed |= set(writer.numbers)
@@ -53,7 +56,22 @@ class World:
         for writer in self.running:
             self.visible |= set(writer.numbers)
             self.committed |= set(writer.numbers)
+            self.completed = max(self.completed, writer.xid)
         self.running.clear()
+
+    def snapshot(self) -> tuple[int, int]:
+        """xmin and xmax as PostgreSQL has them: it knows of no transaction above the last that has ended."""
+        xmax = self.completed + 1
+        return min((writer.xid for writer in self.running if writer.xid < xmax), default=xmax), xmax
+
+    def begun(self, xmax: int) -> int:
+        """The look's own transaction number, where it draws one."""
+        if not self.floor.bounds:
+            return 0
+        self.next_xid += 1
+        # The look is a transaction, and has ended behind it.
+        self.completed = max(self.completed, self.next_xid - 1)
+        return self.next_xid - 1
 
     def relay(self, meanwhile: int = 0) -> bool:
         """One round, with so many steps of others between its statements; False where it found nothing."""
@@ -61,12 +79,15 @@ class World:
         rise = self.floor.read(found, self.limit)
         for _ in range(meanwhile):
             self.write()
-        oldest = min((writer.xid for writer in self.running), default=self.next_xid)
-        next_xid = self.next_xid
-        # The sequence is read a moment after the snapshot was taken.
+        oldest, xmax = self.snapshot()
+        # The sequence is read a moment after the snapshot was taken; and the look's own number drawn before that, or
+        # behind it.
+        early = self.chance.random() < 0.5
+        begun = self.begun(xmax) if early else 0
         for _ in range(meanwhile):
             self.write()
-        self.floor.look(self.drawn, oldest, next_xid)
+        drawn = self.drawn
+        self.floor.look(drawn, oldest, begun if early else self.begun(xmax))
         for number in found:
             if self.chance.random() < 0.1:
                 self.set_aside.add(number)
@@ -118,6 +139,12 @@ def test_it_rises() -> None:
         world.relay()
         world.set_aside.clear()
     assert world.floor.number == world.drawn > 5
+    # And where nothing is emitted any more, no more transaction numbers are drawn.
+    drawn = world.next_xid
+    for _ in range(20):
+        world.relay()
+        world.set_aside.clear()
+    assert world.next_xid == drawn
 
 
 class LastRead(Floor):
@@ -130,20 +157,22 @@ class LastRead(Floor):
 class Unended(Floor):
     """Nobody waits for the transactions that run."""
 
-    def look(self, drawn: int, oldest: int, next_one: int) -> None:
-        super().look(drawn, 2**62, next_one)
+    def look(self, drawn: int, oldest: int, begun: int) -> None:
+        super().look(drawn, 2**62, begun)
 
 
 class SameLook(Floor):
-    """The transactions that must end are those of the look that took the number, not of a later one."""
+    """The transactions that must end are those before the look that took the number, not before a later one."""
 
-    def look(self, drawn: int, oldest: int, next_one: int) -> None:
-        if self._candidate is None:
-            self._candidate, self._bound, self._ended = drawn, next_one, False
-            if oldest >= next_one:
-                self._ended = True
-            return
-        super().look(drawn, oldest, next_one)
+    @property
+    def bounds(self) -> bool:
+        return self._candidate is None or super().bounds
+
+    def look(self, drawn: int, oldest: int, begun: int) -> None:
+        first = self._candidate is None
+        super().look(drawn, oldest, begun)
+        if first:
+            self._bound, self._ended = begun, oldest >= begun
 
 
 class Unread(Floor):
@@ -163,3 +192,14 @@ class Unfallen(Floor):
 @pytest.mark.parametrize("mutant", [LastRead, Unended, SameLook, Unread, Unfallen])
 def test_mutants_lose_messages(mutant: type[Floor]) -> None:
     assert any(World(random.Random(at), mutant()).run(60) for at in range(2000))
+
+
+class Completed(World):
+    """The look draws no transaction number: its snapshot's xmax stands for one."""
+
+    def begun(self, xmax: int) -> int:
+        return xmax if self.floor.bounds else 0
+
+
+def test_what_has_ended_is_no_bound_for_what_runs() -> None:
+    assert sum(bool(Completed(random.Random(at), Floor()).run(60)) for at in range(2000)) > 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import uuid
 from typing import Any
 
@@ -86,3 +87,18 @@ def test_topics(topic: Any) -> None:
     assert checked_topic("orders.paid") == "orders.paid"
     with pytest.raises(DataError):
         checked_topic(topic)
+
+
+@pytest.mark.parametrize("name", ["Nats-Msg-Id", "nats-rollup", "NATS-x", "body", "Body", "outgrow-id", "a b", ""])
+def test_names_of_headers_that_are_taken(name: str) -> None:
+    checked_headers({"Trace-Id": "1", "Nats": "1", "body-length": "1"})
+    with pytest.raises(DataError) as caught:
+        checked_headers({name: "1"})
+    assert caught.value.code == "OG-TX-083"
+
+
+def test_an_enumeration_of_texts_is_its_text() -> None:
+    class Kind(str, enum.Enum):  # noqa: UP042
+        PAID = "paid"
+
+    assert stored_key(Kind.PAID) == ("text", "paid") == ("text", key_text("text", "paid"))

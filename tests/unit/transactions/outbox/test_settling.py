@@ -17,6 +17,8 @@ from outgrow.transactions.outbox import (
     chains,
     key_wait,
     settled,
+    settling,
+    wrong_answer,
 )
 from outgrow.transactions.outbox.pace import IN_A_ROW, KEY_LONGEST, TARGET_LONGEST
 
@@ -99,3 +101,16 @@ def test_one_delivery_in_between_is_enough() -> None:
         pace.refused(IN_A_ROW - 1, 0.0)
         pace.delivered()
     assert not pace.probing
+
+
+def test_what_an_exception_says_can_be_stored() -> None:
+    """Whatever it is: the whole batch would come again for ever."""
+    done = settled(Batch((message(1),)), [Refused("bad \udc80 name\0 \u00fc")])
+    ((_, params),) = settling("t", done, lambda: 0.5)
+    assert params[5] == ["bad ? name \u00fc"] and params[5][0].encode()
+
+
+def test_answers_that_are_none() -> None:
+    assert wrong_answer([None, Refused("no"), UNTRIED], 3) is None and wrong_answer((), 0) is None
+    assert "NoneType" in str(wrong_answer(None, 2)) and "str" in str(wrong_answer("ab", 2))
+    assert "1 of 2" in str(wrong_answer([None], 2)) and "True" in str(wrong_answer([True, None], 2))
