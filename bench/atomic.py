@@ -133,7 +133,7 @@ def run(rounds: int, calls: int, pg: str | None) -> tuple[Figures, Figures, Figu
 def install(running: BenchFleet) -> None:
     import outgrow
 
-    outgrow.open(running.path, install=True).close()
+    outgrow.open(running.path, install=True, rows_in_place=True).close()
 
 
 def check(running: BenchFleet) -> None:

@@ -119,7 +119,7 @@ def main() -> None:
     options = parser.parse_args()
     print(harness.conditions())
     with fleet(2, 0, {"accounts": {"shard_by": "id"}}, options.pg) as running:
-        outgrow.open(running.path, install=True).close()
+        outgrow.open(running.path, install=True, rows_in_place=True).close()
         running.everywhere(*SETUP)
         whole, plain, quiet_whole, quiet_plain, transfers = read(running, options.reads)
     show(whole, plain, quiet_whole, quiet_plain, transfers)

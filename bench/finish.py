@@ -70,7 +70,7 @@ def opened(path: Path, engine: str) -> outgrow.Fleet:
     topology: Topology = reader.read(path)
     (domain,) = topology.domains
     limits = replace(domain.finish, engine=engine, rows_max=10 * SIZES[-1])
-    return outgrow.open(replace(topology, domains=(replace(domain, finish=limits),)), install=True)
+    return outgrow.open(replace(topology, domains=(replace(domain, finish=limits),)), install=True, rows_in_place=True)
 
 
 def measured(servers: BenchFleet, fleets: dict[str, outgrow.Fleet], size: int, rounds: int) -> float:

@@ -40,7 +40,7 @@ def driver(server: object) -> Block:
 def outgrow(stack: ExitStack, running: MariadbFleet, level: str, key: int) -> Block:
     from outgrow import open as open_fleet
 
-    opened = stack.enter_context(open_fleet(running.path, install=True))
+    opened = stack.enter_context(open_fleet(running.path, install=True, rows_in_place=True))
     session = stack.enter_context(opened.session(level=level))
     if level == "session":
         # A session that has written: its reads must be at least as new as this.

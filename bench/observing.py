@@ -129,7 +129,7 @@ def main() -> None:
         running = stack.enter_context(fleet(2, 0, {"items": {"shard_by": "id"}}, options.pg))
         running.everywhere(*SETUP)
         os.environ["BENCH_KEYS"] = json.dumps(first_keys(running.primaries[0], 5000))
-        outgrow.open(running.path, install=True).close()
+        outgrow.open(running.path, install=True, rows_in_place=True).close()
         workers: dict[str, Worker] = {}
         for name, source in [(NOBODY, here), *((AGAINST, one) for one in filter(None, [options.against]))]:
             workers[name] = Worker(name, running, source)

@@ -52,7 +52,7 @@ def cursor(dsn: str) -> Block:
 
 
 def outgrow(stack: ExitStack, running: BenchFleet, level: str) -> Block:
-    opened = stack.enter_context(open_fleet(running.path, install=True))
+    opened = stack.enter_context(open_fleet(running.path, install=True, rows_in_place=True))
     session = stack.enter_context(opened.session(level=level))
     if level == "session":
         # a session that has written: its reads must be at least as new as this

@@ -73,7 +73,7 @@ def outgrow(running: BenchFleet) -> Iterator[Callable[[ExitStack], Call]]:
     topology = read(running.path)
     limits = PoolLimits(size_min=CONNECTIONS, size_max=CONNECTIONS)
     domains = tuple(replace(domain, pool=limits) for domain in topology.domains)
-    with open_fleet(replace(topology, domains=domains), install=True) as opened:
+    with open_fleet(replace(topology, domains=domains), install=True, rows_in_place=True) as opened:
 
         def opener(stack: ExitStack) -> Call:
             session = stack.enter_context(opened.session(level="strong"))

@@ -53,7 +53,7 @@ def block(dsn: str, sql: str) -> Block:
 def asked(stack: ExitStack, topology: Any, level: str, sql: str, setting: str = "") -> Block:
     import outgrow
 
-    opened = stack.enter_context(outgrow.open(topology, install=True))
+    opened = stack.enter_context(outgrow.open(topology, install=True, rows_in_place=True))
     session = stack.enter_context(opened.session(level=level))
     if setting:
         session.execute(setting)

@@ -293,7 +293,7 @@ def alive(worker: Any) -> bool:
 def install(path: Path) -> None:
     import outgrow
 
-    outgrow.open(path, install=True).close()
+    outgrow.open(path, install=True, rows_in_place=True).close()
 
 
 def main() -> None:
