@@ -387,7 +387,7 @@ def _stop_steps(link: Link, parts: Sequence[_Part], done: list[_Part]) -> Steps[
             yield from _read_steps(link, parts[: len(done) + 1], done, until)
     except Exception:
         link.close()
-        raise translate.late(link.node) from None
+        raise translate.unconfirmed(link.node) from None
 
 
 def _settle_steps(link: Link, parts: Sequence[_Part], done: list[_Part]) -> Steps[Any]:

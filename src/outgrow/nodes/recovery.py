@@ -51,7 +51,7 @@ def recover_steps(link: Link, error: BaseException, seen: PGresult | None = None
     except BaseException as second:
         link.close()
         if isinstance(error, Late) and isinstance(second, Exception):
-            raise translate.late(link.node) from None
+            raise translate.unconfirmed(link.node) from None
         raise error from second
     link.in_flight = False
     if not isinstance(error, Late):

@@ -173,6 +173,18 @@ def late(node: Node, sqlstate: str = CANCELED) -> errors.OperationalError:
     )
 
 
+def unconfirmed(node: Node) -> errors.OperationalError:
+    """The same where the server has not said that it cancelled the statement: the connection was closed."""
+    return errors.OperationalError(
+        TIME_LIMIT,
+        "the time limit passed, and the server did not answer the cancellation: the statement may have run, or run yet",
+        cure="look at what it wrote before trying again",
+        shard=node.shard,
+        node=node.name,
+        sqlstate="08007",
+    )
+
+
 #: The protocol counts the parameters of a statement in 16 bits.
 PARAMETERS_MAX = 65535
 

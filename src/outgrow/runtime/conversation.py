@@ -278,6 +278,7 @@ class Conversation:
             self.stood_on(transaction.touched)
             raise
         finally:
+            transaction.over = True
             self._note_commit(transaction)
             self.state.stale |= transaction.definitions > 0
         for shard, place in places.items():
@@ -291,6 +292,7 @@ class Conversation:
     def rollback_steps(self, until: float | None = None) -> Steps[None]:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
+            transaction.over = True
             steps = transaction.rollback_steps(until)
             if self.state.tell is not None:
                 steps = telling.ending_steps(self, transaction, steps, "rolled back")
@@ -314,6 +316,7 @@ class Conversation:
         """Nobody waits for the transaction any more: what is open of it is closed, and recovery ends the rest."""
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
+            transaction.over = True
             transaction.abandon()
             telling.abandoned(self, transaction)
 

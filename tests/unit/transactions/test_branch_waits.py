@@ -74,5 +74,5 @@ def test_a_link_lost_before_anything_ran_is_replaced_wherever_the_edition_is_ask
 
     transaction._open_steps = open_steps  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        drive(transaction._ask_steps("s1", [("SELECT 1", None)], None))
+        drive(transaction.ask_steps("s1", [("SELECT 1", None)], None))
     assert sent == ["BEGIN", "hold", "check", "SELECT 1"]

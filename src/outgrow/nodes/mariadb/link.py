@@ -339,7 +339,7 @@ class MariadbLink(Link):
         if not isinstance(error, Late):
             raise error
         if not stopped or _was_stopped(done):
-            raise common.late(self.node) from None
+            raise (common.late if stopped else common.unconfirmed)(self.node) from None
 
     def _stop_steps(self, done: ThreadFuture[Any], until: float) -> Steps[bool]:
         """KILL QUERY, until the statement has ended; then take the blow of a KILL that came too late."""

@@ -80,7 +80,7 @@ class AgreedTransaction(Transaction):
                 yield from self._open_steps(shard, until)
             if before:
                 self._go_before(self.branches[shard], before)
-            rows: list[Rows] = yield from self._ask_steps(shard, [asked], until)
+            rows: list[Rows] = yield from self.ask_steps(shard, [asked], until)
             return rows[0].rows
 
         return anew_steps

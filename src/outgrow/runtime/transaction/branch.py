@@ -63,8 +63,11 @@ class Held(transactions.Branch):
                 self.place = others[0] if place else None
             else:
                 done = yield from self.link.run_steps("COMMIT", None, until=until)
-        except NodeLost as error:
-            if not self.wrote:
+            if isinstance(done, Error):
+                raise done
+        except Error as error:
+            # (Also where a time limit passed, and the server has not said that it cancelled.)
+            if not self.wrote or not (isinstance(error, NodeLost) or self.link.broken):
                 raise
             raise OperationalError(
                 "OG-RUN-021",
@@ -73,8 +76,6 @@ class Held(transactions.Branch):
                 shard=self.shard,
                 node=self.node.name,
             ) from error
-        if isinstance(done, Error):
-            raise done
         if done.status != "COMMIT":
             raise OperationalError(
                 "OG-RUN-020",

@@ -54,6 +54,8 @@ class Transaction:
         self.prologue = Prologue()
         self.branches: dict[str, Branch] = {}
         self.failed: Error | None = None
+        #: Its session has ended it.
+        self.over = False
         #: How many pieces of statements have been sent that may write.
         self.written = 0
         #: How many DDL statements ran, and what they changed: statements are planned without knowing it.
@@ -139,7 +141,7 @@ class Transaction:
         self._expect(editions)
         unsent = [shard for shard in editions if self.branches[shard].edition is None]
         if unsent:
-            yield from together([self._ask_steps(shard, [], until) for shard in unsent])
+            yield from together([self.ask_steps(shard, [], until) for shard in unsent])
 
     def _expect(self, editions: Editions) -> None:
         for shard, edition in editions.items():
@@ -151,7 +153,7 @@ class Transaction:
         self.check_usable()
         try:
             yield from self._open_all_steps([shard] if shard not in self.branches else [], until)
-            yield from self._ask_steps(shard, [], until)
+            yield from self.ask_steps(shard, [], until)
         except BaseException as error:
             self.fail(error)
             raise
@@ -173,7 +175,7 @@ class Transaction:
         started = monotonic()
         self.written += writes
         try:
-            answers = yield from waiting.watched_steps(self, self._ask_steps(shard, asked, until))
+            answers = yield from waiting.watched_steps(self, self.ask_steps(shard, asked, until))
         except Error as error:
             self._note(shard, asked, [], started, error)
             raise
@@ -191,7 +193,7 @@ class Transaction:
             node = self.branches[shard].node
             self.footings[shard].noting.on_branch(self.state, node, asked, answers, started, error)
 
-    def _ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[list[Rows]]:
+    def ask_steps(self, shard: str, asked: list[Asked], until: float | None) -> Steps[list[Rows]]:
         """Run statements on a branch, in one flush with what has to go ahead of them (BEGIN, mostly).
 
         As long as nothing has run on the branch, a lost connection has rolled back nothing: another may be tried.
@@ -288,6 +290,10 @@ class Transaction:
                     raise
                 continue
             break
+        if self.over:
+            # Nobody would ever end what this began.
+            state.nodes.pool(node).give(link)
+            raise failing.ended()
         first = self.prologue.first()
         ahead: list[Asked] = [(sql, None) for sql in (*begin, *first)]
         if link.pooled:
@@ -358,17 +364,11 @@ class Transaction:
                     yield from branch.rollback_steps(until)
             except Error:
                 branch.link.close()
-            finally:
-                self._release(branch)
-
-    def tell_steps(self, sql: str, until: float | None) -> Steps[None]:
-        """Say it to every branch that is open, one after another."""
-        try:
-            for shard in list(self.branches):
-                yield from self._ask_steps(shard, [(sql, None)], until)
-        except BaseException as error:
-            self.fail(error)
-            raise
+            except BaseException:
+                # Interrupted once more: nobody comes back for the others, and what they hold.
+                self.abandon()
+                raise
+            self._release(branch)
 
     def check_owner(self, settings: Sequence[str]) -> None:
         """Raises where, behind poolers, these would keep several branches from being ended together."""

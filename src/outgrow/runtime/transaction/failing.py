@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from outgrow.errors import Error, OperationalError
+from outgrow.errors import Error, InterfaceError, OperationalError
 from outgrow.runtime.directories.outdated import Outdated
 
 if TYPE_CHECKING:
@@ -66,3 +66,12 @@ def not_committed(failed: Error) -> OperationalError:
     )
     error.__cause__ = failed
     return error
+
+
+def ended() -> InterfaceError:
+    """What a statement is told that was on its way when its transaction was ended."""
+    return InterfaceError(
+        "OG-RUN-009",
+        "the transaction has ended while a statement of it began: two threads or tasks are using one session",
+        cure="give each its own session, or await all statements of a block before its end",
+    )

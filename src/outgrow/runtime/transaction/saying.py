@@ -16,7 +16,7 @@ def savepoint_steps(transaction: Transaction, command: str, name: str, until: fl
         prologue.check(name)
     said = "RELEASE SAVEPOINT" if command == "RELEASE" else command
     try:
-        yield from transaction.tell_steps(f"{said} {engine.quoted(name)}", until)
+        yield from _tell_steps(transaction, f"{said} {engine.quoted(name)}", until)
     except BaseException:
         if not back:
             # Some branches have heard it, some not.  (To go back is the same a second time.)
@@ -40,5 +40,15 @@ def set_steps(transaction: Transaction, sql: str, until: float | None) -> Steps[
     transaction.check_usable()
     if len(transaction.branches) > 1:
         transaction.check_owner([sql])
-    yield from transaction.tell_steps(sql, until)
+    yield from _tell_steps(transaction, sql, until)
     transaction.prologue.set(sql)
+
+
+def _tell_steps(transaction: Transaction, sql: str, until: float | None) -> Steps[None]:
+    """Say it to every branch that is open, one after another."""
+    try:
+        for shard in list(transaction.branches):
+            yield from transaction.ask_steps(shard, [(sql, None)], until)
+    except BaseException as error:
+        transaction.fail(error)
+        raise
