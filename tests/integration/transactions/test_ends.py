@@ -1,4 +1,4 @@
-"""How a transaction ends when somebody is in the way: an interruption, a statement on its way, a server that is silent."""
+"""How a transaction ends when somebody is in the way: an interruption, a late statement, a server that is silent."""
 
 from __future__ import annotations
 
@@ -115,6 +115,6 @@ def test_a_write_that_nobody_confirms_is_not_called_cancelled(fleet: Fleet, flee
     with fleet.session() as session, fleet_servers.restored():
         session.execute(UPDATE, [account])
         fleet_servers.freeze(primary)
-        with pytest.raises(outgrow.OperationalError, match="OG-NODE-012: .* may have run") as caught:
+        with pytest.raises(outgrow.OperationalError, match=r"OG-NODE-012: .* may have run") as caught:
             session.execute(UPDATE, [account], timeout_seconds=0.2)
         assert caught.value.sqlstate == "08007"
