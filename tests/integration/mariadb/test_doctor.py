@@ -42,7 +42,7 @@ def made() -> Iterator[tuple[dict[str, MariadbServer], Topology]]:
         for name in servers:
             world.sql(name, "SET GLOBAL sync_binlog = 1", "SET GLOBAL innodb_flush_log_at_trx_commit = 1")
         world.everywhere(*MADE)
-        with outgrow.open(topology, install=True) as fleet, fleet.session() as session:
+        with outgrow.open(topology, install=True, rows_in_place=True) as fleet, fleet.session() as session:
             for id in range(200):
                 session.execute("INSERT INTO customers VALUES (%s, %s)", [id, f"c{id}"])
                 session.execute("INSERT INTO orders VALUES (%s, 1)", [id])
