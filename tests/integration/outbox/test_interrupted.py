@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -50,6 +50,15 @@ def targets() -> dict[str, Target]:
     }
 
 
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """Ctrl-C means what it means at a terminal: a shell's background job ignores it, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
 def test_by_a_key(fleet: Fleet) -> None:
     made = targets()
     relay = fleet.relay(made)

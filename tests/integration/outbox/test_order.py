@@ -58,8 +58,8 @@ def crossed(fleet: Fleet, key: int) -> tuple[list[str], list[str]]:
 
 
 def test_numbers_of_a_key_are_in_the_order_of_commits(fleet: Fleet, keys: tuple[int, int]) -> None:
-    committed, delivered = crossed(fleet, keys[0])
-    assert committed[-1] == "second" or committed == ["first", "first too", "second"]
+    # (Who has committed second may say so first: between a commit and its note there is time for another.)
+    _, delivered = crossed(fleet, keys[0])
     assert delivered == ["first", "first too", "second"]
 
 
