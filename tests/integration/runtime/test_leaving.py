@@ -63,7 +63,7 @@ class Shard:
         while True:
             self.committing("SELECT pg_current_xact_id()")
             while self.threads[-1].is_alive():
-                if self.servers.sql(self.primary, waiting) == [(1,)]:
+                if self.servers.sql(self.primary, waiting) != [(0,)]:
                     return
 
     def over(self) -> None:

@@ -143,9 +143,10 @@ class Stop(NamedTuple):
             return past > at
 
 
+LATE = Stop(KeyboardInterrupt, late=True)
 STOPS = [
     Stop(KeyboardInterrupt),
-    Stop(KeyboardInterrupt, late=True),
+    LATE,
     Stop(asyncio.CancelledError, late=True),
     Stop(GeneratorExit, late=True),
     Stop(None),
@@ -183,10 +184,12 @@ def outcomes(bank: Bank, run: Run, marked: bool) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("marked", [False, True], ids=["fresh", "marked"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_commit_behind_a_statement_that_was_stopped(bank: Bank, kind: str, marked: bool) -> None:
+def test_commit_behind_a_statement_that_was_stopped(
+    bank: Bank, kind: str, marked: bool, request: pytest.FixtureRequest
+) -> None:
     run, _ = KINDS[kind]
     before, without, after = outcomes(bank, run, marked)
-    for stop in STOPS:
+    for stop in STOPS if request.config.getoption("--long") else [LATE]:
         for at in range(200):
             with bank.fleet.session() as session:
                 session.execute("BEGIN")
@@ -208,6 +211,7 @@ def test_commit_behind_a_statement_that_was_stopped(bank: Bank, kind: str, marke
             pytest.fail("a statement does not wait so often")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_back_to_a_savepoint_before_a_statement_that_was_stopped(bank: Bank, kind: str) -> None:
     """As one PostgreSQL's transaction, it is usable again, and has nothing of the statement."""
