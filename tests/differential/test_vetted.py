@@ -162,9 +162,11 @@ def fill(connection: psycopg.Connection[Any], part: int, of: int) -> None:
 
 SCALARS = [(section, entry) for section, entries in SECTIONS.items() for entry in entries
            if section not in ("aggregate", "window")]  # fmt: skip
+#: Every third in every test run, all in the long one.
+SOME = [pytest.param(*each, marks=[pytest.mark.long] if number % 3 else []) for number, each in enumerate(SCALARS)]
 
 
-@pytest.mark.parametrize(("section", "entry"), SCALARS, ids=lambda value: getattr(value, "names", value))
+@pytest.mark.parametrize(("section", "entry"), SOME, ids=lambda value: getattr(value, "names", value))
 def test_scalars(both: Both, section: str, entry: Vetted) -> None:
     taken = left = 0
     for one, other, expression in expressions(section, entry):

@@ -108,6 +108,7 @@ def test_a_commit_that_nobody_confirms_is_not_called_cancelled(fleet: Fleet, fle
             session.execute("COMMIT", timeout_seconds=0.2)
 
 
+@pytest.mark.long
 def test_a_write_that_nobody_confirms_is_not_called_cancelled(fleet: Fleet, fleet_servers: Servers) -> None:
     (account, *_) = on_each_shard(fleet)
     shard = fleet.explain(UPDATE, [account]).to_dict()["shards"]["shards"][0]
