@@ -61,7 +61,7 @@ class Shard:
         self.servers.reload(self.primary.direct or self.primary, SYNCHRONOUS, "nobody")
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
         while True:
-            self.committing("SELECT pg_current_xact_id()")
+            self.committing("SELECT pg_logical_emit_message(true, 'test', 'x')")
             while self.threads[-1].is_alive():
                 if self.servers.sql(self.primary, waiting) != [(0,)]:
                     return
