@@ -162,26 +162,33 @@ def lost(node: Node, why: str, *, before: bool, sqlstate: str | None = None) -> 
     return error
 
 
-def late(node: Node, sqlstate: str = CANCELED) -> errors.OperationalError:
-    return errors.OperationalError(
-        TIME_LIMIT,
-        "the time limit passed; the statement was cancelled on the server",
-        cure="allow more time, or make the statement cheaper",
-        shard=node.shard,
-        node=node.name,
-        sqlstate=sqlstate,
+def late(node: Node) -> errors.OperationalError:
+    return _time_limit(
+        node,
+        "the statement was cancelled on the server",
+        "allow more time, or make the statement cheaper",
+        CANCELED,
     )
 
 
 def unconfirmed(node: Node) -> errors.OperationalError:
-    """The same where the server has not said that it cancelled the statement: the connection was closed."""
+    """The server has not said that it cancelled the statement: the connection was closed."""
+    return _time_limit(
+        node,
+        "the server did not answer the cancellation: the statement may have run, or run yet",
+        "look at what it wrote before trying again",
+        "08007",
+    )
+
+
+def _time_limit(node: Node, what: str, cure: str, sqlstate: str) -> errors.OperationalError:
     return errors.OperationalError(
         TIME_LIMIT,
-        "the time limit passed, and the server did not answer the cancellation: the statement may have run, or run yet",
-        cure="look at what it wrote before trying again",
+        f"the time limit passed; {what}",
+        cure=cure,
         shard=node.shard,
         node=node.name,
-        sqlstate="08007",
+        sqlstate=sqlstate,
     )
 
 

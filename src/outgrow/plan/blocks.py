@@ -146,6 +146,17 @@ def output_names(query: Query, aliases: tuple[str, ...]) -> list[str]:
     return [*aliases, *names[len(aliases) :]]
 
 
+def arms_of(tree: SetOperation) -> Iterator[tuple[Item, ...]]:
+    """What each arm of a set operation selects."""
+    rest: list[Query] = [tree]
+    while rest:
+        arm = rest.pop()
+        if isinstance(arm, SetOperation):
+            rest += [arm.left, arm.right]
+        else:
+            yield first_items(arm)
+
+
 def first_items(query: Query) -> tuple[Item, ...]:
     """The items of the first arm: they name the columns of a set operation."""
     while isinstance(query, SetOperation):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from outgrow.plan.blocks import first_items, plain_type
+from outgrow.plan.blocks import arms_of, plain_type
 from outgrow.plan.cutting.handed import in_order
 from outgrow.plan.cutting.ordering import TextOrder
 from outgrow.plan.cutting.vetted import POSTGRESQL, Language, translate
@@ -105,14 +105,9 @@ class Meaning:
 
     def suspects(self, tree: SetOperation) -> tuple[int, ...]:
         """Columns of a UNION of which it is not known that equal values are the same, should they be text."""
-        rest: list[Query] = [tree]
-        while rest:
-            arm = rest.pop()
-            if isinstance(arm, SetOperation):
-                rest += [arm.left, arm.right]
-            else:
-                for item in first_items(arm):
-                    self.check_equality(item.expr)
+        for items in arms_of(tree):
+            for item in items:
+                self.check_equality(item.expr)
         return ()
 
     # --- aggregates and what is computed from them -----------------------------------------------------------------

@@ -7,7 +7,7 @@ weights; where one of them would have to be shown, nobody knows which, and that 
 
 from __future__ import annotations
 
-from outgrow.plan.blocks import first_items
+from outgrow.plan.blocks import arms_of
 from outgrow.plan.cutting.meaning import Meaning
 from outgrow.plan.cutting.vetted import MARIADB
 from outgrow.plan.mariadb.forms import check_forms
@@ -36,7 +36,6 @@ from outgrow.statement.tree import (
     Item,
     Operation,
     Parameter,
-    Query,
     RowOf,
     Select,
     SetOperation,
@@ -176,15 +175,7 @@ class MariadbMeaning(Meaning):
         return False
 
     def suspects(self, tree: SetOperation) -> tuple[int, ...]:
-        arms: list[tuple[Item, ...]] = []
-        rest: list[Query] = [tree]
-        while rest:
-            arm = rest.pop()
-            if isinstance(arm, SetOperation):
-                rest += [arm.left, arm.right]
-            else:
-                arms.append(first_items(arm))
-        columns = [[item.expr for item in column] for column in zip(*arms, strict=False)]
+        columns = [[item.expr for item in column] for column in zip(*arms_of(tree), strict=False)]
         for expr in (expr for column in columns for expr in column):
             self.check_equality(expr)
         return tuple(at for at, column in enumerate(columns) if one_of(column) is Text.UNKNOWN)
