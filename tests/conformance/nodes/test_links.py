@@ -74,7 +74,9 @@ class Pooled(Real):
     def __init__(self) -> None:
         self._until = contextlib.ExitStack()
         super().__init__()
-        self.pooler = self._until.enter_context(pgbouncer.running({"s1": self.server.dsn()}, pool_size=2))
+        self.pooler = self._until.enter_context(
+            pgbouncer.running({"s1": self.server.dsn()}, pool_size=2, wait_seconds=5)
+        )
         self.node = replace(self.node, dsn=self.pooler.dsn("s1"), pooler="transaction")
 
     def remove(self) -> None:

@@ -143,14 +143,17 @@ def test_a_shard_with_other_keys_than_were_looked_up_is_asked_again(fleet, maria
     filled(fleet, 3)
     for at in range(3):
         on(mariadb_servers, fleet, at, "UPDATE outgrow_edition SET edition = 7")
+    started = time.monotonic()
     with fleet.session() as session:
         for sql in ("SELECT * FROM orders WHERE owner = 1", "UPDATE orders SET total = 0 WHERE owner = 1"):
-            with pytest.raises(outgrow.OperationalError):
+            with pytest.raises(outgrow.OperationalError, match="OG-RUN-110"):
                 session.execute(sql, timeout_seconds=0.3)
         session.execute("BEGIN")
-        with pytest.raises(outgrow.OperationalError):
+        with pytest.raises(outgrow.OperationalError, match="OG-RUN-110"):
             session.execute("UPDATE orders SET total = 0 WHERE owner = 1", timeout_seconds=0.3)
         session.execute("ROLLBACK")
+    # (No longer than the statements may take: not the ten seconds of those without a limit.)
+    assert time.monotonic() - started < 8
     on(mariadb_servers, fleet, 0, "INSERT INTO outgrow_editions VALUES ('s1', 7), ('s2', 7), ('s3', 7)")
     on(mariadb_servers, fleet, 0, "INSERT INTO outgrow_migrations VALUES (1, 7, 'integer', '99', 64, 65, 0, NOW())")
     with fleet.session() as session:

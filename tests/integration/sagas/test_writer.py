@@ -16,8 +16,8 @@ from outgrow.waits import Socket
 from tests.integration.sagas.conftest import Shop
 
 
-def simple() -> Saga:
-    saga = Saga("simple")
+def simple(lease_seconds: float = 15.0) -> Saga:
+    saga = Saga("simple", lease_seconds=lease_seconds)
 
     @saga.step(compensate=None)
     async def first(ctx: SagaContext) -> Any:
@@ -113,7 +113,8 @@ def test_many_go_in_two_halves(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_many_of_whom_some_are_interrupted(shop: Shop) -> None:
     """Whoever led, or was about to, another one leads: nobody waits for ever, and every row is written once."""
-    saga = simple()
+    # (Whoever is interrupted keeps the lease: for so long the ones below wait.)
+    saga = simple(lease_seconds=4.0)
     shop.fleet.sagas.run(saga, 0)
 
     async def many() -> list[Any]:

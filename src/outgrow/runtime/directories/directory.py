@@ -124,33 +124,39 @@ class Patience:
     def __init__(self, state: DomainState, until: float | None) -> None:
         self._state = state
         self._until = until
-        self._limit: float | None = None
+        self._since: float | None = None
         self._rest = _REST_SECONDS
         #: It was placed before.
         self.tried = False
 
     def again_steps(self, outdated: Outdated, page: Page, placer: Keyspace | None = None) -> Steps[None]:
-        """Wait until placing it again can be of use; raises OG-RUN-110 when that has taken too long."""
+        """Wait until placing it again can be of use.
+
+        Raises OperationalError OG-RUN-110 when that has taken too long, or as long as the statement may.
+        """
         state, now = self._state, monotonic()
         placer = placer or state.picture.placer
         self.tried = True
-        if self._limit is None:
-            self._limit = now + _PATIENCE_SECONDS
-        elif now > self._limit:
-            raise _on_the_move(outdated.shard)
+        if self._since is None:
+            self._since = now
+        limit = self._since + _PATIENCE_SECONDS
+        if self._until is not None:
+            limit = min(limit, self._until)
+        if now >= limit:
+            raise _on_the_move(outdated.shard, now - self._since)
         if placer.book.page is page:
             yield from _look_steps(state, placer, [], self._until)
         if placer.book.page is page:
             # Whoever committed it may be dead: then recovery goes on for it.
             state.need_recovery()
-            yield Until(now + self._rest)
+            yield Until(min(now + self._rest, limit))
             self._rest = min(2 * self._rest, _REST_LONGEST_SECONDS)
 
 
-def _on_the_move(shard: str) -> OperationalError:
+def _on_the_move(shard: str, seconds: float) -> OperationalError:
     return OperationalError(
         "OG-RUN-110",
-        f"for {_PATIENCE_SECONDS:g} s the shard {shard} and the ledger have not agreed on which keys it has",
+        f"for {seconds:.1f} s the shard {shard} and the ledger have not agreed on which keys it has",
         cure="a migration has not been committed on all of its shards: `outgrow recover`; or one of them was restored "
         "from an older backup: `outgrow doctor` tells",
         shard=shard,
