@@ -207,7 +207,8 @@ def patched(world: World, room: object, name: str, value: object) -> Iterator[No
 
 @contextlib.contextmanager
 def idle_slot(world: World) -> Iterator[None]:
-    does = ("SELECT pg_create_physical_replication_slot('nobody', true)",)
+    # (It reserves the log since the last checkpoint, however much that is by now.)
+    does = ("CHECKPOINT", "SELECT pg_create_physical_replication_slot('nobody', true)")
     with done(world, "s1/primary", does, ("SELECT pg_drop_replication_slot('nobody')",)):
         # (A replica may lag for a moment.)
         until = time.monotonic() + 20
