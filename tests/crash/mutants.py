@@ -95,7 +95,7 @@ def _taken_for_done(self: Commit, others: Sequence[Participant]) -> Steps[None]:
 
 
 def _one_look(self: Recovery, stop: threading.Event) -> None:
-    stop.wait(1.0)
+    # At once: a process that has just come would else find what was left before it was there.
     for state in self._states:
         with contextlib.suppress(Error):
             drive(atomic.recover_steps(state))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import outgrow
 from outgrow import Fleet, Session
+from outgrow.runtime.doctor import lost_branches
 from outgrow.transactions import TransactionId
 from tests.servers import Servers
 
@@ -41,6 +44,26 @@ def test_the_doctor_names_what_a_shard_lacks(fleet: Fleet, keys: tuple[int, int]
     assert set(found) == {"app/s1/primary", "app/s2/primary"}
     assert str(ids[0]) in found["app/s1/primary"] and str(ids[1]) not in found["app/s1/primary"]
     assert str(ids[1]) in found["app/s2/primary"] and str(ids[2]) not in found["app/s2/primary"]
+
+
+def test_the_doctor_names_it_however_many_have_come_since(
+    fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fleet.session() as session:
+        ids = [transferred(session, keys) for _ in range(2)]
+    on(fleet, fleet_servers, "s1", f"DELETE FROM outgrow.stamps WHERE id = '{ids[0].number}'")
+    # Within the same minute, and the next.
+    began = int(time.time() * 1000)
+    number = f"(lpad(to_hex({began} + n), 12, '0') || lpad(to_hex(n * 1000003::int8), 20, '0'))::uuid"
+    for shard in ("s1", "s2"):
+        many = f"SELECT {number}, '{{s1,s2}}' FROM generate_series(1, 100000) AS g (n)"
+        on(fleet, fleet_servers, shard, f"INSERT INTO outgrow.stamps (id, shards) {many}")
+    [(where, what)] = lost(fleet)
+    assert where == "app/s1/primary" and "part of 1 transaction " in what
+    assert str(ids[0]) in what and str(ids[1]) not in what
+    # (Where a server tells of a part of them only, no difference is made up.)
+    monkeypatch.setattr(lost_branches, "_NEWEST", 50_000)
+    assert lost(fleet) == []
 
 
 def test_what_is_prepared_is_not_lost(fleet: Fleet, keys: tuple[int, int], fleet_servers: Servers) -> None:

@@ -19,8 +19,10 @@ from outgrow.waits import Steps
 
 #: Stamps may be forgotten from some age on, on one shard before the other: none that old is missed.
 _MARGIN_SECONDS = 3600.0
-#: How many of the newest transactions are looked at on each shard.
-_NEWEST = 20_000
+#: How many of the newest transactions are compared on each shard: digests of slices of time, made by the server.
+_NEWEST = 1_000_000
+#: In how many slices that differ, the newest first, transactions are then compared one by one.
+_SLICES = 100
 #: How many are named in one finding: an operator has to look each of them up.
 _NAMED = 100
 
@@ -28,8 +30,10 @@ _NAMED = 100
 def lost_steps(examination: Examination) -> Steps[dict[Node, list[str]]]:
     """Node → the transactions (their ids) of which it lacks its part."""
     domain = examination.domain.name
-    since = numbered(time.time() - KEPT_SECONDS + _MARGIN_SECONDS, bytes(10)).hex
-    rows = yield from examination.each_steps(examination.primaries, "stamps_newest", [since, _NEWEST])
+    slices = yield from _differing_steps(examination)
+    if not slices:
+        return {}
+    rows = yield from examination.each_steps(examination.primaries, "stamps_within", [json.dumps(slices)])
     shards = {number: json.loads(names) for answer in rows.values() for number, names in answer}
     have = {node.shard: {number for number, _ in answer} for node, answer in rows.items()}
     missing = {
@@ -43,14 +47,35 @@ def lost_steps(examination: Examination) -> Steps[dict[Node, list[str]]]:
     }
 
 
+def _differing_steps(examination: Examination) -> Steps[list[str]]:
+    """The slices of time in which two shards do not have the same of what has a part on both."""
+    since = numbered(time.time() - KEPT_SECONDS + _MARGIN_SECONDS, bytes(10)).hex
+    answers = yield from examination.each_steps(examination.primaries, "stamps_summed", [since, _NEWEST])
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+    whole_after = ""
+    for node, answer in answers.items():
+        sums |= {(node.shard, other, slice): (count, digest) for slice, other, count, digest in answer}
+        if sum(count for _, other, count, _ in answer if other == node.shard) >= _NEWEST:
+            # Of its oldest slice it has told a part only.
+            whole_after = max(whole_after, min(slice for slice, _, _, _ in answer))
+    asked = {node.shard for node in answers}
+    differing = {
+        slice
+        for (here, there, slice), found in sums.items()
+        if there in asked and slice > whole_after and sums.get((there, here, slice)) != found
+    }
+    return sorted(differing, reverse=True)[:_SLICES]
+
+
 def _findings_steps(examination: Examination) -> Steps[list[Finding]]:
     """Every part of a committed transaction over shards is there."""
     found = []
     for node, ids in (yield from lost_steps(examination)).items():
         if ids:
+            count = f"{len(ids)} transaction{'s' if len(ids) > 1 else ''} committed on other shards"
             what = (
-                f"it lacks its part of {len(ids)} transactions that are committed on other shards: it took over from "
-                f"a server without having received all of its log ({several(ids, _NAMED)})"
+                f"it lacks its part of {count}: it took over from a server without having received all of its log "
+                f"({several(ids, _NAMED)})"
             )
             cure = "write the rows that are missing again; replicate synchronously"
             found.append(examination.find(Severity.ERROR, node.name, what, cure))

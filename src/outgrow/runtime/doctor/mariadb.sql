@@ -152,10 +152,20 @@ SELECT COUNT(*), CAST(COALESCE(SUM(CAST(CONV(LEFT(MD5({row}), 15), 16, 10) AS UN
 -- Branches that were prepared: format, lengths of the two halves of the name, both halves.  Not whose session lives.
 XA RECOVER;
 
--- name: stamps_newest
--- The newest transactions over shards that have a part here, none older than $1, at most $2: number, and the shards of all
--- parts.
-SELECT LOWER(HEX(id)), CAST(shards AS CHAR) FROM outgrow_stamps WHERE id > UNHEX($1) ORDER BY id DESC LIMIT $2;
+-- name: stamps_summed
+-- The newest transactions over shards that have a part here, none older than $1, at most $2, by slices of 65 seconds and by
+-- each shard of their parts: how many, and a digest that is the same elsewhere if they are the same.
+SELECT LOWER(LEFT(HEX(s.id), 8)), m.shard, COUNT(*), BIT_XOR(CAST(CONV(RIGHT(HEX(s.id), 12), 16, 10) AS UNSIGNED))
+FROM (SELECT id, shards FROM outgrow_stamps WHERE id > UNHEX($1) ORDER BY id DESC LIMIT $2) AS s,
+     JSON_TABLE(s.shards, '$[*]' COLUMNS (shard varchar(255) PATH '$')) AS m
+GROUP BY 1, 2;
+
+-- name: stamps_within
+-- The transactions over shards of some slices of 65 seconds ($1: an array in JSON): number, and the shards of all parts.
+SELECT LOWER(HEX(s.id)), CAST(s.shards AS CHAR)
+FROM JSON_TABLE($1, '$[*]' COLUMNS (slice char(8) PATH '$')) AS w
+JOIN outgrow_stamps AS s
+  ON s.id BETWEEN UNHEX(CONCAT(w.slice, REPEAT('0', 24))) AND UNHEX(CONCAT(w.slice, REPEAT('F', 24)));
 
 -- name: stamps_there
 -- Which of these transactions ($1: an array in JSON) are committed here.

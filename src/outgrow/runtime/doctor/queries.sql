@@ -67,11 +67,19 @@ FROM pg_prepared_xacts
 WHERE database = current_database() AND prepared < clock_timestamp() - make_interval(secs => $1::float8)
 ORDER BY prepared;
 
--- name: stamps_newest
--- The newest transactions over shards that have a part here, none older than $1, at most $2: number, and the shards of all
--- parts.
-SELECT replace(id::text, '-', ''), to_json(shards)::text FROM outgrow.stamps
-WHERE id > $1::uuid ORDER BY id DESC LIMIT $2::int8;
+-- name: stamps_summed
+-- The newest transactions over shards that have a part here, none older than $1, at most $2, by slices of 65 seconds and by
+-- each shard of their parts: how many, and a digest that is the same elsewhere if they are the same.
+SELECT left(s.id::text, 8), m.shard, count(*), bit_xor(('x' || right(s.id::text, 12))::bit(48)::int8)
+FROM (SELECT id, shards FROM outgrow.stamps WHERE id > $1::uuid ORDER BY id DESC LIMIT $2::int8) AS s,
+     unnest(s.shards) AS m (shard)
+GROUP BY 1, 2;
+
+-- name: stamps_within
+-- The transactions over shards of some slices of 65 seconds ($1: an array in JSON): number, and the shards of all parts.
+SELECT replace(s.id::text, '-', ''), to_json(s.shards)::text
+FROM json_array_elements_text($1::json) AS w (slice)
+JOIN outgrow.stamps AS s ON s.id BETWEEN (w.slice || repeat('0', 24))::uuid AND (w.slice || repeat('f', 24))::uuid;
 
 -- name: stamps_there
 -- Which of these transactions ($1: an array in JSON) are committed here.
