@@ -254,8 +254,9 @@ def test_placements_follow_their_tables(fleet_servers: Servers, fleet: Fleet) ->
 def test_a_dropped_table_of_the_file_can_be_made_again(fleet: Fleet) -> None:
     fleet.execute("DROP TABLE customers")
     fleet.execute("CREATE TABLE customers (customer_id int8, name text)")
-    fleet.execute("INSERT INTO customers VALUES (1, 'a')")
-    assert fleet.execute("SELECT * FROM customers").fetchall() == [(1, "a")]
+    with fleet.session() as session:
+        session.execute("INSERT INTO customers VALUES (1, 'a')")
+        assert session.execute("SELECT * FROM customers").fetchall() == [(1, "a")]
 
 
 @pytest.mark.parametrize(
