@@ -231,8 +231,8 @@ def test_a_table_without_a_placement_is_asked_about_before_anything_runs(fleet_s
     fleet.place("notes", shard_by="id")
     fleet.execute("CREATE TABLE notes (id int8 PRIMARY KEY, text text)")
     fleet.execute("INSERT INTO notes VALUES (1, 'a')")
-    with outgrow.open(fleet.topology) as other:
-        assert other.execute("SELECT text FROM notes WHERE id = 1").fetchall() == [("a",)]
+    with outgrow.open(fleet.topology) as other, other.session(level="strong") as session:
+        assert session.execute("SELECT text FROM notes WHERE id = 1").fetchall() == [("a",)]
 
 
 def test_placements_follow_their_tables(fleet_servers: Servers, fleet: Fleet) -> None:
@@ -282,11 +282,12 @@ def test_partitions_heirs_and_empty_copies_lie_as_their_parents_do(fleet: Fleet)
     fleet.place("events", shard_by="customer_id")
     fleet.execute("CREATE TABLE events (customer_id int8, day date) PARTITION BY RANGE (day)")
     fleet.execute("CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')")
-    fleet.execute("INSERT INTO events VALUES (1, '2026-05-01')")
-    assert fleet.execute("SELECT count(*) FROM events_2026").fetchall() == [(1,)]
-    fleet.execute("CREATE TABLE heir (extra int) INHERITS (customers)")
-    fleet.execute("INSERT INTO heir (customer_id, extra) VALUES (7, 1)")
-    assert fleet.execute("SELECT customer_id FROM customers WHERE customer_id = 7").fetchall() == [(7,)]
+    with fleet.session() as session:
+        session.execute("INSERT INTO events VALUES (1, '2026-05-01')")
+        assert session.execute("SELECT count(*) FROM events_2026").fetchall() == [(1,)]
+        session.execute("CREATE TABLE heir (extra int) INHERITS (customers)")
+        session.execute("INSERT INTO heir (customer_id, extra) VALUES (7, 1)")
+        assert session.execute("SELECT customer_id FROM customers WHERE customer_id = 7").fetchall() == [(7,)]
     fleet.place("empty", shard_by="customer_id")
     fleet.execute("CREATE TABLE empty AS SELECT customer_id FROM customers WITH NO DATA")
     assert fleet.execute("SELECT count(*) FROM empty").fetchall() == [(0,)]
