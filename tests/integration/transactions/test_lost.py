@@ -61,6 +61,9 @@ def test_the_doctor_names_it_however_many_have_come_since(
     [(where, what)] = lost(fleet)
     assert where == "app/s1/primary" and "part of 1 transaction " in what
     assert str(ids[0]) in what and str(ids[1]) not in what
+    # (The newest slice that differs is looked at, however many it has.)
+    monkeypatch.setattr(lost_branches, "_ONE_BY_ONE", 1)
+    assert len(lost(fleet)) == 1
     # (Where a server tells of a part of them only, no difference is made up.)
     monkeypatch.setattr(lost_branches, "_NEWEST", 50_000)
     assert lost(fleet) == []

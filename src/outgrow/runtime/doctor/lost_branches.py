@@ -21,8 +21,8 @@ from outgrow.waits import Steps
 _MARGIN_SECONDS = 3600.0
 #: How many of the newest transactions are compared on each shard: digests of slices of time, made by the server.
 _NEWEST = 1_000_000
-#: In how many slices that differ, the newest first, transactions are then compared one by one.
-_SLICES = 100
+#: How many of them at most, from the newest slice on that differs, are then compared one by one: here, in memory.
+_ONE_BY_ONE = 200_000
 #: How many are named in one finding: an operator has to look each of them up.
 _NAMED = 100
 
@@ -64,7 +64,14 @@ def _differing_steps(examination: Examination) -> Steps[list[str]]:
         for (here, there, slice), found in sums.items()
         if there in asked and slice > whole_after and sums.get((there, here, slice)) != found
     }
-    return sorted(differing, reverse=True)[:_SLICES]
+    chosen: list[str] = []
+    total = 0
+    for slice in sorted(differing, reverse=True):
+        total += max(sums.get((shard, shard, slice), (0, 0))[0] for shard in asked)
+        if chosen and total > _ONE_BY_ONE:
+            break
+        chosen.append(slice)
+    return chosen
 
 
 def _findings_steps(examination: Examination) -> Steps[list[Finding]]:
