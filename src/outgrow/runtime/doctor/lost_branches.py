@@ -48,21 +48,20 @@ def lost_steps(examination: Examination) -> Steps[dict[Node, list[str]]]:
 
 
 def _differing_steps(examination: Examination) -> Steps[list[str]]:
-    """The slices of time in which two shards do not have the same of what has a part on both."""
+    """The slices of time in which two shards do not have the same of what has a part on both, the newest first.
+
+    (The oldest of whoever had to leave some out differ too: they come last, and no part of theirs is found missing.)
+    """
     since = numbered(time.time() - KEPT_SECONDS + _MARGIN_SECONDS, bytes(10)).hex
     answers = yield from examination.each_steps(examination.primaries, "stamps_summed", [since, _NEWEST])
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
-    whole_after = ""
     for node, answer in answers.items():
         sums |= {(node.shard, other, slice): (count, digest) for slice, other, count, digest in answer}
-        if sum(count for _, other, count, _ in answer if other == node.shard) >= _NEWEST:
-            # Of its oldest slice it has told a part only.
-            whole_after = max(whole_after, min(slice for slice, _, _, _ in answer))
     asked = {node.shard for node in answers}
     differing = {
         slice
         for (here, there, slice), found in sums.items()
-        if there in asked and slice > whole_after and sums.get((there, here, slice)) != found
+        if there in asked and sums.get((there, here, slice)) != found
     }
     chosen: list[str] = []
     total = 0
