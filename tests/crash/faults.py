@@ -72,15 +72,8 @@ class Mending:
     server: bool = False
 
 
-#: Where no replica takes over that had not got all.  What is forgotten is what all shards have confirmed: there is
-#: nothing left that it could lose.  What it loses of a key's migration is not a transaction's part but the key, with
-#: all that was written to it before; then the shard's edition is another than the ledger's, it refuses all statements
-#: on keys (OG-RUN-110) until somebody has mended that by hand, and there would be nothing left to strike at.
-NOT_LOSSY = (FORGETTING, MAP_CHANGE)
-
-
 def cells(faults: Sequence[str], points: Sequence[Point]) -> list[Cell]:
-    return [Cell(point, fault) for point in points for fault in faults if fault != LOSSY or point not in NOT_LOSSY]
+    return [Cell(point, fault) for point in points for fault in faults]
 
 
 def points_of(world: World) -> list[Point]:
@@ -118,6 +111,8 @@ class Injector:
         #: How many strikes are under way, one within the other, and at whom.
         self._depth = 0
         self._began = time.monotonic()
+        #: What is to be seen of old transactions before they are forgotten.
+        self.before_forgetting: Callable[[], object] = lambda: None
 
     def strike(self) -> None:
         """One fault, and others while its point takes long to come."""
@@ -162,13 +157,15 @@ class Injector:
         self._depth += 1
         if cell.fault in STRIKES_A_SERVER or cell.point is MAP_CHANGE:
             self.mend(lambda mending: mending.server)
+        if cell.point is FORGETTING:
+            self.before_forgetting()
         hand = self._free()
         self.crew.busy.add(hand.number)
         # What is held up on the way to its point is broken, too.
         self.stage.healed = self.watch.ailing(hand.number)
         healed = self.stage.healed
-        with self._lag() if cell.fault == LOSSY else contextlib.nullcontext():
-            scene = self.stage.reach(cell.point, hand)
+        with contextlib.ExitStack() as until_struck:
+            scene = self.stage.reach(cell.point, hand, self._lagging(cell, until_struck))
             if scene is not None:
                 self._touched[scene.hand.number] = time.monotonic()
                 self._do(cell.fault, scene)
@@ -181,6 +178,15 @@ class Injector:
             self._tried[cell] += 1
             if self._tried[cell] < TRIES:
                 self._next.insert(max(0, len(self._next) - OTHERS), cell)
+
+    def _lagging(self, cell: Cell, until_struck: contextlib.ExitStack) -> Callable[[], object] | None:
+        """Where replicas are to lack something: from now on, or when the scene says so."""
+        if cell.fault != LOSSY:
+            return None
+        if cell.point is MAP_CHANGE:
+            return lambda: until_struck.enter_context(self._lag())
+        until_struck.enter_context(self._lag())
+        return None
 
     @contextlib.contextmanager
     def _lag(self) -> Iterator[None]:
@@ -299,6 +305,8 @@ class Injector:
         decider = self.world.decider(scene.number)
         if fault == DECIDER and decider is not None:
             return decider
+        if scene.ahead:
+            return next(name for name in names if f"/{name}/" in scene.ahead)
         rest = [name for name in names if name != decider]
         if fault == PARTICIPANT and scene.held and self.rng.random() < 0.5:
             node = scene.held[0].line.node

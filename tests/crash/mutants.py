@@ -10,9 +10,9 @@ from unittest import mock
 
 from outgrow.errors import Error
 from outgrow.nodes import drive
-from outgrow.runtime.transaction import atomic
+from outgrow.runtime.transaction import atomic, following
 from outgrow.runtime.transaction.recovery import Recovery
-from outgrow.transactions import postgresql, recovery
+from outgrow.transactions import commit, postgresql, recovery
 from outgrow.transactions.commit import Commit
 from outgrow.transactions.model import Outcome
 from outgrow.transactions.port import Participant
@@ -22,11 +22,18 @@ Switch = contextlib.AbstractContextManager[object]
 
 #: Instead of half a minute: a pause must outlast the patience of those who recover, and a run must end.
 PATIENCE_SECONDS = 3.0
+#: Instead of five seconds, for a coordinator that waits for replicas is one who does nothing.
+FOLLOW_SECONDS = 2.0
 
 
-def hurried() -> Switch:
+@contextlib.contextmanager
+def hurried() -> Iterator[None]:
     """Recovery as it is, with less patience for a coordinator that is there and does nothing."""
-    return mock.patch.object(recovery, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    with (
+        mock.patch.object(recovery, "PATIENCE_SECONDS", PATIENCE_SECONDS),
+        mock.patch.object(commit, "FOLLOW_SECONDS", FOLLOW_SECONDS),
+    ):
+        yield
 
 
 def _one_after_the_other(self: Commit, writers: Sequence[Participant]) -> Steps[None]:
@@ -103,6 +110,11 @@ def _one_look(self: Recovery, stop: threading.Event) -> None:
     stop.wait()
 
 
+def _reached_already(*_: object) -> Steps[bool]:
+    yield from ()
+    return True
+
+
 MUTANTS: dict[str, Callable[[], Switch]] = {
     # Not atomic at all.
     "one commit after the other": lambda: mock.patch.object(Commit, "_two_phases_steps", _one_after_the_other),
@@ -128,6 +140,8 @@ MUTANTS: dict[str, Callable[[], Switch]] = {
     "nothing is pending": lambda: mock.patch.object(Commit, "_phase_two_steps", _taken_for_done),
     # A broken connection taken for an answer.
     "a lost reply is a no": lambda: mock.patch.object(Commit, "_settled_steps", _lost_reply_is_no),
+    # A key's migration counts before a replica has it.
+    "no replica is waited for": lambda: mock.patch.object(following, "reached_steps", _reached_already),
 }
 
 

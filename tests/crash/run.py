@@ -51,6 +51,11 @@ class Run:
         self.report.engines[place.ground.engine] = 0
         self.found: dict[str, None] = {}
         self._asked: set[str] = set()
+        #: Transactions of which the product has said that failovers have lost a part.
+        self._named: set[str] = set()
+        if self.lossy:
+            # Stamps tell, which stay for a day; here for seconds.
+            self.injector.before_forgetting = lambda: self._note_lost(self.reader.read())
 
     def strike(self) -> bool:
         """Whether a fault has found its moment."""
@@ -107,10 +112,13 @@ class Run:
 
     def _losses(self, told: Told) -> list[str]:
         """What failovers have lost, and what of it nobody has named."""
-        named = named_lost(self.world, told)
+        self._note_lost(told)
         self.report.lost_by_failover = len(self.verifier.lost)
-        self.report.lost_named = len(named)
-        return list(self.verifier.unnamed(told, named))
+        self.report.lost_named = len(self._named)
+        return list(self.verifier.unnamed(told, self._named))
+
+    def _note_lost(self, told: Told) -> None:
+        self._named |= named_lost(self.world, told)
 
     def _outcomes(self, told: Told) -> dict[str, str]:
         """What the fleet says of transactions that it was not asked about before."""

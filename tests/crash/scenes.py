@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.crash.crew import Crew, Hand
-from tests.crash.mutants import PATIENCE_SECONDS
+from tests.crash.mutants import FOLLOW_SECONDS, PATIENCE_SECONDS
 from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, RACE, RECOVERING, UNDECIDED, Held, Point
 from tests.crash.proxy import Line, Message, Proxy, Trap, wait_for
 from tests.crash.wire import Kind
@@ -23,6 +23,8 @@ RECOVERY_SECONDS = 8.0
 KEPT_SECONDS = 20.0
 #: Longer than the patience with a coordinator that is there and does nothing (`mutants.PATIENCE_SECONDS`).
 IMPATIENT_SECONDS = PATIENCE_SECONDS + 0.2
+#: How long a migration that waits for replicas is looked at before it is struck; it waits for longer.
+WAITING_SECONDS = FOLLOW_SECONDS - 0.5
 #: A transfer here goes over so many shards where that matters.
 BRANCHES = 3
 
@@ -42,6 +44,8 @@ class Scene:
     struck: bool = False
     #: Its transaction, as far as it is known.
     number: str = ""
+    #: The server that has done what its replicas lack.
+    ahead: str = ""
 
     @property
     def lines(self) -> list[Line]:
@@ -60,14 +64,17 @@ class Stage:
         #: Says that nothing is held up any more, though the point is still to come.
         self.healed: Callable[[], None] = lambda: None
 
-    def reach(self, point: Point, hand: Hand) -> Scene | None:
-        """None when the point did not come in time; then everything flows again."""
+    def reach(self, point: Point, hand: Hand, lag: Callable[[], object] | None = None) -> Scene | None:
+        """None when the point did not come in time; then everything flows again.
+
+        `lag`: replicas get nothing from then on, where the scene says when.
+        """
         try:
-            return self._reach(point, hand)
+            return self._reach(point, hand, lag)
         finally:
             self.patient = False
 
-    def _reach(self, point: Point, hand: Hand) -> Scene | None:
+    def _reach(self, point: Point, hand: Hand, lag: Callable[[], object] | None) -> Scene | None:
         if point is RECOVERING:
             return self._recovering(hand)
         if point is RACE:
@@ -78,7 +85,7 @@ class Stage:
             hand.send(("collect", KEPT_SECONDS))
             return self._caught(point, hand, self.rng.random() < 0.5, own=False)
         if point is MAP_CHANGE:
-            return self._map_change(hand)
+            return self._map_change(hand, lag)
         if point is UNDECIDED and self.rng.random() < 0.5:
             # The decision is on its way, and has not arrived.
             point = Point(point.number, point.name, Kind.DECIDE)
@@ -203,9 +210,13 @@ class Stage:
         free = [one for one in self.crew.hands if one.number not in self.crew.out | self.crew.busy]
         return Scene(LATE, self.rng.choice(free or [hand]), [], scene.lines, number=scene.number)
 
-    def _map_change(self, hand: Hand) -> Scene | None:
-        """A key goes to another shard with all its rows."""
-        hand.send(("migrate", *self.world.migration(self.rng)))
+    def _map_change(self, hand: Hand, lag: Callable[[], object] | None) -> Scene | None:
+        """A key goes to another shard with all its rows.
+
+        A message is held before it gets to its server, so that replicas can lack what it does.
+        """
+        migration = self.world.migration(self.rng)
+        hand.send(("migrate", *migration))
         kind, answer = self.rng.choice([Kind.PREPARE, Kind.DECIDE, Kind.FINISH]), self.rng.random() < 0.5
         over: list[object] = []
 
@@ -213,13 +224,31 @@ class Stage:
             return message.line.owner == hand.number and kind in message.kinds and not over
 
         def there() -> bool:
-            if not trap.held and hand.hear(0) == "migrated":
+            # (One that was struck earlier may say only now that it is over.)
+            if not trap.held and hand.hear(0) == ("migrated", *migration):
                 over.append(True)
-            return bool(trap.held) and (not answer or trap.held[0].answered)
+            return bool(trap.held)
 
-        trap = Trap(wants, answer=answer)
+        trap = Trap(wants)
         with self.proxy.set(trap):
             wait_for(lambda: there() or over, 2 * REACH_SECONDS, self.meanwhile)
         if not trap.held:
             return None
-        return Scene(MAP_CHANGE, hand, trap.held, number=next((m.number for m in trap.caught if m.number), ""))
+        held, ahead = trap.held, ""
+        if lag is not None:
+            lag()
+        if lag is not None and kind is not Kind.FINISH and self.rng.random() < 0.5:
+            ahead, held = held[0].line.node, self._went_on(hand, held)
+        elif answer:
+            self.proxy.forward(held[0].line)
+            wait_for(lambda: held[0].answered, REACH_SECONDS, self.meanwhile)
+        number = next((message.number for message in trap.caught if message.number), "")
+        return Scene(MAP_CHANGE, hand, held, number=number, ahead=ahead)
+
+    def _went_on(self, hand: Hand, held: list[Message]) -> list[Message]:
+        """Where it comes to without replicas: nowhere, if it minds them; else to others' acting on what may be lost."""
+        trap = Trap(lambda message: message.line.owner == hand.number and Kind.FINISH in message.kinds)
+        with self.proxy.set(trap):
+            self.proxy.release(*(message.line for message in held))
+            wait_for(lambda: trap.held, WAITING_SECONDS, self.meanwhile)
+        return trap.held

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.faults import KILL, LOST, PAUSE, SLOW
+from tests.crash.faults import KILL, LOSSY, LOST, PAUSE, SLOW
 from tests.crash.ground import PostgresGround
 from tests.crash.mutants import MUTANTS
-from tests.crash.points import DECIDED, LATE, NONE_COMMITTED, PREPARE_RUN, PREPARE_SENT, RACE, UNDECIDED, Point
+from tests.crash.points import (
+    DECIDED,
+    LATE,
+    MAP_CHANGE,
+    NONE_COMMITTED,
+    PREPARE_RUN,
+    PREPARE_SENT,
+    RACE,
+    UNDECIDED,
+    Point,
+)
 from tests.crash.run import run
-from tests.crash.slices import SHARDS
+from tests.crash.slices import SHARDS, standing
 from tests.crash.wire import Kind
 from tests.servers import serving
 
@@ -39,6 +50,7 @@ AIMED: dict[str, tuple[tuple[str, ...], tuple[Point, ...]]] = {
     "the decision beside the commit": ((KILL,), (UNDECIDED,)),
     "no stamps": ((PAUSE, SLOW), (NONE_COMMITTED, DECIDED)),
     "nothing is pending": ((LOST,), (DECIDED,)),
+    "no replica is waited for": ((LOSSY,), (MAP_CHANGE,)),
 }
 
 
@@ -46,5 +58,8 @@ AIMED: dict[str, tuple[tuple[str, ...], tuple[Point, ...]]] = {
 @pytest.mark.parametrize("mutant", sorted(MUTANTS))
 def test_mutant(ground: PostgresGround, mutant: str) -> None:
     kinds, points = AIMED[mutant]
-    report = run(ground, 60, 1, mutant=mutant, kinds=kinds, points=points, stop=True)
+    strategy = "directory" if MAP_CHANGE in points else "hash"
+    # (Where primaries die, servers of its own.)
+    with standing("asynchronous") if LOSSY in kinds else contextlib.nullcontext(ground) as servers:
+        report = run(servers, 60, 1, mutant=mutant, kinds=kinds, points=points, strategy=strategy, stop=True)
     assert report.anomalies > 0, report.to_dict()

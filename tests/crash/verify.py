@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from tests.crash.journal import Attempt, Told
 from tests.crash.worker import GHOST, LOST
-from tests.crash.world import ACCOUNTS, FIRST_BALANCE, MOVING, Held
+from tests.crash.world import ACCOUNTS, FIRST_BALANCE, Held
 
 #: How far a replica is behind that nobody holds up.
 DELAY_SECONDS = 3.0
@@ -71,20 +71,18 @@ class Verifier:
         missing = parts.keys() - there.keys()
         if not missing or any(parts.get(account) != amount for account, amount in there.items()):
             return False
-        if not self._excused(attempt, missing):
+        if not self._excused(attempt):
             return False
         if there or attempt.answer == "committed" or self.settled.get(attempt.name) or attempt.name in self.lost:
             self.lost[attempt.name] = bool(there)
             return True
         return False
 
-    def _excused(self, attempt: Attempt, missing: Set[int]) -> bool:
-        """Only what was under way while replicas got nothing, or was moved then, can be gone with a primary.
+    def _excused(self, attempt: Attempt) -> bool:
+        """Only what was under way while replicas got nothing can be gone with a primary.
 
         What nobody has answered was perhaps ended by others, soon after its worker has died.
         """
-        if all(account > ACCOUNTS - MOVING for account in missing):
-            return True
         last = min(attempt.ended, attempt.began + UNANSWERED_SECONDS)
         if attempt.answer != "committed":
             last = attempt.began + UNANSWERED_SECONDS

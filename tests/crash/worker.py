@@ -132,8 +132,8 @@ class Worker:
         """An account with its transfers goes to another shard."""
         with contextlib.suppress(Error):
             self.fleet.directory().migrate(account, shard, patience_seconds=STATEMENT_SECONDS)
-        self.pipe.send("migrated")
         # Whoever waits for a point of it hears that it is over before something else begins.
+        self.pipe.send(("migrated", account, shard))
         time.sleep(0.05)
 
     # -- one transfer ---------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ class Questions(NamedTuple):
     place: str
     #: On any node: what the heartbeat wants to know.
     beat: str
+    #: The same, of what a replica has and would show if it were primary.
+    got: str
     #: On any node: is it in recovery, and the timeline it writes (0 on a replica).
     role: str
     #: On any node: which run of which server it is.
@@ -38,13 +40,16 @@ class Questions(NamedTuple):
         return Beat(bool(in_recovery), Position(generation, lsn if in_recovery else self.reachable(lsn)))
 
 
-def _questions(engine: str, reachable: Callable[[int], int]) -> Questions:
+def _questions(engine: str, got: str, reachable: Callable[[int], int]) -> Questions:
     ours = ledger.queries(engine)
-    return Questions(ours["guard"], ours["token"], ours["beat"], ours["role"], ours["incarnation"], reachable)
+    return Questions(
+        ours["guard"], ours["token"], ours["beat"], ours[got], ours["role"], ours["incarnation"], reachable
+    )
 
 
-POSTGRESQL = _questions("postgresql", reachable)
-MARIADB = _questions("mariadb", lambda number: number)
+POSTGRESQL = _questions("postgresql", "got", reachable)
+# (What was received and not applied an ordinary user is not told there.)
+MARIADB = _questions("mariadb", "beat", lambda number: number)
 
 
 def incarnation_steps(link: Link, questions: Questions, until: float | None) -> Steps[str]:

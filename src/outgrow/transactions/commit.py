@@ -9,7 +9,7 @@ from typing import Any
 from outgrow.errors import Error
 from outgrow.transactions import failures
 from outgrow.transactions.model import Means, Outcome, TransactionId
-from outgrow.transactions.port import Fenced, Finished, Part, Participant, Shards, Unclear
+from outgrow.transactions.port import Absent, Fenced, Finished, Part, Participant, Shards, Unclear
 from outgrow.transactions.recovery import ruled_steps
 from outgrow.waits import Steps, Until
 
@@ -21,7 +21,9 @@ SETTLE_SECONDS = 10.0
 SETTLE_INTERRUPTED_SECONDS = 1.0
 #: How long rolling back may take; what it leaves, recovery finds.
 UNDO_SECONDS = 5.0
-#: Between two looks at a branch that somebody else is finishing.
+#: How long a replica may take to get what was prepared; as long all that it has touched is locked.
+FOLLOW_SECONDS = 5.0
+#: Between two looks at a branch that somebody else is finishing, and at replicas.
 BUSY_SECONDS = 0.02
 
 
@@ -99,8 +101,8 @@ class Commit:
         committed, cause = yield from self._decide_steps(id, shards, decider)
         if not committed:
             yield from self._undo_steps(writers, gids)
-            assert cause is not None
-            if isinstance(cause, (Fenced, Unclear)):
+            if cause is None or isinstance(cause, (Fenced, Unclear)):
+                # (None: a failover has lost the decision before anybody acted on it.)
                 raise failures.aborted(id) from cause
             raise cause
         self.decided = True
@@ -124,12 +126,28 @@ class Commit:
             first.append(decider.attend_steps(id, self.until))
         try:
             yield from self._all_steps(first)
+            if id.replicated:
+                yield from self._all_steps([self._followed_steps(id, p.shard, gids.get(p.shard)) for p in writers])
         except GeneratorExit:
             raise
         except BaseException:
             yield from self._undo_steps(writers, gids)
             raise
         return decider, others, gids
+
+    def _followed_steps(self, id: TransactionId, shard: str, gid: str | None) -> Steps[None]:
+        """Wait until a replica of the shard has what was prepared there.
+
+        (The deciding shard has nothing yet; but if its replicas are away, it is better known now than afterwards.)
+        """
+        until = self._limit(FOLLOW_SECONDS)
+        try:
+            while not (yield from self.shards.at(shard).followed_steps(gid, self._limit(FOLLOW_SECONDS))):
+                if self.means.clock() > until:
+                    raise failures.not_followed(id, shard, FOLLOW_SECONDS)
+                yield Until(self.means.clock() + BUSY_SECONDS)
+        except Absent as error:
+            raise failures.aborted(id) from error
 
     def _decide_steps(
         self, id: TransactionId, shards: Sequence[str], decider: Participant
@@ -149,6 +167,8 @@ class Commit:
                 return (yield from self._settled_steps(id, SETTLE_INTERRUPTED_SECONDS)), interruption
             except failures.Undecided as unknown:
                 raise interruption from unknown
+        if id.replicated:
+            return (yield from self._settled_steps(id, SETTLE_SECONDS)), None
         return True, None
 
     def _settled_steps(self, id: TransactionId, seconds: float) -> Steps[bool]:

@@ -7,16 +7,19 @@ from uuid import UUID
 
 from outgrow.errors import Error, InternalError, NotSupportedError, OperationalError
 from outgrow.transactions.model import TransactionId
+from outgrow.transactions.port import Absent
 
 
 class Undecided(OperationalError):
     """Nobody could be asked what was decided."""
 
     def __init__(self, id: TransactionId) -> None:
+        why = "the connection to the deciding shard broke, and it could not be asked in time"
+        if id.replicated:
+            why = f"no replica of {id.decider} has got the decision in time, or that shard could not be asked"
         super().__init__(
             "OG-TX-005",
-            f"the outcome of the transaction {id} is unknown: the connection to the deciding shard broke, "
-            "and it could not be asked in time",
+            f"the outcome of the transaction {id} is unknown: {why}",
             cure=f"ask `fleet.outcome({str(id)!r})` until it says committed or aborted; then run it again or not",
             shard=id.decider,
             sqlstate="08007",
@@ -75,6 +78,21 @@ def not_prepared(error: Error, shard: str, prepared_max: int | None) -> Error:
             sqlstate=error.sqlstate,
         )
     return error
+
+
+def not_followed(id: TransactionId, shard: str, seconds: float) -> OperationalError:
+    return OperationalError(
+        "OG-TX-012",
+        f"no replica of {shard} has got the transaction {id} in {seconds:g} s, and a failover could lose its part; "
+        "nothing was committed",
+        cure="run it again when a replica follows: `outgrow doctor` says why none does; take one that is gone for good "
+        "out of fleet.yaml",
+        shard=shard,
+    )
+
+
+def absent(gid: str, shard: str) -> Absent:
+    return Absent("OG-TX-004", f"{gid} is not prepared any more", shard=shard)
 
 
 def rolled_back(shard: str) -> OperationalError:

@@ -208,13 +208,28 @@ class MariadbShard:
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
         rule: Asked = (_SQL["rule"], [id.number.bytes, _lock(id.presence), insist])
-        asked: list[Asked] = [rule, (_SQL["ruling"], [id.number.bytes])]
-        ruled, ruling = yield from self._shards.ask_steps(self._name, asked, until)
-        answered(ruled)
-        return _outcome(answered(ruling))
+        return (yield from self._ruling_steps(id, [rule], until))
 
     def ruling_steps(self, id: TransactionId, until: float) -> Steps[Outcome]:
-        return _outcome((yield from self._rows_steps("ruling", [id.number.bytes], until)))
+        return (yield from self._ruling_steps(id, [], until))
+
+    def _ruling_steps(self, id: TransactionId, first: Sequence[Asked], until: float) -> Steps[Outcome]:
+        asked: list[Asked] = [*first, (_SQL["ruling"], [id.number.bytes]), (_SQL["token"], None)]
+        *answers, place = yield from self._shards.ask_steps(self._name, asked, until)
+        *_, ruling = [answered(answer) for answer in answers]
+        if _outcome(ruling) is not Outcome.COMMITTED or not id.replicated:
+            return _outcome(ruling)
+        # (Nothing tells here that a decision is older than this server's being primary: it waits for a replica.)
+        reached = yield from self._shards.reached_steps(self._name, place, until)
+        return Outcome.COMMITTED if reached else Outcome.UNKNOWN
+
+    def followed_steps(self, gid: str | None, until: float) -> Steps[bool]:
+        asked: list[Asked] = [(_SQL["prepared"], None), (_SQL["token"], None)]
+        listed, place = yield from self._shards.ask_steps(self._name, asked, until)
+        id = None if gid is None else owner_of(gid)
+        if gid is not None and id is not None and (id.number, self._name) not in _names(answered(listed)):
+            raise failures.absent(gid, self._name)
+        return (yield from self._shards.reached_steps(self._name, place, until))
 
     def finish_steps(self, gid: str, commit: bool, until: float) -> Steps[Finished]:
         finishing = (_finishing(gid, self._name, commit), None)

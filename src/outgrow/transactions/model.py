@@ -16,6 +16,9 @@ from outgrow.waits import Steps
 #: What every prepared transaction of ours is called first.
 PREFIX = "outgrow/"
 
+#: Versions of UUIDs.
+_PLAIN, _REPLICATED = 7, 8
+
 _PART = r"[A-Za-z_][A-Za-z0-9_-]*"
 _ID = re.compile(rf"({_PART})/({_PART})/([0-9a-f]{{32}})")
 _GID = re.compile(rf"{PREFIX}({_PART})/({_PART})/([0-9a-f]{{32}})\.(\d+)")
@@ -65,6 +68,14 @@ class TransactionId:
     def presence(self) -> int:
         return presence_of(self.number)
 
+    @property
+    def replicated(self) -> bool:
+        """What is prepared or decided of it counts only once a replica has it, too, of a shard that has any.
+
+        Whoever finds a branch of it must know: so its number says it.
+        """
+        return self.number.version == _REPLICATED
+
 
 def presence(chance: bytes) -> int:
     """The key of the lock that says, while it is held, that the coordinator is still there.
@@ -85,10 +96,13 @@ def owner_of(gid: str) -> TransactionId | None:
     return None if match is None else TransactionId(match[1], match[2], UUID(match[3]))
 
 
-def numbered(now_seconds: float, chance: bytes) -> UUID:
-    """A UUID of version 7: unique across processes by its ten random bytes, in order of time for the index's sake."""
+def numbered(now_seconds: float, chance: bytes, *, replicated: bool = False) -> UUID:
+    """A UUID of version 7: unique across processes by its ten random bytes, in order of time for the index's sake.
+
+    Of version 8, which is laid out as its makers like (RFC 9562), where the transaction is `replicated`.
+    """
     value = int(now_seconds * 1000) << 80 | int.from_bytes(chance[:10], "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0xF << 76) | (_REPLICATED if replicated else _PLAIN) << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)
 

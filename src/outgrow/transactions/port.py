@@ -42,6 +42,10 @@ class Fenced(OperationalError):
     """The decision was refused: another one stands."""
 
 
+class Absent(OperationalError):
+    """The branch that was prepared is not there: somebody has ended it, or its server has lost it."""
+
+
 class Participant(Protocol):
     """One branch, on the connection that holds it.  Every `until` is of `Means.clock`."""
 
@@ -99,11 +103,17 @@ class Shard(Protocol):
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
         """What stands; where nothing does, and the coordinator is gone (or we `insist`), abort first.
 
-        UNKNOWN: the coordinator is still there.
+        UNKNOWN: the coordinator is still there, or (`TransactionId.replicated`) no replica has the decision yet.
         """
 
     def ruling_steps(self, id: TransactionId, until: float) -> Steps[Outcome]:
         """What stands, without touching it."""
+
+    def followed_steps(self, gid: str | None, until: float) -> Steps[bool]:
+        """Whether a replica has all that the shard's primary has now, the branch prepared as `gid` with it.
+
+        True where the shard has no replicas.  Raises Absent where the primary has no such branch.
+        """
 
     def finish_steps(self, gid: str, commit: bool, until: float) -> Steps[Finished]:
         """COMMIT PREPARED or ROLLBACK PREPARED, as the role that prepared it."""

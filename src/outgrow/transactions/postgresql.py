@@ -170,13 +170,30 @@ class PostgresShard:
         return branches
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Steps[Outcome]:
-        rule = (_SQL["rule"], [id.number, id.presence, insist])
-        ruled, ruling = yield from self._shards.ask_steps(self._name, [rule, (_SQL["ruling"], [id.number])], until)
-        answered(ruled)
-        return _outcome(answered(ruling))
+        return (yield from self._ruling_steps(id, [(_SQL["rule"], [id.number, id.presence, insist])], until))
 
     def ruling_steps(self, id: TransactionId, until: float) -> Steps[Outcome]:
-        return _outcome((yield from self._rows_steps("ruling", [id.number], until)))
+        return (yield from self._ruling_steps(id, [], until))
+
+    def _ruling_steps(self, id: TransactionId, first: Sequence[Asked], until: float) -> Steps[Outcome]:
+        asked = [*first, (_SQL["ruling"], [id.number])]
+        # In one message: the place is the same server's, and lies behind the decision.
+        behind = [(_SQL["outlived"], [id.number]), (_SQL["flushed"], None)] if id.replicated else []
+        answers = yield from self._shards.ask_steps(self._name, [*asked, *behind], until)
+        *_, ruling = [answered(answer) for answer in answers[: len(asked)]]
+        if _outcome(ruling) is not Outcome.COMMITTED or not behind:
+            return _outcome(ruling)
+        outlived, place = answers[len(asked) :]
+        kept = any(row[0] for row in answered(outlived))
+        kept = kept or (yield from self._shards.reached_steps(self._name, place, until))
+        return Outcome.COMMITTED if kept else Outcome.UNKNOWN
+
+    def followed_steps(self, gid: str | None, until: float) -> Steps[bool]:
+        there: list[Asked] = [] if gid is None else [(_SQL["prepared_by"], [gid])]
+        answers = yield from self._shards.ask_steps(self._name, [*there, (_SQL["flushed"], None)], until)
+        if gid is not None and not answered(answers[0]):
+            raise failures.absent(gid, self._name)
+        return (yield from self._shards.reached_steps(self._name, answers[-1], until))
 
     def finish_steps(self, gid: str, commit: bool, until: float) -> Steps[Finished]:
         finishing = (_finishing(gid, commit), None)

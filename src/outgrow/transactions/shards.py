@@ -80,6 +80,11 @@ class ServerShards:
             (answer,) = yield from self.ask_steps(shard, [(sql, params)], until)
             return answer
 
+    def reached_steps(self, shard: str, place: Any, until: float) -> Steps[bool]:
+        """See `Wires.reached_steps`; raises where the question for the place has failed."""
+        answered(place)
+        return (yield from self._wires.reached_steps(shard, place, until))
+
     def close(self) -> None:
         for link in self._links.values():
             link.close()

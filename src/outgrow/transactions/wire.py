@@ -49,3 +49,9 @@ class Wires(Protocol):
         """One that others use too, without waiting for long; the caller gives it back at once."""
 
     def give(self, shard: str, link: Wire) -> None: ...
+
+    def reached_steps(self, shard: str, place: Any, until: float) -> Steps[bool]:
+        """Whether a replica has got to where the primary was when it answered so to the ledger's question.
+
+        True where the shard has none.
+        """

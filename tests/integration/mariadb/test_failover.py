@@ -11,9 +11,11 @@ import pytest
 
 import outgrow
 from outgrow import local
+from outgrow.errors import OperationalError
 from outgrow.local.mariadb import MariadbServer
 from outgrow.runtime.numbers import ids
 from outgrow.topology import Topology, parse
+from outgrow.transactions import MariadbBranch, commit
 from tests import mariadb
 
 TABLES = (
@@ -64,15 +66,15 @@ class World:
         )
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@contextlib.contextmanager
+def standing(strategy: str = "") -> Iterator[World]:
     mariadb.required()
     with local.temporary_mariadb(2, replicas=1) as primaries:
         lines = ""
         for number, primary in enumerate(primaries, 1):
             [replica] = primary.replicas
             lines += f'      s{number}: {{primary: "{primary.dsn()}", replicas: ["{replica.dsn()}"]}}\n'
-        head = f"fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    slots: 64\n    shards:\n{lines}"
+        head = f"fleet: shop\ndomains:\n  sales:\n    engine: mariadb\n    slots: 64\n{strategy}    shards:\n{lines}"
         text = head + "    tables: {t: {shard_by: id}, o: {shard_by: id}}\nsecret: {env: SECRET}\n"
         made = World(primaries, parse(text, environment={"SECRET": "x" * 32}))
         with outgrow.open(made.topology, install=True) as fleet, fleet.session() as session:
@@ -81,6 +83,19 @@ def world() -> Iterator[World]:
             for id in range(40):
                 session.execute("INSERT INTO t VALUES (%s, 0)", [id])
         made.wait_replayed()
+        yield made
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with standing() as made:
+        yield made
+
+
+@pytest.fixture
+def listed() -> Iterator[World]:
+    """Keys stand in a directory; all lie on the first shard."""
+    with standing("    strategy: directory\n    directory: {int8: {assign: s1}}\n") as made:
         yield made
 
 
@@ -188,3 +203,37 @@ def test_numbers_whose_leases_are_lost_come_once(world: World, monkeypatch: pyte
             minted += [before.new_id() for _ in range(3)]
     assert len(set(drawn)) == len(drawn) == 3 + 500 + 1 + 2000 + 120
     assert len(set(minted)) == len(minted) == 15
+
+
+def test_a_key_migrates_only_as_replicas_get_it(listed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is prepared nowhere else is taken back; on a decision that no replica has, nobody acts."""
+    monkeypatch.setattr(commit, "FOLLOW_SECONDS", 0.5)
+    # (Recovery leaves alone what is younger than a second.)
+    monkeypatch.setattr(commit, "SETTLE_SECONDS", 1.2)
+    with outgrow.open(listed.topology) as fleet, fleet.session() as session:
+        migrate = fleet.directory().migrate
+        listed.sql(listed.replica(1), "STOP SLAVE")
+        with pytest.raises(OperationalError, match="no replica of s2 has got") as caught:
+            migrate(1, "s2", type="int8")
+        assert caught.value.code == "OG-TX-012"
+        listed.sql(listed.replica(1), "START SLAVE")
+        assert migrate(1, "s2", type="int8").pending == ()
+        decide = MariadbBranch.decide_steps
+
+        def alone(self, *args):
+            listed.sql(listed.replica(0), "STOP SLAVE")
+            yield from decide(self, *args)
+
+        monkeypatch.setattr(MariadbBranch, "decide_steps", alone)
+        with pytest.raises(OperationalError, match="no replica of s1 has got the decision"):
+            migrate(2, "s2", type="int8")
+        assert {left.shard for left in fleet.recover().left} == {"s2"}
+        listed.sql(listed.replica(0), "START SLAVE")
+        listed.wait_replayed()
+        until = time.monotonic() + 20
+        while fleet.recover().left:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert session.execute("SELECT id, n FROM t WHERE id IN (1, 2)").fetchall() == [(1, 0), (2, 0)]
+    for shard, rows in ((0, []), (1, [(1,), (2,)])):
+        assert listed.sql(listed.primaries[shard], "SELECT id FROM t WHERE id IN (1, 2) ORDER BY id") == rows

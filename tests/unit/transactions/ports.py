@@ -144,12 +144,33 @@ class Seen:
         return _one((yield from self._ask_steps(until, look)))
 
     def rule_steps(self, id: TransactionId, insist: bool, until: float) -> Gen:
-        found = _one((yield from self._ask_steps(until, lambda _: self.server.rule(id.number, insist))))
-        return Outcome.UNKNOWN if found is None else Outcome(found)
+        return (yield from self._ruling_steps(id, lambda: self.server.rule(id.number, insist), until))
 
     def ruling_steps(self, id: TransactionId, until: float) -> Gen:
-        found = _one((yield from self._ask_steps(until, lambda _: self.server.decisions.get(id.number))))
+        return (yield from self._ruling_steps(id, lambda: self.server.decisions.get(id.number), until))
+
+    def _ruling_steps(self, id: TransactionId, ask: Callable[[], str | None], until: float) -> Gen:
+        server = self.server
+        found, place = _one((yield from self._ask_steps(until, lambda _: (ask(), (server.generation, server.log)))))
+        if found == "committed" and id.replicated and not self._kept(id, place):
+            return Outcome.UNKNOWN
         return Outcome.UNKNOWN if found is None else Outcome(found)
+
+    def _kept(self, id: TransactionId, place: tuple[int, int]) -> bool:
+        """A replica has the decision, or had it when it took over, where that is known."""
+        outlived = not self.shards.world.xa and id.number in self.server.outlived
+        return outlived or self.server.reached(place) or not self.shards.world.decided_first
+
+    def followed_steps(self, gid: str | None, until: float) -> Gen:
+        server = self.server
+
+        def ask(_: Backend) -> tuple[bool, tuple[int, int]]:
+            return gid is None or gid in server.prepared, (server.generation, server.log)
+
+        there, place = _one((yield from self._ask_steps(until, ask)))
+        if not there:
+            raise failing.absent(str(gid), server.name)
+        return server.reached(place) or not self.shards.world.prepared_first
 
     def finish_steps(self, gid: str, commit: bool, until: float) -> Gen:
         return _finished((yield from self._ask_steps(until, lambda backend: self.server.finish(gid, commit, backend))))

@@ -31,6 +31,10 @@ class Blocked(Exception):
     """The statement waits for a lock."""
 
 
+#: Rows, stamps, decisions, what is prepared; and where in the log that is.
+Got = tuple[set["UUID | int"], set[UUID], dict[UUID, str], dict[str, "tuple[Txn, float, Backend]"], int]
+
+
 @dataclass(slots=True, eq=False)
 class Txn:
     """What one backend has done since BEGIN."""
@@ -124,6 +128,12 @@ class Server:
         #: Name → what was done, when it was prepared, and by whom.
         self.prepared: dict[str, tuple[Txn, float, Backend]] = {}
         self.backends: list[Backend] = []
+        #: How much has happened here, in this generation of primaries.
+        self.generation, self.log = 0, 0
+        #: What its replica has, and how far that is.
+        self.got: Got = (set(), set(), {}, {}, 0)
+        #: Decisions that were there when it became primary.
+        self.outlived: set[UUID] = set()
 
     def connect(self) -> Backend:
         if not self.up:
@@ -137,6 +147,29 @@ class Server:
         for backend in self.backends:
             backend.end()
         self.backends.clear()
+
+    # -- its replica ------------------------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """The replica gets all."""
+        if self.got[4] != self.log:
+            self.got = (set(self.rows), set(self.stamps), dict(self.decisions), dict(self.prepared), self.log)
+
+    def reached(self, place: tuple[int, int]) -> bool:
+        generation, log = place
+        return generation == self.generation and self.got[4] >= log
+
+    def fail_over(self) -> None:
+        """The replica takes over, with what it has."""
+        self.die()
+        for number, outcome in self.decisions.items():
+            if number not in self.got[2]:
+                self.world.rulings[number].remove(outcome)
+        rows, stamps, decisions, prepared, self.log = self.got
+        self.rows, self.stamps, self.decisions, self.prepared = set(rows), set(stamps), dict(decisions), dict(prepared)
+        self.outlived = set(decisions)
+        self.generation += 1
+        self.up = True
 
     def holds(self, backend: Backend) -> bool:
         """Whether something is prepared that only this connection can finish."""
@@ -158,6 +191,7 @@ class Server:
         if txn.refused:
             raise REFUSED.with_traceback(None)
         self.prepared[gid] = (txn, self.world.now, backend)
+        self.log += 1
         return "PREPARE TRANSACTION"
 
     def decide(self, backend: Backend, number: UUID) -> None:
@@ -194,6 +228,7 @@ class Server:
         if self.world.chance() < 0.05:
             raise BUSY.with_traceback(None)
         txn, *_ = self.prepared.pop(gid)
+        self.log += 1
         if commit:
             self._apply(txn)
 
@@ -212,6 +247,7 @@ class Server:
         return self.decisions.get(number)
 
     def _apply(self, txn: Txn) -> None:
+        self.log += 1
         if txn.stamp is not None:
             self.stamps.add(txn.stamp)
             if txn.wrote:
@@ -222,6 +258,7 @@ class Server:
     def decided(self, number: UUID, outcome: str) -> None:
         self.world.rulings.setdefault(number, []).append(outcome)
         self.decisions[number] = outcome
+        self.log += 1
 
 
 def _decides(txn: Txn, number: UUID) -> bool:

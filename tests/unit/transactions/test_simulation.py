@@ -126,6 +126,18 @@ class LooksOnce(World):
     looks = 1
 
 
+class DecidesBeforeReplicas(World):
+    """A failover loses a branch that is committed elsewhere."""
+
+    prepared_first = False
+
+
+class CommitsBeforeReplicas(World):
+    """A failover loses the decision that others have acted on."""
+
+    decided_first = False
+
+
 class LeavesTheOthersPrepared(World):
     """One server says no; those that were prepared stay so, and nobody ever looks."""
 
@@ -146,6 +158,8 @@ class LeavesTheOthersPrepared(World):
         TakesSilenceForYes,
         ForgetsWhatIsPending,
         LooksOnce,
+        DecidesBeforeReplicas,
+        CommitsBeforeReplicas,
         LeavesTheOthersPrepared,
     ],
 )

@@ -97,6 +97,8 @@ class World:
     commit_class: type[Commit] = Commit
     #: How often a recoverer looks.
     looks = 10_000
+    #: Whether anybody waits for replicas: of what was prepared, and of a decision.
+    prepared_first, decided_first = True, True
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -111,6 +113,8 @@ class World:
         self.troubles = self.random.choice((1, 1, 2, 2, 3, 5))
         #: As MariaDB has it: the branch opened first decides, and who prepared one must finish it or be gone.
         self.xa = seed % 3 == 0
+        #: Replicas take over that have not got all; and transactions that are to outlive that.
+        self.lossy = seed % 4 == 1
 
     # -- what happens next --------------------------------------------------------------------------------------------
 
@@ -136,6 +140,10 @@ class World:
                 self.troubles -= 1
                 self.trouble()
                 continue
+            if self.lossy:
+                for server in servers:
+                    if self.calm or chance() < 0.15:
+                        server.follow()
             self.now += chance() * 0.02 if chance() < 0.97 else chance() * 4.0
             if not moves:
                 self.now += 0.8
@@ -169,6 +177,8 @@ class World:
                 server.die()
             else:
                 server.up = True
+        elif kind < 0.87 and self.lossy:
+            self.random.choice(list(self.servers.values())).fail_over()
         else:
             backends = [b for s in self.servers.values() for b in s.backends if not b.orphan]
             if backends:
@@ -309,7 +319,7 @@ def begun(world: World, number: int, least: int) -> tuple[list[Branch], list[Bac
     parts = [Part.WROTE] * len(names)
     if len(names) > 2 and world.chance() < 0.3:
         parts[world.random.randrange(len(parts))] = world.random.choice((Part.READ, Part.CHECKED))
-    its_number = numbered(float(number), world.random.randbytes(10))
+    its_number = numbered(float(number), world.random.randbytes(10), replicated=world.lossy)
     # All but the branch that was opened first, unless more was asked of that one too.
     first = world.random.choice([*names, None])
     decides = names[0] if world.xa else None

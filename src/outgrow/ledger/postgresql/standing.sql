@@ -117,6 +117,20 @@ SELECT g.counter, (w.lsn - '0/0'::pg_lsn)::int8, g.timeline,
        ('x' || left(pg_walfile_name(w.lsn), 8))::bit(32)::int4
 FROM outgrow.generation AS g, pg_current_wal_insert_lsn() AS w(lsn);
 
+-- name: flushed
+-- The same of what is on disk: all that was prepared and committed, and what replicas get.  (What an open transaction has
+-- written may lie in memory for long.)
+SELECT g.counter, (w.lsn - '0/0'::pg_lsn)::int8, g.timeline,
+       ('x' || left(pg_walfile_name(w.lsn), 8))::bit(32)::int4
+FROM outgrow.generation AS g, pg_current_wal_flush_lsn() AS w(lsn);
+
+-- name: got
+-- On any node, as beat: what a replica has on its disk, replayed or not: all of that it replays before it takes over.
+SELECT g.counter,
+       (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), '0/0'::pg_lsn) - '0/0'::pg_lsn)::int8,
+       pg_is_in_recovery()
+FROM outgrow.generation AS g;
+
 -- name: load_record
 -- In the transaction of a shard's part of a load, after its rows.
 INSERT INTO outgrow.loads (load, target, rows) VALUES ($1::text, $2::text, $3::int8);

@@ -140,6 +140,11 @@ ON CONFLICT DO NOTHING;
 -- What stands.
 SELECT outcome FROM outgrow.decisions WHERE id = $1::uuid;
 
+-- name: outlived
+-- Whether a decision is older than this server's being primary: then it has it as a replica, and nothing can lose it now.
+-- (A transaction's age is how many have begun since.)
+SELECT age(d.xmin) > age(g.xmin) FROM outgrow.decisions AS d, outgrow.generation AS g WHERE d.id = $1::uuid;
+
 -- name: stamped
 -- Which of these transactions are committed here.
 SELECT id FROM outgrow.stamps WHERE id = ANY ($1::uuid[]);

@@ -84,6 +84,8 @@ def _tries_steps(
     wait_ms = _TRY_MS_FIRST
     while True:
         transaction = Transaction(state, _BEGIN, (), {s.name: Footing() for s in state.picture.domain.shards})
+        # A failover that loses half of it would leave the key on both shards or on none.
+        transaction.replicated = True
         if not state.engine.commits_ddl:
             transaction.prologue.set(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
         busy: Error | None = None

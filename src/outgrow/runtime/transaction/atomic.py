@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from outgrow import transactions
 from outgrow.clock import monotonic
 from outgrow.errors import InternalError, NodeLost
-from outgrow.nodes import Link, together
+from outgrow.nodes import Link, Rows, together
 from outgrow.runtime.footing import Footing
+from outgrow.runtime.transaction import following
 from outgrow.topology import Node
 from outgrow.transactions import (
     Agreement,
@@ -46,9 +47,9 @@ _OUTCOME_SECONDS = 10.0
 _BORROW_SECONDS = 0.5
 
 
-def named(state: DomainState, decider: str, chance: bytes) -> TransactionId:
+def named(state: DomainState, decider: str, chance: bytes, replicated: bool) -> TransactionId:
     """What a transaction is called; `chance` is in it."""
-    return TransactionId(state.name, decider, transactions.numbered(time.time(), chance))
+    return TransactionId(state.name, decider, transactions.numbered(time.time(), chance, replicated=replicated))
 
 
 def commit(
@@ -191,6 +192,9 @@ class _Wires:
     def give(self, shard: str, link: Wire) -> None:
         assert isinstance(link, Link)
         self._state.nodes.pool(link.node).give(link)
+
+    def reached_steps(self, shard: str, place: Rows, until: float) -> Steps[bool]:
+        return (yield from following.reached_steps(self._state, shard, place, until))
 
     def _primary(self, shard: str) -> Node:
         return self._state.health.seats(self._state.name, shard).primary

@@ -72,6 +72,8 @@ class Transaction:
         #: The shard that was touched first, and what the transaction is called, once it has a name.
         self.first: str | None = None
         self.id: TransactionId | None = None
+        #: It is committed on several shards only as replicas have got it: `TransactionId.replicated`.
+        self.replicated = False
         #: The shard whose commit decides, where it matters; and how far the commit of several branches has come.
         self.decider: str | None = None
         self.commit: Commit | None = None
@@ -269,7 +271,7 @@ class Transaction:
 
     def _named(self, decider: str) -> TransactionId:
         if self.id is None:
-            self.id = atomic.named(self.state, decider, self.chance)
+            self.id = atomic.named(self.state, decider, self.chance, self.replicated)
         return self.id
 
     def _open_steps(self, shard: str, until: float | None) -> Steps[None]:
