@@ -12,6 +12,7 @@ import pytest
 from outgrow import Fleet
 from outgrow.errors import OperationalError
 from outgrow.local import processes
+from outgrow.runtime.doctor import transactions
 from outgrow.runtime.transaction import following
 from outgrow.topology import Topology
 from outgrow.transactions import PostgresBranch, commit
@@ -105,6 +106,9 @@ def test_nobody_acts_on_a_decision_that_no_replica_has(
         assert in_doubt(topology) == 1
         assert {left.shard for left in fleet.recover().left} == {"s2"}
         assert rows(topology) == {"s1": [], "s2": []}
+        monkeypatch.setattr(transactions, "_IN_DOUBT_SECONDS", 0.0)
+        [found] = [one for one in fleet.doctor() if one.check == "in doubt"]
+        assert "ends when a replica of s1 follows" in found.cure
     fleet_servers.wait_replayed()
     fleet.recover()
     assert (rows(topology), in_doubt(topology)) == (THERE, 0)

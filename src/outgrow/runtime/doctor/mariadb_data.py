@@ -12,6 +12,7 @@ from outgrow.runtime.doctor.constraints import by_table, placed_tables
 from outgrow.runtime.doctor.examination import Check, Examination, Row, several
 from outgrow.runtime.doctor.finding import Finding, Severity
 from outgrow.runtime.doctor.reading import reading
+from outgrow.runtime.doctor.transactions import awaited
 from outgrow.schema import Table
 from outgrow.topology import Copied, Node, Sharded, Single
 from outgrow.transactions import TransactionId
@@ -138,9 +139,12 @@ def _branches_steps(examination: Examination) -> Steps[list[Finding]]:
             name = data if isinstance(data, str) else bytes(data).decode("utf8", "backslashreplace")
             if (ours := _OURS.fullmatch(name[:length])) is None:
                 others.append(f"{name[:length]!r},{name[length:]!r}")
-            elif (age := wall_ns() / 1e9 - _begun_seconds(ours[1])) >= _IN_DOUBT_SECONDS:
+                continue
+            # (When it was numbered, by the clock of the process that did.)
+            id = TransactionId("", "", UUID(ours[1]))
+            if (age := wall_ns() / 1e9 - id.begun_seconds) >= _IN_DOUBT_SECONDS:
                 what = f"the transaction {ours[1]} has been prepared for {age:,.0f} s, holding its locks"
-                cure = "run `outgrow recover` (for each domain that has databases on this server)"
+                cure = "run `outgrow recover` (for each domain that has databases on this server)" + awaited(id)
                 found.append(examination.find(Severity.ERROR, node.name, what, cure))
         count, oldest = abandoned[node][0] if node in abandoned else (0, 0)
         if others and count and oldest >= _IN_DOUBT_SECONDS:
@@ -151,11 +155,6 @@ def _branches_steps(examination: Examination) -> Steps[list[Finding]]:
             cure = "XA COMMIT or XA ROLLBACK them, by their coordinator; XA RECOVER FORMAT = 'SQL' spells their names"
             found.append(examination.find(Severity.ERROR, node.name, what, cure))
     return found
-
-
-def _begun_seconds(number: str) -> float:
-    """When a transaction was numbered, by the clock of the process that did."""
-    return TransactionId("", "", UUID(number)).begun_seconds
 
 
 def _long_steps(examination: Examination) -> Steps[list[Finding]]:

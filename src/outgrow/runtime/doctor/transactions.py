@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outgrow.runtime.doctor.examination import Check, Examination, several
 from outgrow.runtime.doctor.finding import Finding, Severity
-from outgrow.transactions import owner_of, read_marker
+from outgrow.transactions import TransactionId, owner_of, read_marker
 from outgrow.waits import Steps
 
 #: A prepared transaction older than that belongs to nobody who is still at work on it.
@@ -34,11 +34,17 @@ def _in_doubt_steps(examination: Examination) -> Steps[list[Finding]]:
                 continue
             else:
                 severity, who = Severity.ERROR, f"the transaction {gid!r} of {owner}"
-                ours = "run `outgrow recover`"
-                cure = ours if id is not None else "COMMIT PREPARED or ROLLBACK PREPARED it there, by its owner"
+                theirs = "COMMIT PREPARED or ROLLBACK PREPARED it there, by its owner"
+                cure = theirs if id is None else "run `outgrow recover`" + awaited(id)
             what = f"{who} has been prepared for {seconds:.0f} s, holding its locks"
             found.append(examination.find(severity, node.name, what, cure))
     return found
+
+
+def awaited(id: TransactionId) -> str:
+    """What recovery may wait for."""
+    where = id.decider or "the shard that decides"
+    return f"; a key's migration, it ends when a replica of {where} follows" if id.replicated else ""
 
 
 def _long_steps(examination: Examination) -> Steps[list[Finding]]:
