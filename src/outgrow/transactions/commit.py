@@ -167,9 +167,16 @@ class Commit:
                 return (yield from self._settled_steps(id, SETTLE_INTERRUPTED_SECONDS)), interruption
             except failures.Undecided as unknown:
                 raise interruption from unknown
-        if id.replicated:
-            return (yield from self._settled_steps(id, SETTLE_SECONDS)), None
-        return True, None
+        return not id.replicated or (yield from self._kept_steps(id)), None
+
+    def _kept_steps(self, id: TransactionId) -> Steps[bool]:
+        """Whether the decision stands now that a replica has it; a failover may have lost it before."""
+        try:
+            # Mostly one has it at once, and a look tells, on a connection that is there.
+            ruling = yield from self.shards.at(id.decider).ruling_steps(id, self._limit(SETTLE_SECONDS))
+        except Error:
+            ruling = Outcome.UNKNOWN
+        return ruling is Outcome.COMMITTED or (yield from self._settled_steps(id, SETTLE_SECONDS))
 
     def _settled_steps(self, id: TransactionId, seconds: float) -> Steps[bool]:
         """Ask the deciding shard what stands, as anyone may."""

@@ -194,7 +194,7 @@ class MariadbShard:
 
     def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
         """A server lists what all its databases have prepared; which are ours their stamps tell, not yet committed."""
-        listed = yield from self._shards.look_steps(self._name, _SQL["prepared"], None, until)
+        (listed,) = yield from self._shards.look_steps(self._name, [(_SQL["prepared"], None)], until)
         numbers = [number for number, shard in _names(answered(listed)) if shard == self._name]
         if not numbers:
             return []
@@ -215,7 +215,8 @@ class MariadbShard:
 
     def _ruling_steps(self, id: TransactionId, first: Sequence[Asked], until: float) -> Steps[Outcome]:
         asked: list[Asked] = [*first, (_SQL["ruling"], [id.number.bytes]), (_SQL["token"], None)]
-        *answers, place = yield from self._shards.ask_steps(self._name, asked, until)
+        ask_steps = self._shards.ask_steps if first else self._shards.look_steps
+        *answers, place = yield from ask_steps(self._name, asked, until)
         *_, ruling = [answered(answer) for answer in answers]
         if _outcome(ruling) is not Outcome.COMMITTED or not id.replicated:
             return _outcome(ruling)
@@ -225,7 +226,7 @@ class MariadbShard:
 
     def followed_steps(self, gid: str | None, until: float) -> Steps[bool]:
         asked: list[Asked] = [(_SQL["prepared"], None), (_SQL["token"], None)]
-        listed, place = yield from self._shards.ask_steps(self._name, asked, until)
+        listed, place = yield from self._shards.look_steps(self._name, asked, until)
         id = None if gid is None else owner_of(gid)
         if gid is not None and id is not None and (id.number, self._name) not in _names(answered(listed)):
             raise failures.absent(gid, self._name)

@@ -159,7 +159,7 @@ class PostgresShard:
 
     def in_doubt_steps(self, domain: str, until: float) -> Steps[list[InDoubt]]:
         begun = [f"{PREFIX}{domain}/", MARKER_PREFIX]
-        found = yield from self._shards.look_steps(self._name, _SQL["in_doubt"], begun, until)
+        (found,) = yield from self._shards.look_steps(self._name, [(_SQL["in_doubt"], begun)], until)
         branches = []
         for gid, age in answered(found):
             marker = read_marker(gid)
@@ -179,7 +179,8 @@ class PostgresShard:
         asked = [*first, (_SQL["ruling"], [id.number])]
         # In one message: the place is the same server's, and lies behind the decision.
         behind = [(_SQL["outlived"], [id.number]), (_SQL["flushed"], None)] if id.replicated else []
-        answers = yield from self._shards.ask_steps(self._name, [*asked, *behind], until)
+        ask_steps = self._shards.ask_steps if first else self._shards.look_steps
+        answers = yield from ask_steps(self._name, [*asked, *behind], until)
         *_, ruling = [answered(answer) for answer in answers[: len(asked)]]
         if _outcome(ruling) is not Outcome.COMMITTED or not behind:
             return _outcome(ruling)
@@ -190,7 +191,7 @@ class PostgresShard:
 
     def followed_steps(self, gid: str | None, until: float) -> Steps[bool]:
         there: list[Asked] = [] if gid is None else [(_SQL["prepared_by"], [gid])]
-        answers = yield from self._shards.ask_steps(self._name, [*there, (_SQL["flushed"], None)], until)
+        answers = yield from self._shards.look_steps(self._name, [*there, (_SQL["flushed"], None)], until)
         if gid is not None and not answered(answers[0]):
             raise failures.absent(gid, self._name)
         return (yield from self._shards.reached_steps(self._name, answers[-1], until))

@@ -67,18 +67,20 @@ class ServerShards:
         """Whether the last questions to the shard went through a pooler."""
         return shard in self._links and self._links[shard].pooled
 
-    def look_steps(self, shard: str, sql: str, params: Sequence[Any] | None, until: float) -> Steps[Any]:
+    def look_steps(self, shard: str, asked: Sequence[Asked], until: float) -> Steps[list[Any]]:
         """Ask what changes nothing and waits for nothing."""
         try:
             link = yield from self._wires.borrow_steps(shard, until)
             try:
-                return (yield from link.run_steps(sql, params, until=until))
+                answers = yield from link.run_many_steps(asked, until=until)
             finally:
                 self._wires.give(shard, link)
+            if not any(isinstance(answer, Error) for answer in answers):
+                return answers
         except Error:
-            # All in use, or broken: see for ourselves.
-            (answer,) = yield from self.ask_steps(shard, [(sql, params)], until)
-            return answer
+            pass
+        # All in use, or broken: see for ourselves.
+        return (yield from self.ask_steps(shard, asked, until))
 
     def reached_steps(self, shard: str, place: Any, until: float) -> Steps[bool]:
         """See `Wires.reached_steps`; raises where the question for the place has failed."""

@@ -237,7 +237,10 @@ def test_the_ledgers_directory_wins_over_an_edited_file(topology: Topology, flee
     with fleet.session() as session:
         session.execute("INSERT INTO t (id) VALUES (1), (2)")
     plain = replace(topology.domains[0], strategy="hash", directory=())
-    with outgrow.open(replace(topology, domains=(plain,)), install=True) as opened, opened.session() as session:
+    with (
+        outgrow.open(replace(topology, domains=(plain,)), install=True) as opened,
+        opened.session(level="strong") as session,
+    ):
         assert session.execute("SELECT id FROM t WHERE id = 1").fetchall() == [(1,)]
         with pytest.raises(outgrow.DataError, match="OG-KEY-010"):
             session.execute("INSERT INTO t (id) VALUES (3)")

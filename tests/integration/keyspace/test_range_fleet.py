@@ -136,7 +136,10 @@ def test_the_ledgers_split_points_win_over_an_edited_file(topology: Topology, fl
         session.execute("INSERT INTO t (id) VALUES (50), (150), (250), (350)")
     edited = replace(topology.domains[0], ranges=(Ranges(Splits("int8", ("10",)), ("s2", "s1")),))
     for domain in (edited, replace(topology.domains[0], strategy="hash", ranges=())):
-        with outgrow.open(replace(topology, domains=(domain,)), install=True) as opened, opened.session() as session:
+        with (
+            outgrow.open(replace(topology, domains=(domain,)), install=True) as opened,
+            opened.session(level="strong") as session,
+        ):
             for key in (50, 150, 250, 350):
                 assert session.execute("SELECT id FROM t WHERE id = %s", [key]).fetchall() == [(key,)]
             assert shards_asked(opened, "SELECT * FROM t WHERE id BETWEEN 100 AND 199") == ["s2"]

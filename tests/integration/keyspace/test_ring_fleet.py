@@ -50,7 +50,7 @@ def slots_by_shard(topology: Topology) -> dict[str, set[int]]:
 
 def check_places(topology: Topology, shard_map: ShardMap, rows: int) -> None:
     """Every row lies where the server's own formula and the map say."""
-    with outgrow.open(topology) as opened, opened.session() as session:
+    with outgrow.open(topology) as opened, opened.session(level="strong") as session:
         assert session.execute("SELECT count(*) FROM t").fetchone() == (rows,)
     for shard, slots in slots_by_shard(topology).items():
         assert slots

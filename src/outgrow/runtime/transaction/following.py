@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 #: How long a replica may take to say where it is.
 _ANSWER_SECONDS = 0.5
-#: How long to wait for one, and how long between two looks.
-_PATIENCE_SECONDS, _REST_SECONDS = 1.0, 0.01
+#: How long to wait for one.
+_PATIENCE_SECONDS = 1.0
+#: Between two looks, doubling.
+_PAUSE_FIRST, _PAUSE_LAST = 0.0005, 0.05
 
 
 def reached_steps(state: DomainState, shard: str, place: Rows, until: float) -> Steps[bool]:
@@ -36,13 +38,15 @@ def reached_steps(state: DomainState, shard: str, place: Rows, until: float) -> 
         return False
     goal = written.position
     limit = min(until, monotonic() + _PATIENCE_SECONDS)
+    pause = _PAUSE_FIRST
     while True:
         found = yield from together([_got_steps(state, node, limit) for node in seats.replicas])
         if any(at is not None and at.generation == goal.generation and at.lsn >= goal.lsn for at in found):
             return True
         if monotonic() >= limit:
             return False
-        yield Until(min(monotonic() + _REST_SECONDS, limit))
+        yield Until(min(monotonic() + pause, limit))
+        pause = min(2 * pause, _PAUSE_LAST)
 
 
 def _got_steps(state: DomainState, node: Node, until: float) -> Steps[Position | None]:

@@ -163,7 +163,7 @@ class _Watch:
 
 def _backends_steps(shards: transactions.ServerShards, name: str) -> Steps[list[deadlocks.Backend]]:
     try:
-        answer = yield from shards.look_steps(name, _WAITS, None, monotonic() + _ASK_SECONDS)
+        (answer,) = yield from shards.look_steps(name, [(_WAITS, None)], monotonic() + _ASK_SECONDS)
     except Error:
         return []
-    return [deadlocks.Backend(*row) for row in answer.rows]
+    return [] if isinstance(answer, Error) else [deadlocks.Backend(*row) for row in answer.rows]
