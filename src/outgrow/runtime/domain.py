@@ -12,7 +12,7 @@ from outgrow import keyspace, ledger, plan, statement
 from outgrow.clock import monotonic
 from outgrow.errors import ConfigurationError, Error, NodeLost, OperationalError, ProgrammingError
 from outgrow.events import Event
-from outgrow.nodes import Link, Nodes
+from outgrow.nodes import Link, Nodes, Rows
 from outgrow.runtime import federated, generation, pooled, snapshot, surveying
 from outgrow.runtime.asking import stand_steps
 from outgrow.runtime.directories.directory import Assigning
@@ -246,22 +246,29 @@ class DomainState:
             pool.give(link)
 
     def sample_replica_steps(self, node: Node, footing: Footing, until: float | None) -> Steps[None]:
-        """Ask a replica how far it has got, and stand there; the primary, where it is another one or was restarted."""
-        pool = self.nodes.pool(node)
-        link = yield from pool.take_steps(until)
+        """Ask a replica how far it has got, and stand there; the primary, if it is lost, another or restarted."""
         try:
-            if node.pooled:
-                rows, incarnation = yield from pooled.server_steps(link, until)
-            else:
-                incarnation = yield from generation.incarnation_steps(link, self.engine.questions, until)
-                rows = yield from link.run_steps(self.engine.questions.guard, None, until=until)
-        finally:
-            pool.give(link)
+            rows, incarnation = yield from self._replica_steps(node, until)
+        except NodeLost as error:
+            self.health.note_lost(node, error)
+            incarnation = None
         if incarnation != footing.incarnation:
             yield from self.sample_steps(self.health.seats(self.name, node.shard).primary, footing, until)
             return
         position, _ = generation.guard_of(rows)
         footing.raise_floor(position)
+
+    def _replica_steps(self, node: Node, until: float | None) -> Steps[tuple[Rows, str | None]]:
+        """How far a replica has got, and in which run of the server."""
+        pool = self.nodes.pool(node)
+        link = yield from pool.take_steps(until)
+        try:
+            if node.pooled:
+                return (yield from pooled.server_steps(link, until))
+            incarnation = yield from generation.incarnation_steps(link, self.engine.questions, until)
+            return (yield from link.run_steps(self.engine.questions.guard, None, until=until)), incarnation
+        finally:
+            pool.give(link)
 
 
 def _point(planned: plan.Plan, placer: keyspace.Keyspace) -> Point | None:

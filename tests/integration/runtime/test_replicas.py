@@ -213,6 +213,19 @@ def test_a_token_of_a_session_that_only_read_replicas_needs_no_primary(fleet: Fl
                 assert other.execute(READ, [1]).fetchall() == [("a",)]
 
 
+def test_a_token_needs_no_replica_that_has_died(fleet: Fleet, fleet_servers: Servers) -> None:
+    """The primary is past all that it had shown."""
+    with fleet.session() as writer:
+        writer.execute(WRITE, [1, "a"])
+    fleet_servers.wait_replayed()
+    with fleet.session() as session:
+        assert "replica" in str(session.execute(READ, [1]).node)
+        with fleet_servers.restored():
+            fleet_servers.kill(replica_of(fleet, 1))
+            with fleet.session(token=session.token()) as other:
+                assert other.execute(READ, [1]).fetchall() == [("a",)]
+
+
 def test_a_server_restarted_in_mid_transaction_loses_it_whole() -> None:
     with serving(shards=1, replicas=0) as servers:
         topology = servers.fresh(TABLES)

@@ -23,6 +23,8 @@ class ForeignWorld(World):
         super().__init__(seed)
         # Nobody else decides a transaction of MariaDB.
         self.xa = False
+        # What a failover loses of it stays lost.
+        self.lossy = False
 
 
 class History:
