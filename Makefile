@@ -3,14 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := src tests bench examples
-# Each worker of the tests has a fleet of its own.
-WORKERS ?= 2
+# Each worker of the tests has a fleet of its own.  Three on two cores: much of a test is waiting, for servers that
+# come back and for whoever sleeps.
+WORKERS ?= 3
 # Compiled modules are kept, whatever the environment says: a test run starts hundreds of Pythons.
 export PYTHONDONTWRITEBYTECODE :=
 # Files in their order, not the fullest first: unit tests, many and short, fill what is left at the end.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-# Of what is long, much waits: for servers that come back, and for whoever sleeps.
-LONG_WORKERS ?= 3
 
 .PHONY: setup demo test test-long bench check clean
 
@@ -36,10 +35,10 @@ test: check
 
 # More examples, more statements, and once more against an installed PostgreSQL, the oldest supported one if it is there.
 test-long: check
-	HYPOTHESIS_PROFILE=long $(PYTEST) -n $(LONG_WORKERS) tests --long
+	HYPOTHESIS_PROFILE=long $(PYTEST) tests --long
 	@set -e; pg=$$($(BIN)/python -m tests.installed); \
 	if [ -n "$$pg" ]; then echo "against the PostgreSQL in $$pg"; \
-	OUTGROW_TEST_PG="$$pg" $(PYTEST) -n $(LONG_WORKERS) tests/integration tests/conformance tests/differential --long; \
+	OUTGROW_TEST_PG="$$pg" $(PYTEST) tests/integration tests/conformance tests/differential --long; \
 	else echo "no installed PostgreSQL (15 or newer): the tests against one were left out"; fi
 
 bench: setup
