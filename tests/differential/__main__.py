@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.differential import domains, mariadb, mariadb_stories
 from tests.differential.block import Block, Case
+from tests.differential.compare import Failure
 from tests.differential.corpus import OWN, corpus
 from tests.differential.finishing import FINISHES, forced
 from tests.differential.joined import joins
@@ -162,7 +163,8 @@ def replay(options: argparse.Namespace, seed: int) -> int:
         verdict, plain, fleet = sides.verdict(case, how)
         show({"verdict": verdict.kind, **described(sides, name, case, how, verdict.why, plain, fleet)})
         text, params = case.render()
-        print(sides.fleet.explain(text, params) if verdict.kind != "refused" else verdict.why)
+        planned = verdict.kind != "refused" and not isinstance(fleet, Failure)
+        print(sides.fleet.explain(text, params) if planned else verdict.why)
     return 1 if verdict.kind == "wrong" else 0
 
 

@@ -344,3 +344,29 @@ SELECT t.rid FROM (SELECT rid, total FROM orders ORDER BY total DESC, rid) t LIM
 SELECT t.rid FROM (SELECT rid FROM orders ORDER BY total DESC, rid) t LIMIT 10;
 -- order: total
 WITH t AS (SELECT rid, name FROM customers ORDER BY rid DESC) SELECT x.rid FROM (SELECT rid, name FROM t) x WHERE name IS NOT NULL LIMIT 4;
+
+-- What USING merges is the left one's column, unless their modifiers differ: tags.slug is varchar(30), docs.slug text.
+SELECT a.slug, slug FROM tags a JOIN docs b USING (slug) ORDER BY slug;
+SELECT a.slug, slug FROM docs a JOIN tags b USING (slug) ORDER BY slug;
+SELECT b.slug, slug FROM docs a RIGHT JOIN tags b USING (slug) ORDER BY slug;
+SELECT b.slug, slug FROM tags a RIGHT JOIN docs b USING (slug) ORDER BY slug;
+SELECT a.slug, slug FROM tags a FULL JOIN docs b USING (slug) ORDER BY slug;
+SELECT a.slug, slug FROM (SELECT slug FROM tags) a JOIN docs b USING (slug) ORDER BY slug;
+SELECT a.slug, slug FROM tags a JOIN tags b USING (slug) ORDER BY slug;
+WITH t AS (SELECT slug FROM tags) SELECT t.slug, slug FROM t JOIN docs b USING (slug) ORDER BY slug;
+SELECT a.slug FROM docs a JOIN tags b USING (slug) GROUP BY slug;
+SELECT slug, count(*) FROM tags a JOIN docs b USING (slug) GROUP BY slug;
+SELECT DISTINCT slug FROM tags a JOIN docs b USING (slug) ORDER BY slug;
+SELECT slug, b.title FROM tags a JOIN docs b USING (slug) WHERE slug = 'a';
+SELECT slug, b.title FROM tags a LEFT JOIN docs b USING (slug) WHERE slug IN ('a', 'b', '');
+SELECT slug FROM tags a JOIN docs b USING (slug) WHERE EXISTS (SELECT 1 FROM orders o WHERE o.status = slug);
+SELECT a.lang, lang FROM docs a JOIN (SELECT 'en'::varchar(2) AS lang) b USING (lang) ORDER BY lang;
+SELECT a.total, total FROM orders a JOIN (SELECT price AS total FROM items) b USING (total) ORDER BY total;
+SELECT a.code, code FROM readings a JOIN (SELECT country AS code FROM orders) b USING (code) ORDER BY code;
+SELECT slug, count(*) FROM (SELECT slug FROM tags a JOIN docs b USING (slug)) x JOIN tags y USING (slug) GROUP BY slug;
+SELECT x.slug, slug FROM (SELECT slug FROM tags a JOIN docs b USING (slug)) x JOIN docs y USING (slug) ORDER BY slug;
+SELECT a.lang, lang FROM docs a JOIN (SELECT 'en'::varchar(5) AS lang) b USING (lang) ORDER BY lang;
+SELECT a.total, total FROM orders a JOIN (SELECT 10::numeric(10, 2) AS total) b USING (total) ORDER BY total;
+SELECT a.total, total FROM orders a JOIN (SELECT 10::numeric(9, 2) AS total) b USING (total) ORDER BY total;
+SELECT a.total, total FROM (SELECT total + 1 AS total FROM orders) a JOIN (SELECT 10::numeric(9, 2) AS total) b USING (total) ORDER BY total;
+SELECT a.total, total FROM (SELECT max(total) AS total FROM orders) a JOIN orders b USING (total) ORDER BY total;

@@ -51,6 +51,8 @@ class ColumnRef(Expr):
     bare: bool = field(default=False, compare=False)
     #: Between here and its block another item bears the alias: only the bare name reaches the column.
     shadowed: bool = field(default=False, compare=False)
+    #: `pg_attribute.atttypmod`: -1 says none, None not known here.
+    modifier: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,29 @@ def type_of(expr: Expr) -> str | None:
     return None
 
 
+def modifier_of(expr: Expr) -> int | None:
+    """What `pg_attribute.atttypmod` is for a column, of any expression: -1 says none, None that it is unknown here."""
+    if isinstance(expr, ColumnRef):
+        return expr.modifier
+    if isinstance(expr, Cast):
+        return _written_modifier(expr.type)
+    # Those answer one of their arguments, which may all have the same.
+    passes = isinstance(expr, Call) and expr.name in ("coalesce", "greatest", "least")
+    return -1 if isinstance(expr, Call | Operation | Literal) and not passes else None
+
+
+def _written_modifier(type: str) -> int | None:
+    base, _, written = type.partition("(")
+    if not written:
+        return -1 if " " not in base else None
+    numbers = [int(number) for number in written.rstrip(")").split(",") if number.strip().isdigit()]
+    if base in ("varchar", "bpchar") and len(numbers) == 1:
+        return numbers[0] + 4
+    if base == "numeric" and numbers:
+        return (numbers[0] << 16 | (numbers[1] if len(numbers) > 1 else 0)) + 4
+    return None
+
+
 def catalogue_name(type: str) -> str:
     """`numeric(10,2)` → `numeric`, `text[]` → `_text`, `interval day to second` → `interval`."""
     base, array = type.rstrip("[]"), type.endswith("]")

@@ -91,7 +91,7 @@ _LANGUAGES = {
         _mariadb_recognise,
         mariadb_inserts.read,
         special.Forms(mariadb_reading.SPECIAL, frozenset(), mariadb_reading.form),
-        Rules(folded=True, aliases=True, unnamed=UNNAMED),
+        Rules(folded=True, aliases=True, unnamed=UNNAMED, modified=False),
         _NullsFirst(),
         named,
     ),

@@ -9,7 +9,7 @@ from outgrow.schema import Order
 from outgrow.statement import calls, changes, relations
 from outgrow.statement.context import Context, plain, taken
 from outgrow.statement.expressions import expression, sort_keys
-from outgrow.statement.inference import common, order_of, type_of
+from outgrow.statement.inference import common, modifier_of, order_of, type_of
 from outgrow.statement.keys import (
     bare_name,
     by_output,
@@ -181,7 +181,9 @@ def _select(context: Context, node: exp.Select, outside: Env) -> tuple[Select, O
     )  # fmt: skip
     default = context.schema.default_order
     outputs = tuple(
-        Output(i.name, _settled(type_of(i.expr)), order_of(i.expr, default)) for i in items if i.name != "*"
+        Output(i.name, _settled(type_of(i.expr)), order_of(i.expr, default), modifier_of(i.expr))
+        for i in items
+        if i.name != "*"
     )
     return bound, (outputs, open_)
 

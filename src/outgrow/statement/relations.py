@@ -5,18 +5,18 @@ from __future__ import annotations
 from sqlglot import exp
 
 from outgrow.errors import ProgrammingError
-from outgrow.schema import Federation, Order, Table, Volatility
+from outgrow.schema import Federation, Order, Table
 from outgrow.statement import calls, queries
 from outgrow.statement.context import DEPTH_MAX, Context, plain, taken
 from outgrow.statement.expressions import expression
 from outgrow.statement.functions import lookup
 from outgrow.statement.inference import common, type_of
 from outgrow.statement.keywords import words
-from outgrow.statement.scope import Env, Names, Source, Visible, nearest, unknown_column
+from outgrow.statement.merged import merged
+from outgrow.statement.scope import Env, Names, Source, Visible, nearest
 from outgrow.statement.tree import (
     Call,
     CallKind,
-    Cast,
     ColumnRef,
     CteScan,
     Derived,
@@ -101,48 +101,15 @@ def _join(context: Context, join: exp.Join, left: Bound, right: Bound, env: Env)
         names = tuple(column.name for column in left[1].columns if column.name in theirs)
         if any(source.open for source in both.sources):
             raise Unvetted("NATURAL JOIN over unknown columns")
-        return Join(kind, left[0], right[0], natural=True, using=names), _merged(kind, left[1], right[1], names)
+        return Join(kind, left[0], right[0], natural=True, using=names), merged(env, kind, left[1], right[1], names)
     if using:
         names = tuple(plain(name) for name in using)
-        return Join(kind, left[0], right[0], using=names), _merged(kind, left[1], right[1], names)
+        return Join(kind, left[0], right[0], using=names), merged(env, kind, left[1], right[1], names)
     if on is None:
         if kind is not JoinKind.CROSS:
             raise Unvetted("a join without ON or USING")
         return Join(kind, left[0], right[0]), both
     return Join(kind, left[0], right[0], on=expression(context, on, env.within(both))), both
-
-
-def _merged(kind: JoinKind, left: Names, right: Names, names: tuple[str, ...]) -> Names:
-    """USING: the shared columns first and once, then the rest of the left, then of the right."""
-    merged = []
-    for name in names:
-        one, other = _only(left, name), _only(right, name)
-        expr: Expr = other if kind is JoinKind.RIGHT else one
-        wide = common(type_of(one), type_of(other))
-        if wide is None or type_of(one) != type_of(other):
-            if wide is None:
-                raise Unvetted(f"USING ({name}) over columns of different types")
-            if type_of(expr) != wide:
-                expr = Cast(expr, wide)
-        if kind is JoinKind.FULL:
-            expr = Call("coalesce", (one, other), volatility=Volatility.IMMUTABLE, builtin=True, type=wide)
-        merged.append(Visible(name, expr))
-    rest = [column for column in (*left.columns, *right.columns) if column.name not in names]
-    return Names(left.beside(right).sources, (*merged, *rest))
-
-
-def _only(names: Names, name: str) -> Expr:
-    found = [column.expr for column in names.columns if column.name == name]
-    if len(found) > 1:
-        raise ProgrammingError(
-            "OG-STMT-014", f"USING ({name}): the column is ambiguous", cure="Write ON instead.", sqlstate="42702"
-        )
-    if found:
-        return found[0]
-    open_ = [source for source in names.sources if source.open]
-    if open_:
-        raise Unvetted(f"USING ({name}) over unknown columns")
-    raise unknown_column(name, name, (column.name for column in names.columns))
 
 
 # ── single items ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,7 +205,8 @@ def table_columns(table: Table, alias: str, renamed: tuple[str, ...] = ()) -> tu
     for at, column in enumerate(table.columns):
         name = renamed[at] if at < len(renamed) else column.name
         base = table.name if name == column.name else None
-        visible.append(Visible(name, ColumnRef(alias, name, column.type, column.order, table=base)))
+        ref = ColumnRef(alias, name, column.type, column.order, table=base, modifier=column.typmod)
+        visible.append(Visible(name, ref))
     return tuple(visible)
 
 
@@ -283,7 +251,7 @@ def _cte(context: Context, env: Env, name: str, alias: str, renamed: tuple[str, 
     visible = []
     for at, output in enumerate(outputs):
         shown = renamed[at] if at < len(renamed) else output.name
-        visible.append(Visible(shown, ColumnRef(alias, shown, output.type, output.order)))
+        visible.append(Visible(shown, ColumnRef(alias, shown, output.type, output.order, modifier=output.modifier)))
     listed = tuple(visible)
     return CteScan(name, alias, renamed), Names((Source(alias, listed, None, open_),), listed)
 
@@ -300,7 +268,7 @@ def _derived(context: Context, node: exp.Expression, env: Env, alias_node: objec
     visible = []
     for at, output in enumerate(outputs):
         shown = renamed[at] if at < len(renamed) else output.name
-        visible.append(Visible(shown, ColumnRef(alias, shown, output.type, output.order)))
+        visible.append(Visible(shown, ColumnRef(alias, shown, output.type, output.order, modifier=output.modifier)))
     listed = tuple(visible)
     return Derived(query, alias, renamed, lateral), Names((Source(alias, listed, None, open_),), listed)
 

@@ -20,6 +20,7 @@ class Output(NamedTuple):
     name: str
     type: str | None
     order: Order
+    modifier: int | None = None
 
 
 class Visible(NamedTuple):
@@ -79,6 +80,8 @@ class Rules(NamedTuple):
     aliases: bool = False
     #: Begins the name of an output column that has none yet; "" where the expression itself says it.
     unnamed: str = ""
+    #: A column that USING merges is no longer the left one's where their modifiers differ: `varchar(5)`, `varchar(9)`.
+    modified: bool = True
 
 
 _PLAIN_RULES = Rules()
