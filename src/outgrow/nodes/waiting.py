@@ -13,7 +13,6 @@ import contextlib
 import select
 import socket
 import threading
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -255,8 +254,16 @@ class _Bell:
         self._far.setblocking(False)
         self._lock = threading.Lock()
         self.fd = self._near.fileno()
+        #: Futures that ring, until they do.  Not weakly: Ctrl-C in a weak reference's callback would be lost.
+        self._heard: set[concurrent.futures.Future[Any]] = set()
 
-    def ring(self, _: object = None) -> None:
+    def listen(self, future: concurrent.futures.Future[Any]) -> None:
+        if future not in self._heard:
+            self._heard.add(future)
+            future.add_done_callback(self._ring)
+
+    def _ring(self, future: concurrent.futures.Future[Any]) -> None:
+        self._heard.discard(future)
         with self._lock:
             if self._far.fileno() >= 0:
                 # A full buffer means that it is ringing already.
@@ -271,6 +278,7 @@ class _Bell:
         with self._lock:
             self._near.close()
             self._far.close()
+        self._heard.clear()
 
 
 class _Party:
@@ -282,8 +290,6 @@ class _Party:
         self.results: list[Any] = [None] * len(many)
         self.failure: BaseException | None = None
         self.bell: _Bell | None = None
-        #: Futures that ring; weakly, because the identity of one that is gone is given to another.
-        self._heard: weakref.WeakSet[concurrent.futures.Future[Any]] = weakref.WeakSet()
 
     def resume(self, child: int, call: Callable[[Any], Wait], value: Any) -> None:
         try:
@@ -323,20 +329,15 @@ class _Party:
             else:
                 until = wait.until
                 if kind is Future:
-                    self._listen(wait.future)  # type: ignore[union-attr]
+                    if self.bell is None:
+                        self.bell = _Bell()
+                    self.bell.listen(wait.future)  # type: ignore[union-attr]
                 assert kind is not Await, "a coroutine runs in its own task's driver"
             if until is not None and (soonest is None or until < soonest):
                 soonest = until
         if self.bell is not None:
             wants[self.bell.fd] = READ
         return wants, owner, soonest
-
-    def _listen(self, future: concurrent.futures.Future[Any]) -> None:
-        if self.bell is None:
-            self.bell = _Bell()
-        if future not in self._heard:
-            self._heard.add(future)
-            future.add_done_callback(self.bell.ring)
 
     def deliver(self, ready: Mapping[int, int], owner: Mapping[int, int], timed: bool) -> None:
         """Resume every child whose wait is over."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import random
+import signal
 import socket
 import threading
 import time
@@ -138,8 +140,6 @@ def test_an_interruption_is_thrown_in_and_cleaned_up_after(pair, monkeypatch):
             far.send(b"x")
             cleaned.append((yield Socket(near.fileno(), READ)))
             raise
-
-    import signal
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -349,3 +349,25 @@ def test_together_hears_every_future_of_a_long_line() -> None:
     drive(together([many_steps(), many_steps()]))
     workers.shutdown()
     assert monotonic() - began < 9
+
+
+def test_no_interruption_is_lost_between_futures() -> None:
+    """Whoever waits for one future after the other is stopped by Ctrl-C, wherever in that it comes."""
+
+    def rounds(seconds):
+        for number in range(50_000):
+            if number == 1 and seconds:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+            future: concurrent.futures.Future[None] = concurrent.futures.Future()
+            future.set_result(None)
+            yield Future(future, None)
+
+    draw = random.Random(5)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(150):
+            with pytest.raises(KeyboardInterrupt):
+                drive(together([rounds(None), rounds(draw.uniform(0.001, 0.003))]))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
