@@ -95,7 +95,8 @@ def test_a_half_shown_transaction_is_waited_for(
     read: Read, fleet: Fleet, keys: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with half_shown(fleet, keys, monkeypatch):
-        with fleet.session() as naive:
+        # (A replica may not have heard yet that s2 has decided.)
+        with fleet.session(level="strong") as naive:
             assert read(naive) == TOTAL + 30, "a naive read was not torn: the test shows nothing"
         recovering = threading.Thread(target=finish, args=(fleet,))
         recovering.start()
