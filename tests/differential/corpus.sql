@@ -370,3 +370,16 @@ SELECT a.total, total FROM orders a JOIN (SELECT 10::numeric(10, 2) AS total) b 
 SELECT a.total, total FROM orders a JOIN (SELECT 10::numeric(9, 2) AS total) b USING (total) ORDER BY total;
 SELECT a.total, total FROM (SELECT total + 1 AS total FROM orders) a JOIN (SELECT 10::numeric(9, 2) AS total) b USING (total) ORDER BY total;
 SELECT a.total, total FROM (SELECT max(total) AS total FROM orders) a JOIN orders b USING (total) ORDER BY total;
+SELECT a.lang, lang FROM docs a JOIN (SELECT nullif(lang, 'x') AS lang FROM docs) b USING (lang) ORDER BY lang;
+SELECT a.lang, lang FROM (SELECT nullif(lang, 'x') AS lang FROM docs) a JOIN docs b USING (lang) ORDER BY lang;
+SELECT a.c, c FROM (SELECT ARRAY[total]::numeric(10, 2)[] AS c FROM orders) a JOIN (SELECT ARRAY[price]::numeric(10, 2)[] AS c FROM items) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT total::numeric(8, -2) AS c FROM orders) a JOIN (SELECT price::numeric(8, 0) AS c FROM items) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT (ARRAY[lang])[1] AS c FROM docs) a JOIN (SELECT lang AS c FROM docs) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT lang AS c FROM docs) a JOIN (SELECT (ARRAY[lang])[1] AS c FROM docs) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT lang AS c FROM docs) a JOIN (SELECT CASE WHEN size > 3 THEN lang ELSE slug END AS c FROM docs) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT lang AS c FROM docs) a JOIN (SELECT lang AS c FROM docs UNION ALL SELECT slug FROM tags) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT nullif(total, 5) AS c FROM orders) a JOIN (SELECT price AS c FROM items) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT nullif(total, 5) AS c FROM orders) a JOIN (SELECT total AS c FROM orders) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT greatest(total, total) AS c FROM orders) a JOIN (SELECT total AS c FROM orders) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT CASE WHEN paid THEN total END AS c FROM orders) a JOIN (SELECT total AS c FROM orders) b USING (c) ORDER BY c;
+SELECT a.c, c FROM (SELECT total AS c FROM orders) a JOIN (SELECT CASE WHEN paid THEN total END AS c FROM orders) b USING (c) ORDER BY c;

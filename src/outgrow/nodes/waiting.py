@@ -328,10 +328,10 @@ class _Party:
                 owner.update(dict.fromkeys(more, child))
             else:
                 until = wait.until
-                if kind is Future:
+                if isinstance(wait, Future):
                     if self.bell is None:
                         self.bell = _Bell()
-                    self.bell.listen(wait.future)  # type: ignore[union-attr]
+                    self.bell.listen(wait.future)
                 assert kind is not Await, "a coroutine runs in its own task's driver"
             if until is not None and (soonest is None or until < soonest):
                 soonest = until

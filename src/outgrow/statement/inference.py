@@ -93,21 +93,37 @@ def modifier_of(expr: Expr) -> int | None:
         return expr.modifier
     if isinstance(expr, Cast):
         return _written_modifier(expr.type)
-    # Those answer one of their arguments, which may all have the same.
-    passes = isinstance(expr, Call) and expr.name in ("coalesce", "greatest", "least")
-    return -1 if isinstance(expr, Call | Operation | Literal) and not passes else None
+    if isinstance(expr, Case):
+        values = [value for _, value in expr.branches]
+        return common_modifier(*map(modifier_of, [*values, expr.default])) if expr.default else -1
+    if isinstance(expr, Call) and expr.name in ("coalesce", "greatest", "least"):
+        return common_modifier(*map(modifier_of, expr.args))
+    if isinstance(expr, Call) and expr.name == "nullif" and expr.args:
+        # It compares a varchar as text.
+        kept = type_of(expr.args[0]) not in ("varchar", None)
+        return modifier_of(expr.args[0]) if kept else -1
+    return -1 if isinstance(expr, Call | Operation | Literal) else None
+
+
+def common_modifier(*modifiers: int | None) -> int | None:
+    """That of a value which may be any of these: theirs, or none where they differ."""
+    if None in modifiers:
+        return None
+    return modifiers[0] if len(set(modifiers)) == 1 else -1
 
 
 def _written_modifier(type: str) -> int | None:
     base, _, written = type.partition("(")
     if not written:
         return -1 if " " not in base else None
-    numbers = [int(number) for number in written.rstrip(")").split(",") if number.strip().isdigit()]
-    if base in ("varchar", "bpchar") and len(numbers) == 1:
-        return numbers[0] + 4
-    if base == "numeric" and numbers:
-        return (numbers[0] << 16 | (numbers[1] if len(numbers) > 1 else 0)) + 4
-    return None
+    parts = written.removesuffix(")").split(",")
+    if not all(part.strip().removeprefix("-").isdigit() for part in parts):
+        # Such as an array.
+        return None
+    first, *rest = map(int, parts)
+    if base in ("varchar", "bpchar"):
+        return first + 4
+    return (first << 16 | (rest[0] if rest else 0) & 0x7FF) + 4 if base == "numeric" else None
 
 
 def catalogue_name(type: str) -> str:

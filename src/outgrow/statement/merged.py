@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outgrow.errors import ProgrammingError
 from outgrow.schema import Volatility
-from outgrow.statement.inference import common, modifier_of, type_of
+from outgrow.statement.inference import common, common_modifier, modifier_of, type_of
 from outgrow.statement.scope import Env, Names, Visible, unknown_column
 from outgrow.statement.tree import Call, Cast, Expr, JoinKind
 from outgrow.statement.unvetted import Unvetted
@@ -33,8 +33,7 @@ def _loses_modifier(expr: Expr, *merged: Expr) -> bool:
 
     What has lost it is no longer the column itself: ORDER BY a name that both bear in the select list is ambiguous.
     """
-    own, modifiers = modifier_of(expr), {modifier_of(each) for each in merged}
-    return own not in (None, -1) and None not in modifiers and len(modifiers) > 1
+    return modifier_of(expr) not in (None, -1) and common_modifier(*map(modifier_of, merged)) == -1
 
 
 def _bare_cast(expr: Expr, type: str) -> Cast:

@@ -9,7 +9,7 @@ from outgrow.schema import Order
 from outgrow.statement import calls, changes, relations
 from outgrow.statement.context import Context, plain, taken
 from outgrow.statement.expressions import expression, sort_keys
-from outgrow.statement.inference import common, modifier_of, order_of, type_of
+from outgrow.statement.inference import common, common_modifier, modifier_of, order_of, type_of
 from outgrow.statement.keys import (
     bare_name,
     by_output,
@@ -293,7 +293,8 @@ def _set_operation(context: Context, node: exp.SetOperation, outside: Env) -> tu
     outputs = []
     for one, other in zip(left_columns, right_columns, strict=False):
         order = one.order if one.order == other.order else Order.LINGUISTIC
-        outputs.append(Output(one.name, common(one.type, other.type), order))
+        modifier = common_modifier(one.modifier, other.modifier)
+        outputs.append(Output(one.name, common(one.type, other.type), order, modifier))
     keys = []
     order_node = node.args.get("order")
     if order_node is not None:
