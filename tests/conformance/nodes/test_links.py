@@ -248,7 +248,7 @@ def test_many_at_once_and_the_first_error(pool, texts):
     links = [drive(pool.take_steps()) for _ in range(3)]
     began = monotonic()
     assert len(drive(together([link.run_steps(texts.sleep) for link in links]))) == 3
-    assert monotonic() - began < 0.7
+    assert monotonic() - began < 0.9, "one after another takes as long"
     with pytest.raises(errors.DataError):
         drive(
             together(

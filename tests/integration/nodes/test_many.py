@@ -232,8 +232,8 @@ def four(node: Node):
 
 def test_many_run_at_once(four):
     began = time.monotonic()
-    rows = drive(together([link.run_steps("SELECT $1, pg_sleep(0.2)::text", [i]) for i, link in enumerate(four)]))
-    assert time.monotonic() - began < 0.5
+    rows = drive(together([link.run_steps("SELECT $1, pg_sleep(0.5)::text", [i]) for i, link in enumerate(four)]))
+    assert time.monotonic() - began < 2, "one after another takes as long"
     assert [row.rows[0][0] for row in rows] == [0, 1, 2, 3]
     assert drive(together([])) == []
 

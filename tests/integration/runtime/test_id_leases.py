@@ -100,7 +100,7 @@ def test_new_ids_outlive_a_home_that_is_gone_until_the_lease_ends(monkeypatch: p
             moment += 599 * 10**9
             started = time.monotonic()
             second = fleet.new_id()
-            assert time.monotonic() - started < 0.1
+            assert time.monotonic() - started < 1
             assert second > first
             moment += 2 * 10**9
             with pytest.raises(outgrow.Error):
