@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.crash.crew import Crew, Hand
-from tests.crash.mutants import PATIENCE_SECONDS
 from tests.crash.points import FORGETTING, LATE, MAP_CHANGE, POINTS, PREPARE_RUN, UNDECIDED, Point
 from tests.crash.proxy import Line, wait_for
+from tests.crash.respect import Respect
 from tests.crash.scenes import KEPT_SECONDS, Scene, Stage
 from tests.crash.watch import Watch
 from tests.crash.world import World
@@ -47,8 +47,6 @@ CUT_SECONDS = (0.2, 4.0)
 LATE_SECONDS = (0.05, 6.0)
 #: The same for those that recovery must wait for.
 RESPECTED_SECONDS = (1.2, 1.6)
-#: So much earlier than that they must arrive, by the harness's own clock: it looks twenty times a second.
-PATIENCE_MARGIN_SECONDS = 0.5
 #: How long the answer that is to be lost may take to come.
 ANSWER_SECONDS = 1.0
 #: How often a cell that did not come about is tried again, and how many others come before that.
@@ -95,15 +93,11 @@ class Injector:
     struck: list[Cell] = field(default_factory=list)
     #: Cells whose moment did not come.
     missed: list[Cell] = field(default_factory=list)
-
-    #: Transactions that nobody may abort: their coordinator was there all the time.
-    entitled: set[str] = field(default_factory=set)
     #: From when until when replicas got nothing.
     lags: list[tuple[float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        #: Worker → when it was struck last.
-        self._touched: dict[int, float] = {}
+        self.respect = Respect(self.watch)
         self.stage = Stage(self.world, self.crew, self.rng, self._meanwhile)
         #: What is to come, in order, and how often each was tried in vain.
         self._next: list[Cell] = []
@@ -167,7 +161,7 @@ class Injector:
         with contextlib.ExitStack() as until_struck:
             scene = self.stage.reach(cell.point, hand, self._lagging(cell, until_struck))
             if scene is not None:
-                self._touched[scene.hand.number] = time.monotonic()
+                self.respect.note_strike(scene.hand.number)
                 self._do(cell.fault, scene)
                 self.struck.append(cell)
         healed()
@@ -343,18 +337,13 @@ class Injector:
     def _slow(self, fault: str, scene: Scene) -> None:
         healed = self.watch.ailing(scene.hand.number, scene.number)
         lines: list[Line] = scene.lines
-        began, seconds = time.monotonic(), self.rng.uniform(*LATE_SECONDS)
+        seconds = self.rng.uniform(*LATE_SECONDS)
         # Long enough for others to look, and short enough for their patience: it is there, and must be left alone.
-        respected = scene.point in (PREPARE_RUN, UNDECIDED) and self.rng.random() < 0.5
-        if respected:
+        if scene.point in (PREPARE_RUN, UNDECIDED) and self.rng.random() < 0.5:
             seconds = self.rng.uniform(*RESPECTED_SECONDS)
+            self.respect.expect(scene.number, scene.hand.number)
 
         def arrive() -> None:
-            # On a machine that is busy it may have been later than anybody's patience allows.
-            patient = self.watch.prepared_seconds(scene.number) < PATIENCE_SECONDS - PATIENCE_MARGIN_SECONDS
-            untouched = self._touched[scene.hand.number] <= began and not self.watch.server_ailed(began)
-            if respected and patient and untouched:
-                self.entitled.add(scene.number)
             self.world.proxy.release(*lines)
             healed()
 

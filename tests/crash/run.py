@@ -22,7 +22,7 @@ from tests.crash.lost import named_lost
 from tests.crash.points import Point
 from tests.crash.report import EXAMPLES_MAX, Report
 from tests.crash.scenes import KEPT_SECONDS
-from tests.crash.verify import Verifier, conserved, disrespected, outcome_anomalies
+from tests.crash.verify import Verifier, conserved, outcome_anomalies
 from tests.crash.watch import Watch
 from tests.crash.world import World, world
 
@@ -85,7 +85,7 @@ class Run:
         held = self.world.held()
         told = self.reader.read()
         self.found |= dict.fromkeys(self.verifier.anomalies(told, held))
-        self.found |= dict.fromkeys(disrespected(told, self.injector.entitled))
+        self.found |= dict.fromkeys(self.injector.respect.anomalies(told))
         if self.lossy:
             self.found |= dict.fromkeys(self._losses(told))
         else:

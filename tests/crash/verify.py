@@ -133,11 +133,3 @@ def outcome_anomalies(told: Told, held: Held, outcomes: Mapping[str, str]) -> It
         outcome = outcomes.get(attempt.transaction)
         if outcome in ("committed", "aborted") and (outcome == "committed") != bool(held.transfers.get(name)):
             yield f"{name} is {attempt.transaction}, which is said to be {outcome}; it is not so"
-
-
-def disrespected(told: Told, entitled: Set[str]) -> Iterator[str]:
-    """Nobody aborts what a coordinator that is there is about to decide."""
-    for name, attempt in told.attempts.items():
-        number = attempt.transaction.rpartition("/")[2]
-        if number in entitled and attempt.said.startswith("OG-TX-004"):
-            yield f"{name} ({number}) was aborted by recovery, and its coordinator was there all the time"

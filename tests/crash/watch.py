@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -66,14 +67,17 @@ class Watch:
 
         return healed
 
-    def prepared_seconds(self, number: str) -> float:
-        """How long ago the transaction's first branch was prepared."""
-        began = [age.began for (_, name), age in list(self.ages.items()) if self.world.number(name) == number]
-        return time.monotonic() - min(began) if began else 0.0
+    def prepared_at(self, number: str) -> float:
+        """When the transaction's first branch was seen prepared; the end of time where none was."""
+        return min((age.began for (_, name), age in self._all() if self.world.number(name) == number), default=math.inf)
 
-    def server_ailed(self, since: float) -> bool:
-        """Some server was broken since then."""
-        return any(one.owner is None and (one.ended is None or one.ended > since) for one in self.ailments)
+    def server_ailed(self, since: float, until: float) -> bool:
+        """Some server was broken then."""
+        servers = [one for one in list(self.ailments) if one.owner is None]
+        return any(one.began <= until and (one.ended is None or one.ended > since) for one in servers)
+
+    def _all(self) -> list[tuple[tuple[str, str], Age]]:
+        return list(self.ages.items())
 
     def in_doubt(self) -> list[float]:
         """How long each lasted that was seen more than once: what a healthy commit prepares is gone before.
@@ -81,9 +85,7 @@ class Watch:
         The time in which its own coordinator or link, or any server, was broken does not count.
         """
         return sorted(
-            self._healthy_seconds(age, self.world.number(name))
-            for (_, name), age in list(self.ages.items())
-            if age.sightings > 1
+            self._healthy_seconds(age, self.world.number(name)) for (_, name), age in self._all() if age.sightings > 1
         )
 
     def prepared(self) -> list[float]:

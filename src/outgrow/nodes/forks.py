@@ -7,6 +7,7 @@ backends; so it closes only its own descriptors, and never lets libpq speak.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import weakref
 from typing import TYPE_CHECKING
@@ -14,19 +15,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from outgrow.nodes.link import Link
 
-#: Every link of this process.
-_links: weakref.WeakSet[Link] = weakref.WeakSet()
+#: Every link of this process, and some that are gone.  (No WeakSet: Python drops a Ctrl-C that comes in its callback.)
+_links: dict[int, weakref.ref[Link]] = {}
+_numbers = itertools.count()
 #: A child's inherited links, kept for ever: their descriptors' numbers may be in use for something else.
 _disowned: list[Link] = []
 
 
 def remember(link: Link) -> None:
-    _links.add(link)
+    for number, known in list(_links.items()):
+        if known() is None:
+            _links.pop(number, None)
+    _links[next(_numbers)] = weakref.ref(link)
 
 
 def _disown() -> None:
-    for link in list(_links):
-        if link.abandoned:
+    for known in list(_links.values()):
+        link = known()
+        if link is None or link.abandoned:
             continue
         link.abandoned = link.in_flight = True
         _disowned.append(link)

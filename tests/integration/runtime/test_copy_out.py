@@ -221,8 +221,8 @@ def test_memory_does_not_grow_with_the_input(sides: Sides) -> None:
     with sides.fleet.session() as session, session.copy("COPY items FROM STDIN (FORMAT csv)") as copy:
         piece = CSV * 300
         tracemalloc.start()
-        for _ in range(6):
+        for _ in range(11):
             copy.write(piece)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert peak < 6 * len(piece) < 40 << 20
+        assert peak < 40 << 20 < 11 * len(piece), "what is queued for servers that are slow has its bound, too"
