@@ -23,8 +23,10 @@ _disowned: list[Link] = []
 
 
 def remember(link: Link) -> None:
-    for number, known in list(_links.items()):
-        if known() is None:
+    # (The keys alone are one step for other threads, too.)
+    for number in list(_links):
+        known = _links.get(number)
+        if known is not None and known() is None:
             _links.pop(number, None)
     _links[next(_numbers)] = weakref.ref(link)
 
