@@ -8,6 +8,7 @@ and giving never block: `take_now` and `give` are for the common case, `take_ste
 from __future__ import annotations
 
 import concurrent.futures
+import math
 import os
 import threading
 import weakref
@@ -322,15 +323,18 @@ class Pool:
                 self._size += 1
             self.give((yield from self._open_steps(None)))
 
-    def cut(self) -> None:
-        """The node has stopped answering: shut every connection down, so that whoever waits on one is woken.
+    def cut(self, opened_before: float = math.inf) -> None:
+        """The node has stopped answering: shut its connections down, so that whoever waits on one is woken.
 
         A stopped server (SIGSTOP, a cut cable) closes nothing by itself; a read from it would wait for ever.
+        `opened_before` (clock.monotonic) spares those that it has accepted since.
         """
         with self._lock:
-            idle, self._idle = list(self._idle), deque()
+            idle = [link for link in self._idle if link.opened_at < opened_before]
+            self._idle = deque(link for link in self._idle if link.opened_at >= opened_before)
             for link in self._out:
-                link.shut_down()
+                if link.opened_at < opened_before:
+                    link.shut_down()
         for link in idle:
             self._close(link, "silent")
             self._free_place()

@@ -29,13 +29,16 @@ class NodeHealth:
     """One node, as last seen."""
 
     __slots__ = (
-        *("failures", "guard_at", "guard_pause", "last_error", "latency_seconds", "replayed", "retry_at", "usable"),
+        *("failures", "guard_at", "guard_pause", "last_error", "latency_seconds", "lost_at", "replayed", "retry_at"),
+        "usable",
     )
 
     def __init__(self) -> None:
         self.usable = True
         self.failures = 0
         self.retry_at = 0.0
+        #: When it was last found to be lost, after it had answered.
+        self.lost_at = 0.0
         self.last_error = ""
         #: A place that it has passed, and in which run of the server: after a crash it may be behind it.
         self.replayed: tuple[Position, str] | None = None
@@ -156,6 +159,8 @@ class Health:
     def note_lost(self, node: Node, error: BaseException) -> None:
         """The node did not answer: out of rotation until the heartbeat has seen it again."""
         state = self._nodes[node.name]
+        if state.usable:
+            state.lost_at = self._clock()
         state.usable = False
         state.last_error = str(error).splitlines()[0] if str(error) else type(error).__name__
         state.retry_at = self._clock() + min(_RETRY_FIRST * 2**state.failures, _RETRY_LAST)
@@ -178,6 +183,9 @@ class Health:
         """The heartbeat should ask this node now."""
         state = self._nodes[node.name]
         return state.usable or self._clock() >= state.retry_at
+
+    def lost_at(self, node: Node) -> float:
+        return self._nodes[node.name].lost_at
 
     def last_error(self, node: Node) -> str:
         return self._nodes[node.name].last_error

@@ -27,6 +27,9 @@ _TEND_SECONDS = 10.0
 #: How long a node may take to answer: one that was fine, and one that was not.
 _ANSWER_SECONDS = 1.0
 _PROBE_SECONDS = 0.25
+#: A node that is back, and busy, may have accepted connections while the heartbeat still waits for its answer: so long
+#: they are believed.
+_ACCEPTED_SECONDS = 5.0
 
 
 class Heartbeat:
@@ -77,7 +80,7 @@ class Heartbeat:
                 broken.close()
             if not was_usable and not (yield from self._only_busy_steps(state, node)):
                 # Twice silent: whoever still waits for it (SIGSTOP, a cut cable) is woken, and reads elsewhere.
-                state.nodes.pool(node).cut()
+                state.nodes.pool(node).cut(max(state.health.lost_at(node), monotonic() - _ACCEPTED_SECONDS))
 
     def _only_busy_steps(self, state: DomainState, node: Node) -> Steps[bool]:
         """A pooler lets whoever has no connection wait, so that its silence says nothing: the server itself may."""

@@ -11,6 +11,8 @@ import pytest
 
 import outgrow
 from outgrow import Fleet
+from outgrow.nodes import drive
+from outgrow.runtime import heartbeat
 from outgrow.topology import Node
 from tests.integration.runtime.conftest import CUSTOMERS, TABLES
 from tests.servers import Servers, serving
@@ -127,6 +129,31 @@ def test_reads_leave_a_replica_that_has_frozen(fleet: Fleet, fleet_servers: Serv
             started = time.monotonic()
             assert session.execute(READ, [1]).fetchall() == [("a",)]
             assert time.monotonic() - started < 4
+
+
+def test_what_a_node_that_is_back_has_accepted_is_not_cut(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it is too busy to answer the heartbeat in time; what was open before is."""
+    with outgrow.open(fleet.topology) as own, own.session(level="strong") as session:
+        state, node = own._states["app"], own.topology.domains[0].shards[0].primary
+        before = drive(own._nodes.pool(node).take_steps())
+        own.health.note_lost(node, OSError("gone"))
+        with session.transaction():
+            session.execute("SELECT count(*) FROM customers")
+            monkeypatch.setattr(heartbeat, "_PROBE_SECONDS", 0.0)
+            assert not own.health.usable(node)
+            drive(heartbeat.Heartbeat([state])._beat_steps(state, node))
+            assert not own.health.usable(node)
+            assert session.execute("SELECT count(*) FROM customers").rowcount == 1
+        with pytest.raises(outgrow.OperationalError):
+            drive(before.run_steps("SELECT 1"))
+        own._nodes.pool(node).give(before)
+        pool = own._nodes.pool(node)
+        held = drive(pool.take_steps())
+        monkeypatch.setattr(heartbeat, "_ACCEPTED_SECONDS", 0.0)
+        drive(heartbeat.Heartbeat([state])._beat_steps(state, node))
+        with pytest.raises(outgrow.OperationalError):
+            drive(held.run_steps("SELECT 1"))
+        pool.give(held)
 
 
 def test_a_promoted_replica_is_found_and_old_tokens_lead_to_it() -> None:
